@@ -1,0 +1,2 @@
+//! Chores of the workspace: demo, sandbox, ci, bench, tidy.
+fn main() {}

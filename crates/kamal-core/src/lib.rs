@@ -1,0 +1,1 @@
+//! The deploy engine: configuration, model, observe, plan and run, without any IO.

@@ -1,0 +1,1 @@
+//! The Docker port: turns steps into docker scripts, reads their answers, builds images.

@@ -1,0 +1,1 @@
+//! The proxy port, and behind the feature  the proxy itself.

@@ -1,0 +1,1 @@
+//! The SSH port over russh: connect, authenticate, run, upload, forward.
