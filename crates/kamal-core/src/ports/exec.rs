@@ -1,0 +1,110 @@
+//! The choke point for effects on a host: everything the engine does to a machine goes through [`Exec`].
+
+use async_trait::async_trait;
+
+use crate::{name::HostName, shell::Script};
+
+/// Opens connections. Implemented by `kamal-ssh`.
+#[async_trait]
+pub trait Ssh: Send + Sync + std::fmt::Debug {
+    /// Connects to a host, or hands out the connection it already has. Cancelling leaves nothing behind.
+    async fn connect(&self, host: &HostName) -> Result<std::sync::Arc<dyn Exec>, TransportError>;
+}
+
+/// Runs scripts on one host.
+#[async_trait]
+pub trait Exec: Send + Sync + std::fmt::Debug {
+    /// The host.
+    fn host(&self) -> &HostName;
+
+    /// Runs a script with the host's POSIX `sh`, in the login directory, its standard input empty, and streams what
+    /// it prints. A non-zero exit is data, not an error; an error means that the outcome is unknown or that nothing
+    /// was run ([`TransportError::outcome_unknown`]). One round trip on an open connection. Calls may overlap: each
+    /// gets a shell of its own. Cancelling stops listening; the script may run on.
+    async fn exec(&self, script: &Script, output: &mut (dyn FnMut(Chunk<'_>) + Send)) -> Result<Exit, TransportError>;
+
+    /// Writes a file whose path is relative to the login directory, creating its folder. The content is never visible
+    /// at a wider mode than asked for, nor in part: it is written beside its place and renamed. Idempotent.
+    async fn upload(&self, content: &[u8], to: &str, mode: u32) -> Result<(), TransportError>;
+}
+
+/// A piece of output.
+#[derive(Clone, Copy, Debug)]
+pub enum Chunk<'a> {
+    /// From standard output.
+    Stdout(&'a [u8]),
+    /// From standard error.
+    Stderr(&'a [u8]),
+}
+
+/// How a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub i32);
+
+impl Exit {
+    /// True for status 0.
+    #[must_use]
+    pub fn success(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Why a script could not be run, or why its outcome is unknown.
+#[derive(Debug, thiserror::Error)]
+#[error("{host}: {kind}")]
+pub struct TransportError {
+    /// The host.
+    pub host: HostName,
+    /// What went wrong.
+    pub kind: TransportErrorKind,
+}
+
+/// What went wrong on the way to a host.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// The name has no address.
+    #[error("cannot resolve the host name: {0}")]
+    Resolve(String),
+    /// Nothing listens there.
+    #[error("connection refused at {0}")]
+    Refused(String),
+    /// No answer in time.
+    #[error("timed out {0}")]
+    TimedOut(String),
+    /// No route, connection reset and other failures of the network.
+    #[error("cannot connect: {0}")]
+    Network(String),
+    /// The host's key is not known and may not be accepted unasked.
+    #[error("host key is unknown: {0}")]
+    HostKeyUnknown(String),
+    /// The host's key is another one than before.
+    #[error("host key has changed: {0}")]
+    HostKeyChanged(String),
+    /// Every key offered was refused.
+    #[error("authentication failed: {0}")]
+    Authentication(String),
+    /// A key or a file of the client is unusable.
+    #[error("{0}")]
+    Client(String),
+    /// The connection broke while a script ran: it may or may not have had its effect.
+    #[error("connection lost while running: {0}; what it did is unknown, run the command again to converge")]
+    Lost(String),
+    /// The server refused what the protocol asked for.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+impl TransportError {
+    /// An error for a host.
+    #[must_use]
+    pub fn new(host: &HostName, kind: TransportErrorKind) -> Self {
+        Self { host: host.clone(), kind }
+    }
+
+    /// True when the script may have had its effect.
+    #[must_use]
+    pub fn outcome_unknown(&self) -> bool {
+        matches!(self.kind, TransportErrorKind::Lost(_))
+    }
+}

@@ -1,0 +1,157 @@
+//! Quoting, in one place: POSIX words for what we write ourselves, and Kamal's own rendering of values, options and
+//! env files (spec 4.1, 4.2, 6.3), whose effect on a host must equal Kamal's.
+
+use crate::config::model::{DockerOptions, OptionValue};
+
+/// Quotes a text as one POSIX shell word; words that need no quotes stay as they are.
+#[must_use]
+pub fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Renders a value as Kamal does for env, labels and options (spec 4.1): double-quoted, control characters in Ruby's
+/// `dump` spelling, `${…}` left to the host's shell.
+///
+/// Two of Kamal's slips are mended: text outside ASCII stands inside the quotes, so that blanks beside it cannot
+/// split the word, and `#{` gets no stray backslash. The empty text renders as nothing, as in Kamal.
+#[must_use]
+pub fn value(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '`' => out.push_str("\\`"),
+            '$' if !(rest.starts_with("${") && rest.contains('}')) => out.push_str("\\$"),
+            // A backslash before `n` survives double quotes in a POSIX shell, so the container sees two characters.
+            c => dumped(c, &mut out),
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    out.push('"');
+    out
+}
+
+/// Renders one line of an env file, without its newline (spec 6.3): docker reads values literally, so a newline has
+/// to arrive as the two characters Kamal writes.
+#[must_use]
+pub fn env_file_value(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            c => dumped(c, &mut out),
+        }
+    }
+    out
+}
+
+/// Ruby's `String#dump` for one character, without what quoting needs.
+fn dumped(c: char, out: &mut String) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\t' => out.push_str("\\t"),
+        '\r' => out.push_str("\\r"),
+        '\x07' => out.push_str("\\a"),
+        '\x08' => out.push_str("\\b"),
+        '\x0b' => out.push_str("\\v"),
+        '\x0c' => out.push_str("\\f"),
+        '\x1b' => out.push_str("\\e"),
+        c if (c as u32) < 0x20 || c == '\x7f' => out.push_str(&format!("\\x{:02X}", c as u32)),
+        c => out.push(c),
+    }
+}
+
+/// `flag key=value` for each pair (spec 4.2, argumentize): `false` stays bare, a blank value leaves the key alone.
+pub fn pairs<'a>(flag: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    pairs
+        .into_iter()
+        .map(|(key, text)| match text {
+            "false" => format!("{flag} {key}=false"),
+            text if text.trim().is_empty() => format!("{flag} {key}"),
+            text => format!("{flag} {key}={}", value(text)),
+        })
+        .collect()
+}
+
+/// `--key value` for each option (spec 4.2, optionize).
+#[must_use]
+pub fn options(options: &DockerOptions) -> Vec<String> {
+    let one = |key: &str, text: &str| format!("--{key} {}", value(text));
+    options
+        .iter()
+        .flat_map(|(key, option)| match option {
+            OptionValue::Flag => vec![format!("--{key}")],
+            OptionValue::One(text) => vec![one(key, text)],
+            OptionValue::Many(texts) => texts.iter().map(|text| one(key, text)).collect(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_only_when_needed() {
+        assert_eq!(word("a-b/c:1"), "a-b/c:1");
+        assert_eq!(word(""), "''");
+        assert_eq!(word("it's"), r"'it'\''s'");
+        assert_eq!(word("$HOME"), "'$HOME'");
+    }
+
+    #[test]
+    fn values_render_as_in_the_golden_vectors() {
+        for (text, rendered) in [
+            ("plain", r#""plain""#),
+            ("q\"q", r#""q\"q""#),
+            (r"b\s", r#""b\\s""#),
+            ("a\nb\tc\x1b\x01\x7f", r#""a\nb\tc\e\x01\x7F""#),
+            ("$HOME", r#""\$HOME""#),
+            ("$(id)", r#""\$(id)""#),
+            ("^a$", r#""^a\$""#),
+            ("${PWD}", r#""${PWD}""#),
+            ("${cat /etc/hostname}", r#""${cat /etc/hostname}""#),
+            ("${PWD]", r#""\${PWD]""#),
+            ("it's !x", r#""it's !x""#),
+            ("`id`", r#""\`id\`""#),
+            ("café au", r#""café au""#),
+            ("https://example.com/$2", r#""https://example.com/\$2""#),
+            ("", ""),
+        ] {
+            assert_eq!(value(text), rendered, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn env_files_keep_everything_but_control_characters() {
+        assert_eq!(env_file_value("hello\nthere"), r"hello\nthere");
+        assert_eq!(env_file_value(r"hello\nthere"), r"hello\\nthere");
+        assert_eq!(env_file_value(r##"#$foo #{bar} "q" 'x' é 🙂"##), r##"#$foo #{bar} "q" 'x' é 🙂"##);
+    }
+
+    #[test]
+    fn pairs_and_options_follow_kamal() {
+        assert_eq!(
+            pairs("--label", [("foo", "`bar`"), ("baz", "qux"), ("quux", ""), ("quuz", "false")]),
+            [r#"--label foo="\`bar\`""#, r#"--label baz="qux""#, "--label quux", "--label quuz=false"]
+        );
+        let many = OptionValue::Many(vec!["a:1".into(), "b:2".into()]);
+        let given = vec![
+            ("foo".to_owned(), OptionValue::One("bar".into())),
+            ("quux".to_owned(), OptionValue::Flag),
+            ("add-host".to_owned(), many),
+        ];
+        assert_eq!(options(&given), [r#"--foo "bar""#, "--quux", r#"--add-host "a:1""#, r#"--add-host "b:2""#]);
+    }
+}
