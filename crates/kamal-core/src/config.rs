@@ -1,5 +1,24 @@
 //! deploy.yml: read, checked and turned into a [`Config`] (spec chapter 2).
+//!
+//! ```text
+//! text ─erb─▶ text ─yaml─▶ Node tree ─overlay─▶ one tree ─build (checks, merges, defaults)─▶ Config
+//! ```
+//!
+//! All of it is pure: what ERB may ask of the world comes through [`Outside`]. Everything wrong is told at once, each
+//! finding with its place in the file the user wrote.
 
+mod build;
+mod diagnostic;
+pub mod erb;
+mod load;
 pub mod model;
+mod queries;
+mod shape;
+mod source;
+mod yaml;
 
+pub use diagnostic::{ConfigErrors, Diagnostic, Severity};
+pub use erb::Outside;
+pub use load::{Loaded, Raw, load, load_aliases};
 pub use model::Config;
+pub use source::Source;

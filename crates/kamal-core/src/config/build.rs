@@ -1,0 +1,16 @@
+//! From a checked tree to the model: each section is checked and read in one place, in the order in which Kamal does
+//! it (spec 2.2), so that the first finding is the one Kamal would have printed.
+
+mod accessory;
+mod builder;
+mod cross;
+mod env;
+mod options;
+mod proxy;
+mod registry;
+mod root;
+mod servers;
+mod ssh;
+mod version;
+
+pub(crate) use root::build;

@@ -1,0 +1,154 @@
+//! `accessories` (spec 2.11).
+
+use super::super::diagnostic::Report;
+use super::super::model::{Accessory, AccessoryPath, TaggedHost};
+use super::super::shape::check::{at, join, section, wrong};
+use super::super::shape::keys;
+use super::super::shape::suggest::did_you_mean;
+use super::super::yaml::{Entry, Kind, Node};
+use super::env::{Place, env};
+use super::options::{check_labels, docker_options, text, text_list, text_map};
+use super::servers::{RawRole, tagged};
+use super::{proxy, registry};
+use crate::name::HostName;
+
+const PLACES: [&str; 6] = ["host", "hosts", "role", "roles", "tag", "tags"];
+
+/// Reads and checks an accessory.
+pub(crate) fn accessory(
+    name: &str,
+    entry: &Entry,
+    service: &str,
+    roles: &[RawRole<'_>],
+    report: &mut Report<'_>,
+) -> Option<Accessory> {
+    let node = &entry.value;
+    let path = join("accessories", name);
+    if node.map().is_none() {
+        wrong("a hash", node, &path, report);
+        return None;
+    }
+    section(node, keys::ACCESSORY, &path, report);
+    if PLACES.iter().filter(|key| node.get(key).is_some()).count() != 1 {
+        let message = "specify one of `host`, `hosts`, `role`, `roles`, `tag` or `tags`";
+        report.error(entry.key, at(&path, message));
+    }
+    check_labels(node, &path, report);
+    let (options, restart) = docker_options(node, &path, report);
+    unknown_roles(node, &path, roles, report);
+    let map_below = |key: &str| node.entry(key).filter(|entry| entry.value.map().is_some());
+    let env = map_below("env").map(|e| env(&e.value, Place::Inner, &join(&path, "env"), report)).unwrap_or_default();
+    let proxy_path = join(&path, "proxy");
+    let proxy = map_below("proxy").map(|entry| {
+        proxy::check(&entry.value, &proxy_path, report);
+        proxy::read(&entry.value, &proxy_path, report)
+    });
+    let registry = map_below("registry")
+        .map(|entry| registry::registry(&entry.value, entry.key, &join(&path, "registry"), report));
+    let server = registry.as_ref().and_then(|registry| registry.server.as_deref()).filter(|s| !s.trim().is_empty());
+    let image = text(node, "image").unwrap_or_default();
+    if image.trim().is_empty() {
+        report.error(entry.key, at(&path, "image is required"));
+    }
+    Some(Accessory {
+        name: name.to_owned(),
+        service: text(node, "service").unwrap_or_else(|| format!("{service}-{name}")),
+        image: server.map_or_else(|| image.clone(), |server| format!("{server}/{image}")),
+        hosts: hosts(node, roles, report),
+        cmd: text(node, "cmd"),
+        port: text(node, "port").map(|port| if port.contains(':') { port } else { format!("{port}:{port}") }),
+        labels: text_map(node.get("labels")),
+        options,
+        restart,
+        env,
+        files: paths(node, "files", Some("755"), &path, report),
+        directories: paths(node, "directories", None, &path, report),
+        volumes: text_list(node.get("volumes")),
+        network: text(node, "network").unwrap_or_else(|| "kamal".to_owned()),
+        proxy,
+        registry,
+    })
+}
+
+fn unknown_roles(node: &Node, path: &str, roles: &[RawRole<'_>], report: &mut Report<'_>) {
+    let known = |name: &str| roles.iter().any(|role| role.name == name);
+    let unknown: Vec<String> = named(node, "role", "roles").into_iter().filter(|name| !known(name)).collect();
+    let (Some(first), Some(at_node)) = (unknown.first(), node.get("role").or_else(|| node.get("roles"))) else {
+        return;
+    };
+    let plural = if unknown.len() > 1 { "s" } else { "" };
+    let help = did_you_mean(first, roles.iter().map(|role| role.name.as_str()));
+    report.error_with(at_node.span, at(path, &format!("unknown role{plural} {}", unknown.join(", "))), help);
+}
+
+/// The names below a key for one or a key for several.
+fn named(node: &Node, one: &str, many: &str) -> Vec<String> {
+    text(node, one).into_iter().chain(text_list(node.get(many))).collect()
+}
+
+fn hosts(node: &Node, roles: &[RawRole<'_>], report: &mut Report<'_>) -> Vec<HostName> {
+    let of_roles = named(node, "role", "roles");
+    let of_tags = named(node, "tag", "tags");
+    let mut found: Vec<HostName> = text(node, "host").map(HostName::new).into_iter().collect();
+    if let Some(list) = node.get("hosts") {
+        found.extend(tagged(list, report).into_iter().map(|host| host.name));
+    }
+    let by_name = |name: &String| roles.iter().find(|role| role.name == *name);
+    found.extend(of_roles.iter().filter_map(by_name).flat_map(|role| &role.hosts).map(|host| host.name.clone()));
+    let tagged = |host: &&TaggedHost| host.tags.iter().any(|tag| of_tags.contains(tag));
+    found.extend(roles.iter().flat_map(|role| &role.hosts).filter(tagged).map(|host| host.name.clone()));
+    let mut once: Vec<HostName> = Vec::new();
+    for host in found {
+        if !once.contains(&host) {
+            once.push(host);
+        }
+    }
+    once
+}
+
+fn paths(
+    node: &Node,
+    key: &str,
+    default_mode: Option<&str>,
+    path: &str,
+    report: &mut Report<'_>,
+) -> Vec<AccessoryPath> {
+    let path = join(path, key);
+    let items = node.get(key).and_then(Node::list).unwrap_or_default();
+    let mut read = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match read_path(item, default_mode) {
+            Some(found) => read.push(found),
+            None if matches!(item.kind, Kind::Map(_)) || item.text().is_some() => {
+                let path = join(&path, &index.to_string());
+                report.error(item.span, at(&path, "should name both ends, `local:remote`"));
+            }
+            None => {}
+        }
+    }
+    read
+}
+
+fn read_path(item: &Node, default_mode: Option<&str>) -> Option<AccessoryPath> {
+    let default_mode = default_mode.map(str::to_owned);
+    if item.map().is_some() {
+        return Some(AccessoryPath {
+            local: text(item, "local")?,
+            remote: text(item, "remote")?,
+            mode: text(item, "mode").or(default_mode),
+            owner: text(item, "owner"),
+            options: text(item, "options"),
+        });
+    }
+    let all = item.text()?;
+    let mut parts = all.splitn(3, ':');
+    let (local, remote) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    let options = parts.next().map(str::to_owned).filter(|options| !options.is_empty());
+    (!local.is_empty() && !remote.is_empty()).then_some(AccessoryPath {
+        local,
+        remote,
+        mode: default_mode,
+        owner: None,
+        options,
+    })
+}

@@ -1,0 +1,56 @@
+//! `registry` of the root and of accessories (spec 2.6).
+
+use super::super::diagnostic::Report;
+use super::super::model::{Registry, SecretOr};
+use super::super::shape::check::{at, join, section};
+use super::super::shape::keys;
+use super::super::source::Span;
+use super::super::yaml::{Kind, Node};
+use super::options::text;
+
+/// Reads a registry. `owner` is where to point when something is missing.
+pub(crate) fn registry(node: &Node, owner: Span, path: &str, report: &mut Report<'_>) -> Registry {
+    section(node, keys::REGISTRY, path, report);
+    if node.map().is_none() {
+        return Registry::default();
+    }
+    let server = text(node, "server");
+    let local = server.as_deref().is_some_and(is_local);
+    let mut read = |key| credential(node, key, owner, path, local, report);
+    let (username, password) = (read("username"), read("password"));
+    Registry { server, username, password }
+}
+
+/// A registry that is started on the deploying machine: `localhost:PORT`.
+pub(crate) fn is_local(server: &str) -> bool {
+    server.starts_with("localhost:")
+}
+
+fn credential(
+    node: &Node,
+    key: &str,
+    owner: Span,
+    path: &str,
+    local: bool,
+    report: &mut Report<'_>,
+) -> Option<SecretOr> {
+    let path = join(path, key);
+    let Some(value) = node.get(key).filter(|value| !value.is_blank()) else {
+        if !local {
+            let span = node.entry(key).map_or(owner, |entry| entry.key);
+            report.error(span, at(&path, "is required"));
+        }
+        return None;
+    };
+    match &value.kind {
+        Kind::Text(text) => return Some(SecretOr::Literal(text.clone())),
+        Kind::List(items) => {
+            if let [Node { kind: Kind::Text(name), .. }] = items.as_slice() {
+                return Some(SecretOr::Secret(name.clone()));
+            }
+        }
+        _ => {}
+    }
+    report.error(value.span, at(&path, "should be a string or an array with one string (for secret lookup)"));
+    None
+}

@@ -1,0 +1,223 @@
+//! The tables: every key deploy.yml knows, with what it means (spec 2.3 to 2.12).
+
+use super::Shape::{
+    AnyMap, Apart as A, Bool, BoolOrMap, Hosts, Int, Paths, Section, SshConfig, Text, TextList, TextMap, TextOrList,
+};
+use super::{Apart, Key, key};
+
+/// The keys of the file itself. Keys beginning with `x-` are allowed beside them.
+pub(crate) const ROOT: &[Key] = &[
+    key("service", Text, "The name of the service. Containers, networks and files on the hosts begin with it."),
+    key("image", Text, "The image's name without the registry's server, `team/app`."),
+    key("labels", TextMap, "Labels for every app container."),
+    key("volumes", TextList, "Volumes for every app container, as `docker run --volume` takes them."),
+    key("registry", A(Apart::Registry), "The registry the image is pushed to and pulled from."),
+    key("servers", A(Apart::Servers), "The hosts: a list for the role `web` alone, or roles by name."),
+    key("env", A(Apart::Env), "Environment variables for every role."),
+    key("asset_path", Text, "Folder of assets in the image that old and new versions share, `PATH[:OPTIONS]`."),
+    key("hooks_path", Text, "Folder of the hooks, default `.kamal/hooks`."),
+    key(
+        "hooks_output",
+        A(Apart::HooksOutput),
+        "How much of the hooks' output is shown: `quiet` or `verbose`, or that per hook.",
+    ),
+    key("secrets_path", Text, "The secrets file, default `.kamal/secrets`."),
+    key("error_pages_path", Text, "Folder of error pages (`502.html`) the proxy shows."),
+    key("require_destination", Bool, "Refuse to run without a destination."),
+    key("primary_role", Text, "The role whose first host is the primary host, default `web`."),
+    key("allow_empty_roles", Bool, "Allow roles without hosts."),
+    key("retain_containers", Int, "How many old containers are kept on a host, default 5."),
+    key("minimum_version", Text, "The oldest version of Kamal this file works with."),
+    key("readiness_delay", Int, "Seconds a container without a health check must keep running, default 7."),
+    key("deploy_timeout", Int, "Seconds a new container may take to become healthy, default 30."),
+    key("drain_timeout", Int, "Seconds requests to the old container may take to finish, default 30."),
+    key("stop_timeout", Int, "Seconds a container may take to stop."),
+    key("run_directory", Text, "Accepted and ignored: files on the hosts are always below `.kamal`."),
+    key("ssh", A(Apart::Ssh), "How the hosts are reached."),
+    key("sshkit", A(Apart::SshKit), "Limits for connections."),
+    key("builder", A(Apart::Builder), "How the image is built."),
+    key("accessories", A(Apart::Accessories), "Services beside the app, such as databases, by name."),
+    key("proxy", A(Apart::Proxy), "How kamal-proxy routes requests to the app."),
+    key("boot", A(Apart::Boot), "How many hosts boot a new version at a time."),
+    key("logging", A(Apart::Logging), "Docker's logging for all app containers."),
+    key("output", A(Apart::Output), "Where a copy of the output goes."),
+    key("aliases", A(Apart::Aliases), "Commands of one's own: name to command line."),
+];
+
+/// The keys of a role.
+pub(crate) const ROLE: &[Key] = &[
+    key("hosts", Hosts, "The role's hosts; `host: tag` or `host: [tags]` gives a host tags."),
+    key("cmd", Text, "The command to run instead of the image's own."),
+    key("stop_timeout", Int, "Seconds a container of this role may take to stop."),
+    key("options", AnyMap, "Options for `docker run`; `restart` is the restart policy."),
+    key("logging", A(Apart::Logging), "Docker's logging for this role, over the root's."),
+    key("proxy", A(Apart::RoleProxy), "Whether and how kamal-proxy routes to this role, over the root's."),
+    key("labels", TextMap, "Labels for containers of this role."),
+    key("env", A(Apart::Env), "Environment variables of this role, over the root's."),
+    key("asset_path", Text, "The role's own `asset_path`."),
+];
+
+/// The keys of a registry.
+pub(crate) const REGISTRY: &[Key] = &[
+    key("server", Text, "The registry's server; without it Docker Hub. `localhost:PORT` is one started here."),
+    key("username", A(Apart::Credential), "The user, or a list with the name of one secret."),
+    key("password", A(Apart::Credential), "The password, or a list with the name of one secret."),
+];
+
+/// The keys of `env`.
+pub(crate) const ENV: &[Key] = &[
+    key("clear", TextMap, "Variables in the clear."),
+    key("secret", TextList, "Names of secrets, `NAME` or `NAME:KEY`."),
+    key("tags", AnyMap, "Variables for hosts with a tag, by tag. Only in the root."),
+];
+
+/// The keys of `proxy`.
+pub(crate) const PROXY: &[Key] = &[
+    key("host", Text, "The host name requests are routed by; several with commas between."),
+    key("hosts", Hosts, "The host names requests are routed by."),
+    key("app_port", Int, "The port the app listens on in its container, default 80."),
+    key("ssl", BoolOrMap, "HTTPS: true for automatic certificates, or the names of two secrets."),
+    key("ssl_redirect", Bool, "Whether HTTP is redirected to HTTPS."),
+    key("forward_headers", Bool, "Whether `X-Forwarded-*` headers of the request are passed on."),
+    key("response_timeout", Int, "Seconds the app may take to answer, default 30."),
+    key("path_prefix", Text, "Path below which requests are routed here; several with commas between."),
+    key("path_prefixes", TextList, "Paths below which requests are routed here."),
+    key("strip_path_prefix", Bool, "Whether the prefix is taken off before the app sees the path, default true."),
+    key("healthcheck", Section(HEALTHCHECK), "How the proxy finds out that a container is healthy."),
+    key("buffering", Section(BUFFERING), "What the proxy buffers."),
+    key("logging", Section(PROXY_LOGGING), "Headers the proxy writes to its log."),
+    key("run", Section(RUN), "How the proxy's own container is started."),
+];
+
+const HEALTHCHECK: &[Key] = &[
+    key("interval", Int, "Seconds between checks."),
+    key("path", Text, "The path asked for, default `/up`."),
+    key("timeout", Int, "Seconds a check may take."),
+];
+
+const BUFFERING: &[Key] = &[
+    key("requests", Bool, "Buffer requests, default true."),
+    key("responses", Bool, "Buffer responses, default true."),
+    key("max_request_body", Int, "Largest request body in bytes."),
+    key("max_response_body", Int, "Largest response body in bytes, 0 for any."),
+    key("memory", Int, "Bytes buffered in memory, the rest on disk."),
+];
+
+const PROXY_LOGGING: &[Key] = &[
+    key("request_headers", TextList, "Request headers to log."),
+    key("response_headers", TextList, "Response headers to log."),
+];
+
+const RUN: &[Key] = &[
+    key("http_port", Int, "Port for HTTP, default 80."),
+    key("https_port", Int, "Port for HTTPS, default 443."),
+    key("bind_ips", TextList, "Addresses to publish the ports on."),
+    key("publish", Bool, "Whether ports are published, default true."),
+    key("metrics_port", Int, "Port for metrics."),
+    key("debug", Bool, "Whether the proxy logs in detail."),
+    key("log_max_size", Text, "Size at which docker rotates its log, default `10m`."),
+    key("registry", Text, "Registry of the proxy's image."),
+    key("repository", Text, "The proxy's image, default `basecamp/kamal-proxy`."),
+    key("version", Text, "The proxy's version."),
+    key("options", AnyMap, "Options for `docker run`."),
+];
+
+/// The keys of `builder`.
+pub(crate) const BUILDER: &[Key] = &[
+    key("arch", TextOrList, "Architecture or architectures to build for: `amd64`, `arm64`."),
+    key("remote", Text, "A builder elsewhere, `ssh://user@host`."),
+    key("local", Bool, "Whether to build here as well, default true."),
+    key("pack", Section(PACK), "Build with buildpacks."),
+    key("cache", Section(CACHE), "Where the build cache is kept."),
+    key("context", Text, "The build context; without it a fresh git clone."),
+    key("dockerfile", Text, "The Dockerfile, default `Dockerfile`."),
+    key("target", Text, "The stage to build."),
+    key("args", AnyMap, "Build arguments."),
+    key("secrets", TextList, "Names of secrets the build may use."),
+    key("ssh", Text, "SSH agent or key the build may use, `default=$SSH_AUTH_SOCK`."),
+    key("driver", Text, "The buildx driver, default `docker-container`."),
+    key("provenance", Text, "Provenance attestation, `mode=max` or `false`."),
+    key("sbom", Bool, "Whether to attest a bill of materials."),
+];
+
+const PACK: &[Key] = &[key("builder", Text, "The builder image."), key("buildpacks", TextList, "The buildpacks.")];
+
+const CACHE: &[Key] = &[
+    key("type", Text, "`gha` or `registry`."),
+    key("options", Text, "Options of the cache, `mode=max`."),
+    key("image", Text, "The cache's image, default the app's with `-build-cache`."),
+];
+
+/// The keys of an accessory.
+pub(crate) const ACCESSORY: &[Key] = &[
+    key("service", Text, "The container's name, default `SERVICE-NAME`."),
+    key("image", Text, "The image."),
+    key("registry", A(Apart::Registry), "The image's registry."),
+    key("host", Text, "The host it runs on."),
+    key("hosts", Hosts, "The hosts it runs on."),
+    key("role", Text, "The role on whose hosts it runs."),
+    key("roles", TextList, "The roles on whose hosts it runs."),
+    key("tag", Text, "The tag of the hosts it runs on."),
+    key("tags", TextList, "The tags of the hosts it runs on."),
+    key("cmd", Text, "The command to run instead of the image's own."),
+    key("port", Text, "Port to publish, `[ADDRESS:]HOST:CONTAINER` or one number."),
+    key("labels", TextMap, "Labels for the container."),
+    key("options", AnyMap, "Options for `docker run`; `restart` is the restart policy."),
+    key("env", A(Apart::Env), "Environment variables."),
+    key("files", Paths(PATH), "Files of the project mounted into the container, `LOCAL:REMOTE[:OPTIONS]`."),
+    key("directories", Paths(PATH), "Folders on the host mounted into the container, `LOCAL:REMOTE[:OPTIONS]`."),
+    key("volumes", TextList, "Volumes as `docker run --volume` takes them."),
+    key("network", Text, "The docker network, default `kamal`."),
+    key("proxy", A(Apart::Proxy), "How kamal-proxy routes to it."),
+];
+
+/// The keys of one of an accessory's files or directories.
+pub(crate) const PATH: &[Key] = &[
+    key("local", Text, "The path here."),
+    key("remote", Text, "The path in the container."),
+    key("mode", Text, "The file's mode, in quotes: \"0640\"."),
+    key("owner", Text, "The file's owner, `user:group`."),
+    key("options", Text, "Mount options, `ro`."),
+];
+
+/// The keys of `boot`.
+pub(crate) const BOOT: &[Key] = &[
+    key("limit", Text, "How many hosts boot at a time: a number, or a percentage such as `25%`."),
+    key("wait", Int, "Seconds between groups."),
+    key("parallel_roles", Bool, "Whether the roles of a host boot side by side."),
+];
+
+/// The keys of `logging`.
+pub(crate) const LOGGING: &[Key] =
+    &[key("driver", Text, "Docker's logging driver."), key("options", AnyMap, "The driver's options.")];
+
+/// The keys of `output`.
+pub(crate) const OUTPUT: &[Key] = &[
+    key(
+        "otel",
+        Section(&[key("endpoint", Text, "Where OpenTelemetry logs are sent.")]),
+        "Send the output by OpenTelemetry.",
+    ),
+    key("file", Section(&[key("path", Text, "The folder of log files.")]), "Write the output to a file."),
+];
+
+/// The keys of `ssh`.
+pub(crate) const SSH: &[Key] = &[
+    key("user", Text, "The user, default `root`."),
+    key("port", Text, "The port, default 22."),
+    key("proxy", Text, "A host to jump over, `[user@]host`."),
+    key("proxy_command", Text, "A command whose input and output is the connection."),
+    key("log_level", Text, "How much the SSH layer logs, default `fatal`."),
+    key("keys_only", Bool, "Use only the keys named here."),
+    key("keys", TextList, "Paths of private keys."),
+    key("key_data", TextList, "Names of secrets that hold private keys."),
+    key("config", SshConfig, "OpenSSH client files to read: true, false, a path or paths."),
+    key("forward_agent", Bool, "Whether the agent is forwarded, default true."),
+];
+
+/// The keys of `sshkit`.
+pub(crate) const SSHKIT: &[Key] = &[
+    key("max_concurrent_starts", Int, "Connections started at the same time, default 30."),
+    key("pool_idle_timeout", Int, "Seconds an idle connection is kept, default 900."),
+    key("dns_retries", Int, "How often a failed name lookup is repeated, default 3."),
+];

@@ -1,0 +1,11 @@
+//! `.kamal/secrets`: dotenv files with commands in them (spec chapter 3). Parsing is apart from resolving, so that a
+//! secret nobody asks for costs nothing, and no command runs twice.
+//!
+//! Everything outside comes through [`Commands`]: this module starts no process and reads no variable.
+
+mod dotenv;
+mod expand;
+mod store;
+
+pub use expand::Commands;
+pub use store::{Secrets, SecretsError, SecretsFile, parse};

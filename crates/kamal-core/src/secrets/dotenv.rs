@@ -1,0 +1,166 @@
+//! The grammar of a secrets file, as the dotenv gem (3.x) reads it (spec 3.2): `KEY=value` lines, single and double
+//! quotes that may span lines, comments; what fits no rule is skipped.
+
+/// A value before anything in it is expanded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) value: Value,
+    /// The line its key stands on, from 1.
+    pub(crate) line: usize,
+}
+
+/// How a value is written decides what is expanded in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// In single quotes: taken as it is.
+    Literal(String),
+    /// In double quotes.
+    Quoted(String),
+    /// Without quotes.
+    Bare(String),
+    /// `export KEY` alone: a claim that the key is set above.
+    Exported,
+}
+
+/// Reads all entries in order.
+pub(crate) fn entries(text: &str) -> Vec<Entry> {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut found = Vec::new();
+    let mut at = 0;
+    let mut line = 1;
+    while at < text.len() {
+        let (next, counted) = match entry(&text, at) {
+            Some((key_at, key, value, end)) => {
+                let line = line + newlines(&text[at..key_at]);
+                found.push(Entry { key, value, line });
+                (end, at)
+            }
+            None => (at, at),
+        };
+        // On to the next line, which is where an entry can begin.
+        let next = text[next..].find('\n').map_or(text.len(), |newline| next + newline + 1);
+        line += newlines(&text[counted..next]);
+        at = next;
+    }
+    found
+}
+
+fn newlines(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
+}
+
+/// An entry beginning at the line start `at`: where its key stands, the key, its value, and where it ends.
+fn entry(text: &str, at: usize) -> Option<(usize, String, Value, usize)> {
+    let start = skip_blank(text, at);
+    // `export` may also be a key of its own (`export=1`), hence the second try.
+    let exported = text[start..].strip_prefix("export").and_then(|rest| {
+        let key = skip_blank(text, text.len() - rest.len());
+        (key > text.len() - rest.len()).then_some(key)
+    });
+    exported.and_then(|key| key_and_value(text, key, true)).or_else(|| key_and_value(text, start, false))
+}
+
+fn key_and_value(text: &str, at: usize, export: bool) -> Option<(usize, String, Value, usize)> {
+    let length = text[at..].bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.')).count();
+    if length == 0 {
+        return None;
+    }
+    let key = text[at..at + length].to_owned();
+    let after = at + length;
+    if let Some(separated) = separator(text, after)
+        && let Some((value, end)) = value(text, separated)
+    {
+        return Some((at, key, value, end));
+    }
+    let end = tail(text, after)?;
+    let value = if export { Value::Exported } else { Value::Bare(String::new()) };
+    Some((at, key, value, end))
+}
+
+/// `=` with blanks around it, or `:` and a blank.
+fn separator(text: &str, at: usize) -> Option<usize> {
+    let equals = skip_blank(text, at);
+    if text[equals..].starts_with('=') {
+        return Some(equals + 1);
+    }
+    let rest = text[at..].strip_prefix(':')?;
+    rest.starts_with(is_blank).then_some(at + 2)
+}
+
+fn value(text: &str, at: usize) -> Option<(Value, usize)> {
+    let start = skip_blank(text, at);
+    for quote in ['\'', '"'] {
+        if text[start..].starts_with(quote)
+            && let Some((inner, end)) = quoted(text, start, quote)
+        {
+            return Some((if quote == '"' { Value::Quoted(inner) } else { Value::Literal(inner) }, end));
+        }
+    }
+    let length = bare_length(&text[at..]);
+    let raw = text[at..at + length].trim();
+    let value = match strip_quotes(raw) {
+        Some(('\'', inner)) => Value::Literal(inner.to_owned()),
+        Some((_, inner)) => Value::Quoted(inner.to_owned()),
+        None => Value::Bare(raw.to_owned()),
+    };
+    Some((value, tail(text, at + length)?))
+}
+
+/// What stands between quotes, where nothing but a comment may follow. A backslash keeps a quote from closing, unless
+/// the entry would never close then.
+fn quoted(text: &str, start: usize, quote: char) -> Option<(String, usize)> {
+    let mut escaped = Vec::new();
+    let mut closing = None;
+    for (offset, character) in text[start + 1..].char_indices() {
+        let at = start + 1 + offset;
+        if character == quote {
+            if text[..at].ends_with('\\') && at > start + 1 {
+                escaped.push(at);
+            } else {
+                closing = Some(at);
+                break;
+            }
+        }
+    }
+    let candidates = closing.into_iter().chain(escaped.into_iter().rev());
+    candidates.filter_map(|close| Some((text[start + 1..close].to_owned(), tail(text, close + 1)?))).next()
+}
+
+/// Up to a comment or the end of the line. A `#` inside `$(…)` belongs to the command.
+fn bare_length(text: &str) -> usize {
+    let line = text.split('\n').next().unwrap_or_default();
+    let mut at = 0;
+    while at < line.len() {
+        let rest = &line[at..];
+        if rest.starts_with('#') {
+            return at;
+        }
+        let escaped = line[..at].ends_with('\\');
+        let command = rest.strip_prefix('$').filter(|_| !escaped).and_then(super::expand::command_length);
+        at += command.map_or_else(|| rest.chars().next().map_or(1, char::len_utf8), |length| length + 1);
+    }
+    line.len()
+}
+
+fn strip_quotes(raw: &str) -> Option<(char, &str)> {
+    let quote = raw.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let inner = raw.strip_prefix(quote)?.strip_suffix(quote)?;
+    Some((quote, inner))
+}
+
+/// Blanks and a comment up to the end of the line.
+fn tail(text: &str, at: usize) -> Option<usize> {
+    let rest = &text[at..];
+    let line = rest.split('\n').next().unwrap_or_default();
+    let trimmed = line.trim_start();
+    (trimmed.is_empty() || trimmed.starts_with('#')).then_some(at + line.len())
+}
+
+fn skip_blank(text: &str, at: usize) -> usize {
+    text.len() - text[at..].trim_start_matches(is_blank).len()
+}
+
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
+}

@@ -1,0 +1,167 @@
+//! Backslashes, `$VARIABLES` and `$(commands)` in a value (spec 3.2). The text is walked once, so what a command
+//! printed is never expanded again.
+
+/// What a secrets file may ask of the world.
+pub trait Commands {
+    /// An environment variable.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// Runs `sh -c COMMAND` and returns its standard output. Its exit status does not matter (Kamal takes what a
+    /// failing command printed); the error says why it could not be run at all.
+    fn run(&self, command: &str) -> Result<String, String>;
+
+    /// Runs `kamal secrets …` inside this process. `args` begins with `secrets`; the answer is what goes into the
+    /// value, for `fetch` shell-escaped so that it is one word again when it is inserted into another command.
+    fn inline_kamal(&self, args: &[String]) -> Result<String, String>;
+}
+
+/// Expands a value. `variable` answers for `$NAME`, `command` for `$(…)`, both in the value and, for variables, in
+/// the command's own text.
+pub(crate) fn expand<E>(
+    value: &str,
+    variable: &mut dyn FnMut(&str) -> Result<String, E>,
+    command: &mut dyn FnMut(&str) -> Result<String, E>,
+) -> Result<String, E> {
+    let value = unescape(value);
+    let mut out = String::new();
+    let mut rest = value.as_str();
+    while let Some(at) = rest.find('$') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        if let Some(before) = before.strip_suffix('\\') {
+            out.push_str(before);
+            out.push('$');
+            // An escaped command is literal as a whole, an escaped variable is up to its name.
+            let literal = command_length(after).unwrap_or(0);
+            out.push_str(&after[..literal]);
+            rest = skip_name(&after[literal..], literal == 0, &mut out);
+            continue;
+        }
+        out.push_str(before);
+        if let Some(length) = command_length(after) {
+            let text = variables(&after[1..length - 1], variable)?;
+            out.push_str(&command(&text)?);
+            rest = &after[length..];
+        } else if let Some((name, length)) = name(after) {
+            out.push_str(&variable(name)?);
+            rest = &after[length..];
+        } else {
+            out.push('$');
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// The variables alone.
+fn variables<E>(text: &str, variable: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        match name(after) {
+            Some(_) if before.ends_with('\\') => {
+                out.push_str(&before[..before.len() - 1]);
+                out.push('$');
+                rest = skip_name(after, true, &mut out);
+            }
+            Some((name, length)) => {
+                out.push_str(before);
+                out.push_str(&variable(name)?);
+                rest = &after[length..];
+            }
+            None => {
+                out.push_str(before);
+                out.push('$');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn skip_name<'a>(text: &'a str, wanted: bool, out: &mut String) -> &'a str {
+    match name(text).filter(|_| wanted) {
+        Some((_, length)) => {
+            out.push_str(&text[..length]);
+            &text[length..]
+        }
+        None => text,
+    }
+}
+
+/// A name after `$`, with or without braces, and how long it is with them.
+fn name(text: &str) -> Option<(&str, usize)> {
+    let braced = text.starts_with('{');
+    let start = usize::from(braced);
+    let length = text[start..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    if length == 0 {
+        return None;
+    }
+    let end = start + length;
+    let closed = usize::from(braced && text[end..].starts_with('}'));
+    Some((&text[start..end], end + closed))
+}
+
+/// Drops backslashes, but those before `$`. Inside a command a backslash before a letter or a digit is the command's
+/// own (`printf 'a\nb'`): the gem drops that one too, which leaves commands that cannot have been meant.
+fn unescape(value: &str) -> String {
+    let mut out = String::new();
+    let mut command_end = 0;
+    let mut characters = value.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        if character == '$'
+            && at >= command_end
+            && !value[..at].ends_with('\\')
+            && let Some(length) = command_length(&value[at + 1..])
+        {
+            command_end = at + 1 + length;
+        }
+        if character != '\\' {
+            out.push(character);
+            continue;
+        }
+        match characters.peek() {
+            Some((_, '$')) | None => out.push('\\'),
+            Some((_, next)) if at < command_end && next.is_ascii_alphanumeric() => out.push('\\'),
+            Some((_, next)) => {
+                out.push(*next);
+                characters.next();
+            }
+        }
+    }
+    out
+}
+
+/// The length of `(…)` at the beginning of a text: up to the parenthesis that closes it for a shell, else, when the
+/// quotes do not add up, up to the one that balances it.
+pub(crate) fn command_length(text: &str) -> Option<usize> {
+    if !text.starts_with('(') || text.starts_with("()") {
+        return None;
+    }
+    balanced(text, true).or_else(|| balanced(text, false))
+}
+
+fn balanced(text: &str, quotes_count: bool) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match (character, quote) {
+            ('\\', open) if open != Some('\'') => drop(characters.next()),
+            ('\'' | '"', None) if quotes_count => quote = Some(character),
+            (_, Some(open)) if character == open => quote = None,
+            (_, Some(_)) => {}
+            ('(', None) => depth += 1,
+            (')', None) => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}

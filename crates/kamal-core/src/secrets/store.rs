@@ -1,0 +1,235 @@
+//! Secrets by name: several files, each value resolved when it is asked for and only once.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use super::dotenv::{Entry, Value, entries};
+use super::expand::{Commands, expand};
+use crate::secret::Secret;
+
+/// A secrets file that exists.
+#[derive(Clone, Debug)]
+pub struct SecretsFile {
+    /// The path as it is to be shown, `.kamal/secrets`.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Why a secret could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretsError {
+    /// No file defines the key.
+    #[error("Secret '{key}' not found in {}", files.join(", "))]
+    NotFound {
+        /// The key asked for.
+        key: String,
+        /// The files that exist.
+        files: Vec<String>,
+    },
+    /// There is no file at all.
+    #[error("Secret '{key}' not found, no secret files ({}) provided", candidates.join(", "))]
+    NoFiles {
+        /// The key asked for.
+        key: String,
+        /// The files that would be read.
+        candidates: Vec<String>,
+    },
+    /// `export KEY` of a key that is not set above it.
+    #[error("{path}:{line}: Line \"export {key}\" has an unset variable")]
+    Unset {
+        /// The file.
+        path: String,
+        /// The line.
+        line: usize,
+        /// The key.
+        key: String,
+    },
+    /// A command could not be run.
+    #[error("{path}:{line}: {key}: {message}")]
+    Command {
+        /// The file.
+        path: String,
+        /// The line of the entry.
+        line: usize,
+        /// The entry's key.
+        key: String,
+        /// What went wrong, without the command's text, which may hold a secret.
+        message: String,
+    },
+}
+
+/// The secrets of the files of a destination.
+#[derive(Debug)]
+pub struct Secrets {
+    files: Vec<Parsed>,
+    candidates: Vec<String>,
+    /// What commands printed, by their text with the variables filled in.
+    printed: RefCell<HashMap<String, String>>,
+}
+
+#[derive(Debug)]
+struct Parsed {
+    path: String,
+    entries: Vec<Entry>,
+    /// Resolved values, by index.
+    values: RefCell<HashMap<usize, Secret>>,
+}
+
+/// Resolves every entry of one file, as `kamal secrets print` shows them.
+///
+/// # Errors
+///
+/// The first entry that cannot be resolved.
+pub fn parse(file: &SecretsFile, commands: &dyn Commands) -> Result<IndexMap<String, Secret>, SecretsError> {
+    Secrets::new(std::slice::from_ref(file), &[file.path.clone()])?.all(commands)
+}
+
+impl Secrets {
+    /// Reads the files, later ones over earlier ones, without resolving anything. `candidates` are the paths that
+    /// were looked for, for the message when none exists.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretsError::Unset`].
+    pub fn new(files: &[SecretsFile], candidates: &[String]) -> Result<Self, SecretsError> {
+        let mut parsed = Vec::new();
+        for file in files {
+            let mut kept: Vec<Entry> = Vec::new();
+            for entry in entries(&file.text) {
+                if entry.value != Value::Exported {
+                    kept.push(entry);
+                } else if !kept.iter().any(|known| known.key == entry.key) {
+                    let (path, line, key) = (file.path.clone(), entry.line, entry.key);
+                    return Err(SecretsError::Unset { path, line, key });
+                }
+            }
+            parsed.push(Parsed { path: file.path.clone(), entries: kept, values: RefCell::default() });
+        }
+        Ok(Self { files: parsed, candidates: candidates.to_vec(), printed: RefCell::default() })
+    }
+
+    /// The value of a key: resolved now, with all it refers to, or from memory.
+    ///
+    /// # Errors
+    ///
+    /// When no file defines it, or a command could not be run.
+    pub fn get(&self, key: &str, commands: &dyn Commands) -> Result<Secret, SecretsError> {
+        for file in self.files.iter().rev() {
+            if let Some(index) = file.entries.iter().rposition(|entry| entry.key == key) {
+                return self.resolve(file, index, commands);
+            }
+        }
+        let key = key.to_owned();
+        Err(if self.files.is_empty() {
+            SecretsError::NoFiles { key, candidates: self.candidates.clone() }
+        } else {
+            SecretsError::NotFound { key, files: self.files.iter().map(|file| file.path.clone()).collect() }
+        })
+    }
+
+    /// Whether a file defines the key.
+    #[must_use]
+    pub fn defines(&self, key: &str) -> bool {
+        self.files.iter().any(|file| file.entries.iter().any(|entry| entry.key == key))
+    }
+
+    /// The keys in order of first mention.
+    #[must_use]
+    pub fn keys(&self) -> Vec<&str> {
+        let keys: IndexMap<&str, ()> =
+            self.files.iter().flat_map(|file| &file.entries).map(|entry| (entry.key.as_str(), ())).collect();
+        keys.into_keys().collect()
+    }
+
+    /// Every key with its value.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot be resolved.
+    pub fn all(&self, commands: &dyn Commands) -> Result<IndexMap<String, Secret>, SecretsError> {
+        self.keys().into_iter().map(|key| Ok((key.to_owned(), self.get(key, commands)?))).collect()
+    }
+
+    fn resolve(&self, file: &Parsed, index: usize, commands: &dyn Commands) -> Result<Secret, SecretsError> {
+        if let Some(known) = file.values.borrow().get(&index) {
+            return Ok(known.clone());
+        }
+        let entry = &file.entries[index];
+        let text = match &entry.value {
+            Value::Literal(text) => text.clone(),
+            Value::Exported => String::new(),
+            Value::Bare(text) | Value::Quoted(text) => {
+                let text =
+                    if matches!(entry.value, Value::Quoted(_)) { line_breaks(text, commands) } else { text.clone() };
+                let mut variable = |name: &str| self.variable(file, index, name, commands);
+                let mut command = |text: &str| self.command(file, index, text, commands);
+                expand(&text, &mut variable, &mut command)?
+            }
+        };
+        let secret = Secret::new(text);
+        file.values.borrow_mut().insert(index, secret.clone());
+        Ok(secret)
+    }
+
+    /// A variable inside entry `index`: an earlier line of the same file, else the environment, else empty.
+    fn variable(
+        &self,
+        file: &Parsed,
+        index: usize,
+        name: &str,
+        commands: &dyn Commands,
+    ) -> Result<String, SecretsError> {
+        match file.entries[..index].iter().rposition(|entry| entry.key == name) {
+            Some(earlier) => Ok(self.resolve(file, earlier, commands)?.expose().to_owned()),
+            None => Ok(commands.env(name).unwrap_or_default()),
+        }
+    }
+
+    fn command(
+        &self,
+        file: &Parsed,
+        index: usize,
+        text: &str,
+        commands: &dyn Commands,
+    ) -> Result<String, SecretsError> {
+        if let Some(known) = self.printed.borrow().get(text) {
+            return Ok(known.clone());
+        }
+        let failed = |message: String| SecretsError::Command {
+            path: file.path.clone(),
+            line: file.entries[index].line,
+            key: file.entries[index].key.clone(),
+            message,
+        };
+        let printed = match text.trim_start().strip_prefix("kamal ").filter(|rest| rest.starts_with("secrets ")) {
+            Some(arguments) => {
+                let words = shlex::split(arguments)
+                    .ok_or_else(|| failed("the quotes of `kamal secrets …` do not add up".to_owned()))?;
+                commands.inline_kamal(&words)
+            }
+            None => commands.run(text),
+        };
+        let mut printed = printed.map_err(failed)?;
+        // Ruby's chomp: one line end.
+        if printed.ends_with('\n') {
+            printed.pop();
+        }
+        if printed.ends_with('\r') {
+            printed.pop();
+        }
+        self.printed.borrow_mut().insert(text.to_owned(), printed.clone());
+        Ok(printed)
+    }
+}
+
+/// `\n` in double quotes stays as it is, unless `DOTENV_LINEBREAK_MODE` asks for a line break.
+fn line_breaks(text: &str, commands: &dyn Commands) -> String {
+    if commands.env("DOTENV_LINEBREAK_MODE").as_deref() == Some("legacy") {
+        text.replace("\\n", "\n").replace("\\r", "\r")
+    } else {
+        text.replace("\\n", "\\\\n").replace("\\r", "\\\\r")
+    }
+}
