@@ -21,7 +21,11 @@ pub trait Exec: Send + Sync + std::fmt::Debug {
     /// it prints. A non-zero exit is data, not an error; an error means that the outcome is unknown or that nothing
     /// was run ([`TransportError::outcome_unknown`]). One round trip on an open connection. Calls may overlap: each
     /// gets a shell of its own. Cancelling stops listening; the script may run on.
-    async fn exec(&self, script: &Script, output: &mut (dyn FnMut(Chunk<'_>) + Send)) -> Result<Exit, TransportError>;
+    async fn exec(
+        &self,
+        script: &Script,
+        output: &mut (dyn for<'c> FnMut(Chunk<'c>) + Send),
+    ) -> Result<Exit, TransportError>;
 
     /// Writes a file whose path is relative to the login directory, creating its folder. The content is never visible
     /// at a wider mode than asked for, nor in part: it is written beside its place and renamed. Idempotent.
