@@ -1,0 +1,89 @@
+//! Keys held by the user's agent: ssh-agent, gpg-agent, 1Password, and hardware keys behind any of them.
+
+use std::{path::Path, time::Duration};
+
+use russh::{
+    client::{AuthResult, Handle},
+    keys::{
+        HashAlg, PublicKey,
+        agent::{AgentIdentity, client::AgentClient},
+    },
+};
+use tokio::{net::UnixStream, time::timeout};
+
+use crate::client::Client;
+
+/// How long an agent may take to say what it holds; it may ask its user to unlock it first.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// An agent and the keys in it not yet tried. The default one holds none.
+#[derive(Default)]
+pub(super) struct Agent {
+    client: Option<AgentClient<UnixStream>>,
+    identities: Vec<Identity>,
+    tried: Vec<PublicKey>,
+}
+
+/// A key or certificate in an agent.
+pub(super) struct Identity(AgentIdentity);
+
+impl Agent {
+    /// Asks the agent at a socket what it holds.
+    pub(super) async fn open(socket: &Path) -> Result<Self, String> {
+        let unusable = |error: &dyn std::fmt::Display| format!("the agent at {}: {error}", socket.display());
+        let stream = UnixStream::connect(socket).await.map_err(|error| unusable(&error))?;
+        let mut client = AgentClient::connect(stream);
+        let identities = timeout(LIMIT, client.request_identities())
+            .await
+            .map_err(|_| unusable(&"it does not answer"))?
+            .map_err(|error| unusable(&error))?;
+        Ok(Self { client: Some(client), identities: identities.into_iter().map(Identity).collect(), tried: Vec::new() })
+    }
+
+    /// Takes out the keys wanted, certificates first.
+    pub(super) fn take(&mut self, wanted: impl Fn(&PublicKey) -> bool) -> Vec<Identity> {
+        let (mut taken, left): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.identities).into_iter().partition(|identity| wanted(&identity.key()));
+        self.identities = left;
+        taken.sort_by_key(|identity| !matches!(identity.0, AgentIdentity::Certificate { .. }));
+        self.tried.extend(taken.iter().map(Identity::key));
+        taken
+    }
+
+    /// True when a key was taken out before.
+    pub(super) fn has_tried(&self, key: &PublicKey) -> bool {
+        self.tried.iter().any(|tried| tried.key_data() == key.key_data())
+    }
+
+    /// Logs in with a key; an error is the agent's, not the server's.
+    pub(super) async fn authenticate(
+        &mut self,
+        handle: &mut Handle<Client>,
+        user: &str,
+        identity: &Identity,
+        hash: Option<HashAlg>,
+    ) -> Result<AuthResult, String> {
+        let client = self.client.as_mut().ok_or("there is no agent")?;
+        match &identity.0 {
+            AgentIdentity::PublicKey { key, .. } => {
+                handle.authenticate_publickey_with(user, key.clone(), hash, client).await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                handle.authenticate_certificate_with(user, certificate.clone(), hash, client).await
+            }
+        }
+        .map_err(|error| format!("the agent does not sign: {error}"))
+    }
+}
+
+impl Identity {
+    pub(super) fn key(&self) -> PublicKey {
+        self.0.public_key().into_owned()
+    }
+
+    pub(super) fn comment(&self) -> &str {
+        match &self.0 {
+            AgentIdentity::PublicKey { comment, .. } | AgentIdentity::Certificate { comment, .. } => comment,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! One host as the engine sees it. It outlives its connection: one found closed before anything was sent is replaced
+//! in silence, since a build of half an hour is enough for a router to forget an idle connection.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kamal_core::{
+    name::HostName,
+    ports::{Chunk, Exec, Exit, TransportError, TransportErrorKind},
+    shell::Script,
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    connection::{Connection, Failure},
+    connector::Dialer,
+    destination::Destination,
+    upload::upload,
+};
+
+/// A host and the connection to it, if there is one.
+#[derive(Debug)]
+pub(crate) struct Host {
+    name: HostName,
+    destination: Destination,
+    dialer: Arc<Dialer>,
+    /// Locked while connecting, so that a host is connected to once even when asked for by many.
+    current: Mutex<Option<Arc<Connection>>>,
+}
+
+impl Host {
+    pub(crate) fn new(name: HostName, destination: Destination, dialer: Arc<Dialer>) -> Self {
+        Self { name, destination, dialer, current: Mutex::new(None) }
+    }
+
+    /// The open connection, or a new one.
+    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, TransportError> {
+        let mut current = self.current.lock().await;
+        if let Some(connection) = current.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(connection.clone());
+        }
+        let connection = self.dialer.dial(&self.destination).await.map_err(|kind| self.error(kind))?;
+        *current = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// An error of this host.
+    pub(crate) fn error(&self, kind: TransportErrorKind) -> TransportError {
+        TransportError::new(&self.name, kind)
+    }
+
+    /// After a failure: nothing when it is worth another connection, else the error to give up with.
+    pub(crate) async fn give_up(
+        &self,
+        connection: &Arc<Connection>,
+        failure: Failure,
+        tried: bool,
+    ) -> Option<TransportError> {
+        match failure {
+            Failure::Kind(kind) => Some(self.error(kind)),
+            Failure::Closed(why) if tried => {
+                Some(self.error(TransportErrorKind::Network(format!("the connection closed again at once ({why})"))))
+            }
+            Failure::Closed(_) => {
+                let mut current = self.current.lock().await;
+                if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
+                    *current = None;
+                }
+                None
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Exec for Host {
+    fn host(&self) -> &HostName {
+        &self.name
+    }
+
+    async fn exec(
+        &self,
+        script: &Script,
+        output: &mut (dyn for<'c> FnMut(Chunk<'c>) + Send),
+    ) -> Result<Exit, TransportError> {
+        let text = script.expose();
+        let mut tried = false;
+        loop {
+            let connection = self.connection().await?;
+            let failure = match connection.exec(script.label(), &text, output).await {
+                Ok(exit) => return Ok(exit),
+                Err(failure) => failure,
+            };
+            if let Some(error) = self.give_up(&connection, failure, tried).await {
+                return Err(error);
+            }
+            tried = true;
+        }
+    }
+
+    async fn upload(&self, content: &[u8], to: &str, mode: u32) -> Result<(), TransportError> {
+        let mut tried = false;
+        loop {
+            let connection = self.connection().await?;
+            let Err(failure) = upload(&connection, content, to, mode).await else { return Ok(()) };
+            if let Some(error) = self.give_up(&connection, failure, tried).await {
+                return Err(error);
+            }
+            tried = true;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+use super::*;
+
+const ED: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA6rWI3G1sz07DnfFlrouTcysQlj2P+jpNSOEWD9OJ3X";
+const ECDSA: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBMxBTpMIGvo7CnordO7wP0QQRqpBwUjOLl4eMhfucfE1sjTYyK5wmTl1UqoSDS1PtRVTBdl+0+9pquFb46U7fwg=";
+
+fn key(text: &str) -> PublicKey {
+    PublicKey::from_openssh(text).unwrap()
+}
+
+fn hosts(text: &str) -> KnownHosts {
+    let mut hosts = KnownHosts::default();
+    hosts.parse(Path::new("kh"), text);
+    hosts
+}
+
+fn changed(verdict: &Verdict) -> Option<usize> {
+    match verdict {
+        Verdict::Changed(place, _) => Some(place.line),
+        _ => None,
+    }
+}
+
+#[test]
+fn plain_names_ports_and_lists() {
+    let known = hosts(&format!("# comment\n\nweb,10.0.0.1 {ED} comment\n[db]:2222 {ED}\n"));
+    assert_eq!(known.check("WEB", 22, &key(ED)), Verdict::Known);
+    assert_eq!(known.check("10.0.0.1", 22, &key(ED)), Verdict::Known);
+    assert_eq!(changed(&known.check("web", 22, &key(OTHER))), Some(3));
+    assert_eq!(known.check("db", 2222, &key(ED)), Verdict::Known);
+    assert_eq!(known.check("db", 22, &key(ED)), Verdict::Unknown);
+    assert_eq!(known.check("web", 2222, &key(ED)), Verdict::Known, "a key recorded without a port");
+    assert_eq!(known.check("web", 2222, &key(OTHER)), Verdict::Unknown);
+}
+
+#[test]
+fn another_algorithm_is_a_change_and_the_same_algorithm_is_named() {
+    let known = hosts(&format!("web {ECDSA}\nweb {ED}\n"));
+    assert_eq!(changed(&known.check("web", 22, &key(OTHER))), Some(2));
+    assert_eq!(known.algorithms("web", 22).len(), 2);
+    assert_eq!(changed(&hosts(&format!("web {ECDSA}\n")).check("web", 22, &key(ED))), Some(1));
+}
+
+#[test]
+fn wildcards_negations_and_marks() {
+    let known =
+        hosts(&format!("*.example.com,!bad.example.com {ED}\n@cert-authority *.corp {OTHER}\n@revoked * {ECDSA}\n"));
+    assert_eq!(known.check("web.example.com", 22, &key(ED)), Verdict::Known);
+    assert_eq!(known.check("bad.example.com", 22, &key(ED)), Verdict::Unknown);
+    assert_eq!(known.check("web.corp", 22, &key(OTHER)), Verdict::Unknown, "an authority's key is no host's");
+    assert_eq!(known.authorities("web.corp", 22).count(), 1);
+    assert!(matches!(known.check("web.example.com", 22, &key(ECDSA)), Verdict::Revoked(place) if place.line == 3));
+}
+
+#[test]
+fn hashed_names_as_ssh_keygen_writes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kh");
+    std::fs::write(&file, format!("web.example.com {ED}\n[web.example.com]:2222 {OTHER}\n")).unwrap();
+    let run = std::process::Command::new("ssh-keygen").arg("-H").arg("-f").arg(&file).output().unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("example"), "{text}");
+    let known = KnownHosts::load(&[file]).unwrap();
+    assert_eq!(known.check("web.example.com", 22, &key(ED)), Verdict::Known);
+    assert_eq!(known.check("web.example.com", 2222, &key(OTHER)), Verdict::Known);
+    assert_eq!(changed(&known.check("web.example.com", 2222, &key(ED))), Some(2));
+    assert_eq!(known.check("other.example.com", 22, &key(ED)), Verdict::Unknown);
+}
+
+#[test]
+fn a_recorded_key_is_found_again_and_the_file_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(".ssh/known_hosts");
+    record(&file, "Web", 22, &key(ED)).unwrap();
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap().trim_end()).unwrap();
+    record(&file, "web", 2222, &key(OTHER)).unwrap();
+    let known = KnownHosts::load(std::slice::from_ref(&file)).unwrap();
+    assert_eq!(known.check("web", 22, &key(ED)), Verdict::Known);
+    assert_eq!(known.check("web", 2222, &key(OTHER)), Verdict::Known);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn an_unreadable_file_is_not_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(KnownHosts::load(&[folder.path().to_owned()]).is_err());
+    assert!(KnownHosts::load(&[folder.path().join("missing")]).is_ok());
+}
+
+proptest::proptest! {
+    #[test]
+    fn hostile_files_are_only_passed_over(text in "([@|!*,a-z0-9\\[\\]:=/+ \\t\\r\\n#-]|ssh-ed25519 |\\|1\\|){0,200}") {
+        let known = hosts(&text);
+        known.check("web", 22, &key(ED));
+        known.check("web", 22222, &key(ED));
+    }
+}

@@ -1,0 +1,90 @@
+//! Writes files on a host (spec 5.7 uses scp, which the host would need to have).
+//!
+//! The content goes through a channel's standard input, never through an argument. It lands beside its place at mode
+//! 0600, is counted, gets its mode, and is then renamed, so that nobody ever sees it in part or at a wider mode.
+
+use kamal_core::ports::TransportErrorKind;
+use russh::ChannelMsg;
+
+use crate::{
+    connection::{Connection, Failure},
+    nonce::nonce,
+    quote::quoted,
+};
+
+/// How much of the host's complaint is shown.
+const COMPLAINT_KEPT: usize = 400;
+
+/// Writes a file, relative to the login folder unless the path is absolute.
+pub(crate) async fn upload(connection: &Connection, content: &[u8], to: &str, mode: u32) -> Result<(), Failure> {
+    let program = program(content.len(), to, mode)?;
+    let (channel, _permit) = connection.session().await?;
+    let label = format!("upload of {to}");
+    let (mut reader, writer) = channel.split();
+    if writer.exec(true, format!("exec sh -c {}", quoted(&program))).await.is_err() {
+        return Err(connection.lost(&label, None).into());
+    }
+    let write = async {
+        // A failure to send shows as the channel's end below.
+        if writer.data(content).await.is_ok() {
+            let _ = writer.eof().await;
+        }
+    };
+    let read = async {
+        let (mut complaint, mut status) = (Vec::new(), None);
+        while let Some(message) = reader.wait().await {
+            match message {
+                ChannelMsg::ExtendedData { data, ext: 1 } => {
+                    let room = COMPLAINT_KEPT.saturating_sub(complaint.len());
+                    complaint.extend(data.iter().take(room));
+                }
+                ChannelMsg::ExitStatus { exit_status } => status = Some(exit_status),
+                ChannelMsg::ExitSignal { .. } => status = Some(255),
+                ChannelMsg::Failure => {
+                    complaint.extend_from_slice(b"the server refuses to run commands");
+                    status = Some(255);
+                    break;
+                }
+                ChannelMsg::Close => break,
+                _ => {}
+            }
+        }
+        (complaint, status)
+    };
+    let ((complaint, status), ()) = {
+        tokio::pin!(read, write);
+        // The host may end before it has taken everything (a full disk), so the end decides, not the last byte sent.
+        tokio::select! {
+            biased;
+            end = &mut read => (end, ()),
+            () = &mut write => (read.await, ()),
+        }
+    };
+    let _ = writer.close().await;
+    match status {
+        Some(0) => Ok(()),
+        Some(_) => {
+            let complaint = String::from_utf8_lossy(&complaint).split_whitespace().collect::<Vec<_>>().join(" ");
+            Err(TransportErrorKind::Protocol(format!("cannot write {to}: {complaint}")).into())
+        }
+        None => Err(connection.lost(&label, None).into()),
+    }
+}
+
+fn program(length: usize, to: &str, mode: u32) -> Result<String, TransportErrorKind> {
+    let bad = || TransportErrorKind::Client(format!("{to:?} is not the path of a file"));
+    if to.is_empty() || to.ends_with('/') || to.contains(['\0', '\n']) {
+        return Err(bad());
+    }
+    // A path that begins with a dash would be taken for an option.
+    let path = if to.starts_with('-') { format!("./{to}") } else { to.to_owned() };
+    let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+    let (folder, partial) = (quoted(folder), quoted(&format!("{path}.{}.part", nonce()?)));
+    let (path, clean_up) = (quoted(&path), quoted(&format!("rm -f {partial}")));
+    Ok(format!(
+        "mkdir -p {folder} || exit; if [ -d {path} ]; then echo 'it is a folder' >&2; exit 1; fi; umask 077; \
+         trap {clean_up} EXIT; cat > {partial} && [ $(wc -c < {partial}) -eq {length} ] && \
+         chmod {mode:o} {partial} && mv -f {partial} {path}",
+        mode = mode & 0o7777,
+    ))
+}

@@ -1,0 +1,8 @@
+//! The adapter against a real OpenSSH server on a loopback port. Needs root, `sshd` and `ssh-keygen`; says so when it
+//! lacks them rather than passing.
+
+mod authenticate;
+mod connect;
+mod exec;
+mod server;
+mod upload;

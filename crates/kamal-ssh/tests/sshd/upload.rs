@@ -1,0 +1,52 @@
+//! Writing files.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use kamal_core::ports::TransportErrorKind;
+
+use crate::server::{Server, sh};
+
+#[tokio::test]
+async fn content_mode_and_folders() {
+    let server = Server::start();
+    let host = server.connect().await;
+    let content: Vec<u8> = (0..5_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let file = server.file("it's/a new/folder/big");
+    host.upload(&content, file.to_str().unwrap(), 0o640).await.unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), content);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o640);
+    // Again, over the old one, by way of a rename.
+    let inode = std::fs::metadata(&file).unwrap().ino();
+    host.upload(b"", file.to_str().unwrap(), 0o600).await.unwrap();
+    let after = std::fs::metadata(&file).unwrap();
+    assert_eq!((after.len(), after.permissions().mode() & 0o7777), (0, 0o600));
+    assert_ne!(after.ino(), inode);
+    assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
+}
+
+#[tokio::test]
+async fn relative_paths_start_at_the_login_folder() {
+    let server = Server::start();
+    let host = server.connect().await;
+    let folder = format!(".kamal-ssh-test-{}", std::process::id());
+    host.upload(b"x\n", &format!("{folder}/env"), 0o600).await.unwrap();
+    let (out, _, _) = sh(&*host, &format!("cat \"$HOME/{folder}/env\"; rm -r \"$HOME/{folder}\"")).await;
+    assert_eq!(out, "x\n");
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_says_why() {
+    let server = Server::start();
+    let host = server.connect().await;
+    std::fs::write(server.file("plain"), "").unwrap();
+    let content = vec![0; 3_000_000];
+    for (to, why) in [("plain/file", "plain"), ("home", "folder")] {
+        let to = server.file(to);
+        let error = host.upload(&content, to.to_str().unwrap(), 0o600).await.unwrap_err();
+        assert!(matches!(error.kind, TransportErrorKind::Protocol(_)), "{error:?}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    let error = host.upload(b"", "folder/", 0o600).await.unwrap_err();
+    assert!(matches!(error.kind, TransportErrorKind::Client(_)), "{error:?}");
+    assert_eq!(std::fs::read_dir(server.file("home")).unwrap().count(), 0);
+}
