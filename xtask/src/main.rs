@@ -1,2 +1,131 @@
-//! Chores of the workspace: demo, sandbox, ci, bench, tidy.
-fn main() {}
+//! Chores of the workspace: `cargo xtask sandbox`, `ci`, `tidy`. The chores themselves are in the library.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::command::print;
+use xtask::error::{Error, Result};
+use xtask::sandbox::{self, Sandbox};
+use xtask::{ci, hello, tidy};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Hosts on this machine, with real sshd and Docker, to deploy to.
+    #[command(subcommand)]
+    Sandbox(SandboxChore),
+    /// Builds the example app and puts everything needed to deploy it into a folder.
+    Hello {
+        /// The folder; made when missing.
+        folder: PathBuf,
+    },
+    /// Everything a change must pass: format, lints, tests, documentation, house rules.
+    Ci,
+    /// The house rules that no other tool checks.
+    Tidy,
+}
+
+#[derive(Debug, Subcommand)]
+enum SandboxChore {
+    /// Makes what is missing, heals what broke; does nothing when all is well.
+    Up {
+        /// How many hosts there should be at least.
+        #[arg(default_value_t = 2)]
+        hosts: u8,
+    },
+    /// Removes the sandbox and everything in it.
+    Down,
+    /// Shows what every part is doing.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs a command on a host, through ssh; without a command, a shell.
+    Exec {
+        /// `1`, `host1` or `10.77.1.2`.
+        host: String,
+        /// The command, as ssh takes it: the words are joined and given to the host's shell.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Prints the variables with which scripts find the sandbox: `eval "$(cargo xtask sandbox env)"`.
+    Env,
+    /// Serves the sandbox's registry; `up` runs this in the background.
+    #[command(hide = true)]
+    Registry {
+        /// Address and port.
+        listen: SocketAddr,
+        /// The folder of its store.
+        store: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
+        Chore::Sandbox(chore) => run_sandbox(chore),
+        Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
+        Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Chore::Tidy => run_tidy(),
+    };
+    done.unwrap_or_else(|error| {
+        // When even standard error is gone, the exit code has to do.
+        let _ = writeln!(io::stderr(), "error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run_sandbox(chore: SandboxChore) -> Result<ExitCode> {
+    match chore {
+        SandboxChore::Up { hosts } => sandbox::up(hosts).map(drop)?,
+        SandboxChore::Down => sandbox::down()?,
+        SandboxChore::Status { json } => return show_status(json),
+        SandboxChore::Exec { host, command } => return exec(&host, &command),
+        SandboxChore::Env => {
+            for (name, value) in Sandbox::attach()?.environment() {
+                print(format_args!("export {name}='{}'", value.replace('\'', r"'\''")))?;
+            }
+        }
+        SandboxChore::Registry { listen, store } => sandbox::serve_registry(listen, &store)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Success means: there is a sandbox and all of it answers.
+fn show_status(json: bool) -> Result<ExitCode> {
+    let status = Sandbox::find()?.status();
+    if json {
+        let text = serde_json::to_string_pretty(&status).map_err(|error| Error::Refused(error.to_string()))?;
+        print(text)?;
+    } else {
+        print(&status)?;
+    }
+    Ok(if status.healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn exec(host: &str, command: &[String]) -> Result<ExitCode> {
+    let sandbox = Sandbox::find()?;
+    let mut ssh = sandbox.ssh(sandbox.host(host)?);
+    let status = ssh.args(command).status();
+    let status = status.map_err(|source| Error::Io { what: "starting `ssh`".to_owned(), source })?;
+    // Killed by a signal, as a shell would report it.
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255);
+    Ok(ExitCode::from(code))
+}
+
+fn run_tidy() -> Result<ExitCode> {
+    let complaints = tidy::check()?;
+    for complaint in &complaints {
+        print(complaint)?;
+    }
+    Ok(if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,85 @@
+//! Everything a change must pass, in one command, here and in CI alike.
+
+use std::env;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::command::{find_program, note, print, run, show};
+use crate::error::{Context, Result};
+use crate::{tidy, workspace};
+
+/// Cargo's arguments for each step, in the order of how soon they tell.
+const STEPS: [(&str, &[&str]); 4] = [
+    ("format", &["fmt", "--all", "--check"]),
+    ("lints", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+    ("doc tests", &["test", "--workspace", "--all-features", "--doc"]),
+    ("documentation", &["doc", "--workspace", "--all-features", "--no-deps"]),
+];
+
+/// Runs all checks, also after one has failed, and tells whether all passed. The summary of the tests comes last.
+///
+/// # Errors
+///
+/// When a check cannot be run at all.
+pub fn run_all() -> Result<bool> {
+    let mut results = Vec::new();
+    for (name, arguments) in STEPS {
+        results.push(timed(name, || Ok(show(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings")).is_ok()))?);
+    }
+    results.push(timed("tidy", tidy_passes)?);
+    require_nextest()?;
+    let mut summary = String::new();
+    results.push(timed("tests", || {
+        let (passed, line) = tests()?;
+        summary = line;
+        Ok(passed)
+    })?);
+
+    for (name, passed, elapsed) in &results {
+        let verdict = if *passed { "ok" } else { "FAILED" };
+        print(format_args!("{name:<14} {verdict:<7} {:>7.1} s", elapsed.as_secs_f64()))?;
+    }
+    print(summary)?;
+    Ok(results.iter().all(|(_, passed, _)| *passed))
+}
+
+fn timed(name: &'static str, step: impl FnOnce() -> Result<bool>) -> Result<(&'static str, bool, Duration)> {
+    note(format_args!("── {name}"));
+    let started = Instant::now();
+    let passed = step()?;
+    Ok((name, passed, started.elapsed()))
+}
+
+fn tidy_passes() -> Result<bool> {
+    let complaints = tidy::check()?;
+    for complaint in &complaints {
+        print(complaint)?;
+    }
+    Ok(complaints.is_empty())
+}
+
+/// Runs all tests and gives back whether they passed, and the line in which nextest counts them.
+fn tests() -> Result<(bool, String)> {
+    let mut nextest = cargo();
+    nextest.args(["nextest", "run", "--workspace", "--all-features", "--no-fail-fast", "--color", "never"]);
+    let output = nextest.stderr(Stdio::piped()).spawn().and_then(std::process::Child::wait_with_output);
+    let output = output.context(|| "starting `cargo nextest`".to_owned())?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    note(text.trim_end());
+    let summary = text.lines().rev().find(|line| line.trim_start().starts_with("Summary"));
+    Ok((output.status.success(), summary.unwrap_or("no tests were run").trim().to_owned()))
+}
+
+fn require_nextest() -> Result<()> {
+    if find_program("cargo-nextest").is_some() || run(cargo().args(["nextest", "--version"])).is_ok() {
+        return Ok(());
+    }
+    note("installing cargo-nextest");
+    show(cargo().args(["install", "--locked", "cargo-nextest"]))
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace());
+    cargo
+}

@@ -1,0 +1,20 @@
+//! Chores of the workspace, as a library, so that the end-to-end tests use the very sandbox people use.
+//!
+//! `cargo xtask` is the command line of it; see [`sandbox`] for hosts on this machine, [`hello`] for an app to deploy to
+//! them, [`ci`] and [`tidy`] for the checks every change must pass.
+
+pub mod ci;
+pub mod command;
+pub mod error;
+pub mod hello;
+pub mod sandbox;
+pub mod tidy;
+
+use std::path::Path;
+
+/// The root of the workspace this crate was built from.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
