@@ -1,7 +1,23 @@
 //! The deploy engine: configuration, model, observe, plan and run, without any IO.
 
+pub mod batch;
+pub mod cancel;
 pub mod config;
+pub mod error;
+pub mod event;
+pub mod fleet;
+pub mod gate;
+pub mod glob;
+pub mod machine;
 pub mod name;
+pub mod naming;
+pub mod ops;
+pub mod plan;
 pub mod ports;
+pub mod render;
 pub mod secret;
+pub mod secrets;
 pub mod shell;
+pub mod state;
+pub mod step;
+pub mod targets;

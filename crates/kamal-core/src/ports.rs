@@ -1,6 +1,12 @@
 //! The engine's ports: object-safe traits through which every effect goes. Adapters implement them; tests give a
 //! simulated fleet.
 
+mod docker;
 mod exec;
+mod local;
+mod world;
 
+pub use docker::{BuildError, BuildOrder, Docker, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
+pub use local::{Command, Local, LocalError, LocalFolders};
+pub use world::{Clock, Entropy, Events, Secrets, World};

@@ -1,0 +1,141 @@
+//! What happens, as one stream of values. Terminal, plain text, JSON and file reporters are consumers of it; the
+//! engine prints nothing.
+//!
+//! State events are never dropped. Output events ([`EventKind::is_output`]) may be, by a display that cannot keep up.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    machine::Phase,
+    name::{HostName, Version},
+};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// An operation began. Comes first, so that a display knows its totals.
+    Started {
+        /// `deploy`, `rollback`, …
+        operation: String,
+        /// The service.
+        service: String,
+        /// The version acted on, when known.
+        version: Option<Version>,
+        /// The hosts, in order.
+        hosts: Vec<HostName>,
+    },
+    /// The operation moved to another phase.
+    Phase {
+        /// The phase it is in now.
+        phase: Phase,
+        /// Since the operation began.
+        elapsed: Duration,
+    },
+    /// A sentence of the narrative, in Kamal's words.
+    Say {
+        /// The sentence.
+        text: String,
+        /// How it is meant.
+        tone: Tone,
+    },
+    /// A host answered for the first time.
+    Connected {
+        /// The host.
+        host: HostName,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A step began on a host, or locally.
+    StepStarted {
+        /// The host; `None` is the local machine.
+        host: Option<HostName>,
+        /// The step in a few words.
+        step: String,
+        /// The commands as they are run, secrets redacted.
+        command: String,
+    },
+    /// A step ended.
+    StepFinished {
+        /// The host; `None` is the local machine.
+        host: Option<HostName>,
+        /// The step in a few words.
+        step: String,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A script was sent to a host and its end came back.
+    RoundTrip {
+        /// The host.
+        host: HostName,
+        /// What it was for.
+        label: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A line somebody's program printed.
+    Output {
+        /// The host; `None` is the local machine.
+        host: Option<HostName>,
+        /// The line, without its end.
+        line: String,
+        /// True for standard error.
+        error: bool,
+    },
+    /// The operation ended.
+    Finished {
+        /// How it ended.
+        outcome: Outcome,
+        /// Since it began.
+        took: Duration,
+    },
+}
+
+/// How a sentence is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// Progress.
+    Progress,
+    /// Something to know.
+    Info,
+    /// Something to look at.
+    Warning,
+    /// Something went wrong.
+    Problem,
+}
+
+/// How something ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// As wanted.
+    Ok,
+    /// A failure that does not matter.
+    Ignored,
+    /// A failure, in a sentence.
+    Failed(String),
+}
+
+impl EventKind {
+    /// True for what a slow display may drop.
+    #[must_use]
+    pub fn is_output(&self) -> bool {
+        matches!(self, Self::Output { .. })
+    }
+
+    /// A sentence of progress.
+    pub fn say(text: impl Into<String>) -> Self {
+        Self::Say { text: text.into(), tone: Tone::Progress }
+    }
+
+    /// A sentence in another tone.
+    pub fn tell(tone: Tone, text: impl Into<String>) -> Self {
+        Self::Say { text: text.into(), tone }
+    }
+}

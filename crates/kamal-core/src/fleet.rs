@@ -1,0 +1,333 @@
+//! The hosts of an operation: the only way the engine touches a machine. Steps become one script, its output becomes
+//! events, a failure becomes an error that names the step.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::{BoxFuture, join_all};
+
+use crate::{
+    batch::{self, Decoder, Fragment, Signal},
+    cancel::Cancel,
+    config::Config,
+    error::{Error, HostError},
+    event::{EventKind, Outcome},
+    name::HostName,
+    ports::{Chunk, Exec, Exit, Render, World},
+    render,
+    shell::Script,
+    state::HostState,
+    step::Step,
+};
+
+/// How much of a step's output an error repeats.
+const TAIL: usize = 4096;
+
+/// Hosts, and what is needed to act on them.
+#[derive(Debug)]
+pub struct Fleet<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The ports.
+    pub world: &'a World,
+    /// Who is at work, for the audit log.
+    pub performer: &'a str,
+    /// The request to stop.
+    pub cancel: Cancel,
+    connected: Mutex<BTreeSet<HostName>>,
+}
+
+/// What a script printed and how it ended.
+#[derive(Clone, Debug, Default)]
+pub struct Captured {
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// The exit status.
+    pub status: i32,
+}
+
+/// Told while steps run: the step's index and its exit status, or `None` when it begins.
+pub type Progress<'p> = &'p mut (dyn FnMut(usize, Option<i32>) + Send);
+
+impl<'a> Fleet<'a> {
+    /// Hosts of a configuration, not yet connected.
+    #[must_use]
+    pub fn new(config: &'a Config, world: &'a World, performer: &'a str, cancel: Cancel) -> Self {
+        Self { config, world, performer, cancel, connected: Mutex::default() }
+    }
+
+    /// Runs something on many hosts side by side and waits for all of them, even when some fail.
+    pub async fn on<'f, T>(
+        &'f self,
+        hosts: &'f [HostName],
+        work: impl Fn(&'f HostName) -> BoxFuture<'f, Result<T, HostError>>,
+    ) -> Result<Vec<T>, Error> {
+        gather(join_all(hosts.iter().map(work)).await)
+    }
+
+    /// Observes a host: one round trip.
+    pub async fn observe(&self, host: &HostName) -> Result<HostState, HostError> {
+        let captured = self.capture(host, &self.observation()).await?;
+        self.parse(host, &captured.stdout)
+    }
+
+    /// Runs steps on a host, then observes it: one round trip for both.
+    pub async fn run_and_observe(&self, host: &HostName, label: &str, steps: &[Step]) -> Result<HostState, HostError> {
+        let observe = Fragment { text: self.world.docker.observe(self.config), tolerant: true };
+        let mut printed = Vec::new();
+        self.batch(host, label, steps, Some(observe), &mut |_, _| {}, &mut printed).await?;
+        self.parse(host, &String::from_utf8_lossy(&printed))
+    }
+
+    /// Runs steps on a host, one after another: one round trip.
+    pub async fn run(
+        &self,
+        host: &HostName,
+        label: &str,
+        steps: &[Step],
+        progress: Progress<'_>,
+    ) -> Result<(), HostError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        self.batch(host, label, steps, None, progress, &mut Vec::new()).await
+    }
+
+    /// Runs a script and keeps what it prints. A non-zero exit is data.
+    pub async fn capture(&self, host: &HostName, script: &Script) -> Result<Captured, HostError> {
+        let mut captured = (Vec::new(), Vec::new());
+        let exit = self
+            .exec(host, script, &mut |chunk| match chunk {
+                Chunk::Stdout(bytes) => captured.0.extend_from_slice(bytes),
+                Chunk::Stderr(bytes) => captured.1.extend_from_slice(bytes),
+            })
+            .await?;
+        Ok(Captured {
+            stdout: String::from_utf8_lossy(&captured.0).into_owned(),
+            stderr: String::from_utf8_lossy(&captured.1).into_owned(),
+            status: exit.0,
+        })
+    }
+
+    /// Runs a script and hands on what it prints while it comes.
+    pub async fn exec(
+        &self,
+        host: &HostName,
+        script: &Script,
+        output: &mut (dyn FnMut(Chunk<'_>) + Send),
+    ) -> Result<Exit, HostError> {
+        let exec = self.connect(host).await?;
+        let began = self.world.clock.elapsed();
+        let exit = self.guard(host, exec.exec(script, output)).await??;
+        self.round_trip(host, script.label(), began);
+        Ok(exit)
+    }
+
+    /// Uploads a file: one round trip.
+    pub async fn upload(&self, host: &HostName, content: &[u8], to: &str, mode: u32) -> Result<(), HostError> {
+        let exec = self.connect(host).await?;
+        let began = self.world.clock.elapsed();
+        self.guard(host, exec.upload(content, to, mode)).await??;
+        self.round_trip(host, "upload", began);
+        Ok(())
+    }
+
+    /// The connection to a host, opened when it is first needed.
+    pub async fn connect(&self, host: &HostName) -> Result<Arc<dyn Exec>, HostError> {
+        let began = self.world.clock.elapsed();
+        let exec = self.guard(host, self.world.ssh.connect(host)).await??;
+        let first = self.connected.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
+        if first {
+            let took = self.since(began);
+            self.emit(EventKind::Connected { host: host.clone(), took });
+        }
+        Ok(exec)
+    }
+
+    /// Emits an event.
+    pub fn emit(&self, event: EventKind) {
+        self.world.events.emit(event);
+    }
+
+    /// A copy of this fleet that no request stops any more: for putting things right after one.
+    #[must_use]
+    pub fn unstoppable(&self) -> Self {
+        let connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { cancel: Cancel::never(), connected: Mutex::new(connected), ..*self }
+    }
+
+    fn observation(&self) -> Script {
+        Script::read("observe", self.world.docker.observe(self.config))
+    }
+
+    fn parse(&self, host: &HostName, printed: &str) -> Result<HostState, HostError> {
+        let unreadable = |message| HostError::Unreadable { host: host.clone(), message };
+        self.world.docker.parse(self.config, host, printed).map_err(unreadable)
+    }
+
+    async fn guard<T>(&self, host: &HostName, work: impl Future<Output = T> + Send) -> Result<T, HostError> {
+        self.cancel.guard(work).await.ok_or_else(|| HostError::Cancelled { host: host.clone() })
+    }
+
+    fn since(&self, began: Duration) -> Duration {
+        self.world.clock.elapsed().saturating_sub(began)
+    }
+
+    fn round_trip(&self, host: &HostName, label: &str, began: Duration) {
+        let took = self.since(began);
+        self.emit(EventKind::RoundTrip { host: host.clone(), label: label.to_owned(), took });
+    }
+
+    async fn batch(
+        &self,
+        host: &HostName,
+        label: &str,
+        steps: &[Step],
+        then: Option<Fragment>,
+        progress: Progress<'_>,
+        captured: &mut Vec<u8>,
+    ) -> Result<(), HostError> {
+        let cx = Render {
+            config: self.config,
+            secrets: &*self.world.secrets,
+            entropy: &*self.world.entropy,
+            now: self.world.clock.now(),
+            performer: self.performer,
+        };
+        let mut fragments = Vec::with_capacity(steps.len() + 1);
+        for step in steps {
+            let text = render::step(self.world, step, &cx)
+                .map_err(|source| HostError::Render { host: host.clone(), source })?;
+            fragments.push(Fragment { text, tolerant: render::tolerant(step) });
+        }
+        let commands: Vec<String> = fragments.iter().map(|fragment| fragment.text.to_string()).collect();
+        fragments.extend(then);
+        let nonce = self.world.entropy.hex(16);
+        let script = batch::script(label, &nonce, &fragments);
+        let mut watch =
+            Watch { fleet: self, host, steps, commands: &commands, progress, captured, current: None, failed: None };
+        let mut decoder = Decoder::new(&nonce);
+        let exit = self.exec(host, &script, &mut |chunk| decoder.feed(chunk, &mut |signal| watch.take(signal))).await;
+        decoder.finish(&mut |signal| watch.take(signal));
+        watch.end(exit?)
+    }
+}
+
+/// Turns the signals of a running script into events and, at its end, into a result.
+struct Watch<'w, 'a> {
+    fleet: &'w Fleet<'a>,
+    host: &'w HostName,
+    steps: &'w [Step],
+    commands: &'w [String],
+    progress: Progress<'w>,
+    captured: &'w mut Vec<u8>,
+    current: Option<Current>,
+    failed: Option<(usize, i32, String)>,
+}
+
+struct Current {
+    fragment: usize,
+    began: Duration,
+    tail: Vec<u8>,
+}
+
+impl Watch<'_, '_> {
+    fn take(&mut self, signal: Signal) {
+        match signal {
+            Signal::Started(fragment) => {
+                let began = self.fleet.world.clock.elapsed();
+                self.current = Some(Current { fragment, began, tail: Vec::new() });
+                if let Some(step) = self.steps.get(fragment) {
+                    (self.progress)(fragment, None);
+                    self.fleet.emit(EventKind::StepStarted {
+                        host: Some(self.host.clone()),
+                        step: step.to_string(),
+                        command: self.commands.get(fragment).cloned().unwrap_or_default(),
+                    });
+                }
+            }
+            Signal::Printed { fragment, bytes, error } => self.printed(fragment, &bytes, error),
+            Signal::Finished { fragment, status } => self.finished(fragment, status),
+        }
+    }
+
+    fn printed(&mut self, fragment: Option<usize>, bytes: &[u8], error: bool) {
+        if fragment.is_some_and(|fragment| fragment >= self.steps.len()) {
+            if !error {
+                self.captured.extend_from_slice(bytes);
+            }
+            return;
+        }
+        if let Some(current) = &mut self.current {
+            current.tail.extend_from_slice(bytes);
+            let excess = current.tail.len().saturating_sub(TAIL);
+            current.tail.drain(..excess);
+        } else {
+            // Printed by the shell itself: the script could not even be read.
+            self.failed.get_or_insert((0, 2, String::new())).2.push_str(&String::from_utf8_lossy(bytes));
+        }
+        for line in String::from_utf8_lossy(bytes).lines().filter(|line| !line.is_empty()) {
+            self.fleet.emit(EventKind::Output { host: Some(self.host.clone()), line: line.to_owned(), error });
+        }
+    }
+
+    fn finished(&mut self, fragment: usize, status: i32) {
+        let Some(current) = self.current.take() else { return };
+        let Some(step) = self.steps.get(fragment) else { return };
+        (self.progress)(fragment, Some(status));
+        let output = String::from_utf8_lossy(&current.tail).into_owned();
+        let outcome = match status {
+            0 => Outcome::Ok,
+            _ if render::tolerant(step) => Outcome::Ignored,
+            _ => Outcome::Failed(format!("exit status {status}")),
+        };
+        if matches!(outcome, Outcome::Failed(_)) {
+            self.failed = Some((fragment, status, output));
+        }
+        let took = self.fleet.since(current.began);
+        self.fleet.emit(EventKind::StepFinished {
+            host: Some(self.host.clone()),
+            step: step.to_string(),
+            outcome,
+            took,
+        });
+    }
+
+    fn end(mut self, exit: Exit) -> Result<(), HostError> {
+        if exit.success() {
+            return Ok(());
+        }
+        // A step that ended the shell itself has no end marker.
+        if let Some(current) = self.current.take() {
+            let output = String::from_utf8_lossy(&current.tail).into_owned();
+            self.failed = Some((current.fragment, exit.0, output));
+            (self.progress)(current.fragment, Some(exit.0));
+        }
+        let (fragment, status, output) = self.failed.unwrap_or((0, exit.0, String::new()));
+        let step = self.steps.get(fragment).map_or_else(|| "run the script".to_owned(), ToString::to_string);
+        Err(HostError::Step { host: self.host.clone(), step, status, output, post_mortem: String::new() })
+    }
+}
+
+/// All results, or all errors.
+pub(crate) fn gather<T>(results: Vec<Result<T, HostError>>) -> Result<Vec<T>, Error> {
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(values)
+    } else if errors.iter().all(|error| matches!(error, HostError::Cancelled { .. })) {
+        Err(Error::Cancelled)
+    } else {
+        Err(Error::Hosts(errors))
+    }
+}

@@ -1,0 +1,97 @@
+//! The deploy state machine: which phase may follow which. The runner moves through it and every move is an event, so
+//! that a display, a log and a test all see the same states.
+
+use serde::{Deserialize, Serialize};
+
+/// Where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Hosts were observed and a plan was made.
+    Planned,
+    /// The image was built and pushed.
+    Built,
+    /// Every host has the image.
+    Delivered,
+    /// The deploy lock is ours.
+    Locked,
+    /// New containers are being started.
+    Booting,
+    /// Every host answers from its new container.
+    Switched,
+    /// Old containers were stopped.
+    Drained,
+    /// The image was tagged, and what is old removed.
+    Pruned,
+    /// Finished.
+    Done,
+    /// Something failed after a host had switched: hosts go back to what they had.
+    RollingBack,
+    /// Every host answers from its old container again.
+    RolledBack,
+    /// Ended without success.
+    Failed,
+}
+
+impl Phase {
+    /// True when an operation may move from this phase to the next one. Operations that need no build or no lock of
+    /// their own step over these phases; anything may fail.
+    #[must_use]
+    pub fn may_become(self, next: Phase) -> bool {
+        use Phase::{
+            Booting, Built, Delivered, Done, Drained, Failed, Locked, Planned, Pruned, RolledBack, RollingBack,
+            Switched,
+        };
+        matches!(
+            (self, next),
+            // `setup` locks before it builds, `deploy` after it delivered (spec 9.10).
+            (Planned, Built | Delivered | Locked | Booting | Done)
+                | (Built, Delivered | Locked | Booting)
+                | (Delivered, Locked | Booting | Done)
+                | (Locked, Built | Delivered | Booting | Done)
+                | (Booting, Switched | RollingBack)
+                // Boot groups: the next group boots after the last one drained.
+                | (Switched, Drained | Booting | RollingBack)
+                | (Drained, Pruned | Booting | RollingBack | Done)
+                | (Pruned, Done)
+                | (RollingBack, RolledBack)
+                | (RolledBack, Failed)
+        ) || (next == Failed && !matches!(self, Done | Failed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Phase::{self, *};
+
+    const ALL: [Phase; 12] =
+        [Planned, Built, Delivered, Locked, Booting, Switched, Drained, Pruned, Done, RollingBack, RolledBack, Failed];
+
+    fn walk(phases: &[Phase]) -> bool {
+        phases.windows(2).all(|pair| pair[0].may_become(pair[1]))
+    }
+
+    #[test]
+    fn deploy_setup_and_rollback_walk_legally() {
+        assert!(walk(&[Planned, Built, Delivered, Locked, Booting, Switched, Drained, Pruned, Done]));
+        assert!(walk(&[Planned, Locked, Built, Delivered, Booting, Switched, Drained, Pruned, Done]));
+        assert!(walk(&[Planned, Locked, Booting, Switched, Drained, Done]));
+        assert!(walk(&[Planned, Delivered, Locked, Booting, RollingBack, RolledBack, Failed]));
+    }
+
+    #[test]
+    fn ends_are_ends_and_everything_else_may_fail() {
+        for phase in ALL {
+            assert_eq!(phase.may_become(Failed), !matches!(phase, Done | Failed), "{phase:?}");
+            assert!(!Done.may_become(phase) && !Failed.may_become(phase));
+        }
+    }
+
+    #[test]
+    fn traffic_never_moves_before_the_image_is_there_nor_old_containers_stop_before_the_switch() {
+        assert!(!Planned.may_become(Switched));
+        assert!(!Booting.may_become(Drained));
+        assert!(!Booting.may_become(Pruned));
+        assert!(!RollingBack.may_become(Done));
+    }
+}

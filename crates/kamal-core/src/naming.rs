@@ -1,0 +1,178 @@
+//! Every name two places must agree on: containers, folders, filters, images (spec chapter 6). Either tool can take a
+//! host over from the other because both spell these alike.
+
+use crate::{
+    config::{Config, model::Role},
+    name::{ContainerName, Destination, ImageRef, RoleName, Version},
+};
+
+/// The folder below the login directory in which everything of Kamal's lives.
+pub const RUN_DIRECTORY: &str = ".kamal";
+/// The proxy's container.
+pub const PROXY_CONTAINER: &str = "kamal-proxy";
+/// The docker network containers share.
+pub const NETWORK: &str = "kamal";
+/// The oldest kamal-proxy Kamal 2.12 works with, and the version it boots (spec 2.10).
+pub const PROXY_MINIMUM_VERSION: &str = "v0.9.2";
+/// The proxy's repository where none is configured.
+pub const PROXY_REPOSITORY: &str = "basecamp/kamal-proxy";
+/// Host folder that is mounted into the proxy.
+pub const PROXY_APPS_CONFIG: &str = ".kamal/proxy/apps-config";
+/// The same folder inside the proxy's container.
+pub const PROXY_APPS_CONFIG_INSIDE: &str = "/home/kamal-proxy/.apps-config";
+
+/// `SERVICE[-DEST]`.
+#[must_use]
+pub fn service_with_destination(config: &Config) -> String {
+    with_destination(&config.service, config.destination.as_ref())
+}
+
+fn with_destination(text: &str, destination: Option<&Destination>) -> String {
+    destination.map_or_else(|| text.to_owned(), |destination| format!("{text}-{destination}"))
+}
+
+/// `SERVICE-ROLE[-DEST]`: what a role's containers begin with, and its name in kamal-proxy.
+#[must_use]
+pub fn container_prefix(config: &Config, role: &RoleName) -> String {
+    with_destination(&format!("{}-{role}", config.service), config.destination.as_ref())
+}
+
+/// `SERVICE-ROLE[-DEST]-VERSION`.
+#[must_use]
+pub fn container(config: &Config, role: &RoleName, version: &Version) -> ContainerName {
+    ContainerName::new(format!("{}-{version}", container_prefix(config, role)))
+}
+
+/// The version in a container's name, if it is one of the role's.
+#[must_use]
+pub fn version_of(config: &Config, role: &RoleName, container: &str) -> Option<Version> {
+    container.strip_prefix(&container_prefix(config, role))?.strip_prefix('-').map(Version::new)
+}
+
+/// `.kamal/apps/SERVICE[-DEST]`.
+#[must_use]
+pub fn app_directory(config: &Config) -> String {
+    format!("{RUN_DIRECTORY}/apps/{}", service_with_destination(config))
+}
+
+/// A role's env file.
+#[must_use]
+pub fn role_env_file(config: &Config, role: &RoleName) -> String {
+    format!("{}/env/roles/{role}.env", app_directory(config))
+}
+
+/// An accessory's env file.
+#[must_use]
+pub fn accessory_env_file(config: &Config, accessory: &str) -> String {
+    format!("{}/env/accessories/{accessory}.env", app_directory(config))
+}
+
+/// Folder of a version's assets, `kind` being `extracted` or `volumes`.
+#[must_use]
+pub fn assets(config: &Config, kind: &str, role: &RoleName, version: &Version) -> String {
+    format!("{}/assets/{kind}/{role}-{version}", app_directory(config))
+}
+
+/// The app's folder inside [`PROXY_APPS_CONFIG`].
+#[must_use]
+pub fn apps_config(config: &Config) -> String {
+    format!("{PROXY_APPS_CONFIG}/{}", service_with_destination(config))
+}
+
+/// The same folder as the proxy sees it.
+#[must_use]
+pub fn apps_config_inside(config: &Config) -> String {
+    format!("{PROXY_APPS_CONFIG_INSIDE}/{}", service_with_destination(config))
+}
+
+/// The deploy lock's folder (spec chapter 8).
+#[must_use]
+pub fn lock_directory(config: &Config) -> String {
+    format!("{RUN_DIRECTORY}/lock-{}", service_with_destination(config))
+}
+
+/// The audit log (spec 6.4).
+#[must_use]
+pub fn audit_log(config: &Config) -> String {
+    format!("{RUN_DIRECTORY}/{}-audit.log", service_with_destination(config))
+}
+
+/// `[server/]image`.
+#[must_use]
+pub fn repository(config: &Config) -> String {
+    config
+        .registry
+        .server
+        .as_ref()
+        .filter(|server| !server.is_empty())
+        .map_or_else(|| config.image.clone(), |server| format!("{server}/{}", config.image))
+}
+
+/// `REPOSITORY:VERSION`.
+#[must_use]
+pub fn image(config: &Config, version: &Version) -> ImageRef {
+    ImageRef::new(format!("{}:{version}", repository(config)))
+}
+
+/// `latest`, or `latest-DEST`.
+#[must_use]
+pub fn latest_tag(config: &Config) -> String {
+    with_destination("latest", config.destination.as_ref())
+}
+
+/// `REPOSITORY:latest[-DEST]`.
+#[must_use]
+pub fn latest_image(config: &Config) -> ImageRef {
+    ImageRef::new(format!("{}:{}", repository(config), latest_tag(config)))
+}
+
+/// `docker` filters for all containers of the service at this destination.
+#[must_use]
+pub fn service_filters(config: &Config) -> String {
+    let destination = config.destination.as_deref().unwrap_or_default();
+    format!("--filter label=service={} --filter label=destination={destination}", config.service)
+}
+
+/// `docker` filters for a role's containers.
+#[must_use]
+pub fn role_filters(config: &Config, role: &RoleName) -> String {
+    format!("{} --filter label=role={role}", service_filters(config))
+}
+
+/// The labels of a role's containers: Kamal's own, the root's, the role's, later ones winning. The destination label
+/// stands even without a destination, as a bare key.
+#[must_use]
+pub fn labels(config: &Config, role: &Role) -> Vec<(String, String)> {
+    let mut labels = indexmap::IndexMap::from([
+        ("service".to_owned(), config.service.to_string()),
+        ("role".to_owned(), role.name.to_string()),
+        ("destination".to_owned(), config.destination.as_deref().unwrap_or_default().to_owned()),
+    ]);
+    labels.extend(config.labels.clone());
+    labels.extend(role.labels.clone());
+    labels.into_iter().collect()
+}
+
+/// A container's hostname before its random part: 51 characters of the host at most, no dot at the end.
+#[must_use]
+pub fn hostname_stem(host: &str) -> String {
+    let stem: String = host.chars().take(51).collect();
+    stem.strip_suffix('.').unwrap_or(&stem).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostnames_are_cut_like_kamals() {
+        assert_eq!(
+            hostname_stem("this-hostname-is-really-unacceptably-long-to-be-honest.example.com"),
+            "this-hostname-is-really-unacceptably-long-to-be-hon"
+        );
+        assert_eq!(
+            hostname_stem("this-hostname-with-random-part-is-too-long.example.com"),
+            "this-hostname-with-random-part-is-too-long.example"
+        );
+    }
+}

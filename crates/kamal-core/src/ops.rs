@@ -1,0 +1,85 @@
+//! Operations: what `kamal deploy` and its kin do, as functions an embedder calls.
+
+mod boot;
+pub mod bootstrap;
+pub mod deploy;
+pub mod hooks;
+pub mod lock;
+mod preflight;
+
+pub use deploy::{DeployOptions, Report, deploy, dry_run};
+
+use std::time::Duration;
+
+use crate::{
+    error::HostError,
+    event::EventKind,
+    fleet::Fleet,
+    name::{HostName, ImageRef, Version},
+    shell::Script,
+    targets::Targets,
+};
+
+/// What an operation is given besides its options.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// The hosts.
+    pub fleet: Fleet<'a>,
+    /// Which of them it acts on.
+    pub targets: &'a Targets,
+    /// The version it acts on.
+    pub version: &'a Version,
+    /// The setting of this run.
+    pub run: &'a RunSettings,
+    /// The proxy's image where none is configured; `None` leaves it to Kamal's default.
+    pub proxy_image: Option<ProxyImage>,
+}
+
+/// An image of the proxy that is brought along and handed to hosts without a registry.
+#[derive(Clone, Debug)]
+pub struct ProxyImage {
+    /// Its name.
+    pub reference: ImageRef,
+    /// The architecture it is for, in Docker's spelling.
+    pub arch: String,
+    /// What `docker load` reads.
+    pub archive: std::sync::Arc<Vec<u8>>,
+}
+
+/// What does not change during a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunSettings {
+    /// `--skip-hooks`.
+    pub skip_hooks: bool,
+    /// True when a parent process holds the lock for us (`KAMAL_LOCK`).
+    pub lock_held: bool,
+    /// `--lock-wait`: how long to wait for a held lock, and how long between looks.
+    pub lock_wait: Option<(Duration, Duration)>,
+    /// The top-level word, for hooks.
+    pub command: String,
+    /// The second word, for hooks.
+    pub subcommand: Option<String>,
+    /// `git config user.name`, for the lock.
+    pub user_name: String,
+    /// `-r` as given, for hooks.
+    pub roles: Option<String>,
+}
+
+impl Cx<'_> {
+    pub(crate) fn say(&self, text: impl Into<String>) {
+        self.fleet.emit(EventKind::say(text));
+    }
+}
+
+/// Hands an image to a host through its connection: two round trips, no registry.
+pub(crate) async fn ship_image(fleet: &Fleet<'_>, host: &HostName, image: &ProxyImage) -> Result<(), HostError> {
+    const ARCHIVE: &str = ".kamal/proxy/image.tar";
+    fleet.upload(host, &image.archive, ARCHIVE, 0o600).await?;
+    let load = format!("docker load --quiet --input {ARCHIVE} 2>&1; s=$?; rm -f {ARCHIVE}; exit $s");
+    let loaded = fleet.capture(host, &Script::write("load the proxy's image", load)).await?;
+    if loaded.status == 0 {
+        return Ok(());
+    }
+    let message = format!("docker could not load the image {}: {}", image.reference, loaded.stdout.trim());
+    Err(HostError::Unfit { host: host.clone(), message })
+}

@@ -1,0 +1,114 @@
+//! Hooks: programs of the user's that run locally at fixed points (spec chapter 7).
+
+use crate::{
+    config::model::HookLevel,
+    error::Error,
+    event::{EventKind, Outcome, Tone},
+    name::HostName,
+    ops::Cx,
+    plan::Hooks,
+    ports::{Chunk, Command},
+    secret::Secret,
+};
+
+/// The hooks Kamal knows.
+pub const NAMES: [&str; 9] = [
+    "docker-setup",
+    "post-app-boot",
+    "post-deploy",
+    "post-proxy-reboot",
+    "pre-app-boot",
+    "pre-build",
+    "pre-connect",
+    "pre-deploy",
+    "pre-proxy-reboot",
+];
+
+/// What a hook is told besides the run's settings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'a> {
+    /// `KAMAL_HOSTS`, where it is not all selected ones.
+    pub hosts: Option<&'a [HostName]>,
+    /// `KAMAL_LOCK`.
+    pub locked: bool,
+    /// `KAMAL_RUNTIME`, in seconds.
+    pub runtime: Option<u64>,
+}
+
+/// The hooks that are there, none with `--skip-hooks`.
+pub async fn present(cx: &Cx<'_>) -> Hooks {
+    if cx.run.skip_hooks {
+        return Hooks::default();
+    }
+    let files = cx.fleet.world.local.list(&cx.fleet.config.hooks_path).await;
+    Hooks(files.into_iter().filter(|file| NAMES.contains(&file.as_str())).collect())
+}
+
+/// Runs a hook, if it is there.
+pub async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) -> Result<(), Error> {
+    if !hooks.has(name) {
+        return Ok(());
+    }
+    let path = format!("{}/{name}", cx.fleet.config.hooks_path);
+    let mut command = Command::new(if path.starts_with('/') { path } else { format!("./{path}") }, [] as [&str; 0]);
+    command.env = environment(cx, told);
+    if matches!(name, "pre-connect" | "pre-deploy" | "post-deploy") {
+        command.env.extend(cx.fleet.world.secrets.all().map_err(|error| Error::Secrets(vec![error]))?);
+    }
+    let step = format!("run the hook {name}");
+    let began = cx.fleet.world.clock.elapsed();
+    cx.fleet.emit(EventKind::StepStarted { host: None, step: step.clone(), command: command.to_string() });
+    let (mut lines, level) = (String::new(), level(cx, name));
+    let mut output = |chunk: Chunk<'_>| {
+        let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
+        let text = String::from_utf8_lossy(bytes);
+        lines.push_str(&text);
+        for line in text.lines() {
+            cx.fleet.emit(match level {
+                Some(HookLevel::Verbose) => EventKind::tell(Tone::Info, line),
+                Some(HookLevel::Quiet) => return,
+                None => {
+                    EventKind::Output { host: None, line: line.to_owned(), error: matches!(chunk, Chunk::Stderr(_)) }
+                }
+            });
+        }
+    };
+    let exit = cx.fleet.cancel.guard(cx.fleet.world.local.run(&command, &mut output)).await;
+    let exit = exit.ok_or(Error::Cancelled)??;
+    let outcome = if exit.success() { Outcome::Ok } else { Outcome::Failed(format!("exit status {}", exit.0)) };
+    let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
+    cx.fleet.emit(EventKind::StepFinished { host: None, step, outcome, took });
+    if exit.success() {
+        return Ok(());
+    }
+    let last: Vec<&str> = lines.lines().rev().take(20).collect();
+    let output = last.into_iter().rev().collect::<Vec<_>>().join("\n");
+    Err(Error::Hook { name: name.to_owned(), status: exit.0, output })
+}
+
+fn level(cx: &Cx<'_>, name: &str) -> Option<HookLevel> {
+    let output = &cx.fleet.config.hooks_output;
+    output.each.get(name).copied().or(output.all)
+}
+
+fn environment(cx: &Cx<'_>, told: Told<'_>) -> Vec<(String, Secret)> {
+    let config = cx.fleet.config;
+    let hosts = told.hosts.unwrap_or(&cx.targets.hosts);
+    let hosts = hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(",");
+    let now = cx.fleet.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut env = vec![
+        ("KAMAL_RECORDED_AT", now),
+        ("KAMAL_PERFORMER", cx.fleet.performer.to_owned()),
+        ("KAMAL_VERSION", cx.version.to_string()),
+        ("KAMAL_SERVICE", config.service.to_string()),
+        ("KAMAL_SERVICE_VERSION", format!("{}@{}", config.service, cx.version.abbreviated())),
+        ("KAMAL_HOSTS", hosts),
+        ("KAMAL_COMMAND", cx.run.command.clone()),
+        ("KAMAL_LOCK", (told.locked || cx.run.lock_held).to_string()),
+    ];
+    env.extend(config.destination.as_ref().map(|destination| ("KAMAL_DESTINATION", destination.to_string())));
+    env.extend(cx.run.roles.clone().map(|roles| ("KAMAL_ROLES", roles)));
+    env.extend(cx.run.subcommand.clone().map(|subcommand| ("KAMAL_SUBCOMMAND", subcommand)));
+    env.extend(told.runtime.map(|seconds| ("KAMAL_RUNTIME", seconds.to_string())));
+    env.into_iter().map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
+}

@@ -1,0 +1,82 @@
+//! The deploy lock: a folder on the primary host, made by `mkdir` (spec chapter 8). It is given back on every way out,
+//! a request to stop included, which Kamal leaves it behind on.
+
+use std::time::Duration;
+
+use crate::{
+    error::{Error, HostError},
+    event::{EventKind, Tone},
+    fleet::Fleet,
+    name::{HostName, Version},
+    naming,
+    ops::Cx,
+    render::LOCK_HELD,
+    shell::Script,
+    state::HostState,
+    step::Step,
+};
+
+/// What Kamal writes into a lock nobody took by hand.
+pub const AUTOMATIC: &str = "Automatic deploy lock";
+
+/// A lock's three lines.
+#[must_use]
+pub fn details(fleet: &Fleet<'_>, user_name: &str, version: &Version, message: &str) -> String {
+    let now = fleet.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!("Locked by: {user_name} at {now}\nVersion: {version}\nMessage: {message}")
+}
+
+/// Takes the lock, waiting for it if the settings say so, and observes its host in the same round trip.
+pub async fn acquire(cx: &Cx<'_>, host: &HostName, step: &Step) -> Result<HostState, Error> {
+    match cx.run.lock_wait {
+        None => cx.say("Acquiring the deploy lock..."),
+        Some((limit, _)) => cx.say(format!("Acquiring the deploy lock (waiting up to {}s)...", limit.as_secs())),
+    }
+    let began = cx.fleet.world.clock.elapsed();
+    let mut told = false;
+    loop {
+        let held = match cx.fleet.run_and_observe(host, "lock", std::slice::from_ref(step)).await {
+            Ok(state) => return Ok(state),
+            Err(HostError::Step { status: LOCK_HELD, output, .. }) => output,
+            Err(HostError::Cancelled { .. }) => return Err(Error::Cancelled),
+            Err(error) => return Err(Error::Hosts(vec![error])),
+        };
+        let host = host.clone();
+        let Some((limit, interval)) = cx.run.lock_wait.filter(|_| held.contains(AUTOMATIC)) else {
+            return Err(Error::LockHeld { host, details: held });
+        };
+        if !std::mem::replace(&mut told, true) {
+            cx.fleet.emit(EventKind::tell(Tone::Warning, format!("Deploy lock is held by:\n{}", held.trim_end())));
+        }
+        let left = limit.saturating_sub(cx.fleet.world.clock.elapsed().saturating_sub(began));
+        if left < Duration::from_secs(1) {
+            return Err(Error::LockTimeout { host, details: held });
+        }
+        let pause = interval.min(left);
+        cx.say(format!("Retrying in {}s ({}s remaining)...", pause.as_secs(), left.as_secs()));
+        cx.fleet.cancel.guard(cx.fleet.world.clock.sleep(pause)).await.ok_or(Error::Cancelled)?;
+    }
+}
+
+/// Gives the lock back after a failure. Failing at that too is only said: the first failure is what matters.
+pub async fn release_after_failure(cx: &Cx<'_>) {
+    let Some(host) = &cx.targets.primary_host else { return };
+    cx.say("Releasing the deploy lock...");
+    if let Err(error) = release(&cx.fleet.unstoppable(), host).await {
+        cx.fleet.emit(EventKind::tell(Tone::Problem, format!("Error releasing the deploy lock: {error}")));
+    }
+}
+
+/// Gives the lock back.
+pub async fn release(fleet: &Fleet<'_>, host: &HostName) -> Result<(), HostError> {
+    let step = Step::ReleaseLock { directory: naming::lock_directory(fleet.config) };
+    fleet.run(host, "unlock", &[step], &mut |_, _| {}).await
+}
+
+/// The lock's three lines, if it is held.
+pub async fn status(fleet: &Fleet<'_>, host: &HostName) -> Result<Option<String>, HostError> {
+    let directory = naming::lock_directory(fleet.config);
+    let script = Script::read("lock status", format!("[ -d {directory} ] && base64 -d < {directory}/details"));
+    let captured = fleet.capture(host, &script).await?;
+    Ok((captured.status == 0).then_some(captured.stdout))
+}

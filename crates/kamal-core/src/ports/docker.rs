@@ -1,0 +1,107 @@
+//! Docker's dialect: how steps are spelled for it, and how its answers are read.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{Entropy, Events, Local, LocalError, Secrets};
+use crate::{
+    config::Config,
+    name::{HostName, Version},
+    shell::Text,
+    state::HostState,
+    step::Step,
+};
+
+/// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
+#[async_trait]
+pub trait Docker: Send + Sync + std::fmt::Debug {
+    /// Shell text that prints everything a host can tell about the service. It reads only and exits with 0 even where
+    /// docker is missing.
+    fn observe(&self, config: &Config) -> Text;
+
+    /// Reads what [`Docker::observe`]'s text printed. The error names what could not be understood.
+    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, String>;
+
+    /// Shell text for a step, `None` when it is not one of docker's. A non-zero exit of the text means that the step
+    /// failed. Every text is safe to run again.
+    fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
+
+    /// Builds the image locally and hands it to the registry. Safe to run again.
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError>;
+}
+
+/// The proxy's dialect. Implemented by `kamal-proxy`.
+pub trait Proxy: Send + Sync + std::fmt::Debug {
+    /// Shell text for a step, `None` when it is not one of the proxy's. As [`Docker::render`].
+    fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
+}
+
+/// What a step's text may depend on besides the step.
+#[derive(Clone, Copy, Debug)]
+pub struct Render<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Where secrets come from.
+    pub secrets: &'a dyn Secrets,
+    /// Chance, for hostnames.
+    pub entropy: &'a dyn Entropy,
+    /// Now, for the audit log.
+    pub now: Timestamp,
+    /// Who is at work, for the audit log.
+    pub performer: &'a str,
+}
+
+/// A step cannot be spelled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A secret it needs is not there.
+    #[error("{0}")]
+    Secret(String),
+    /// No adapter knows the step.
+    #[error("no adapter can {0}")]
+    Unknown(String),
+}
+
+/// What to build.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildOrder<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The version.
+    pub version: &'a Version,
+    /// The local machine.
+    pub local: &'a dyn Local,
+    /// Where builder secrets and the registry's password come from.
+    pub secrets: &'a dyn Secrets,
+    /// Listeners: the build's output.
+    pub events: &'a dyn Events,
+    /// `--no-cache`.
+    pub no_cache: bool,
+    /// `--output`: `registry`, `docker`, …
+    pub output: &'a str,
+}
+
+/// Why an image was not built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A program is missing or a file cannot be read.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// A program ended badly.
+    #[error("{what} failed with exit status {status}{}", tail(.output))]
+    Failed {
+        /// What was tried.
+        what: String,
+        /// Its exit status.
+        status: i32,
+        /// The last lines it printed.
+        output: String,
+    },
+    /// Something is missing or does not fit.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+fn tail(output: &str) -> String {
+    if output.trim().is_empty() { String::new() } else { format!(":\n{}", output.trim_end()) }
+}

@@ -1,0 +1,97 @@
+//! The machine the command is typed on: programs with an argument vector, never a shell string, and the few files the
+//! engine asks about.
+
+use async_trait::async_trait;
+
+use super::{Chunk, Exit};
+use crate::secret::Secret;
+
+/// Runs programs and looks at files where the user sits. Implemented by `kamal-cli`.
+#[async_trait]
+pub trait Local: Send + Sync + std::fmt::Debug {
+    /// Runs a program to its end and streams what it prints. A non-zero exit is data. Cancelling kills the program.
+    async fn run(&self, command: &Command, output: &mut (dyn FnMut(Chunk<'_>) + Send)) -> Result<Exit, LocalError>;
+
+    /// True when a file or folder is there. Relative paths are relative to the project.
+    async fn exists(&self, path: &str) -> bool;
+
+    /// A file's content.
+    async fn read(&self, path: &str) -> Result<Vec<u8>, LocalError>;
+
+    /// Names of the files directly in a folder, sorted; none when there is no such folder.
+    async fn list(&self, path: &str) -> Vec<String>;
+
+    /// Creates a folder and its parents.
+    async fn create_folder(&self, path: &str) -> Result<(), LocalError>;
+
+    /// Removes a folder and all that is in it; it need not exist.
+    async fn remove_folder(&self, path: &str) -> Result<(), LocalError>;
+
+    /// Where builds may put clones: absolute, and the project's own absolute path beside it.
+    fn folders(&self) -> LocalFolders;
+}
+
+/// Folders of the local machine, absolute.
+#[derive(Clone, Debug)]
+pub struct LocalFolders {
+    /// The folder commands are run in.
+    pub project: String,
+    /// The folder for temporary files.
+    pub temporary: String,
+}
+
+/// A program and what it is given.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    /// The program: a name looked up in `PATH`, or a path.
+    pub program: String,
+    /// Its arguments. Never secrets: other users can read them.
+    pub args: Vec<String>,
+    /// Variables added to the environment.
+    pub env: Vec<(String, Secret)>,
+    /// The folder it runs in; the project when none is given.
+    pub folder: Option<String>,
+    /// What its standard input holds; empty when none is given.
+    pub input: Option<Secret>,
+}
+
+impl Command {
+    /// A program with arguments.
+    pub fn new<A: Into<String>>(program: impl Into<String>, args: impl IntoIterator<Item = A>) -> Self {
+        Self { program: program.into(), args: args.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Runs it in another folder.
+    #[must_use]
+    pub fn in_folder(mut self, folder: impl Into<String>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+}
+
+/// As it would be typed.
+impl std::fmt::Display for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::shell::escape::word(&self.program))?;
+        self.args.iter().try_for_each(|arg| write!(f, " {}", crate::shell::escape::word(arg)))
+    }
+}
+
+/// Why something could not be done locally.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The program is not installed.
+    #[error("{program} is not installed locally, or not in PATH")]
+    Missing {
+        /// The program.
+        program: String,
+    },
+    /// It could not be started, or a file not read.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,64 @@
+//! All ports together, and the small ones: time, chance, events, secrets.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{Docker, Local, Proxy, Ssh};
+use crate::{event::EventKind, secret::Secret};
+
+/// Time.
+#[async_trait]
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
+
+    /// Time that only goes forward, from any beginning.
+    fn elapsed(&self) -> Duration;
+
+    /// Waits.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// Chance.
+pub trait Entropy: Send + Sync + std::fmt::Debug {
+    /// So many lower-case hexadecimal digits.
+    fn hex(&self, digits: usize) -> String;
+}
+
+/// Receives what happens, in order. Must not block: a slow display keeps a queue of its own.
+pub trait Events: Send + Sync + std::fmt::Debug {
+    /// Takes an event.
+    fn emit(&self, event: EventKind);
+}
+
+/// Looks secrets up by key.
+pub trait Secrets: Send + Sync + std::fmt::Debug {
+    /// The secret, or a message that names the key and where it was looked for.
+    fn get(&self, key: &str) -> Result<Secret, String>;
+
+    /// All of them, in the order of the files: what hooks get to see.
+    fn all(&self) -> Result<Vec<(String, Secret)>, String>;
+}
+
+/// Everything outside the engine.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Hosts.
+    pub ssh: Arc<dyn Ssh>,
+    /// Docker's dialect.
+    pub docker: Arc<dyn Docker>,
+    /// The proxy's dialect.
+    pub proxy: Arc<dyn Proxy>,
+    /// The local machine.
+    pub local: Arc<dyn Local>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Listeners.
+    pub events: Arc<dyn Events>,
+    /// Secrets.
+    pub secrets: Arc<dyn Secrets>,
+}

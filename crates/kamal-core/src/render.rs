@@ -1,0 +1,130 @@
+//! Steps as shell text. Files, the lock and the audit log are spelled here; the rest belongs to Docker's or the
+//! proxy's dialect.
+
+use base64::Engine as _;
+
+use crate::{
+    naming,
+    ports::{Render, RenderError, World},
+    secret::Secret,
+    shell::{
+        Text,
+        escape::{env_file_value, word},
+    },
+    step::Step,
+};
+
+/// The exit status of [`Step::AcquireLock`] when somebody else holds the lock; their details are printed.
+pub const LOCK_HELD: i32 = 91;
+
+/// Shell text for any step.
+pub fn step(world: &World, step: &Step, cx: &Render<'_>) -> Result<Text, RenderError> {
+    if let Some(text) = own(step, cx)? {
+        return Ok(text);
+    }
+    if let Some(text) = world.docker.render(step, cx)? {
+        return Ok(text);
+    }
+    if let Some(text) = world.proxy.render(step, cx)? {
+        return Ok(text);
+    }
+    Err(RenderError::Unknown(step.to_string()))
+}
+
+/// Whether a failure of the step is of no matter.
+#[must_use]
+pub fn tolerant(step: &Step) -> bool {
+    match step {
+        Step::Stop { .. } | Step::StartExisting { .. } | Step::RemoveRoute { .. } | Step::KeepOnly { .. } => true,
+        Step::Run { tolerant, .. } => *tolerant,
+        _ => false,
+    }
+}
+
+fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
+    Ok(Some(match step {
+        Step::WriteEnv { path, secrets } => {
+            let mut content = String::new();
+            for name in secrets {
+                let secret = cx.secrets.get(&name.key).map_err(RenderError::Secret)?;
+                content.push_str(&format!("{}={}\n", name.name, env_file_value(secret.expose())));
+            }
+            // Kamal never writes an empty file (spec 5.7), so neither do we.
+            let content = if content.is_empty() { "\n".to_owned() } else { content };
+            write_file(path, &Secret::new(content), 0o600)
+        }
+        Step::WriteSecret { path, key, mode } => {
+            write_file(path, &cx.secrets.get(key).map_err(RenderError::Secret)?, *mode)
+        }
+        Step::WriteFile { path, content, mode } => write_file(path, &Secret::new(content.as_str()), *mode),
+        Step::MakeDirectory { path, mode, owner } => {
+            let mut text = format!("mkdir -p {path}");
+            if let Some(mode) = mode {
+                text.push_str(&format!(" && chmod {} {path}", word(mode)));
+            }
+            if let Some(owner) = owner {
+                text.push_str(&format!(" && chown {} {path}", word(owner)));
+            }
+            text.into()
+        }
+        Step::AcquireLock { directory, details } => acquire_lock(directory, details).into(),
+        Step::ReleaseLock { directory } => format!("rm -f {directory}/details && rmdir {directory}").into(),
+        Step::Audit { text, role } => audit(text, role.as_deref(), cx).into(),
+        Step::KeepOnly { directory, pattern, keep } => {
+            let only = pattern.as_ref().map(|pattern| format!(" -name {}", word(pattern))).unwrap_or_default();
+            format!(
+                "[ ! -d {directory} ] || find {directory} -mindepth 1 -maxdepth 1{only} ! -name {} -exec rm -rf {{}} +",
+                word(keep)
+            )
+            .into()
+        }
+        Step::Run { shell, .. } => shell.clone().into(),
+        Step::AwaitGate { .. } => Text::from(":"),
+        _ => return Ok(None),
+    }))
+}
+
+/// Writes a file beside its place and renames it, so that it is never seen in part nor at a wider mode.
+fn write_file(path: &str, content: &Secret, mode: u32) -> Text {
+    let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    // Base64 keeps every byte, and a here document keeps it out of every argument vector.
+    let encoded = base64::engine::general_purpose::STANDARD.encode(content.expose());
+    let mut text = Text::from(format!(
+        "mkdir -p {} && (umask 077; base64 -d > {}) <<'KAMAL_FILE' && chmod {mode:04o} {} && mv -f {} {}\n",
+        word(folder),
+        temporary(path),
+        temporary(path),
+        temporary(path),
+        word(path)
+    ));
+    text.push_secret(Secret::new(wrapped(&encoded, 76))).push("KAMAL_FILE");
+    text
+}
+
+fn temporary(path: &str) -> String {
+    word(&format!("{path}.kamal-new"))
+}
+
+/// The three lines of a lock in the base64 Kamal stores them in: broken every 60 characters, an empty line at the end
+/// (spec chapter 8).
+fn acquire_lock(directory: &str, details: &str) -> String {
+    let encoded = wrapped(&base64::engine::general_purpose::STANDARD.encode(details), 60);
+    format!(
+        "(mkdir -p {run}\nif mkdir {directory} 2>/dev/null; then printf '%s\\n' '{encoded}' > {directory}/details\n\
+         elif [ -d {directory} ]; then base64 -d < {directory}/details 2>/dev/null; exit {LOCK_HELD}\n\
+         else mkdir {directory}; fi)",
+        run = naming::RUN_DIRECTORY
+    )
+}
+
+fn wrapped(text: &str, width: usize) -> String {
+    text.as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line) + "\n").collect()
+}
+
+fn audit(text: &str, role: Option<&str>, cx: &Render<'_>) -> String {
+    let time = cx.now.strftime("%Y-%m-%dT%H:%M:%SZ");
+    let tags = [Some(cx.performer), cx.config.destination.as_deref(), role].into_iter().flatten();
+    let tags: String = tags.map(|tag| format!(" [{tag}]")).collect();
+    let line = format!("[{time}]{tags} {text}");
+    format!("mkdir -p {} && printf '%s\\n' {} >> {}", naming::RUN_DIRECTORY, word(&line), naming::audit_log(cx.config))
+}

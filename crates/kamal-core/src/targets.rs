@@ -1,0 +1,193 @@
+//! Which hosts and roles a command acts on: `--hosts`, `--roles`, `--primary` over a configuration (spec 1.6).
+
+use crate::{
+    config::{
+        Config,
+        model::{Role, TaggedHost},
+    },
+    glob,
+    name::{HostName, RoleName},
+};
+
+/// What the user narrowed a command down to.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Patterns of `--hosts`, already split at commas.
+    pub hosts: Option<Vec<String>>,
+    /// Patterns of `--roles`, already split at commas.
+    pub roles: Option<Vec<String>>,
+    /// `--primary`.
+    pub primary: bool,
+}
+
+/// Nothing matched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectionError {
+    /// No host matches.
+    #[error("No --hosts match for {patterns} (hosts: {known})")]
+    Hosts {
+        /// What was asked for.
+        patterns: String,
+        /// What there is.
+        known: String,
+    },
+    /// No role matches.
+    #[error("No --roles match for {patterns} (roles: {known})")]
+    Roles {
+        /// What was asked for.
+        patterns: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+/// The hosts and roles selected, in the order they are acted on: those of the primary role first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Targets {
+    /// All hosts selected, accessories' included.
+    pub hosts: Vec<HostName>,
+    /// Roles selected that have a host.
+    pub roles: Vec<Role>,
+    /// Hosts of the selection that run a role.
+    pub app_hosts: Vec<HostName>,
+    /// Hosts of the selection that run kamal-proxy.
+    pub proxy_hosts: Vec<HostName>,
+    /// The host that holds the deploy lock; `None` without any role.
+    pub primary_host: Option<HostName>,
+    /// The role whose first healthy container lets the others boot.
+    pub primary_role: Option<RoleName>,
+    /// True when `--hosts` or `--primary` narrowed the hosts.
+    pub narrowed: bool,
+}
+
+impl Targets {
+    /// Selects.
+    pub fn select(config: &Config, selection: &Selection) -> Result<Self, SelectionError> {
+        let everything = all_hosts(config);
+        let mut chosen_hosts = match &selection.hosts {
+            None => None,
+            Some(patterns) => Some(
+                union(patterns, &everything)
+                    .ok_or_else(|| SelectionError::Hosts { patterns: patterns.join(","), known: join(&everything) })?,
+            ),
+        };
+        let names: Vec<RoleName> = config.roles.iter().map(|role| role.name.clone()).collect();
+        let chosen_roles = match &selection.roles {
+            None => None,
+            Some(patterns) => Some(
+                union(patterns, &names)
+                    .ok_or_else(|| SelectionError::Roles { patterns: patterns.join(","), known: join(&names) })?,
+            ),
+        };
+        if selection.primary {
+            let of_role = chosen_roles.as_ref().and_then(|roles| roles.first()).and_then(|name| config.role(name));
+            let primary = of_role.and_then(|role| role.hosts.first().map(|host| host.name.clone()));
+            chosen_hosts = Some(primary.or_else(|| default_primary_host(config)).into_iter().collect());
+        }
+        Ok(resolve(config, everything, chosen_hosts, chosen_roles.as_deref()))
+    }
+
+    /// The roles on a host, primary role first.
+    pub fn roles_on<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = (&'a Role, &'a TaggedHost)> {
+        self.roles
+            .iter()
+            .filter_map(move |role| role.hosts.iter().find(|tagged| tagged.name == *host).map(|tagged| (role, tagged)))
+    }
+
+    /// True when the role is the one others wait for.
+    #[must_use]
+    pub fn is_primary(&self, role: &Role) -> bool {
+        self.primary_role.as_ref() == Some(&role.name)
+    }
+}
+
+fn all_hosts(config: &Config) -> Vec<HostName> {
+    let roles = config.roles.iter().flat_map(|role| role.hosts.iter().map(|host| &host.name));
+    unique(roles.chain(config.accessories.iter().flat_map(|accessory| &accessory.hosts)).cloned())
+}
+
+fn default_primary_host(config: &Config) -> Option<HostName> {
+    config.role(&config.primary_role)?.hosts.first().map(|host| host.name.clone())
+}
+
+fn resolve(
+    config: &Config,
+    everything: Vec<HostName>,
+    hosts: Option<Vec<HostName>>,
+    roles: Option<&[RoleName]>,
+) -> Targets {
+    let on = |role: &Role, list: &[HostName]| role.hosts.iter().any(|host| list.contains(&host.name));
+    let pool = hosts.clone().unwrap_or_else(|| everything.clone());
+    let mut selected: Vec<Role> = match roles {
+        None => config.roles.clone(),
+        Some(names) => names.iter().filter_map(|name| config.role(name)).cloned().collect(),
+    };
+    selected.retain(|role| on(role, &pool));
+
+    let role_host = || {
+        let primary = selected.iter().find(|role| role.name == config.primary_role).or_else(|| selected.first())?;
+        primary.hosts.first().map(|host| host.name.clone())
+    };
+    let first_host = hosts.as_ref().and_then(|hosts| hosts.first().cloned());
+    let primary_host = first_host.or_else(role_host).or_else(|| default_primary_host(config));
+    let on_primary = |role: &&Role| primary_host.as_ref().is_some_and(|host| on(role, std::slice::from_ref(host)));
+    let primary_role = selected
+        .iter()
+        .filter(on_primary)
+        .find(|role| role.name == config.primary_role)
+        .or_else(|| selected.iter().find(on_primary))
+        .map(|role| role.name.clone());
+    selected.sort_by_key(|role| Some(&role.name) != primary_role.as_ref());
+
+    let of_primary = |host: &HostName| {
+        primary_role
+            .as_ref()
+            .and_then(|name| config.role(name))
+            .is_some_and(|role| on(role, std::slice::from_ref(host)))
+    };
+    let mut in_order = pool;
+    if roles.is_some() {
+        in_order.retain(|host| selected.iter().any(|role| on(role, std::slice::from_ref(host))));
+    }
+    in_order.sort_by_key(|host| !of_primary(host));
+    let app_hosts = in_order
+        .iter()
+        .filter(|host| config.roles.iter().any(|role| on(role, std::slice::from_ref(*host))))
+        .cloned()
+        .collect();
+    let proxied = |host: &&HostName| {
+        config.roles.iter().any(|role| role.proxy.is_some() && on(role, std::slice::from_ref(*host)))
+            || config.accessories.iter().any(|accessory| accessory.proxy.is_some() && accessory.hosts.contains(host))
+    };
+    let proxy_hosts = in_order.iter().filter(proxied).cloned().collect();
+    Targets {
+        hosts: in_order,
+        roles: selected,
+        app_hosts,
+        proxy_hosts,
+        primary_host,
+        primary_role,
+        narrowed: hosts.is_some(),
+    }
+}
+
+/// Names matched by any pattern, in the order of the patterns, each once; `None` when nothing matches.
+fn union<N: AsRef<str> + Clone + PartialEq>(patterns: &[String], names: &[N]) -> Option<Vec<N>> {
+    let matched =
+        patterns.iter().flat_map(|pattern| names.iter().filter(|name| glob::matches(pattern, name.as_ref())).cloned());
+    let found = unique(matched);
+    (!found.is_empty()).then_some(found)
+}
+
+fn unique<N: PartialEq>(names: impl Iterator<Item = N>) -> Vec<N> {
+    names.fold(Vec::new(), |mut seen, name| {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+        seen
+    })
+}
+
+fn join<N: AsRef<str>>(names: &[N]) -> String {
+    names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+}
