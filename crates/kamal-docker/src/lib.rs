@@ -2,3 +2,41 @@
 
 #[cfg(feature = "registry")]
 pub mod registry;
+
+mod build;
+mod credentials;
+mod observe;
+mod render;
+
+use async_trait::async_trait;
+use kamal_core::{
+    config::Config,
+    name::HostName,
+    ports::{BuildError, BuildOrder, Docker, Render, RenderError},
+    shell::Text,
+    state::HostState,
+    step::Step,
+};
+
+/// Docker's command line, on hosts and locally.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DockerCli;
+
+#[async_trait]
+impl Docker for DockerCli {
+    fn observe(&self, config: &Config) -> Text {
+        observe::text(config)
+    }
+
+    fn parse(&self, _config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
+        observe::parse(host, printed)
+    }
+
+    fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
+        render::step(step, cx)
+    }
+
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
+        build::build(order).await
+    }
+}

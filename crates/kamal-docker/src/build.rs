@@ -1,0 +1,126 @@
+//! Building: from a clean clone of the repository's commit, with buildx, straight to the registry (spec 9.4).
+
+mod argv;
+mod clone;
+
+use kamal_core::{
+    event::{EventKind, Outcome, Tone},
+    ports::{BuildError, BuildOrder, Chunk, Command, Exit, Local},
+    secret::Secret,
+};
+
+use crate::credentials;
+
+/// Builds and pushes.
+pub(crate) async fn build(order: &BuildOrder<'_>) -> Result<(), BuildError> {
+    let config = order.config;
+    if config.builder.pack.is_none() && !order.local.exists(&config.builder.dockerfile).await {
+        return Err(BuildError::Unfit(format!(
+            "Missing {}; builder/dockerfile names another one",
+            config.builder.dockerfile
+        )));
+    }
+    if order.output == "registry" {
+        login(order).await?;
+    }
+    let folder = clone::prepare(order).await?;
+    let mut command = argv::build(order)?;
+    command.folder = folder;
+    for name in &config.builder.secrets {
+        let secret = order.secrets.get(name).map_err(BuildError::Unfit)?;
+        command.env.push((name.clone(), secret));
+    }
+    ensure_builder(order).await?;
+    run(order, "build the image", &command, true).await.map(drop)
+}
+
+/// Logs the local docker in, unless it holds these credentials already.
+async fn login(order: &BuildOrder<'_>) -> Result<(), BuildError> {
+    let registry = &order.config.registry;
+    if registry.username.is_none() || registry.password.is_none() {
+        return Ok(());
+    }
+    let (user, password) =
+        credentials::resolve(registry, order.secrets).map_err(|error| BuildError::Unfit(error.to_string()))?;
+    let known = order.local.read("~/.docker/config.json").await.unwrap_or_default();
+    let known = serde_json::from_slice::<serde_json::Value>(&known).unwrap_or_default();
+    if known["auths"][credentials::config_key(registry)]["auth"] == credentials::auth(&user, &password) {
+        return Ok(());
+    }
+    let mut args = vec!["login".to_owned()];
+    args.extend(registry.server.clone());
+    args.extend(["--username".to_owned(), user.expose().to_owned(), "--password-stdin".to_owned()]);
+    let mut command = Command::new("docker", args);
+    command.input = Some(Secret::new(format!("{}\n", password.expose())));
+    run(order, "log in to the registry", &command, false).await.map(drop)
+}
+
+/// Creates the buildx builder when its driver needs one and it is not there.
+async fn ensure_builder(order: &BuildOrder<'_>) -> Result<(), BuildError> {
+    let Some(name) = argv::builder_name(order.config) else { return Ok(()) };
+    let inspect = Command::new("docker", ["buildx", "inspect", &name]);
+    let mut printed = Vec::new();
+    if capture(order, &inspect, &mut printed).await?.success() {
+        return Ok(());
+    }
+    order.events.emit(EventKind::tell(Tone::Info, "Missing compatible builder, so creating a new one first"));
+    run(order, "create the builder", &argv::create_builder(order.config, &name), false).await.map(drop)
+}
+
+/// Runs a local program, its output being events; fails on a non-zero exit with what it printed last.
+pub(crate) async fn run(
+    order: &BuildOrder<'_>,
+    what: &str,
+    command: &Command,
+    shown: bool,
+) -> Result<String, BuildError> {
+    order.events.emit(EventKind::StepStarted { host: None, step: what.to_owned(), command: command.to_string() });
+    let mut printed = Vec::new();
+    let mut output = |chunk: Chunk<'_>| {
+        let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
+        printed.extend_from_slice(bytes);
+        for line in String::from_utf8_lossy(bytes).lines().filter(|line| shown && !line.trim().is_empty()) {
+            order.events.emit(EventKind::Output { host: None, line: line.to_owned(), error: false });
+        }
+    };
+    let exit = order.local.run(command, &mut output).await?;
+    let outcome = if exit.success() { Outcome::Ok } else { Outcome::Failed(format!("exit status {}", exit.0)) };
+    order.events.emit(EventKind::StepFinished {
+        host: None,
+        step: what.to_owned(),
+        outcome,
+        took: std::time::Duration::ZERO,
+    });
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    if exit.success() {
+        return Ok(printed);
+    }
+    let last: Vec<&str> = printed.lines().rev().take(20).collect();
+    let output = last.into_iter().rev().collect::<Vec<_>>().join("\n");
+    let hint = if output.contains("is not a docker command") || output.contains("unknown flag: --output") {
+        "\nthe docker buildx plugin is not installed locally"
+    } else {
+        ""
+    };
+    Err(BuildError::Failed { what: format!("`{command}`"), status: exit.0, output: format!("{output}{hint}") })
+}
+
+async fn capture(order: &BuildOrder<'_>, command: &Command, printed: &mut Vec<u8>) -> Result<Exit, BuildError> {
+    let mut output = |chunk: Chunk<'_>| {
+        let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
+        printed.extend_from_slice(bytes);
+    };
+    Ok(order.local.run(command, &mut output).await?)
+}
+
+/// Runs a program and returns its trimmed standard output when it succeeds.
+pub(crate) async fn ask(local: &dyn Local, command: &Command) -> Option<String> {
+    let mut printed = Vec::new();
+    let mut output = |chunk: Chunk<'_>| {
+        if let Chunk::Stdout(bytes) = chunk {
+            printed.extend_from_slice(bytes);
+        }
+    };
+    let exit = local.run(command, &mut output).await.ok()?;
+    exit.success().then(|| String::from_utf8_lossy(&printed).trim().to_owned())
+}

@@ -1,0 +1,29 @@
+//! A registry's credentials, and the form docker keeps them in.
+
+use base64::Engine as _;
+use kamal_core::{
+    config::model::Registry,
+    ports::{RenderError, Secrets},
+    secret::Secret,
+};
+
+use crate::render::literal_or_secret;
+
+/// User and password.
+pub(crate) fn resolve(registry: &Registry, secrets: &dyn Secrets) -> Result<(Secret, Secret), RenderError> {
+    let get = |value: &Option<_>| match value {
+        Some(value) => literal_or_secret(value, secrets),
+        None => Ok(Secret::new("")),
+    };
+    Ok((get(&registry.username)?, get(&registry.password)?))
+}
+
+/// What docker's config.json holds for them (`auths.SERVER.auth`).
+pub(crate) fn auth(user: &Secret, password: &Secret) -> String {
+    base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", user.expose(), password.expose()))
+}
+
+/// The key they stand under in config.json; Docker Hub's is its first address.
+pub(crate) fn config_key(registry: &Registry) -> String {
+    registry.server.clone().unwrap_or_else(|| "https://index.docker.io/v1/".to_owned())
+}

@@ -1,0 +1,213 @@
+//! Steps as docker commands (spec 9.4 to 9.9, golden vectors 13.1 to 13.5).
+
+use kamal_core::{
+    config::model::{Registry, SecretOr},
+    naming,
+    ports::{Render, RenderError},
+    secret::Secret,
+    shell::{
+        Text,
+        escape::{options, pairs, word},
+    },
+    step::{ProxyContainerSpec, RunSpec, Step},
+};
+
+use crate::credentials;
+
+/// Shell text for a step, `None` when it is not one of docker's.
+pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
+    Ok(Some(match step {
+        Step::Login { registry } => login(registry, cx)?,
+        Step::Pull { image, service } => {
+            let image = word(image);
+            // As Kamal does: a tag that moved must not keep the old image (spec 12.1, 24).
+            format!(
+                "docker image rm --force {image} >/dev/null 2>&1; docker pull --quiet {image} && \
+                 {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \
+                 {{ echo \"Image {image} is missing the 'service' label\" >&2; (exit 1); }}; }}",
+                word(service)
+            )
+            .into()
+        }
+        Step::CreateNetwork { name } => {
+            format!("docker network create {name} >/dev/null 2>&1 || docker network inspect {name} >/dev/null").into()
+        }
+        Step::EnsureProxy(spec) => ensure_proxy(spec).into(),
+        Step::RemoveProxy => format!(
+            "docker container stop {0} >/dev/null 2>&1; \
+             docker container prune --force --filter label=org.opencontainers.image.title=kamal-proxy",
+            naming::PROXY_CONTAINER
+        )
+        .into(),
+        Step::Rename { from, to } => format!("docker rename {} {}", word(from), word(to)).into(),
+        // The id is kept for the step that leads the proxy to it, which would have to look it up otherwise.
+        Step::Start(spec) => {
+            format!("kamal_cid=$({}) && kamal_started={} && echo \"$kamal_cid\"", run(spec, cx), word(&spec.name))
+                .into()
+        }
+        Step::StartExisting { container } => format!("docker start {}", word(container)).into(),
+        Step::Stop { container, timeout } => {
+            let timeout = timeout.map(|seconds| format!(" -t {seconds}")).unwrap_or_default();
+            format!("docker stop{timeout} {}", word(container)).into()
+        }
+        Step::AwaitReady { container, timeout, delay } => await_ready(container, *timeout, *delay).into(),
+        Step::TagLatest { image, latest } => format!("docker tag {} {}", word(image), word(latest)).into(),
+        Step::PruneContainers { service, retain } => format!(
+            "docker ps -q -a --filter label=service={service} --filter status=created --filter status=exited \
+             --filter status=dead | tail -n +{} | while read container_id; do docker rm $container_id; done",
+            retain + 1
+        )
+        .into(),
+        Step::PruneImages { service, repository, latest } => prune_images(service, repository, latest).into(),
+        Step::SyncAssets { prefix, image, path, extracted, volume, current } => {
+            assets(prefix, image, path, extracted, volume, current.as_ref()).into()
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Logs in with the password on standard input, unless the host holds these very credentials already: a login asks the
+/// registry over the network each time. Nothing secret is ever an argument.
+fn login(registry: &Registry, cx: &Render<'_>) -> Result<Text, RenderError> {
+    let (user, password) = credentials::resolve(registry, cx.secrets)?;
+    let (server, key) = (registry.server.as_deref().map(word).unwrap_or_default(), credentials::config_key(registry));
+    let entry = Secret::new(format!("\"auth\": \"{}\"", credentials::auth(&user, &password)));
+    let mut text = Text::from(format!(
+        "case \"$(cat \"${{DOCKER_CONFIG:-$HOME/.docker}}/config.json\" 2>/dev/null)\" in *'\"{key}\"'*'"
+    ));
+    text.push_secret(entry);
+    text.push(&format!("'*) ;; *) docker login {server} --username "));
+    text.push_secret(Secret::new(word(user.expose())));
+    text.push(" --password-stdin >/dev/null <<'KAMAL_PASSWORD'\n");
+    text.push_secret(password);
+    text.push("\nKAMAL_PASSWORD\n;; esac");
+    Ok(text)
+}
+
+/// `docker run` for an app's or an accessory's container, its arguments in Kamal's order.
+pub(crate) fn run(spec: &RunSpec, cx: &Render<'_>) -> String {
+    let mut words = vec!["docker run --detach".to_owned(), format!("--restart {}", spec.restart)];
+    words.push(format!("--name {}", word(&spec.name)));
+    words.push(format!("--network {}", spec.network));
+    if let Some(stem) = &spec.hostname_stem {
+        words.push(format!("--hostname {stem}-{}", cx.entropy.hex(12)));
+    }
+    words.extend(spec.publish.iter().map(|port| format!("--publish {port}")));
+    words.extend(pairs("--env", spec.env.iter().map(|(key, text)| (key.as_str(), text.as_str()))));
+    words.push(format!("--env-file {}", spec.env_file));
+    words.extend(spec.logging.iter().cloned());
+    words.extend(spec.volumes.iter().map(|volume| format!("--volume {volume}")));
+    words.extend(pairs("--label", spec.labels.iter().map(|(key, text)| (key.as_str(), text.as_str()))));
+    words.extend(options(&spec.options));
+    words.push(word(&spec.image));
+    words.extend(spec.cmd.iter().cloned());
+    words.join(" ")
+}
+
+/// Starts the proxy's container, creating it when it is not there. Without `proxy.run` Kamal's legacy files on the host
+/// have their say (spec 9.5).
+fn ensure_proxy(spec: &ProxyContainerSpec) -> String {
+    let (volume, apps) = (format!("{}-config", naming::PROXY_CONTAINER), naming::PROXY_APPS_CONFIG);
+    let base = format!(
+        "docker run --name kamal-proxy --network {} --detach --restart unless-stopped \
+         --volume {volume}:/home/kamal-proxy/.config/kamal-proxy --volume $PWD/{apps}:{}",
+        naming::NETWORK,
+        naming::PROXY_APPS_CONFIG_INSIDE
+    );
+    let start = match &spec.run {
+        Some(run) => {
+            let mut words = vec![base];
+            if run.publish {
+                let bind = |ip: &String| if ip.contains(':') { format!("[{ip}]:") } else { format!("{ip}:") };
+                let ips: Vec<String> =
+                    if run.bind_ips.is_empty() { vec![String::new()] } else { run.bind_ips.iter().map(bind).collect() };
+                for ip in ips {
+                    words.push(format!("--publish {ip}{}:80 --publish {ip}{}:443", run.http_port, run.https_port));
+                }
+            }
+            words.extend(run.log_max_size.iter().map(|size| format!("--log-opt max-size={size}")));
+            words.extend(run.metrics_port.iter().map(|port| format!("--expose={port}")));
+            words.extend(options(&run.options));
+            let registry = run.registry.iter().map(|registry| format!("{registry}/")).collect::<String>();
+            let configured = format!("{registry}{}:{}", run.repository, run.version);
+            words.push(spec.image.as_ref().map_or(configured, ToString::to_string));
+            words.push("kamal-proxy run".to_owned());
+            words.extend(run.debug.then(|| "--debug".to_owned()));
+            words.extend(run.metrics_port.iter().map(|port| format!("--metrics-port \"{port}\"")));
+            words.join(" ")
+        }
+        None => {
+            let image = spec.image.as_ref().map_or_else(
+                || format!("{}:{}", naming::PROXY_REPOSITORY, naming::PROXY_MINIMUM_VERSION),
+                ToString::to_string,
+            );
+            let (repository, version) = image.rsplit_once(':').unwrap_or((&image, "latest"));
+            format!(
+                "echo $(cat .kamal/proxy/options 2> /dev/null || echo \"--publish 80:80 --publish 443:443 --log-opt max-size=10m\") \
+                 $(cat .kamal/proxy/image 2> /dev/null || echo \"{repository}\"):$(cat .kamal/proxy/image_version 2> /dev/null || echo \"{version}\") \
+                 $(cat .kamal/proxy/run_command 2> /dev/null || echo \"\") | xargs {base}"
+            )
+        }
+    };
+    format!("mkdir -p {apps}; docker container start kamal-proxy >/dev/null 2>&1 || {start}")
+}
+
+/// Waits on the host until a container without a proxy is ready: one round trip instead of one a look (spec 9.6,
+/// poller).
+fn await_ready(container: &str, timeout: u64, delay: u64) -> String {
+    let name = word(container);
+    let look = format!(
+        "docker inspect --format '{{{{if .State.Health}}}}{{{{.State.Health.Status}}}}{{{{else}}}}{{{{.State.Status}}}}{{{{end}}}}' {name}"
+    );
+    format!(
+        "(n=0; end=$(($(date +%s) + {timeout})); while :; do n=$((n + 1)); s=$({look}) || exit 1\n\
+         case $s in healthy) exit 0;; running) sleep {delay}; s=$({look}) || exit 1; case $s in running|healthy) exit 0;; esac;;\n\
+         exited|dead) echo \"container stopped ($s)\" >&2; exit 1;; esac\n\
+         left=$((end - $(date +%s))); [ $left -gt 0 ] || {{ echo \"container not ready after {timeout} seconds ($s)\" >&2; exit 1; }}\n\
+         [ $n -lt $left ] && sleep $n || sleep $left; done)"
+    )
+}
+
+fn prune_images(service: &str, repository: &str, latest: &str) -> String {
+    format!(
+        "docker image prune --force --filter label=service={service}; \
+         used=$(docker container ls -a --format '{{{{.Image}}}}' --filter label=service={service}); \
+         docker image ls --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | while read tag; do \
+         [ \"$tag\" = {latest} ] || [ \"$tag\" = '{repository}:<none>' ] || \
+         printf '%s\\n' \"$used\" | grep -qxF -- \"$tag\" || docker rmi \"$tag\"; done; :",
+        latest = word(latest)
+    )
+}
+
+fn assets(
+    prefix: &str,
+    image: &str,
+    path: &str,
+    extracted: &str,
+    volume: &str,
+    current: Option<&(String, String)>,
+) -> String {
+    let container = format!("{prefix}-assets");
+    let mut text = format!(
+        "mkdir -p {extracted} {volume} && {{ docker container rm {container} >/dev/null 2>&1; :; }} && \
+         docker container create --name {container} {} >/dev/null && \
+         docker container cp -L {container}:{path}/. {extracted} && docker container rm {container} >/dev/null && \
+         cp -rnT {extracted} {volume}",
+        word(image)
+    );
+    if let Some((old_extracted, old_volume)) = current {
+        // Pages rendered by one version may ask the other one for its assets while both serve.
+        text.push_str(&format!(
+            " && {{ [ ! -d {old_volume} ] || cp -rnT {extracted} {old_volume}; [ ! -d {old_extracted} ] || cp -rnT {old_extracted} {volume}; :; }}"
+        ));
+    }
+    text
+}
+
+/// The registry's user and password as the host's docker will see them.
+pub(crate) fn literal_or_secret(value: &SecretOr, cx: &dyn kamal_core::ports::Secrets) -> Result<Secret, RenderError> {
+    match value {
+        SecretOr::Literal(text) => Ok(Secret::new(text.as_str())),
+        SecretOr::Secret(key) => cx.get(key).map_err(RenderError::Secret),
+    }
+}
