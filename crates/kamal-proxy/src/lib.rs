@@ -1,1 +1,5 @@
-//! The proxy port, and behind the feature  the proxy itself.
+//! The proxy port, and behind the feature `server` the proxy itself.
+
+mod port;
+
+pub use port::{KamalProxyCli, command, flags};
