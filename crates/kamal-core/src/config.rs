@@ -9,6 +9,7 @@
 
 mod build;
 mod diagnostic;
+pub mod effective;
 pub mod erb;
 mod load;
 pub mod model;

@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn slips_are_found_and_strangers_are_not() {
         let known = ["hosts", "host", "proxy", "healthcheck", "service"];
-        assert_eq!(nearest("hots", known), Some("host"));
+        assert_eq!(nearest("hsots", known), Some("hosts"));
         assert_eq!(nearest("proxi", known), Some("proxy"));
         assert_eq!(nearest("helthchek", known), Some("healthcheck"));
         assert_eq!(nearest("sevrice", known), Some("service"));
