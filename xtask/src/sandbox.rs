@@ -85,17 +85,18 @@ pub fn up(hosts: u8) -> Result<Sandbox> {
     network::ensure_bridge(&layout)?;
 
     let machines = (1..=hosts).map(|number| Machine::host(&layout, number)).collect::<Vec<_>>();
-    let changed = thread::scope(|scope| {
+    let results = thread::scope(|scope| {
         let registry = scope.spawn(|| registry::ensure(&layout));
         let builder = scope.spawn(|| ensure_builder(&layout));
         let hosts = machines.iter().map(|machine| scope.spawn(|| machine.ensure())).collect::<Vec<_>>();
         let parts = [registry, builder].into_iter().chain(hosts);
         // Wait for all before reporting the first failure, so that nothing is still starting when the lock goes.
-        let results = parts.map(|part| part.join().map_err(|_| panicked())?).collect::<Vec<_>>();
-        results.into_iter().try_fold(false, |changed, part| Ok::<_, Error>(changed | part?))
-    })?;
+        parts.map(|part| part.join().map_err(|_| panicked())?).collect::<Vec<_>>()
+    });
     let sandbox = Sandbox::of(layout);
+    // Also when a part failed: the rest can be used, and looked into.
     keys::write_known_hosts(&sandbox)?;
+    let changed = results.into_iter().try_fold(false, |changed, part| Ok::<_, Error>(changed | part?))?;
     let count = sandbox.hosts.len();
     if changed {
         note(format_args!("sandbox up: {count} host(s) in {:.1} s", started.elapsed().as_secs_f64()));

@@ -166,6 +166,11 @@ impl Machine {
             return Ok(false);
         }
         process::stop(&pid_file)?;
+        // What a killed engine recorded of itself and its containerd would keep the next one from starting, where the
+        // machine's init is slow to reap the dead, or their pids are somebody else's by now.
+        for stale in ["run/docker.pid", "run/docker/containerd/containerd.pid"] {
+            process::forget(&self.folder.join(stale))?;
+        }
         let arguments = ["dockerd", "--insecure-registry", REGISTRY];
         self.start("dockerd", &arguments, || engine::version(&self.docker_socket()).is_some())?;
         Ok(true)

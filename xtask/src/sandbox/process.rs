@@ -92,12 +92,30 @@ pub(super) fn stop(pid_file: &Path) -> Result<()> {
     if let Some(process) = running(pid_file) {
         kill_all(|| Ok(running(pid_file).map(|_| process.pid).into_iter().collect()))?;
     }
+    forget(pid_file)
+}
+
+/// Removes a pid file, if it is there.
+pub(super) fn forget(pid_file: &Path) -> Result<()> {
     match fs::remove_file(pid_file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).context(|| format!("removing {}", pid_file.display()))
         }
         _ => Ok(()),
     }
+}
+
+/// Kills the daemons whose command line ends with `arguments`, which must name the sandbox, so that none are meant but
+/// ours: those whose pid file is gone.
+pub(super) fn kill_by_arguments(arguments: &[&str]) -> Result<()> {
+    kill_all(|| {
+        let pids = all_pids()?.into_iter();
+        let ours = pids.filter(|pid| {
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.trim_end_matches('\0').split('\0').collect::<Vec<_>>().ends_with(arguments)
+        });
+        Ok(ours.collect())
+    })
 }
 
 /// Kills everything in the network namespace `name`, and everything that descends from it: the containers, which have
@@ -124,11 +142,10 @@ pub(super) fn kill_namespace(name: &str) -> Result<()> {
 fn descendants_of_namespace(link: &str) -> Result<BTreeMap<i32, u64>> {
     let mut stats = BTreeMap::new();
     let mut found = BTreeSet::new();
-    for entry in fs::read_dir("/proc").context(|| "reading /proc".to_owned())?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+    for pid in all_pids()? {
         let Some(stat) = read_stat(pid) else { continue };
         stats.insert(pid, stat);
-        if fs::read_link(entry.path().join("ns/net")).is_ok_and(|target| target == Path::new(link)) {
+        if fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|target| target == Path::new(link)) {
             found.insert(pid);
         }
     }
@@ -142,6 +159,11 @@ fn descendants_of_namespace(link: &str) -> Result<BTreeMap<i32, u64>> {
         }
     }
     Ok(found.into_iter().filter_map(|pid| Some((pid, stats.get(&pid)?.started))).collect())
+}
+
+fn all_pids() -> Result<Vec<i32>> {
+    let entries = fs::read_dir("/proc").context(|| "reading /proc".to_owned())?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
 /// Kills what `alive` lists, again and again, until it lists nothing.
@@ -194,7 +216,9 @@ mod tests {
     fn a_daemon_is_known_by_its_start_time_and_ends_when_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let (pid_file, log) = (folder.path().join("pid"), folder.path().join("log"));
-        start(&["sleep", "1000"], &pid_file, &log, Duration::from_secs(10), || true).unwrap();
+        // Answering means here: `setsid` has become `sleep`.
+        let answers = || fs::read_to_string(&log).is_ok_and(|text| text == "ready\n");
+        start(&["sh", "-c", "echo ready; exec sleep 1000"], &pid_file, &log, Duration::from_secs(10), answers).unwrap();
         let process = running(&pid_file).unwrap();
         assert!(uptime(process).unwrap() < Duration::from_secs(600));
 
@@ -205,6 +229,20 @@ mod tests {
         stop(&pid_file).unwrap();
         assert_eq!(running(&pid_file), None);
         assert!(!pid_file.exists());
+    }
+
+    #[test]
+    fn a_daemon_without_pid_file_is_found_by_its_arguments() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pid_file, log) = (folder.path().join("pid"), folder.path().join("log"));
+        let mark = folder.path().to_string_lossy();
+        let answers = || fs::read_to_string(&log).is_ok_and(|text| text == "ready\n");
+        let command = ["sh", "-c", "echo ready; while :; do sleep 1; done", "name", &mark];
+        start(&command, &pid_file, &log, Duration::from_secs(10), answers).unwrap();
+        kill_by_arguments(&["other", &mark]).unwrap();
+        assert!(running(&pid_file).is_some());
+        kill_by_arguments(&["name", &mark]).unwrap();
+        assert_eq!(running(&pid_file), None);
     }
 
     #[test]

@@ -35,26 +35,27 @@ pub fn serve(listen: SocketAddr, store: &Path) -> Result<()> {
 
 /// Starts the registry unless it answers, and tells whether it had to.
 pub(super) fn ensure(layout: &Layout) -> Result<bool> {
-    let folder = layout.registry();
     let pid_file = pid_file(layout);
     if process::running(&pid_file).is_some() && answers() {
         return Ok(false);
     }
-    process::stop(&pid_file)?;
+    stop(layout)?;
     if answers() {
         return Err(Error::Refused(format!("{REGISTRY} is already in use, by something this sandbox did not start")));
     }
-    let store = folder.join("store");
+    let store = store(layout);
     fs::create_dir_all(&store).context(|| format!("creating {}", store.display()))?;
     let program = program()?;
-    let command = [&program.to_string_lossy(), "sandbox", "registry", REGISTRY, &store.to_string_lossy()];
-    process::start(&command, &pid_file, &folder.join("registry.log"), START_LIMIT, answers)
+    let command = [&*program.to_string_lossy(), "sandbox", "registry", REGISTRY, &*store.to_string_lossy()];
+    process::start(&command, &pid_file, &layout.registry().join("registry.log"), START_LIMIT, answers)
         .map_err(|problem| Error::Refused(format!("the registry at {REGISTRY}: {problem}")))?;
     Ok(true)
 }
 
+/// Ends the registry, also when its folder was removed from under it.
 pub(super) fn stop(layout: &Layout) -> Result<()> {
-    process::stop(&pid_file(layout))
+    process::stop(&pid_file(layout))?;
+    process::kill_by_arguments(&["sandbox", "registry", REGISTRY, &store(layout).to_string_lossy()])
 }
 
 /// Whether something that speaks the registry's protocol listens where it should.
@@ -66,6 +67,10 @@ pub(super) fn answers() -> bool {
         && stream.write_all(b"GET /v2/ HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n\r\n").is_ok()
         && stream.read_exact(&mut answer).is_ok()
         && &answer == b"HTTP/1.1 200"
+}
+
+fn store(layout: &Layout) -> PathBuf {
+    layout.registry().join("store")
 }
 
 fn pid_file(layout: &Layout) -> PathBuf {
