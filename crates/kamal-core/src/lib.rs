@@ -14,6 +14,7 @@ pub mod naming;
 pub mod ops;
 pub mod plan;
 pub mod ports;
+pub mod query;
 pub mod render;
 pub mod secret;
 pub mod secrets;
@@ -21,3 +22,5 @@ pub mod shell;
 pub mod state;
 pub mod step;
 pub mod targets;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

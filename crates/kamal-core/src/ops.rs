@@ -6,6 +6,7 @@ pub mod deploy;
 pub mod hooks;
 pub mod lock;
 mod preflight;
+pub mod small;
 
 pub use deploy::{DeployOptions, Report, deploy, dry_run};
 

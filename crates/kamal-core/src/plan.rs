@@ -9,6 +9,9 @@ mod print;
 use serde::Serialize;
 
 pub use boot::{Hooks, Placement};
+pub use boot::logging;
+pub(crate) use boot::{route_to, stop_timeout};
+pub(crate) use deploy::{ensure_proxy, login as login_steps, prune as prune_steps, pull as pull_steps};
 pub use deploy::{Intent, Verb, plan};
 
 use crate::{

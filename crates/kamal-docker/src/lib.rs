@@ -6,6 +6,7 @@ pub mod registry;
 mod build;
 mod credentials;
 mod observe;
+mod query;
 mod render;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use kamal_core::{
     config::Config,
     name::HostName,
     ports::{BuildError, BuildOrder, Docker, Render, RenderError},
+    query::Query,
     shell::Text,
     state::HostState,
     step::Step,
@@ -34,6 +36,10 @@ impl Docker for DockerCli {
 
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         render::step(step, cx)
+    }
+
+    fn query(&self, query: &Query, config: &Config) -> Text {
+        query::text(query, config)
     }
 
     async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {

@@ -199,7 +199,8 @@ fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, p
 }
 
 /// `--log-driver` and `--log-opt` arguments (spec 2.12).
-pub(crate) fn logging(logging: &crate::config::model::Logging) -> Vec<String> {
+#[must_use]
+pub fn logging(logging: &crate::config::model::Logging) -> Vec<String> {
     use crate::shell::escape::{pairs, value};
     if logging.driver.is_none() && logging.options.is_empty() {
         return vec!["--log-opt max-size=\"10m\"".to_owned()];
@@ -217,12 +218,17 @@ fn volumes(config: &Config, role: &Role, version: &Version) -> Vec<String> {
 }
 
 /// `-t` of a stop: the role's, the root's, nothing for proxied roles, else the drain timeout (spec 2.5).
-pub(super) fn stop_timeout(config: &Config, role: &Role) -> Option<u64> {
+pub(crate) fn stop_timeout(config: &Config, role: &Role) -> Option<u64> {
     role.stop_timeout.or_else(|| role.proxy.is_none().then(|| config.drain_timeout.as_secs()))
 }
 
+/// A role's route to a container that is there already.
+pub(crate) fn route_to(config: &Config, role: &Role, container: &ContainerName) -> Route {
+    route(config, role, container, None)
+}
+
 /// A role's route to a container. Error pages belong to the version booted; going back leaves them out of it.
-pub(crate) fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
+fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
     let proxy = role.proxy.clone().unwrap_or_default();
     let inside = naming::apps_config_inside(config);
     let certificate = matches!(proxy.ssl, Ssl::Custom { .. })

@@ -146,6 +146,14 @@ pub fn plan(config: &Config, targets: &Targets, states: &[HostState], intent: &I
     }
 }
 
+/// The steps that give a host the network and the proxy, where they are missing.
+#[must_use]
+pub(crate) fn ensure_proxy(config: &Config, targets: &Targets, state: &HostState, image: Option<&ImageRef>) -> Vec<Step> {
+    let version = Version::new("");
+    let boot = Boot { config, targets, version: &version, token: "", error_pages: &[], proxy_image: image };
+    boot::ensure_proxy(&boot, state)
+}
+
 fn deliver(config: &Config, targets: &Targets, intent: &Intent<'_>) -> Vec<Stage> {
     let mut stages = Vec::new();
     if !intent.skip_push {
@@ -200,7 +208,7 @@ fn finish(boot: &Boot<'_>, intent: &Intent<'_>, placements: &[Placement]) -> Vec
     }
     let prunes = matches!(intent.verb, Verb::Setup | Verb::Deploy);
     for host in targets.hosts.iter().filter(|_| prunes) {
-        add(host, prune(config));
+        add(host, prune(config, config.retain_containers));
     }
     let phase = if prunes { Phase::Pruned } else { Phase::Drained };
     let mut stages = Vec::new();
@@ -219,11 +227,11 @@ fn finish(boot: &Boot<'_>, intent: &Intent<'_>, placements: &[Placement]) -> Vec
 
 /// The steps of `prune all` (spec 9.9).
 #[must_use]
-pub(crate) fn prune(config: &Config) -> Vec<Step> {
+pub(crate) fn prune(config: &Config, retain: u32) -> Vec<Step> {
     let audit = |text: &str| Step::Audit { text: text.to_owned(), role: None };
     vec![
         audit("Pruned containers"),
-        Step::PruneContainers { service: config.service.clone(), retain: config.retain_containers },
+        Step::PruneContainers { service: config.service.clone(), retain },
         audit("Pruned images"),
         Step::PruneImages {
             service: config.service.clone(),

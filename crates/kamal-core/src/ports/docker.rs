@@ -7,6 +7,7 @@ use super::{Entropy, Events, Local, LocalError, Secrets};
 use crate::{
     config::Config,
     name::{HostName, Version},
+    query::Query,
     shell::Text,
     state::HostState,
     step::Step,
@@ -25,6 +26,9 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     /// Shell text for a step, `None` when it is not one of docker's. A non-zero exit of the text means that the step
     /// failed. Every text is safe to run again.
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
+
+    /// Shell text for a question whose answer a person reads.
+    fn query(&self, query: &Query, config: &Config) -> Text;
 
     /// Builds the image locally and hands it to the registry. Safe to run again.
     async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError>;
