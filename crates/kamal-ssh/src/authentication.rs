@@ -157,7 +157,7 @@ impl Login<'_> {
     fn judge(&mut self, answer: Result<AuthResult, russh::Error>, key: Option<String>) -> Result<(), Over> {
         self.refused.extend(key);
         match answer {
-            Ok(AuthResult::Success) => return Err(Over::Accepted),
+            Ok(AuthResult::Success) => Err(Over::Accepted),
             Ok(AuthResult::Failure { remaining_methods, partial_success }) => {
                 self.done = partial_success;
                 let goes_on = remaining_methods.contains(&MethodKind::PublicKey);

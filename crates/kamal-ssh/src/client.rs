@@ -1,21 +1,28 @@
 //! Our side of the protocol: what russh asks back while a connection lives.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use russh::{
-    client::{DisconnectReason, Handler},
+    Channel,
+    client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session},
     keys::PublicKeyOrCertificate,
 };
+use tokio::net::UnixStream;
 
 use crate::{
     fault::{Cause, Fault},
+    forward::Forwards,
     host_key::HostKeyCheck,
+    stream::Stream,
 };
 
 /// Answers russh.
 pub(crate) struct Client {
     pub(crate) host_key: Arc<HostKeyCheck>,
     pub(crate) cause: Cause,
+    pub(crate) forwards: Forwards,
+    /// The agent the host may use, if it was asked for.
+    pub(crate) agent: Option<PathBuf>,
 }
 
 impl Handler for Client {
@@ -27,7 +34,44 @@ impl Handler for Client {
         Ok(true)
     }
 
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        _address: &str,
+        port: u32,
+        _from: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Fault> {
+        // Dropping the reply refuses.
+        if let Some(place) = self.forwards.place(port) {
+            reply.accept().await;
+            place.send(Stream::new(channel));
+        }
+        Ok(())
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Fault> {
+        let Some(socket) = self.agent.clone() else { return Ok(()) };
+        // In a task of its own: the whole connection waits for this function.
+        tokio::spawn(async move {
+            if let Ok(mut agent) = UnixStream::connect(socket).await {
+                reply.accept().await;
+                // Either side may end it at any time.
+                let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut agent).await;
+            }
+        });
+        Ok(())
+    }
+
     async fn disconnected(&mut self, reason: DisconnectReason<Fault>) -> Result<(), Fault> {
+        self.forwards.clear();
         match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
                 self.cause.note(format!("the server said: {}", info.message.trim()));

@@ -2,13 +2,13 @@
 //! the server allows (sshd's `MaxSessions`, 10 unless configured).
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use kamal_core::ports::{Chunk, Exit, TransportErrorKind};
 use russh::{
-    Channel,
+    Channel, ChannelOpenFailure,
     client::{Handle, Msg},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -16,8 +16,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::{
     client::Client,
     fault::Cause,
+    forward::{Forwards, RemoteForward},
     pool::Idle,
     shell::{Shell, ShellFault},
+    stream::Stream,
 };
 
 /// sshd frees a session a moment after its channel is closed, so ten in use at once would be refused now and then.
@@ -30,6 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Connection {
     handle: Handle<Client>,
     cause: Cause,
+    forwards: Forwards,
+    /// Whether sessions may use the local agent.
+    forward_agent: bool,
+    /// The connection this one leads through, kept open with it.
+    _via: Option<Arc<Connection>>,
     idle: Mutex<Vec<Idle>>,
     sessions: Semaphore,
     /// How many sessions may be in use at once; lowered when the server refuses one.
@@ -45,6 +52,16 @@ pub(crate) enum Failure {
     Kind(TransportErrorKind),
 }
 
+impl Failure {
+    /// The kind, for callers that do not try again.
+    pub(crate) fn into_kind(self) -> TransportErrorKind {
+        match self {
+            Self::Closed(why) => TransportErrorKind::Network(format!("the connection closed ({why})")),
+            Self::Kind(kind) => kind,
+        }
+    }
+}
+
 impl From<TransportErrorKind> for Failure {
     fn from(kind: TransportErrorKind) -> Self {
         Self::Kind(kind)
@@ -58,10 +75,19 @@ enum Turn<'a> {
 }
 
 impl Connection {
-    pub(crate) fn new(handle: Handle<Client>, cause: Cause) -> Self {
+    pub(crate) fn new(
+        handle: Handle<Client>,
+        cause: Cause,
+        forwards: Forwards,
+        forward_agent: bool,
+        via: Option<Arc<Connection>>,
+    ) -> Self {
         Self {
             handle,
             cause,
+            forwards,
+            forward_agent,
+            _via: via,
             idle: Mutex::new(Vec::new()),
             sessions: Semaphore::new(SESSIONS),
             limit: Mutex::new(SESSIONS),
@@ -74,7 +100,7 @@ impl Connection {
 
     /// Starts a shell ahead of the first script, while nobody waits for it.
     pub(crate) async fn warm_up(&self) {
-        if let Ok(channel) = self.handle.channel_open_session().await
+        if let Ok(channel) = self.open_session().await
             && let Ok(shell) = Shell::start(channel).await
         {
             self.keep(shell);
@@ -115,10 +141,63 @@ impl Connection {
         }
     }
 
+    /// Connects to an address as seen from the host.
+    pub(crate) async fn open_tcp(&self, to: &str, port: u16) -> Result<Stream, TransportErrorKind> {
+        match self.handle.channel_open_direct_tcpip(to, port.into(), "127.0.0.1", 0).await {
+            Ok(channel) => Ok(Stream::new(channel)),
+            Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited)) => {
+                Err(TransportErrorKind::Protocol(format!(
+                    "the server forbids to connect to {to}:{port} through it; set AllowTcpForwarding yes in its sshd_config"
+                )))
+            }
+            Err(russh::Error::ChannelOpenFailure(_)) => {
+                Err(TransportErrorKind::Refused(format!("{to}:{port}, seen from the host in between")))
+            }
+            Err(_) => Err(self.gone()),
+        }
+    }
+
+    /// Lets the host listen for us.
+    pub(crate) async fn forward(self: Arc<Self>, bind: &str, port: u16) -> Result<RemoteForward, TransportErrorKind> {
+        match self.handle.tcpip_forward(bind, port.into()).await {
+            Ok(chosen) => {
+                let port = u16::try_from(chosen).ok().filter(|chosen| *chosen != 0).unwrap_or(port);
+                let incoming = self.forwards.add(port);
+                Ok(RemoteForward::new(bind.to_owned(), port, incoming, self))
+            }
+            Err(russh::Error::RequestDenied) => Err(TransportErrorKind::Protocol(format!(
+                "the server does not listen on {bind}:{port}; the port is taken, or sshd_config lacks AllowTcpForwarding yes"
+            ))),
+            Err(_) => Err(self.gone()),
+        }
+    }
+
+    /// Ends a forward. When the connection has ended, so has the forward.
+    pub(crate) async fn cancel_forward(&self, bind: String, port: u16) {
+        let _ = self.handle.cancel_tcpip_forward(bind, port.into()).await;
+    }
+
+    pub(crate) fn forwards(&self) -> &Forwards {
+        &self.forwards
+    }
+
     /// The error for something under way when its channel ended.
     pub(crate) fn lost(&self, label: &str, why: Option<String>) -> TransportErrorKind {
         let cause = why.or_else(|| self.cause.text()).map_or_else(String::new, |why| format!(" ({why})"));
         TransportErrorKind::Lost(format!("{label}{cause}"))
+    }
+
+    async fn open_session(&self) -> Result<Channel<Msg>, russh::Error> {
+        let channel = self.handle.channel_open_session().await?;
+        if self.forward_agent {
+            // A server that forbids it says no, and everything else goes on.
+            channel.agent_forward(false).await?;
+        }
+        Ok(channel)
+    }
+
+    fn gone(&self) -> TransportErrorKind {
+        self.closed().into_kind()
     }
 
     fn closed(&self) -> Failure {
@@ -147,7 +226,7 @@ impl Connection {
                     }
                 }
             }
-            match self.handle.channel_open_session().await {
+            match self.open_session().await {
                 Ok(channel) => return Ok(Turn::Channel(channel, permit)),
                 Err(russh::Error::ChannelOpenFailure(reason)) => {
                     // The server has no session left. An idle shell can give up its own; else another user's end

@@ -8,13 +8,22 @@ use std::{
 use async_trait::async_trait;
 use kamal_core::{
     name::HostName,
-    ports::{Exec, Ssh, TransportError, TransportErrorKind},
+    ports::{Exec, Exit, Ssh, TransportError, TransportErrorKind},
+    shell::Script,
 };
 use tokio::sync::Semaphore;
 
 use crate::{
-    connection::Connection, destination::Destination, dial, host::Host, keyring::Keyring, options::Options,
-    target::Target,
+    attach::{self, Terminal},
+    connection::Connection,
+    destination::Destination,
+    dial,
+    forward::RemoteForward,
+    host::Host,
+    keyring::Keyring,
+    options::Options,
+    stream::Stream,
+    target::{Part, Route, Target},
 };
 
 /// Connects to hosts over SSH and keeps the connections until it is dropped.
@@ -30,15 +39,64 @@ pub(crate) struct Dialer {
     pub(crate) options: Options,
     pub(crate) keyring: Keyring,
     pub(crate) starts: Semaphore,
+    /// Hosts jumped over, by the way to them; each is locked while being connected to.
+    hops: Mutex<HashMap<Vec<Destination>, Hop>>,
 }
+
+type Hop = Arc<tokio::sync::Mutex<Option<Arc<Connection>>>>;
 
 impl Connector {
     /// A connector with no connection yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
         let starts = Semaphore::new(options.max_concurrent_starts.clamp(1, Semaphore::MAX_PERMITS));
-        let dialer = Dialer { options, keyring: Keyring::default(), starts };
+        let dialer = Dialer { options, keyring: Keyring::default(), starts, hops: Mutex::default() };
         Self { dialer: Arc::new(dialer), hosts: Mutex::default() }
+    }
+
+    /// Runs a script on a host with the caller's terminal, or with any other input and output, until it ends; without
+    /// a script, the login shell. Raw mode of a local terminal is the caller's affair. Dropping the future hangs up.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Exec::exec`]; and [`TransportErrorKind::Client`] when the caller's input or output fails.
+    pub async fn attach(
+        &self,
+        host: &HostName,
+        script: Option<&Script>,
+        terminal: Terminal<'_>,
+    ) -> Result<Exit, TransportError> {
+        let host = self.host(host)?;
+        let connection = host.live_connection().await?;
+        attach::attach(&connection, script, terminal).await.map_err(|failure| host.error(failure.into_kind()))
+    }
+
+    /// Lets a host listen on an address and port (0: one of its choice) and hands over the connections made to it.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportErrorKind::Protocol`] when the port is taken or the server forbids forwarding.
+    pub async fn forward_remote(
+        &self,
+        host: &HostName,
+        bind: &str,
+        port: u16,
+    ) -> Result<RemoteForward, TransportError> {
+        let host = self.host(host)?;
+        let connection = host.live_connection().await?;
+        connection.forward(bind, port).await.map_err(|kind| host.error(kind))
+    }
+
+    /// Connects to an address as seen from a host.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportErrorKind::Refused`] when nothing answers there, [`TransportErrorKind::Protocol`] when the server
+    /// forbids forwarding.
+    pub async fn open_tcp(&self, host: &HostName, to: &str, port: u16) -> Result<Stream, TransportError> {
+        let host = self.host(host)?;
+        let connection = host.live_connection().await?;
+        connection.open_tcp(to, port).await.map_err(|kind| host.error(kind))
     }
 
     fn host(&self, name: &HostName) -> Result<Arc<Host>, TransportError> {
@@ -57,17 +115,49 @@ impl Connector {
 impl Ssh for Connector {
     async fn connect(&self, host: &HostName) -> Result<Arc<dyn Exec>, TransportError> {
         let host = self.host(host)?;
-        host.connection().await?;
+        host.live_connection().await?;
         Ok(host)
     }
 }
 
 impl Dialer {
     /// Opens a connection whose first shell is already on its way.
-    pub(crate) async fn dial(&self, to: &Destination) -> Result<Arc<Connection>, TransportErrorKind> {
-        let target = Target::resolve(&self.options, to, false)?;
-        let connection = dial::dial(self, target).await?;
+    pub(crate) async fn dial(self: &Arc<Self>, to: &Destination) -> Result<Arc<Connection>, TransportErrorKind> {
+        let target = self.resolve(to, Part::Goal).await?;
+        let connection = dial::dial(self, target, 0).await?;
         connection.warm_up().await;
         Ok(Arc::new(connection))
+    }
+
+    /// The connection to the last of some hops, shared by all hosts behind it.
+    pub(crate) async fn hop(&self, way: &[Destination], depth: usize) -> Result<Arc<Connection>, TransportErrorKind> {
+        let Some((last, before)) = way.split_last() else {
+            return Err(TransportErrorKind::Client("the way to the host has no hop".to_owned()));
+        };
+        let hop = {
+            let mut hops = self.hops.lock().unwrap_or_else(PoisonError::into_inner);
+            hops.entry(way.to_vec()).or_default().clone()
+        };
+        let mut slot = hop.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(connection.clone());
+        }
+        let mut target = self.resolve(last, Part::Hop).await?;
+        if !before.is_empty() {
+            target.route = Route::Jump(before.to_vec());
+        } else if target.route == Route::Jump(way.to_vec()) {
+            // `Host *` with a ProxyJump holds for the jump host too, but it cannot jump over itself.
+            target.route = Route::Direct;
+        }
+        let connection = Arc::new(dial::dial(self, target, depth).await?);
+        *slot = Some(connection.clone());
+        Ok(connection)
+    }
+
+    async fn resolve(&self, to: &Destination, part: Part) -> Result<Target, TransportErrorKind> {
+        let (options, to) = (self.options.clone(), to.clone());
+        tokio::task::spawn_blocking(move || Target::resolve(&options, &to, part))
+            .await
+            .map_err(|error| TransportErrorKind::Client(error.to_string()))?
     }
 }

@@ -1,19 +1,25 @@
-//! Opens connections: the name, the network, the handshake, the login (spec 5.5).
+//! Opens connections: the way to the host, the handshake, the login (spec 5.5).
 
-use std::{sync::Arc, time::Duration};
+mod command;
+mod tcp;
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use kamal_core::ports::TransportErrorKind;
 use russh::{Preferred, cipher, client};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 
 use crate::{
     authentication,
     client::Client,
     connection::Connection,
     connector::Dialer,
-    fault::{self, Cause},
+    fault::Cause,
+    forward::Forwards,
     host_key::HostKeyCheck,
-    nonce::nonce,
     options::Options,
     target::{Route, Target},
 };
@@ -21,20 +27,62 @@ use crate::{
 /// How large a channel's window is: what a link of 1 Gbit/s and 100 ms has under way.
 const WINDOW: u32 = 12 << 20;
 
-/// Opens a connection to a host and logs in.
-pub(crate) async fn dial(dialer: &Dialer, target: Target) -> Result<Connection, TransportErrorKind> {
-    // An error means that the semaphore was closed, which nobody does; the connection may start all the same.
-    let _turn = dialer.starts.acquire().await.ok();
-    let stream = match &target.route {
-        Route::Direct => tcp(&dialer.options, &target).await?,
-        Route::Jump(_) | Route::Command(_) => return Err(TransportErrorKind::Client("no such route".to_owned())),
-    };
-    log_in(dialer, target, stream).await
+/// How many connections may lead through each other before it must be a circle.
+const MOST_HOPS: usize = 8;
+
+/// Opens a connection to a host and logs in. `depth` counts the hosts that wait for this one. Boxed, because the way to
+/// a host may lead over others.
+pub(crate) fn dial(
+    dialer: &Dialer,
+    target: Target,
+    depth: usize,
+) -> Pin<Box<dyn Future<Output = Result<Connection, TransportErrorKind>> + Send + '_>> {
+    Box::pin(async move {
+        if depth > MOST_HOPS {
+            return Err(TransportErrorKind::Client(format!(
+                "ssh config jumps in a circle on the way to {}",
+                target.address()
+            )));
+        }
+        match target.route.clone() {
+            Route::Direct => {
+                let _turn = turn(dialer).await;
+                let stream = tcp::open(&dialer.options, &target).await?;
+                log_in(dialer, target, stream, None, &Cause::default()).await
+            }
+            Route::Command(command) => {
+                let _turn = turn(dialer).await;
+                let complaint = Cause::default();
+                let stream = command::open(&command, &complaint)?;
+                log_in(dialer, target, stream, None, &complaint).await
+            }
+            Route::Jump(hops) => {
+                // Only then a turn: hosts that wait for a hop must not keep the hop from connecting.
+                let via = dialer.hop(&hops, depth + 1).await?;
+                let _turn = turn(dialer).await;
+                let stream = timeout(target.connect_timeout, via.open_tcp(&target.host, target.port)).await.map_err(
+                    |_| TransportErrorKind::TimedOut(format!("connecting to {} through a jump host", target.address())),
+                )??;
+                log_in(dialer, target, stream, Some(via), &Cause::default()).await
+            }
+        }
+    })
 }
 
-async fn log_in<S>(dialer: &Dialer, target: Target, stream: S) -> Result<Connection, TransportErrorKind>
+async fn turn(dialer: &Dialer) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    // An error would mean that the semaphore was closed, which nobody does; the connection may start all the same.
+    dialer.starts.acquire().await.ok()
+}
+
+async fn log_in<S>(
+    dialer: &Dialer,
+    target: Target,
+    stream: S,
+    via: Option<Arc<Connection>>,
+    complaint: &Cause,
+) -> Result<Connection, TransportErrorKind>
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let address = target.address();
     let for_check = target.clone();
@@ -42,16 +90,22 @@ where
         .await
         .map_err(|error| TransportErrorKind::Client(error.to_string()))??;
     let config = Arc::new(config(&dialer.options, &host_key));
-    let cause = Cause::default();
-    let client = Client { host_key: Arc::new(host_key), cause: cause.clone() };
+    let (cause, forwards) = (Cause::default(), Forwards::default());
+    let agent = target.agent.clone().filter(|_| target.forward_agent);
+    let client =
+        Client { host_key: Arc::new(host_key), cause: cause.clone(), forwards: forwards.clone(), agent: agent.clone() };
     let mut handle = timeout(target.connect_timeout, client::connect_stream(config, stream, client))
         .await
         .map_err(|_| {
             TransportErrorKind::TimedOut(format!("waiting for the SSH handshake of {address}; is it an SSH server?"))
         })?
-        .map_err(|fault| fault.kind(&address))?;
+        .map_err(|fault| match complaint.text() {
+            // What a proxy command printed says more than that its output ended.
+            Some(complaint) => TransportErrorKind::Network(format!("the proxy command to {address} said: {complaint}")),
+            None => fault.kind(&address),
+        })?;
     authentication::log_in(dialer, &target, &mut handle, &cause).await?;
-    Ok(Connection::new(handle, cause))
+    Ok(Connection::new(handle, cause, forwards, agent.is_some(), via))
 }
 
 fn config(options: &Options, host_key: &HostKeyCheck) -> client::Config {
@@ -78,51 +132,5 @@ fn config(options: &Options, host_key: &HostKeyCheck) -> client::Config {
             ..supported
         },
         ..client::Config::default()
-    }
-}
-
-async fn tcp(options: &Options, target: &Target) -> Result<TcpStream, TransportErrorKind> {
-    let mut last = None;
-    for address in lookup(options, target).await? {
-        match timeout(target.connect_timeout, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Without it, every message of a script waits for the acknowledgement of the one before.
-                stream.set_nodelay(true).map_err(|error| fault::io(&error, &target.address()))?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = Some(fault::io(&error, &describe(target, address))),
-            Err(_) => last = Some(fault::timed_out(&describe(target, address))),
-        }
-    }
-    Err(last.unwrap_or_else(|| TransportErrorKind::Resolve(format!("{} has no address", target.host))))
-}
-
-fn describe(target: &Target, address: std::net::SocketAddr) -> String {
-    let named = target.host.parse::<std::net::IpAddr>().is_ok();
-    if named { address.to_string() } else { format!("{} ({address})", target.address()) }
-}
-
-/// Resolves the name, again and again as Kamal does: name servers of fresh machines are slow to learn.
-async fn lookup(options: &Options, target: &Target) -> Result<Vec<std::net::SocketAddr>, TransportErrorKind> {
-    let mut attempt = 0_u32;
-    loop {
-        match tokio::net::lookup_host((target.host.as_str(), target.port)).await {
-            Ok(addresses) => return Ok(addresses.collect()),
-            Err(error) if attempt >= options.dns_retries => {
-                let system = error.to_string();
-                let reason = system.rsplit(": ").next().unwrap_or(&system);
-                return Err(TransportErrorKind::Resolve(format!(
-                    "{:?} ({reason}, {} attempts); is it spelled right in deploy.yml?",
-                    target.host,
-                    attempt + 1
-                )));
-            }
-            Err(_) => {
-                attempt += 1;
-                let seconds = (0.1 * f64::from(2_u32.saturating_pow(attempt - 1))).min(2.0);
-                let jitter = u64::from(nonce()?.bytes().next().unwrap_or_default());
-                tokio::time::sleep(Duration::from_secs_f64(seconds) + Duration::from_millis(jitter)).await;
-            }
-        }
     }
 }

@@ -34,7 +34,7 @@ impl Host {
     }
 
     /// The open connection, or a new one.
-    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, TransportError> {
+    pub(crate) async fn live_connection(&self) -> Result<Arc<Connection>, TransportError> {
         let mut current = self.current.lock().await;
         if let Some(connection) = current.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(connection.clone());
@@ -86,7 +86,7 @@ impl Exec for Host {
         let text = script.expose();
         let mut tried = false;
         loop {
-            let connection = self.connection().await?;
+            let connection = self.live_connection().await?;
             let failure = match connection.exec(script.label(), &text, output).await {
                 Ok(exit) => return Ok(exit),
                 Err(failure) => failure,
@@ -101,7 +101,7 @@ impl Exec for Host {
     async fn upload(&self, content: &[u8], to: &str, mode: u32) -> Result<(), TransportError> {
         let mut tried = false;
         loop {
-            let connection = self.connection().await?;
+            let connection = self.live_connection().await?;
             let Err(failure) = upload(&connection, content, to, mode).await else { return Ok(()) };
             if let Some(error) = self.give_up(&connection, failure, tried).await {
                 return Err(error);

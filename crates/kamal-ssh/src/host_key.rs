@@ -28,7 +28,7 @@ impl HostKeyCheck {
 
     /// Algorithms in the order to offer them: first those by which the host is known.
     pub(crate) fn order(&self, supported: &[Algorithm]) -> Vec<Algorithm> {
-        let known = self.known.algorithms(&self.target.key_name, self.target.port);
+        let known = self.known.algorithms(&self.target.key_name, self.target.key_port);
         let is_known = |algorithm: &&Algorithm| {
             known.iter().any(|known| {
                 known == *algorithm
@@ -42,7 +42,7 @@ impl HostKeyCheck {
 
     /// True when a certificate could prove the host.
     pub(crate) fn trusts_authorities(&self) -> bool {
-        self.known.authorities(&self.target.key_name, self.target.port).next().is_some()
+        self.known.authorities(&self.target.key_name, self.target.key_port).next().is_some()
     }
 
     /// Judges what the host shows.
@@ -54,7 +54,7 @@ impl HostKeyCheck {
     }
 
     fn check_key(&self, key: &PublicKey) -> Result<(), TransportErrorKind> {
-        let Target { key_name, port, .. } = &self.target;
+        let Target { key_name, key_port: port, .. } = &self.target;
         let name = known_hosts::name(key_name, *port);
         match self.known.check(key_name, *port, key) {
             Verdict::Known => Ok(()),
@@ -87,7 +87,7 @@ impl HostKeyCheck {
     }
 
     fn check_certificate(&self, certificate: &Certificate) -> Result<(), TransportErrorKind> {
-        let Target { key_name, port, .. } = &self.target;
+        let Target { key_name, key_port: port, .. } = &self.target;
         let refused = |why: &str| {
             TransportErrorKind::HostKeyUnknown(format!(
                 "{}'s host certificate {:?} {why}",

@@ -9,6 +9,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)
 )]
 
+mod attach;
 mod authentication;
 mod client;
 mod connection;
@@ -16,6 +17,7 @@ mod connector;
 mod destination;
 mod dial;
 mod fault;
+mod forward;
 mod host;
 mod host_key;
 mod keyring;
@@ -26,8 +28,13 @@ mod pattern;
 mod pool;
 mod quote;
 mod shell;
+mod ssh_config;
+mod stream;
 mod target;
 mod upload;
 
+pub use attach::{Pty, Size, Terminal};
 pub use connector::Connector;
+pub use forward::RemoteForward;
 pub use options::{Options, Passphrase};
+pub use stream::Stream;

@@ -79,7 +79,9 @@ impl Options {
 /// Answers with the passphrase of the key at a path, or with nothing to skip the key. May block: it is called on a
 /// thread of its own.
 #[derive(Clone)]
-pub struct Passphrase(Arc<dyn Fn(&str) -> Option<Secret> + Send + Sync>);
+pub struct Passphrase(Arc<Ask>);
+
+type Ask = dyn Fn(&str) -> Option<Secret> + Send + Sync;
 
 impl Passphrase {
     /// Wraps a function.

@@ -1,5 +1,6 @@
 //! The adapter against a real OpenSSH server on a loopback port. Needs root, `sshd` and `ssh-keygen`; says so when it
 //! lacks them rather than passing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint cannot know")]
 
 mod authenticate;
 mod connect;

@@ -1,0 +1,49 @@
+//! The way through a local command (`ProxyCommand`).
+
+use std::process::Stdio;
+
+use kamal_core::ports::TransportErrorKind;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    process::Command,
+};
+
+use crate::fault::Cause;
+
+/// How much of the command's complaint is kept.
+const COMPLAINT_KEPT: u64 = 400;
+
+/// Starts a command whose input and output are the connection; what it prints on standard error goes to `complaint`.
+pub(super) fn open(
+    command: &str,
+    complaint: &Cause,
+) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static, TransportErrorKind> {
+    let failed = |why: &str| TransportErrorKind::Client(format!("cannot start the proxy command {command:?}: {why}"));
+    let mut child = Command::new("/bin/sh")
+        .arg("-c")
+        // As OpenSSH does: no shell stays in between.
+        .arg(format!("exec {command}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed(&error.to_string()))?;
+    let (Some(input), Some(output), Some(mut error)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(failed("it has no input and output"));
+    };
+    let complaint = complaint.clone();
+    // The command ends when its input does, which is when the connection is dropped.
+    tokio::spawn(async move {
+        let mut text = Vec::new();
+        let _ = (&mut error).take(COMPLAINT_KEPT).read_to_end(&mut text).await;
+        let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
+        if !text.is_empty() {
+            complaint.note(text);
+        }
+        let _ = tokio::io::copy(&mut error, &mut tokio::io::sink()).await;
+        child.wait().await
+    });
+    Ok(tokio::io::join(output, input))
+}

@@ -1,0 +1,148 @@
+use super::*;
+
+fn ask(text: &str, host: &str) -> Settings {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config"), text).unwrap();
+    let asked = Asked { host, user: None, local_user: "me", home: folder.path() };
+    read(&[folder.path().join("config")], asked).unwrap()
+}
+
+#[test]
+fn the_first_value_wins_and_identity_files_add_up() {
+    let text = "\
+# a comment
+Host web web-* !web-bad
+  HostName=10.0.0.1
+  User \"deploy er\"   # the user
+  Port = 2222
+  IdentityFile ~/.ssh/one
+Match host 10.0.0.* user deploy*
+  ConnectTimeout 1m5
+Host *
+\tUser other
+\tIdentityFile ~/.ssh/two
+\tIdentitiesOnly yes
+\tUnknownKeyword whatever
+\tProxyCommand ssh -W \"%h:%p\" jump # not a comment
+\tProxyJump never
+\tUserKnownHostsFile /dev/null ~/.ssh/more
+\tStrictHostKeyChecking accept-new
+";
+    let web = ask(text, "web-1");
+    assert_eq!(web.host_name.as_deref(), Some("10.0.0.1"));
+    assert_eq!((web.user.as_deref(), web.port), (Some("deploy er"), Some(2222)));
+    assert_eq!(web.identity_files, ["~/.ssh/one", "~/.ssh/two"]);
+    assert_eq!(web.connect_timeout, Some(Some(Duration::from_secs(65))));
+    assert_eq!(web.proxy, Some(Proxy::Command("ssh -W \"%h:%p\" jump # not a comment".into())));
+    assert_eq!(web.user_known_hosts.as_deref(), Some(&["/dev/null".to_owned(), "~/.ssh/more".to_owned()][..]));
+    assert_eq!((web.accept_new, web.identities_only), (Some(Some(true)), Some(true)));
+    let bad = ask(text, "web-bad");
+    assert_eq!((bad.host_name, bad.user.as_deref()), (None, Some("other")));
+}
+
+#[test]
+fn sections_that_cannot_be_judged_apply_to_nobody() {
+    let text = "Host app\nPort 2222\nMatch exec \"test -f x\"\nPort 9\nHostName nowhere\nMatch all\nUser u\n";
+    let app = ask(text, "app");
+    assert_eq!((app.port, app.host_name, app.user.as_deref()), (Some(2222), None, Some("u")));
+    assert_eq!(ask("Match !host app\nPort 1\nMatch localuser me\nPort 2\n", "app").port, Some(2));
+    assert_eq!(ask("Match !all\nPort 1\n", "app").port, None);
+}
+
+#[test]
+fn files_are_included_where_they_are_named() {
+    let home = tempfile::tempdir().unwrap();
+    let ssh = home.path().join(".ssh");
+    std::fs::create_dir_all(ssh.join("config.d")).unwrap();
+    std::fs::write(ssh.join("config.d/1.conf"), "Host other\nPort 1\n").unwrap();
+    std::fs::write(ssh.join("config.d/2.conf"), "User included\nHost app\nPort 2\n").unwrap();
+    std::fs::write(ssh.join("config.d/.hidden.conf"), "Port 99\n").unwrap();
+    std::fs::write(
+        ssh.join("config"),
+        "Host app\nInclude config.d/*.conf missing\nPort 3\nHost x\nInclude config.d/1.conf\n",
+    )
+    .unwrap();
+    std::fs::write(ssh.join("loop"), "Include loop\n").unwrap();
+    let ask =
+        |host, file: &str| read(&[ssh.join(file)], Asked { host, user: None, local_user: "me", home: home.path() });
+    let app = ask("app", "config").unwrap();
+    assert_eq!((app.port, app.user.as_deref()), (Some(2), Some("included")));
+    assert_eq!(
+        ask("other", "config").unwrap(),
+        Settings::default(),
+        "a Host line inside does not open a closed section"
+    );
+    let error = ask("app", "loop").unwrap_err().to_string();
+    assert!(error.contains("loop:1"), "{error}");
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    for text in ["\nPort x\n", "\nIdentitiesOnly perhaps\n", "\nConnectTimeout soon\n"] {
+        std::fs::write(&file, text).unwrap();
+        let asked = Asked { host: "h", user: None, local_user: "me", home: folder.path() };
+        let error = read(std::slice::from_ref(&file), asked).unwrap_err().to_string();
+        assert!(error.contains("config:2"), "{error}");
+    }
+}
+
+#[test]
+fn tokens() {
+    let tokens = Tokens { asked: "n", host: "h", port: 7, user: "r", local_user: "u", home: Path::new("/d") };
+    assert_eq!(tokens.expand("%h%n%p%r%u%d%%%x%"), "hn7ru/d%%x%");
+    assert_eq!(tokens.path("~/.ssh/%r"), Path::new("/d/.ssh/r"));
+}
+
+/// OpenSSH itself as the judge, on every keyword it prints in a form of its own.
+#[test]
+fn openssh_reads_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    let text = "\
+Host a* !ab*
+  Port 1
+  User one
+Match originalhost ab,c? user one
+  HostName matched
+Match host abc
+  Port 2
+Host \"q r\" c*
+  Port=3
+  HostName %h.example
+Match user two
+  ConnectTimeout 9
+Host *
+  User two
+  Port 4
+Match user two
+  HostKeyAlias late
+";
+    std::fs::write(&file, text).unwrap();
+    for host in ["a", "ab", "abc", "c1", "cc", "d", "A1"] {
+        let run = std::process::Command::new("ssh").args(["-G", "-F"]).arg(&file).arg(host).output();
+        let run = run.expect("this test needs OpenSSH's client: apt-get install openssh-client");
+        let said = String::from_utf8(run.stdout).unwrap();
+        let get = |keyword: &str| {
+            said.lines().find_map(|line| line.strip_prefix(keyword)?.strip_prefix(' ').map(str::to_owned))
+        };
+        let asked = Asked { host, user: None, local_user: "nobody", home: folder.path() };
+        let ours = read(std::slice::from_ref(&file), asked).unwrap();
+        let host_name = ours.host_name.unwrap_or_else(|| host.to_owned()).replace("%h", host);
+        assert_eq!(get("hostname").unwrap().to_lowercase(), host_name.to_lowercase(), "{host}: {said}");
+        assert_eq!(get("port"), ours.port.map(|port| port.to_string()), "{host}");
+        assert_eq!(get("user"), ours.user, "{host}");
+        assert_eq!(get("hostkeyalias"), ours.host_key_alias, "{host}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn hostile_files_do_not_panic(text in "((host|match|port|include|user|proxyjump|connecttimeout|identityfile)[ =]?[!*a-z0-9\"#\\\\ ,=%~/.-]{0,20}\n){0,12}") {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        std::fs::write(&file, text).unwrap();
+        let _ = read(&[file], Asked { host: "web", user: Some("u"), local_user: "me", home: folder.path() });
+    }
+}
