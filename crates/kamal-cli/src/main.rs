@@ -1,2 +1,15 @@
-//! Chores of the workspace: demo, sandbox, ci, bench, tidy.
-fn main() {}
+//! The kamal command: reads arguments, files and the environment, puts the adapters together, and hands over to the
+//! engine.
+
+mod adapters;
+mod args;
+mod commands;
+mod context;
+mod failure;
+mod proxy_image;
+mod report;
+mod signals;
+
+fn main() -> std::process::ExitCode {
+    commands::main(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect())
+}

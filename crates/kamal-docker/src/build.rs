@@ -35,7 +35,7 @@ pub(crate) async fn build(order: &BuildOrder<'_>) -> Result<(), BuildError> {
 }
 
 /// Logs the local docker in, unless it holds these credentials already.
-async fn login(order: &BuildOrder<'_>) -> Result<(), BuildError> {
+pub(crate) async fn login(order: &BuildOrder<'_>) -> Result<(), BuildError> {
     let registry = &order.config.registry;
     if registry.username.is_none() || registry.password.is_none() {
         return Ok(());

@@ -45,4 +45,8 @@ impl Docker for DockerCli {
     async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
         build::build(order).await
     }
+
+    async fn login(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
+        build::login(order).await
+    }
 }

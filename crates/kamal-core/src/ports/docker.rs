@@ -32,6 +32,9 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
 
     /// Builds the image locally and hands it to the registry. Safe to run again.
     async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError>;
+
+    /// Logs the local docker in to the registry, where it needs a login. Safe to run again.
+    async fn login(&self, order: &BuildOrder<'_>) -> Result<(), BuildError>;
 }
 
 /// The proxy's dialect. Implemented by `kamal-proxy`.

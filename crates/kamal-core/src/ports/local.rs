@@ -10,7 +10,11 @@ use crate::secret::Secret;
 #[async_trait]
 pub trait Local: Send + Sync + std::fmt::Debug {
     /// Runs a program to its end and streams what it prints. A non-zero exit is data. Cancelling kills the program.
-    async fn run(&self, command: &Command, output: &mut (dyn FnMut(Chunk<'_>) + Send)) -> Result<Exit, LocalError>;
+    async fn run(
+        &self,
+        command: &Command,
+        output: &mut (dyn for<'c> FnMut(Chunk<'c>) + Send),
+    ) -> Result<Exit, LocalError>;
 
     /// True when a file or folder is there. Relative paths are relative to the project.
     async fn exists(&self, path: &str) -> bool;

@@ -1,0 +1,8 @@
+//! The engine's ports on this machine.
+
+pub(crate) mod chance;
+pub(crate) mod local;
+pub(crate) mod outside;
+pub(crate) mod secrets;
+pub(crate) mod terminal;
+pub(crate) mod time;

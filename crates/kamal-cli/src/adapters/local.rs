@@ -1,0 +1,112 @@
+//! The local machine: programs and files.
+
+use std::{io, path::PathBuf, process::Stdio};
+
+use async_trait::async_trait;
+use kamal_core::ports::{Chunk, Command, Exit, Local, LocalError, LocalFolders};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// The machine the command is typed on.
+#[derive(Debug)]
+pub(crate) struct ThisMachine {
+    pub(crate) project: PathBuf,
+    pub(crate) home: PathBuf,
+}
+
+impl ThisMachine {
+    /// A path as the user means it: `~/` is the home folder, else relative to the project.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        match path.strip_prefix("~/") {
+            Some(rest) => self.home.join(rest),
+            None => self.project.join(path),
+        }
+    }
+}
+
+#[async_trait]
+impl Local for ThisMachine {
+    async fn run(
+        &self,
+        command: &Command,
+        output: &mut (dyn for<'c> FnMut(Chunk<'c>) + Send),
+    ) -> Result<Exit, LocalError> {
+        let folder = command.folder.as_deref().map_or_else(|| self.project.clone(), |folder| self.path(folder));
+        let mut process = tokio::process::Command::new(&command.program);
+        process.args(&command.args).current_dir(folder).kill_on_drop(true);
+        process.envs(command.env.iter().map(|(name, value)| (name, value.expose())));
+        process.stdin(if command.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        process.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = process.spawn().map_err(|source| start_error(&command.program, source))?;
+        let failed = |source| LocalError::Io { what: format!("cannot run {}", command.program), source };
+        if let (Some(input), Some(mut stdin)) = (&command.input, child.stdin.take()) {
+            // A program that does not read its input is not our error.
+            drop(stdin.write_all(input.expose().as_bytes()).await);
+        }
+        let (Some(mut out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(failed(io::Error::other("no output")));
+        };
+        let (mut out_buffer, mut err_buffer) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
+        let (mut out_open, mut err_open) = (true, true);
+        while out_open || err_open {
+            tokio::select! {
+                read = out.read(&mut out_buffer), if out_open => match read.map_err(failed)? {
+                    0 => out_open = false,
+                    n => output(Chunk::Stdout(&out_buffer[..n])),
+                },
+                read = err.read(&mut err_buffer), if err_open => match read.map_err(failed)? {
+                    0 => err_open = false,
+                    n => output(Chunk::Stderr(&err_buffer[..n])),
+                },
+            }
+        }
+        let status = child.wait().await.map_err(failed)?;
+        // A program ended by a signal has no status of its own; shells count from 128.
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0);
+        Ok(Exit(status.code().unwrap_or(128 + signal)))
+    }
+
+    async fn exists(&self, path: &str) -> bool {
+        tokio::fs::try_exists(self.path(path)).await.unwrap_or(false)
+    }
+
+    async fn read(&self, path: &str) -> Result<Vec<u8>, LocalError> {
+        let io = |source| LocalError::Io { what: format!("cannot read {path}"), source };
+        tokio::fs::read(self.path(path)).await.map_err(io)
+    }
+
+    async fn list(&self, path: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.path(path)) else { return Vec::new() };
+        let files = entries.flatten().filter(|entry| entry.path().is_file());
+        let mut names: Vec<String> = files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    async fn create_folder(&self, path: &str) -> Result<(), LocalError> {
+        let io = |source| LocalError::Io { what: format!("cannot create the folder {path}"), source };
+        tokio::fs::create_dir_all(self.path(path)).await.map_err(io)
+    }
+
+    async fn remove_folder(&self, path: &str) -> Result<(), LocalError> {
+        match tokio::fs::remove_dir_all(self.path(path)).await {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(LocalError::Io { what: format!("cannot remove the folder {path}"), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn folders(&self) -> LocalFolders {
+        LocalFolders {
+            project: self.project.to_string_lossy().into_owned(),
+            temporary: std::env::temp_dir().to_string_lossy().into_owned(),
+        }
+    }
+}
+
+fn start_error(program: &str, source: io::Error) -> LocalError {
+    match source.kind() {
+        io::ErrorKind::NotFound => LocalError::Missing { program: program.to_owned() },
+        _ => LocalError::Io { what: format!("cannot run {program}"), source },
+    }
+}

@@ -1,0 +1,72 @@
+//! What ERB in deploy.yml and secrets files may ask this machine.
+
+use std::{path::PathBuf, process::Stdio};
+
+use kamal_core::{config::Outside, secrets::Commands};
+
+/// This machine, for templates and secrets files.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) project: PathBuf,
+    pub(crate) destination: Option<String>,
+}
+
+impl Asked {
+    fn shell(&self, command: &str) -> Result<String, String> {
+        let mut process = std::process::Command::new("sh");
+        process.arg("-c").arg(command).current_dir(&self.project).stdin(Stdio::inherit()).stderr(Stdio::inherit());
+        if let Some(destination) = &self.destination {
+            process.env("KAMAL_DESTINATION", destination);
+        }
+        let output = process.output().map_err(|error| format!("cannot run `{command}`: {error}"))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        // Set while the configuration is loaded, so that templates can tell destinations apart (spec 1.8).
+        if name == "KAMAL_DESTINATION" { self.destination.clone() } else { std::env::var(name).ok() }
+    }
+}
+
+impl Outside for Asked {
+    fn env(&self, name: &str) -> Option<String> {
+        self.variable(name)
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(self.project.join(path)).map_err(|error| format!("cannot read {path}: {error}"))
+    }
+
+    fn run(&self, command: &str) -> Result<String, String> {
+        self.shell(command)
+    }
+
+    fn ruby_erb(&self, template: &str) -> Option<Result<String, String>> {
+        let script = "print ERB.new(STDIN.read, trim_mode: '-').result";
+        let mut process = std::process::Command::new("ruby");
+        process.args(["-rerb", "-e", script]).current_dir(&self.project);
+        process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = process.spawn().ok()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            let written = std::io::Write::write_all(&mut stdin, template.as_bytes());
+            drop((written, stdin));
+        }
+        let output = child.wait_with_output().ok()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
+    }
+}
+
+impl Commands for Asked {
+    fn env(&self, name: &str) -> Option<String> {
+        self.variable(name)
+    }
+
+    fn run(&self, command: &str) -> Result<String, String> {
+        self.shell(command)
+    }
+
+    fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
+        Err(format!("`kamal {}` is not supported in secrets files yet", args.join(" ")))
+    }
+}

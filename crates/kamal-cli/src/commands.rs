@@ -1,0 +1,224 @@
+//! Commands: each parses into options, calls one operation of the engine, and shows what comes back.
+
+mod app;
+mod build;
+mod completion;
+mod deploy;
+mod exec;
+mod init;
+mod inspect;
+mod lock;
+mod logs;
+mod proxy;
+
+use std::{future::Future, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+
+use crate::{
+    args::{self, Build, Cli, Command, Global, Proxy, Registry, Secrets, Server, normalise::normalise},
+    context::{self, Context},
+    failure::Failure,
+};
+
+/// The version of Kamal whose behaviour this program has.
+const KAMAL_VERSION: &str = "2.12.0";
+
+/// Runs the command line.
+pub(crate) fn main(arguments: Vec<String>) -> ExitCode {
+    let mut words = arguments.into_iter();
+    let program = words.next().unwrap_or_else(|| "kamal".to_owned());
+    let words: Vec<String> = words.collect();
+    let words = match words.first().map(String::as_str) {
+        // The only word `-h` stands for help at; everywhere else it is `--hosts`.
+        Some("-h" | "-?" | "-D") => vec!["--help".to_owned()],
+        Some("--version") if words.len() == 1 => vec!["version".to_owned()],
+        _ => words,
+    };
+    let words = match expand_alias(normalise(words)) {
+        Ok(words) => words,
+        Err(failure) => return fail(&failure),
+    };
+    let cli = match Cli::try_parse_from(std::iter::once(program).chain(words)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::Status(_) => {}
+        Failure::Config(errors) => anstream::eprintln!("{errors}"),
+        failure => {
+            let red = anstyle::Style::new().fg_color(Some(anstyle::AnsiColor::Red.into())).bold();
+            anstream::eprintln!("  {}ERROR{} {failure}", red.render(), red.render_reset());
+        }
+    }
+    ExitCode::from(failure.exit_status())
+}
+
+/// Replaces a first word that is no command by the alias of that name (spec 1.9).
+fn expand_alias(words: Vec<String>) -> Result<Vec<String>, Failure> {
+    let Some(name) = words.first().filter(|word| !word.starts_with('-')) else { return Ok(words) };
+    if Cli::command().get_subcommands().any(|command| command.get_name().starts_with(name.as_str())) {
+        return Ok(words);
+    }
+    let value = |flags: [&str; 2]| {
+        words.iter().position(|word| flags.contains(&word.as_str())).and_then(|at| words.get(at + 1).cloned())
+    };
+    let global = Global {
+        config_file: value(["-c", "--config-file"]).unwrap_or_else(|| "config/deploy.yml".to_owned()),
+        destination: value(["-d", "--destination"]),
+        ..Global::default()
+    };
+    // A typo outside a project is clap's to explain.
+    let Ok(loaded) = context::load(&global) else { return Ok(words) };
+    let Some(line) = loaded.config.aliases.get(name.as_str()) else { return Ok(words) };
+    let expanded =
+        shlex::split(line).ok_or_else(|| Failure::User(format!("aliases/{name}: a quote is not closed in: {line}")))?;
+    expand_alias(normalise(expanded.into_iter().chain(words[1..].to_vec()).collect()))
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Version => {
+            anstream::println!("{KAMAL_VERSION}");
+            Ok(())
+        }
+        Command::Init(args) => init::run(&args),
+        Command::Completion { shell } => {
+            completion::print(shell);
+            Ok(())
+        }
+        Command::Config(args) => inspect::config(global, &args),
+        command => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::User(format!("cannot start: {error}")))?;
+            let result = runtime.block_on(connected(global, command));
+            // A read of standard input that nobody ends must not hold the process.
+            runtime.shutdown_background();
+            result
+        }
+    }
+}
+
+/// Commands that act on hosts.
+async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
+    let (name, sub) = names(&command);
+    let context = Context::new(global, name, sub)?;
+    let result = act(&context, command).await;
+    context.reporter.finish();
+    result
+}
+
+async fn act(context: &Context, command: Command) -> Result<(), Failure> {
+    use kamal_core::plan::Verb;
+    match command {
+        Command::Setup(args) => deploy::run(context, Verb::Setup, &args).await,
+        Command::Deploy(args) => deploy::run(context, Verb::Deploy, &args).await,
+        Command::Redeploy(args) => deploy::run(context, Verb::Redeploy, &args).await,
+        Command::Rollback(args) => deploy::rollback(context, &args).await,
+        Command::App(app) => app::run(context, app).await,
+        Command::Build(Build::Push(args)) => build::push(context, &args).await,
+        Command::Build(Build::Pull) => build::pull(context).await,
+        Command::Build(Build::Deliver(args)) => {
+            build::push(context, &args).await?;
+            build::pull(context).await
+        }
+        Command::Proxy(proxy) => proxy::run(context, proxy).await,
+        Command::Registry(Registry::Login { skip_local, skip_remote }) => {
+            build::login(context, !skip_local, !skip_remote).await
+        }
+        Command::Server(Server::Bootstrap) => deploy::bootstrap(context).await,
+        Command::Lock(command) => lock::run(context, command).await,
+        Command::Prune(what) => deploy::prune(context, what).await,
+        Command::Secrets(Secrets::Print) => inspect::secrets(context),
+        Command::Details => inspect::details(context).await,
+        Command::Audit => inspect::audit(context).await,
+        Command::Version | Command::Init(_) | Command::Completion { .. } | Command::Config(_) => Ok(()),
+    }
+}
+
+/// The words hooks are told.
+fn names(command: &Command) -> (&'static str, Option<&'static str>) {
+    use args::{App, Lock, Prune};
+    match command {
+        Command::Setup(_) => ("setup", None),
+        Command::Deploy(_) => ("deploy", None),
+        Command::Redeploy(_) => ("redeploy", None),
+        Command::Rollback(_) => ("rollback", None),
+        Command::App(app) => (
+            "app",
+            Some(match app {
+                App::Boot => "boot",
+                App::Start => "start",
+                App::Stop => "stop",
+                App::Exec(_) => "exec",
+                App::Logs(_) => "logs",
+                App::Details => "details",
+                App::Containers => "containers",
+                App::Images => "images",
+                App::Version => "version",
+            }),
+        ),
+        Command::Build(build) => (
+            "build",
+            Some(match build {
+                Build::Push(_) => "push",
+                Build::Pull => "pull",
+                Build::Deliver(_) => "deliver",
+            }),
+        ),
+        Command::Proxy(proxy) => (
+            "proxy",
+            Some(match proxy {
+                Proxy::Boot => "boot",
+                Proxy::Details => "details",
+                Proxy::List => "list",
+                Proxy::Logs(_) => "logs",
+                Proxy::Remove { .. } => "remove",
+            }),
+        ),
+        Command::Registry(_) => ("registry", Some("login")),
+        Command::Server(_) => ("server", Some("bootstrap")),
+        Command::Lock(lock) => (
+            "lock",
+            Some(match lock {
+                Lock::Status => "status",
+                Lock::Acquire { .. } => "acquire",
+                Lock::Release => "release",
+            }),
+        ),
+        Command::Prune(prune) => (
+            "prune",
+            Some(match prune {
+                Prune::All => "all",
+                Prune::Images => "images",
+                Prune::Containers { .. } => "containers",
+            }),
+        ),
+        Command::Secrets(_) => ("secrets", Some("print")),
+        Command::Details => ("details", None),
+        Command::Audit => ("audit", None),
+        Command::Config(_) => ("config", None),
+        Command::Init(_) => ("init", None),
+        Command::Completion { .. } => ("completion", None),
+        Command::Version => ("version", None),
+    }
+}
+
+/// Runs something unless the user stops it.
+async fn stoppable<T>(context: &Context, work: impl Future<Output = Result<T, Failure>> + Send) -> Result<T, Failure> {
+    context.cancelled().guard(work).await.unwrap_or(Err(Failure::Interrupted))
+}

@@ -1,0 +1,48 @@
+//! `kamal app …`.
+
+use kamal_core::{
+    name::{HostName, Version},
+    naming,
+    ops::{DeployOptions, small},
+    plan::Verb,
+    query::Query,
+};
+
+use super::{deploy, exec, inspect, logs};
+use crate::{args::App, context::Context, failure::Failure};
+
+/// Runs an app command.
+pub(super) async fn run(context: &Context, command: App) -> Result<(), Failure> {
+    match command {
+        App::Boot => boot(context).await,
+        App::Start => Ok(small::app_start(&context.cx(&context.version()?)).await?),
+        App::Stop => Ok(small::app_stop(&context.cx(&context.version_or_unknown())).await?),
+        App::Exec(args) => exec::run(context, &args).await,
+        App::Logs(args) => logs::app(context, &args).await,
+        App::Details => inspect::app_details(context).await,
+        App::Containers => per_host(context, |_| Query::Containers).await,
+        App::Images => per_host(context, |_| Query::Images).await,
+        App::Version => version(context).await,
+    }
+}
+
+/// Boots `--version`, or the image tagged latest, under that name (spec 12.1, 7).
+async fn boot(context: &Context) -> Result<(), Failure> {
+    let latest = || Version::new(naming::latest_tag(context.config()));
+    let version = context.asked_version().unwrap_or_else(latest);
+    let options = DeployOptions { verb: Verb::Boot, skip_push: true, no_cache: false, expected_digest: None };
+    deploy::perform(context, &version, &options, false).await
+}
+
+async fn version(context: &Context) -> Result<(), Failure> {
+    per_host(context, |host| {
+        let role = context.targets.roles_on(host).next().map(|(role, _)| role.name.clone());
+        Query::Version { role: role.unwrap_or_else(|| context.config().primary_role.clone()) }
+    })
+    .await
+}
+
+async fn per_host(context: &Context, query: impl Fn(&HostName) -> Query) -> Result<(), Failure> {
+    let questions: Vec<_> = context.targets.app_hosts.iter().map(|host| (host.clone(), query(host))).collect();
+    inspect::show(context, "App", &questions).await
+}

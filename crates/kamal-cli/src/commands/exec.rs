@@ -1,0 +1,123 @@
+//! `kamal app exec` (spec 9.7).
+
+use kamal_core::{
+    name::{HostName, Version},
+    naming,
+    ops::{hooks, small},
+    query::{Attach, Query},
+    shell::Script,
+};
+
+use crate::{adapters::terminal, args::ExecArgs, context::Context, failure::Failure};
+
+/// Runs a command in new or running containers.
+pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failure> {
+    let clash = |what: &str, with: [(bool, &str); 2]| {
+        let names: Vec<&str> = with.iter().filter(|(given, _)| *given).map(|(_, name)| *name).collect();
+        let text = format!("{what} is not compatible with {}", names.join(" or "));
+        if names.is_empty() { Ok(()) } else { Err(Failure::User(text)) }
+    };
+    if args.detach {
+        clash("Detach", [(args.interactive, "interactive"), (args.reuse, "reuse")])?;
+    }
+    if args.raw {
+        clash("Raw", [(args.interactive, "interactive"), (args.detach, "detach")])?;
+    }
+    let unknown = context.version_or_unknown();
+    let cx = context.cx(&unknown);
+    let found = hooks::present(&cx).await;
+    hooks::run(&cx, &found, "pre-connect", hooks::Told::default()).await?;
+    let version = version(context, args).await?;
+    let attach = match (args.interactive, args.detach) {
+        (true, _) if terminal::is_one() => Attach::Terminal,
+        (true, _) => Attach::Input,
+        (_, true) => Attach::Detached,
+        _ => Attach::Output,
+    };
+    let mut questions = questions(context, args, &version, attach)?;
+    if args.interactive {
+        questions.truncate(1);
+        let Some((host, query)) = questions.pop() else {
+            return Err(Failure::User("no role runs on the hosts selected".into()));
+        };
+        let script = Script::write("exec", context.world.docker.query(&query, context.config()));
+        let exit = terminal::attach(&context.connector, &host, &script, attach == Attach::Terminal).await?;
+        return ended(exit.0);
+    }
+    let answers = small::ask(&cx, &questions).await?;
+    let mut status = 0;
+    for ((host, _), answer) in questions.iter().zip(&answers) {
+        if args.raw {
+            context.reporter.data(&answer.stdout);
+        } else {
+            context.reporter.host("App", host, &answer.stdout);
+        }
+        if answer.status != 0 {
+            anstream::eprintln!("{host}: exit status {}\n{}", answer.status, answer.stderr.trim_end());
+            status = answer.status;
+        }
+    }
+    ended(status)
+}
+
+fn ended(status: i32) -> Result<(), Failure> {
+    if status == 0 { Ok(()) } else { Err(Failure::Status(u8::try_from(status).unwrap_or(1))) }
+}
+
+/// `--version`, else what runs on the primary host (reuse) or the tag latest (new containers).
+async fn version(context: &Context, args: &ExecArgs) -> Result<Version, Failure> {
+    if let Some(version) = context.asked_version() {
+        return Ok(version);
+    }
+    if !args.reuse {
+        return Ok(Version::new(naming::latest_tag(context.config())));
+    }
+    let unknown = context.version_or_unknown();
+    let cx = context.cx(&unknown);
+    let (Some(host), Some(role)) = (&context.targets.primary_host, context.targets.roles.first()) else {
+        return Ok(unknown);
+    };
+    let state = cx.fleet.observe(host).await?;
+    Ok(state.current_version(context.config(), &role.name).unwrap_or(unknown))
+}
+
+fn questions(
+    context: &Context,
+    args: &ExecArgs,
+    version: &Version,
+    attach: Attach,
+) -> Result<Vec<(HostName, Query)>, Failure> {
+    let config = context.config();
+    let mut extra_env = Vec::new();
+    for pair in &args.env {
+        let (key, value) =
+            pair.split_once(':').ok_or_else(|| Failure::User(format!("--env {pair}: write it as KEY:VALUE")))?;
+        extra_env.push((key.to_owned(), value.to_owned()));
+    }
+    let command = args.command.iter().map(|word| word.trim()).collect::<Vec<_>>().join(" ");
+    let mut questions = Vec::new();
+    for role in &context.targets.roles {
+        for tagged in role.hosts.iter().filter(|tagged| context.targets.app_hosts.contains(&tagged.name)) {
+            let query = if args.reuse {
+                Query::ExecReuse {
+                    container: naming::container(config, &role.name, version),
+                    command: command.clone(),
+                    extra_env: extra_env.clone(),
+                    attach,
+                }
+            } else {
+                Query::ExecNew {
+                    role: role.name.clone(),
+                    env: config.env_for(role, tagged).clear.into_iter().collect(),
+                    version: version.clone(),
+                    command: command.clone(),
+                    extra_env: extra_env.clone(),
+                    token: context.world.entropy.hex(6),
+                    attach,
+                }
+            };
+            questions.push((tagged.name.clone(), query));
+        }
+    }
+    Ok(questions)
+}

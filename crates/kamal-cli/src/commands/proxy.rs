@@ -1,0 +1,28 @@
+//! `kamal proxy …` (spec 9.5).
+
+use kamal_core::{name::HostName, ops::small, query::Query};
+
+use super::{inspect, logs};
+use crate::{args::Proxy, context::Context, failure::Failure};
+
+/// Runs a proxy command.
+pub(super) async fn run(context: &Context, command: Proxy) -> Result<(), Failure> {
+    let version = context.version_or_unknown();
+    let on = |query: Query| -> Vec<(HostName, Query)> {
+        context.targets.proxy_hosts.iter().map(|host| (host.clone(), query.clone())).collect()
+    };
+    match command {
+        Proxy::Boot => small::proxy_boot(&context.cx(&version)).await?,
+        Proxy::Details => inspect::show(context, "Proxy", &on(Query::ProxyDetails)).await?,
+        Proxy::List => inspect::show(context, "Proxy", &on(Query::ProxyRoutes)).await?,
+        Proxy::Logs(args) => logs::proxy(context, &args).await?,
+        Proxy::Remove { force } => {
+            if !small::proxy_remove(&context.cx(&version), force).await? {
+                context.reporter.data(
+                    "Not removing the proxy, as other apps are installed, ignore this check with kamal proxy remove --force\n",
+                );
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! What ends a command: a message for the user, and the exit status.
+
+use kamal_core::{config::ConfigErrors, error::Error, targets::SelectionError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The engine says why.
+    #[error(transparent)]
+    Engine(#[from] Error),
+    /// The configuration is wrong. It prints itself, source lines and all.
+    #[error("{0}")]
+    Config(ConfigErrors),
+    /// The selection matches nothing.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// Anything the user can mend.
+    #[error("{0}")]
+    User(String),
+    /// Interrupted.
+    #[error("stopped on request")]
+    Interrupted,
+    /// A command in a container ended with this status, having said itself what there is to say.
+    #[error("exit status {0}")]
+    Status(u8),
+}
+
+impl Failure {
+    /// The process's exit status: 130 after Ctrl-C as shells have it, the command's own for `app exec`, else 1.
+    pub(crate) fn exit_status(&self) -> u8 {
+        match self {
+            Self::Interrupted | Self::Engine(Error::Cancelled) => 130,
+            Self::Status(status) => *status,
+            _ => 1,
+        }
+    }
+}
+
+impl From<kamal_core::error::HostError> for Failure {
+    fn from(error: kamal_core::error::HostError) -> Self {
+        Self::Engine(Error::Hosts(vec![error]))
+    }
+}
