@@ -10,7 +10,7 @@
 mod build;
 mod diagnostic;
 pub mod effective;
-pub mod erb;
+mod erb;
 mod load;
 pub mod model;
 mod queries;
@@ -19,7 +19,7 @@ mod source;
 mod yaml;
 
 pub use diagnostic::{ConfigErrors, Diagnostic, Severity};
-pub use erb::Outside;
+pub use erb::{Outside, render_template};
 pub use load::{Loaded, Raw, load, load_aliases};
 pub use model::Config;
 pub use source::Source;

@@ -1,5 +1,7 @@
 //! `proxy` of the root, of roles and of accessories (spec 2.9, 2.10).
 
+use std::net::IpAddr;
+
 use super::super::diagnostic::Report;
 use super::super::model::{Buffering, HealthCheck, Proxy, ProxyRun, Ssl};
 use super::super::shape::check::{at, join, section};
@@ -41,6 +43,14 @@ pub(crate) fn check(node: &Node, path: &str, report: &mut Report<'_>) {
                 report.error(entry.key, at(path, message));
                 break;
             }
+        }
+    }
+    // Kamal means to check them, but looks at the wrong key; docker would refuse them, on every host.
+    let bind_ips = node.get("run").and_then(|run| run.get("bind_ips")).and_then(Node::list).unwrap_or_default();
+    for (index, item) in bind_ips.iter().enumerate() {
+        if let Some(ip) = item.text().filter(|ip| ip.parse::<IpAddr>().is_err()) {
+            let path = join(path, &format!("run/bind_ips/{index}"));
+            report.error(item.span, at(&path, &format!("should be an IP address, not {ip}")));
         }
     }
 }
