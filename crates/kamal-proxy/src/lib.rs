@@ -1,5 +1,7 @@
 //! The proxy port, and behind the feature `server` the proxy itself.
 
 mod port;
+#[cfg(feature = "server")]
+pub mod server;
 
 pub use port::{KamalProxyCli, command, flags};

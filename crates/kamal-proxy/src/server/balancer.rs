@@ -1,0 +1,226 @@
+//! A set of targets: which are healthy, and whose turn it is (spec 7).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::observe::log::Log;
+use super::options::TargetOptions;
+use super::target::address::{Address, AddressError};
+use super::target::health::{CheckError, check, check_url};
+use super::target::{Claim, Health, Role, Target};
+
+/// Targets that are replaced together.
+#[derive(Debug)]
+pub(crate) struct Balancer {
+    targets: Vec<Arc<Target>>,
+    healthy: ArcSwap<Healthy>,
+    next_writer: AtomicUsize,
+    next_reader: AtomicUsize,
+    /// Latched once all targets were healthy at the same time.
+    ready: watch::Sender<bool>,
+    last_failure: Mutex<Option<String>>,
+    checks: Mutex<Vec<AbortHandle>>,
+    log: Log,
+}
+
+#[derive(Debug, Default)]
+struct Healthy {
+    writers: Vec<Arc<Target>>,
+    readers: Vec<Arc<Target>>,
+}
+
+/// Why no target takes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    NoneHealthy,
+    Draining,
+}
+
+impl Balancer {
+    /// Makes a set of writers followed by readers, all in the given state. Nothing is checked until
+    /// [`Balancer::start_checks`].
+    pub(crate) fn new(
+        writers: &[String],
+        readers: &[String],
+        options: &Arc<TargetOptions>,
+        health: Health,
+        log: &Log,
+    ) -> Result<Arc<Self>, AddressError> {
+        let roles = writers.iter().map(|text| (text, Role::Writer)).chain(readers.iter().map(|t| (t, Role::Reader)));
+        let targets = roles
+            .map(|(text, role)| Ok(Arc::new(Target::new(Address::parse(text)?, role, Arc::clone(options), health))))
+            .collect::<Result<Vec<_>, AddressError>>()?;
+        let set = Arc::new(Self {
+            targets,
+            healthy: ArcSwap::default(),
+            next_writer: AtomicUsize::new(0),
+            next_reader: AtomicUsize::new(0),
+            ready: watch::Sender::new(false),
+            last_failure: Mutex::default(),
+            checks: Mutex::default(),
+            log: log.clone(),
+        });
+        set.recompute();
+        Ok(set)
+    }
+
+    /// Starts checking every target, at once and side by side.
+    pub(crate) fn start_checks(self: &Arc<Self>) {
+        let handles = self.targets.iter().map(|target| {
+            tokio::spawn(check_forever(Arc::downgrade(self), Arc::clone(target), self.targets.len() == 1))
+                .abort_handle()
+        });
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).extend(handles);
+    }
+
+    /// Stops all checks; the set keeps its last known health.
+    pub(crate) fn stop_checks(&self) {
+        for check in self.checks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            check.abort();
+        }
+    }
+
+    /// Waits until all targets have been healthy; `Err` carries the last failure seen, if any.
+    pub(crate) async fn wait_ready(&self, limit: Duration) -> Result<(), Option<String>> {
+        let mut ready = self.ready.subscribe();
+        match timeout(limit, ready.wait_for(|ready| *ready)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+        }
+    }
+
+    /// Claims the next healthy target: a reader for reads where there is one, else a writer.
+    pub(crate) fn claim(&self, prefer_reader: bool, shard: usize) -> Result<Claim, Refused> {
+        let healthy = self.healthy.load();
+        let (list, turn) = if prefer_reader && !healthy.readers.is_empty() {
+            (&healthy.readers, &self.next_reader)
+        } else {
+            (&healthy.writers, &self.next_writer)
+        };
+        if list.is_empty() {
+            return Err(Refused::NoneHealthy);
+        }
+        let at = if list.len() == 1 { 0 } else { turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1) % list.len() };
+        list[at].claim(shard).map_err(|_| Refused::Draining)
+    }
+
+    /// Drains all targets side by side.
+    pub(crate) async fn drain(&self, limit: Duration) {
+        join_all(self.targets.iter().map(|target| target.drain(limit))).await;
+    }
+
+    pub(crate) fn has_readers(&self) -> bool {
+        self.targets.iter().any(|target| target.role == Role::Reader)
+    }
+
+    /// The addresses of a role, as given at deploy.
+    pub(crate) fn addresses(&self, role: Role) -> Vec<String> {
+        self.targets.iter().filter(|t| t.role == role).map(|t| t.address.as_str().to_owned()).collect()
+    }
+
+    fn recompute(&self) {
+        let of = |role| {
+            let healthy = |t: &&Arc<Target>| t.role == role && t.health() == Health::Healthy;
+            self.targets.iter().filter(healthy).map(Arc::clone).collect::<Vec<_>>()
+        };
+        let (writers, readers) = (of(Role::Writer), of(Role::Reader));
+        let all = !self.targets.is_empty() && writers.len() + readers.len() == self.targets.len();
+        self.healthy.store(Arc::new(Healthy { writers, readers }));
+        if all {
+            self.ready.send_replace(true);
+        }
+    }
+
+    fn checked(&self, target: &Target, result: &Result<(), CheckError>) {
+        if let Err(error) = result {
+            let url = check_url(&target.address, &target.options.health_check_config);
+            self.log.info("Healthcheck failed", &[("url", url.into()), ("error", error.to_string().into())]);
+            *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(format!("{}: {error}", target.address));
+        }
+        if let Some(was) = target.checked(result.is_ok()) {
+            self.log.info(
+                "Target health updated",
+                &[
+                    ("target", target.address.as_str().into()),
+                    ("state", target.health().name().into()),
+                    ("was", was.name().into()),
+                ],
+            );
+        }
+        self.recompute();
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        self.stop_checks();
+    }
+}
+
+/// Checks on a fixed beat; a slow check delays the next one. The only target of a set is trusted once it was healthy.
+async fn check_forever(set: Weak<Balancer>, target: Arc<Target>, only_one: bool) {
+    let mut beat = interval(target.options.health_check_config.pause());
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        if only_one && target.health() == Health::Healthy {
+            return;
+        }
+        let result = check(&target.address, &target.options.health_check_config).await;
+        let Some(set) = set.upgrade() else { return };
+        set.checked(&target, &result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::observe::log::Level;
+
+    fn set(writers: &[&str], readers: &[&str], health: Health) -> Arc<Balancer> {
+        let list = |of: &[&str]| of.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let log = Log::start(Level::Error, std::io::sink()).unwrap();
+        Balancer::new(&list(writers), &list(readers), &Arc::default(), health, &log).unwrap()
+    }
+
+    fn claimed(set: &Balancer, reader: bool) -> String {
+        set.claim(reader, 0).unwrap().target().address.to_string()
+    }
+
+    // spec 11.E.99, 11.E.101, 11.E.102, 11.E.103
+    #[test]
+    fn round_robin_over_the_right_list() {
+        let both = set(&["w1", "w2"], &["r1"], Health::Healthy);
+        assert_eq!(
+            (both.addresses(Role::Writer), both.addresses(Role::Reader)),
+            (vec!["w1".into(), "w2".into()], vec!["r1".to_owned()])
+        );
+        assert_eq!([claimed(&both, false), claimed(&both, false), claimed(&both, true)], ["w2", "w1", "r1"]);
+        assert_eq!(claimed(&set(&["w1"], &[], Health::Healthy), true), "w1");
+        assert_eq!(set(&["w1"], &[], Health::Adding).claim(false, 0).unwrap_err(), Refused::NoneHealthy);
+    }
+
+    // spec 11.E.100: readiness needs all at once, and stays.
+    #[tokio::test(start_paused = true)]
+    async fn ready_when_all_are_healthy() {
+        let set = set(&["w1", "w2"], &[], Health::Adding);
+        let [first, second] = &set.targets[..] else { panic!("two targets") };
+        set.checked(first, &Ok(()));
+        set.checked(second, &Err(CheckError::Status(500)));
+        let wait = Duration::from_secs(1);
+        assert_eq!(set.wait_ready(wait).await, Err(Some("w2: unexpected status (500)".into())));
+        set.checked(second, &Ok(()));
+        assert_eq!(set.wait_ready(wait).await, Ok(()));
+        set.checked(first, &Err(CheckError::Timeout));
+        assert_eq!(set.wait_ready(wait).await, Ok(()));
+        assert_eq!([claimed(&set, false), claimed(&set, false)], ["w2", "w2"]);
+    }
+}

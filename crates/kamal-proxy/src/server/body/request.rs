@@ -1,0 +1,121 @@
+//! The body of a request on its way to a target.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+
+use super::buffer::Buffered;
+
+/// What is sent to a target.
+#[derive(Debug)]
+pub(crate) enum RequestBody {
+    Empty,
+    Streamed(Streamed),
+    Buffered(Box<Buffered>),
+}
+
+/// A client's upload, passed on as it comes.
+#[derive(Debug)]
+pub(crate) struct Streamed {
+    body: Incoming,
+    fault: Arc<Fault>,
+    /// Dropped when the upload is over, which starts the clock of the target timeout.
+    _sending: oneshot::Sender<()>,
+}
+
+/// Whether an upload went wrong on the client's side, which decides the status (spec 8.4).
+#[derive(Debug, Default)]
+pub(crate) struct Fault(AtomicU8);
+
+/// How an upload went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UploadFault {
+    /// The client did not keep to the chunked coding.
+    Malformed,
+    /// The client went away.
+    Gone,
+}
+
+impl Fault {
+    pub(crate) fn get(&self) -> Option<UploadFault> {
+        match self.0.load(Ordering::Acquire) {
+            1 => Some(UploadFault::Malformed),
+            2 => Some(UploadFault::Gone),
+            _ => None,
+        }
+    }
+
+    fn set(&self, fault: UploadFault) {
+        self.0.store(if fault == UploadFault::Malformed { 1 } else { 2 }, Ordering::Release);
+    }
+}
+
+impl RequestBody {
+    /// Passes an upload on; the receiver resolves when all of it has been taken, or it was given up.
+    pub(crate) fn streamed(body: Incoming) -> (Self, Arc<Fault>, oneshot::Receiver<()>) {
+        let (sending, sent) = oneshot::channel();
+        let fault = Arc::new(Fault::default());
+        (Self::Streamed(Streamed { body, fault: Arc::clone(&fault), _sending: sending }), fault, sent)
+    }
+}
+
+/// Says whose fault an error of reading a client's body is.
+pub(crate) fn upload_fault(error: &hyper::Error) -> UploadFault {
+    let kind = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
+    match kind {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => UploadFault::Malformed,
+        _ => UploadFault::Gone,
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let streamed = match &mut *self {
+            Self::Empty => return Poll::Ready(None),
+            Self::Buffered(body) => return Pin::new(body).poll_frame(cx),
+            Self::Streamed(streamed) => streamed,
+        };
+        Poll::Ready(match ready!(Pin::new(&mut streamed.body).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                if streamed.body.is_end_stream() {
+                    *self = Self::Empty;
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                streamed.fault.set(upload_fault(&error));
+                Some(Err(io::Error::other(error)))
+            }
+            None => {
+                *self = Self::Empty;
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Streamed(streamed) => streamed.body.is_end_stream(),
+            Self::Buffered(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Streamed(streamed) => streamed.body.size_hint(),
+            Self::Buffered(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The body of a response on its way to a client.
+//!
+//! It carries what must last exactly as long as the response does: the target's count of requests in flight, the
+//! upstream connection, and the record that becomes the access log's line.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::buffer::Buffered;
+use crate::server::observe::access::Record;
+use crate::server::target::Claim;
+use crate::server::target::pool::Connection;
+
+/// What is sent to a client.
+pub(crate) struct ResponseBody {
+    kind: Kind,
+    record: Option<Box<Record>>,
+}
+
+enum Kind {
+    Full(Bytes),
+    Buffered(Box<Buffered>),
+    Relayed(Box<Relayed>),
+}
+
+/// A response passed on as it comes from a target.
+pub(crate) struct Relayed {
+    body: Incoming,
+    connection: Option<Connection>,
+    claim: Claim,
+    cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Bytes that may still come.
+    allowance: Option<u64>,
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").finish_non_exhaustive()
+    }
+}
+
+impl ResponseBody {
+    pub(crate) fn empty() -> Self {
+        Self::full(Bytes::new())
+    }
+
+    pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
+        Self { kind: Kind::Full(bytes.into()), record: None }
+    }
+
+    pub(crate) fn buffered(body: Buffered) -> Self {
+        Self { kind: Kind::Buffered(Box::new(body)), record: None }
+    }
+
+    /// Lets the record end with this body.
+    #[must_use]
+    pub(crate) fn recorded(self, record: Box<Record>) -> Self {
+        Self { record: Some(record), ..self }
+    }
+}
+
+impl From<Relayed> for ResponseBody {
+    fn from(mut relayed: Relayed) -> Self {
+        relayed.recycle_at_end();
+        Self { kind: Kind::Relayed(Box::new(relayed)), record: None }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let polled = match &mut self.kind {
+            Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Buffered(body) => Pin::new(body).poll_frame(cx),
+            Kind::Relayed(relayed) => Pin::new(relayed).poll_frame(cx),
+        };
+        if let (Poll::Ready(Some(Ok(frame))), Some(record)) = (&polled, &mut self.record)
+            && let Some(data) = frame.data_ref()
+        {
+            record.sent(data.len());
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Buffered(body) => body.is_end_stream(),
+            Kind::Relayed(relayed) => relayed.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Buffered(body) => body.size_hint(),
+            Kind::Relayed(relayed) => relayed.size_hint(),
+        }
+    }
+}
+
+impl Relayed {
+    /// `limit` is the most bytes the body may have; beyond it reading fails. Zero means unlimited.
+    pub(crate) fn new(body: Incoming, connection: Connection, claim: Claim, limit: u64) -> Self {
+        Self { body, connection: Some(connection), claim, cut: None, allowance: (limit > 0).then_some(limit) }
+    }
+
+    /// Gives the upstream connection back once nothing more comes over it.
+    fn recycle_at_end(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(connection) = self.connection.take()
+        {
+            connection.recycle();
+        }
+    }
+}
+
+impl Body for Relayed {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = &mut *self;
+        let frame = match Pin::new(&mut this.body).poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                let cut = this.cut.get_or_insert_with(|| this.claim.cut());
+                return cut.as_mut().poll(cx).map(|()| Some(Err(io::Error::other("the target is drained"))));
+            }
+        };
+        if let (Some(Ok(frame)), Some(allowance)) = (&frame, &mut this.allowance)
+            && let Some(data) = frame.data_ref()
+        {
+            match allowance.checked_sub(data.len() as u64) {
+                Some(left) => *allowance = left,
+                None => return Poll::Ready(Some(Err(io::Error::other("the response exceeds its limit")))),
+            }
+        }
+        match frame {
+            // A chunked body is known to be over only when there is no further frame.
+            None => {
+                if let Some(connection) = this.connection.take() {
+                    connection.recycle();
+                }
+                Poll::Ready(None)
+            }
+            Some(frame) => {
+                this.recycle_at_end();
+                Poll::Ready(Some(frame.map_err(io::Error::other)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,75 @@
+//! Performing a command: `run` here, every other by asking the server that runs.
+
+use std::env;
+
+use super::commands::{Action, Command};
+use super::flags::Parsed;
+use super::{Failed, deploy, list, values};
+use crate::server::control::client::call;
+use crate::server::control::protocol::{Answer, Pause, Request, RolloutDeploy, RolloutSet, Stop};
+use crate::server::control::socket;
+use crate::server::run::{RunOptions, run};
+
+/// Does it; the text is for standard output.
+pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Failed> {
+    let service = flags.arguments.first().cloned().unwrap_or_default();
+    let request = match command.action {
+        Action::Run => {
+            run(run_options(flags)?)?;
+            return Ok(String::new());
+        }
+        Action::Group => return Ok(String::new()),
+        Action::List => Request::List,
+        Action::Deploy => Request::Deploy(Box::new(deploy::request(service, flags)?)),
+        Action::Remove => Request::Remove { service },
+        Action::Resume => Request::Resume { service },
+        Action::Pause => Request::Pause(Pause {
+            service,
+            drain_timeout: flags.duration("drain-timeout"),
+            max_pause: flags.duration("max-pause"),
+        }),
+        Action::Stop => Request::Stop(Stop {
+            service,
+            drain_timeout: flags.duration("drain-timeout"),
+            message: flags.str("message"),
+        }),
+        Action::RolloutDeploy => Request::RolloutDeploy(RolloutDeploy {
+            service,
+            targets: flags.list("target"),
+            readers: flags.list("read-target"),
+            deployment: deploy::deployment(flags),
+        }),
+        Action::RolloutSet => {
+            Request::RolloutSet(RolloutSet { service, percentage: flags.int("percent"), allowlist: flags.list("list") })
+        }
+        Action::RolloutStop => Request::RolloutStop { service },
+    };
+    match call(&socket::socket_path(), &request)? {
+        Answer::Services(services) => Ok(list::table(&services)),
+        Answer::Done | Answer::Error(_) => Ok(String::new()),
+    }
+}
+
+/// Flags first, then the environment, then the defaults (spec 1.3).
+fn run_options(flags: &Parsed) -> Result<RunOptions, Failed> {
+    if flags.bool("http3") {
+        return Err(Failed("HTTP/3 is not available in this version; leave --http3 away".into()));
+    }
+    let port = |name: &str, variable: &str| {
+        let from_environment = environment(variable).and_then(|text| values::integer(&text).ok());
+        let value = from_environment.filter(|_| !flags.is_set(name)).unwrap_or_else(|| flags.int(name));
+        u16::try_from(value).map_err(|_| Failed(format!("listen tcp: address {value}: invalid port")))
+    };
+    let debug = environment("DEBUG").and_then(|text| values::boolean(&text).ok());
+    Ok(RunOptions {
+        debug: debug.filter(|_| !flags.is_set("debug")).unwrap_or_else(|| flags.bool("debug")),
+        http_port: port("http-port", "HTTP_PORT")?,
+        https_port: port("https-port", "HTTPS_PORT")?,
+        metrics_port: port("metrics-port", "METRICS_PORT")?,
+    })
+}
+
+/// The variable with the prefix if it is set at all, else the one without.
+fn environment(name: &str) -> Option<String> {
+    env::var(format!("KAMAL_PROXY_{name}")).or_else(|_| env::var(name)).ok()
+}

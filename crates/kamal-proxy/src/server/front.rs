@@ -1,0 +1,241 @@
+//! The request pipeline: from a client's request to a response, whoever makes it (spec 0, layers 0 to 13).
+
+mod early;
+pub(crate) mod host;
+mod redirect;
+
+use std::io;
+use std::sync::Arc;
+
+use http::header::{CONNECTION, CONTENT_TYPE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+
+use super::balancer::{Balancer, Refused};
+use super::body::response::ResponseBody;
+use super::cookies;
+use super::error_pages;
+use super::observe::access::Record;
+use super::observe::log::Log;
+use super::observe::metrics::{Counted, Metrics};
+use super::path;
+use super::pause::Outcome;
+use super::proxying::{self, Failure, Forwarding, Reply};
+use super::router::Router;
+use super::service::Service;
+use super::target::Claim;
+
+/// How often a request looks again when the targets it found are just being replaced.
+const ATTEMPTS: usize = 8;
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Front {
+    pub(crate) router: Arc<Router>,
+    pub(crate) log: Log,
+    /// `None` when metrics are not published.
+    pub(crate) metrics: Option<Arc<Metrics>>,
+}
+
+/// What all requests of one client connection share.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) scheme: Scheme,
+    pub(crate) listener_port: u16,
+    pub(crate) address: String,
+    pub(crate) port: String,
+    /// The address as the value of a header.
+    pub(crate) header: HeaderValue,
+    /// Spreads connections over whatever is kept in several lists.
+    pub(crate) shard: usize,
+}
+
+/// Which listener a connection came in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Answers one request; an error means that the client's connection is to be cut.
+pub(crate) async fn handle(
+    front: Arc<Front>,
+    client: Arc<Client>,
+    mut request: Request<Incoming>,
+) -> io::Result<Response<ResponseBody>> {
+    if let Some(response) = early::answer(&request) {
+        return Ok(response);
+    }
+    early::stamp(request.headers_mut());
+    let host = host::of(&request);
+    let unknown_length = hyper::body::Body::size_hint(request.body()).exact().is_none();
+    let mut record = Record::begin(&front, &client, &host, &request, unknown_length);
+    let version = request.version();
+    let mut response = match respond(&front, &client, request, &host, &mut record).await {
+        Ok(Reply::Response(response)) => response,
+        Ok(Reply::Upgraded(response, tunnel)) => {
+            record.answered(response.status(), response.headers());
+            tokio::spawn(tunnel.run(record));
+            return Ok(response);
+        }
+        Err(Failure::Aborted(status)) => {
+            record.aborted(status);
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Err(Failure::Status(status, message)) => error_response(&record, status, message.as_deref()),
+    };
+    if version == Version::HTTP_2 {
+        response.headers_mut().remove(CONNECTION);
+    }
+    record.answered(response.status(), response.headers());
+    Ok(response.map(|body| body.recorded(record)))
+}
+
+async fn respond(
+    front: &Arc<Front>,
+    client: &Client,
+    mut request: Request<Incoming>,
+    host: &str,
+    record: &mut Record,
+) -> Result<Reply, Failure> {
+    let name = host::without_port(host);
+    let not_found = || Failure::Status(StatusCode::NOT_FOUND, None);
+    let (service, stripped) = {
+        let routes = front.router.routes();
+        let (service, prefix) = routes.find(name, &path::decode(request.uri().path())).ok_or_else(not_found)?;
+        let stripped = (service.options.strip_prefix && prefix != "/").then(|| prefix.to_owned());
+        (Arc::clone(service), stripped)
+    };
+    record.service = Some(Arc::clone(&service));
+    let raw_path = match &stripped {
+        Some(prefix) => path::strip(request.uri().path(), prefix),
+        None => request.uri().path().into(),
+    };
+    let seen_path = path::decode(&raw_path);
+    record.excluded = service.excludes_from_metrics(&seen_path);
+    if !record.excluded && front.metrics.is_some() {
+        record.counted = Some(Counted::new(&service.in_flight));
+    }
+    if client.scheme == Scheme::Https && !service.tls.enabled {
+        return Err(Failure::Status(StatusCode::SERVICE_UNAVAILABLE, None));
+    }
+    let probe = matches!(*request.method(), Method::GET | Method::HEAD)
+        && seen_path == service.target_options.health_check_config.path.as_str();
+    let target_path = stripped.as_ref().and_then(|_| with_query(&raw_path, request.uri().query()));
+
+    rewrite_client_address(&service, request.headers_mut());
+    record.forwarded_for = request.headers().get(FORWARDED_FOR).cloned();
+    if let Some(response) = redirect::answer(&service, client.scheme, name, &request) {
+        return Ok(Reply::Response(response));
+    }
+    if probe && !service.pause.is_running() {
+        return Ok(Reply::Response(Response::new(ResponseBody::empty())));
+    }
+    let (service, set, claim) = claim(front, client, service, &request).await?;
+    record.service = Some(Arc::clone(&service));
+    record.reached(claim.target(), request.headers());
+    let forwarding = Forwarding {
+        client,
+        host,
+        path: target_path,
+        scope_cookies_to: stripped,
+        writer_affinity: (set.has_readers() && !is_read(&service, &request))
+            .then_some(service.options.writer_affinity_timeout)
+            .filter(|timeout| timeout.0 > 0),
+        log: &front.log,
+    };
+    proxying::forward(request, claim, forwarding).await
+}
+
+/// Waits while the service is paused, then takes a place at one of its targets. A request that comes to targets which
+/// are just being drained looks again: the table already names those that took over.
+async fn claim(
+    front: &Front,
+    client: &Client,
+    mut service: Arc<Service>,
+    request: &Request<Incoming>,
+) -> Result<(Arc<Service>, Arc<Balancer>, Claim), Failure> {
+    let unavailable = || Failure::Status(StatusCode::SERVICE_UNAVAILABLE, None);
+    for _ in 0..ATTEMPTS {
+        if !service.pause.is_running() {
+            match service.pause.wait().await {
+                Outcome::Proceed => service = current(front, service),
+                Outcome::Stopped(message) => {
+                    return Err(Failure::Status(StatusCode::SERVICE_UNAVAILABLE, Some(message)));
+                }
+                Outcome::Expired => {
+                    let path = path::decode(request.uri().path()).into_owned();
+                    front.log.warn(
+                        "Rejecting request due to expired pause",
+                        &[("service", service.name.as_str().into()), ("path", path.into())],
+                    );
+                    return Err(Failure::Status(StatusCode::GATEWAY_TIMEOUT, None));
+                }
+            }
+        }
+        let set = match (&service.rollout, &service.split) {
+            (Some(rollout), Some(split)) if split.includes(request.headers()) => {
+                front.log.debug("Using rollout for request", &[("service", service.name.as_str().into())]);
+                rollout
+            }
+            _ => &service.active,
+        };
+        let prefer_reader = set.has_readers()
+            && is_read(&service, request)
+            && !(service.options.writer_affinity_timeout.0 > 0 && cookies::has_writer_affinity(request.headers()));
+        match set.claim(prefer_reader, client.shard) {
+            Ok(claim) => {
+                let set = Arc::clone(set);
+                return Ok((service, set, claim));
+            }
+            Err(Refused::NoneHealthy) => return Err(unavailable()),
+            Err(Refused::Draining) => service = current(front, service),
+        }
+    }
+    Err(unavailable())
+}
+
+/// The service as it is now; one that was removed meanwhile stays as it was.
+fn current(front: &Front, service: Arc<Service>) -> Arc<Service> {
+    front.router.routes().get(&service.name).map_or(service, Arc::clone)
+}
+
+fn is_read<B>(service: &Service, request: &Request<B>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && (service.options.read_targets_accept_websockets || !proxying::is_websocket(request))
+}
+
+fn rewrite_client_address(service: &Service, headers: &mut HeaderMap) {
+    let name = &service.options.client_ip_header;
+    if !name.is_empty()
+        && let Some(address) = headers.get(name.as_str()).filter(|value| !value.is_empty()).cloned()
+    {
+        headers.insert(FORWARDED_FOR, address);
+    }
+}
+
+fn with_query(path: &str, query: Option<&str>) -> Option<PathAndQuery> {
+    match query {
+        Some(query) => format!("{path}?{query}").parse().ok(),
+        None => path.parse().ok(),
+    }
+}
+
+fn error_response(record: &Record, status: StatusCode, message: Option<&str>) -> Response<ResponseBody> {
+    let own = record.service.as_ref().and_then(|service| service.assets.pages.as_deref());
+    let mut response = Response::new(ResponseBody::full(error_pages::render(own, status, message)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}

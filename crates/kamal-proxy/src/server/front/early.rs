@@ -1,0 +1,106 @@
+//! What is settled before a request counts as one: requests no service should see, and the marks every request gets
+//! (spec 0 layers 0, 2, 3; 8.1).
+
+use http::header::{CONNECTION, CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use jiff::Timestamp;
+
+use crate::server::body::response::ResponseBody;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
+
+/// The answer to a request that is not for any service, and is not logged.
+pub(crate) fn answer<B>(request: &Request<B>) -> Option<Response<ResponseBody>> {
+    if *request.method() == Method::OPTIONS && request.uri().path() == "*" {
+        return Some(Response::new(ResponseBody::empty()));
+    }
+    if *request.method() == Method::CONNECT {
+        return Some(refusal("400 Bad Request: this is not a forward proxy"));
+    }
+    if request.version() == Version::HTTP_11 {
+        let hosts = request.headers().get_all(HOST).iter().count();
+        if hosts > 1 {
+            return Some(refusal("400 Bad Request: too many Host headers"));
+        }
+        if hosts == 0 && request.uri().authority().is_none() {
+            return Some(refusal("400 Bad Request: missing required Host header"));
+        }
+    }
+    None
+}
+
+fn refusal(text: &'static str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(text));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Gives a request the time it came in and a name, unless it has them.
+pub(crate) fn stamp(headers: &mut HeaderMap) {
+    if !headers.contains_key(REQUEST_START) {
+        let start = format!("t={}", Timestamp::now().as_millisecond());
+        if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(start)) {
+            headers.insert(REQUEST_START, value);
+        }
+    }
+    if headers.get(REQUEST_ID).is_none_or(HeaderValue::is_empty)
+        && let Ok(value) = HeaderValue::from_bytes(&uuid())
+    {
+        headers.insert(REQUEST_ID, value);
+    }
+}
+
+/// A random UUID, version 4.
+fn uuid() -> [u8; 36] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut random = [0_u8; 16];
+    if rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut random).is_err() {
+        random[8..].copy_from_slice(&Timestamp::now().as_microsecond().to_be_bytes());
+    }
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (index, byte) in random.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            at += 1;
+        }
+        text[at] = HEX[usize::from(byte >> 4)];
+        text[at + 1] = HEX[usize::from(byte & 0x0f)];
+        at += 2;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec 11.H.130, 11.H.131, 11.H.132, 11.H.133
+    #[test]
+    fn every_request_has_an_id_and_a_start() {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, HeaderValue::from_static(""));
+        stamp(&mut headers);
+        let id = headers[REQUEST_ID].to_str().unwrap().to_owned();
+        let parts: Vec<_> = id.split('-').map(str::len).collect();
+        assert_eq!(parts, [8, 4, 4, 4, 12], "{id}");
+        assert!(id.as_bytes()[14] == b'4' && b"89ab".contains(&id.as_bytes()[19]), "{id}");
+        let start: i64 = headers[REQUEST_START].to_str().unwrap().strip_prefix("t=").unwrap().parse().unwrap();
+        assert!((Timestamp::now().as_millisecond() - start).abs() < 1_000);
+
+        let before = headers.clone();
+        stamp(&mut headers);
+        assert_eq!(headers, before);
+    }
+
+    #[test]
+    fn requests_without_a_host_are_refused() {
+        assert_eq!(answer(&Request::get("/").body(()).unwrap()).unwrap().status(), 400);
+        assert!(answer(&Request::get("/").header("host", "a").body(()).unwrap()).is_none());
+        assert!(answer(&Request::get("/").version(Version::HTTP_10).body(()).unwrap()).is_none());
+    }
+}

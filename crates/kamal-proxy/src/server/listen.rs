@@ -1,0 +1,192 @@
+//! The listeners: accepting connections, TLS, and the protocol each connection speaks (spec 8.1, 10.1).
+
+pub(crate) mod connections;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use self::connections::{Connections, Stop};
+use super::body::response::ResponseBody;
+use super::front::{Client, Front, Scheme, handle};
+use super::observe::log::Log;
+use super::observe::metrics::Metrics;
+
+const BACKLOG: i32 = 4096;
+/// Counts from the end of one request to the head of the next, so it is also how long an idle connection lives; longer
+/// than load balancers in front keep theirs.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(620);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Why a port cannot be listened on, in Go's words.
+#[derive(Debug, thiserror::Error)]
+#[error("listen tcp :{port}: bind: {reason}")]
+pub(crate) struct ListenError {
+    port: u16,
+    reason: String,
+}
+
+/// Listens on all addresses, of both families where the machine has both. Port 0 takes any free one.
+pub(crate) fn bind(port: u16) -> Result<TcpListener, ListenError> {
+    let failed = |error: io::Error| ListenError { port, reason: super::control::client::reason(&error) };
+    // Whatever is wrong with IPv6 here, IPv4 may work; if it does not either, its error is the one to tell.
+    open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
+        .or_else(|_| open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
+        .map_err(failed)
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Serves one listener until dropped; with a TLS configuration it is the HTTPS listener.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    front: Arc<Front>,
+    connections: Arc<Connections>,
+) {
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let next = AtomicUsize::new(0);
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: let some connections end first.
+                front.log.warn("Error accepting connection", &[("error", error.to_string().into())]);
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let client = client(scheme, port, peer, next.fetch_add(1, Ordering::Relaxed));
+        let (front, tls, stop) = (Arc::clone(&front), tls.clone(), connections.enter());
+        tokio::spawn(async move { converse(stream, tls, front, client, stop).await });
+    }
+}
+
+fn client(scheme: Scheme, listener_port: u16, peer: SocketAddr, shard: usize) -> Arc<Client> {
+    let address = peer.ip().to_canonical().to_string();
+    let header = HeaderValue::from_str(&address).unwrap_or_else(|_| HeaderValue::from_static(""));
+    Arc::new(Client { scheme, listener_port, address, port: peer.port().to_string(), header, shard })
+}
+
+async fn converse(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    front: Arc<Front>,
+    client: Arc<Client>,
+    stop: Stop,
+) {
+    // A connection that refuses the option works all the same.
+    let _ = stream.set_nodelay(true);
+    let Some(config) = tls else { return http1(stream, front, client, stop).await };
+    let error = match timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            return http2(stream, front, client, stop).await;
+        }
+        Ok(Ok(stream)) => return http1(stream, front, client, stop).await,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "i/o timeout".to_owned(),
+    };
+    let text = format!("http: TLS handshake error from {}:{}: {error}", client.address, client.port);
+    front.log.debug(&text, &[]);
+}
+
+async fn http1<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| handle(Arc::clone(&front), Arc::clone(&client), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .title_case_headers(true)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    // How a connection ends is the client's business; what went wrong with a request is in its record.
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => {}
+        () = stop.asked() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+async fn http2<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| handle(Arc::clone(&front), Arc::clone(&client), request));
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(250)
+        .initial_stream_window_size(1024 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_frame_size(1024 * 1024)
+        .max_header_list_size(1_048_896)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => {}
+        () = stop.asked() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+/// Publishes metrics at any path, until dropped.
+pub(crate) async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, log: Log) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                log.warn("Error accepting connection", &[("error", error.to_string().into())]);
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let metrics = Arc::clone(&metrics);
+        tokio::spawn(async move {
+            let service = service_fn(|_| {
+                let mut response = Response::new(ResponseBody::full(metrics.text()));
+                let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
+                response.headers_mut().insert(CONTENT_TYPE, text);
+                async { Ok::<_, Infallible>(response) }
+            });
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}

@@ -1,0 +1,169 @@
+//! One line and one count per request, when the request is over (spec 9.2, 9.4).
+//!
+//! A record travels with its request: through the handler, then inside the response's body or the tunnel of an
+//! upgraded connection. Whatever way the request ends, the record is dropped, and that writes the line.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+
+use super::log::{Level, Line};
+use super::metrics::Counted;
+use crate::server::front::{Client, Front};
+use crate::server::path;
+use crate::server::service::Service;
+use crate::server::target::Target;
+
+/// Status for the log of a request whose client left before there was a response.
+pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// What will be logged and counted of one request.
+#[derive(Debug)]
+pub(crate) struct Record {
+    front: Arc<Front>,
+    client: Arc<Client>,
+    start: Instant,
+    host: String,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    request_id: Option<HeaderValue>,
+    request_type: Option<HeaderValue>,
+    request_length: i64,
+    user_agent: Option<HeaderValue>,
+    /// As the request has it after the client address was taken from another header.
+    pub(crate) forwarded_for: Option<HeaderValue>,
+    pub(crate) service: Option<Arc<Service>>,
+    pub(crate) target: Option<Arc<Target>>,
+    /// Counts the request in flight; `None` also when the request stays out of the metrics.
+    pub(crate) counted: Option<Counted>,
+    pub(crate) excluded: bool,
+    request_headers: Vec<(HeaderName, Vec<HeaderValue>)>,
+    response_headers: Vec<(HeaderName, Vec<HeaderValue>)>,
+    status: u16,
+    response_type: Option<HeaderValue>,
+    response_length: i64,
+}
+
+impl Record {
+    /// Begins a record; `unknown_length` says the body comes without a declared length.
+    pub(crate) fn begin<B>(
+        front: &Arc<Front>,
+        client: &Arc<Client>,
+        host: &str,
+        request: &http::Request<B>,
+        unknown_length: bool,
+    ) -> Box<Self> {
+        let headers = request.headers();
+        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        Box::new(Self {
+            front: Arc::clone(front),
+            client: Arc::clone(client),
+            start: Instant::now(),
+            host: host.to_owned(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            request_id: headers.get("x-request-id").cloned(),
+            request_type: headers.get(CONTENT_TYPE).cloned(),
+            request_length: if unknown_length { -1 } else { length.unwrap_or(0) },
+            user_agent: headers.get(USER_AGENT).cloned(),
+            forwarded_for: headers.get("x-forwarded-for").cloned(),
+            service: None,
+            target: None,
+            counted: None,
+            excluded: false,
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
+            status: CLIENT_CLOSED_REQUEST,
+            response_type: None,
+            response_length: 0,
+        })
+    }
+
+    /// Notes the target that takes the request, and the headers its options want logged.
+    pub(crate) fn reached(&mut self, target: &Arc<Target>, headers: &HeaderMap) {
+        self.request_headers = named(&target.options.log_request_headers, headers);
+        self.target = Some(Arc::clone(target));
+    }
+
+    /// Notes the head of the response.
+    pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.status = status.as_u16();
+        self.response_type = headers.get(CONTENT_TYPE).cloned();
+        if let Some(target) = &self.target {
+            self.response_headers = named(&target.options.log_response_headers, headers);
+        }
+    }
+
+    /// Notes the status of a request that gets no response.
+    pub(crate) fn aborted(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    /// Counts bytes of the response's body.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.response_length = self.response_length.saturating_add_unsigned(bytes as u64);
+    }
+}
+
+fn named(names: &[String], headers: &HeaderMap) -> Vec<(HeaderName, Vec<HeaderValue>)> {
+    let names = names.iter().filter_map(|name| name.parse::<HeaderName>().ok());
+    names.map(|name| (name.clone(), headers.get_all(&name).iter().cloned().collect())).collect()
+}
+
+fn text(value: Option<&HeaderValue>) -> std::borrow::Cow<'_, str> {
+    value.map_or("".into(), |value| String::from_utf8_lossy(value.as_bytes()))
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let duration = self.start.elapsed();
+        let service = self.service.as_ref().map_or("", |service| service.name.as_str());
+        if let Some(metrics) = self.front.metrics.as_ref().filter(|_| !self.excluded) {
+            metrics.record(service, &self.method, self.status, duration);
+        }
+        let client = &*self.client;
+        let mut line = Line::new(Level::Info, "Request");
+        line.str("host", &self.host);
+        line.int("port", i64::from(client.listener_port));
+        line.str("path", &path::decode(self.uri.path()));
+        line.str("request_id", &text(self.request_id.as_ref()));
+        line.int("status", i64::from(self.status));
+        line.str("service", service);
+        line.str("target", self.target.as_ref().map_or("", |target| target.address.as_str()));
+        line.int("duration", i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX));
+        line.str("method", self.method.as_str());
+        line.int("req_content_length", self.request_length);
+        line.str("req_content_type", &text(self.request_type.as_ref()));
+        line.int("resp_content_length", self.response_length);
+        line.str("resp_content_type", &text(self.response_type.as_ref()));
+        line.str("client_addr", &client.address);
+        line.str("client_port", &client.port);
+        match &self.forwarded_for {
+            Some(value) if !value.is_empty() => line.str("remote_addr", &text(Some(value))),
+            _ => line.str("remote_addr", &client.address),
+        }
+        line.str("user_agent", &text(self.user_agent.as_ref()));
+        line.str(
+            "proto",
+            match self.version {
+                Version::HTTP_10 => "HTTP/1.0",
+                Version::HTTP_2 => "HTTP/2.0",
+                Version::HTTP_3 => "HTTP/3.0",
+                _ => "HTTP/1.1",
+            },
+        );
+        line.str("scheme", client.scheme.name());
+        line.str("query", self.uri.query().unwrap_or(""));
+        for (prefix, headers) in [("req_", &self.request_headers), ("resp_", &self.response_headers)] {
+            for (name, values) in headers {
+                let values: Vec<_> = values.iter().map(|value| text(Some(value))).collect();
+                line.str(&format!("{prefix}{}", name.as_str().replace('-', "_")), &values.join(","));
+            }
+        }
+        self.front.log.send(line);
+    }
+}

@@ -1,0 +1,327 @@
+//! Passing a request to its target and the response back (spec 8.2 to 8.4, 8.7).
+
+mod headers;
+mod tunnel;
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request};
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+pub(crate) use self::headers::is_websocket;
+pub(crate) use self::tunnel::Tunnel;
+use super::body::buffer::{BufferError, Limits, collect};
+use super::body::request::{Fault, RequestBody, UploadFault, upload_fault};
+use super::body::response::{Relayed, ResponseBody};
+use super::cookies;
+use super::front::{Client, host};
+use super::go_duration::GoDuration;
+use super::observe::access::CLIENT_CLOSED_REQUEST;
+use super::observe::log::Log;
+use super::options::TargetOptions;
+use super::target::Claim;
+use super::target::pool::{Connection, SendError};
+
+/// What is known about a request besides itself.
+#[derive(Debug)]
+pub(crate) struct Forwarding<'a> {
+    pub(crate) client: &'a Client,
+    /// As received, with port.
+    pub(crate) host: &'a str,
+    /// What to ask the target for, where that differs from what the client asked for.
+    pub(crate) path: Option<PathAndQuery>,
+    /// The prefix that was taken off.
+    pub(crate) scope_cookies_to: Option<String>,
+    /// How long the client is to read from writers after this request.
+    pub(crate) writer_affinity: Option<GoDuration>,
+    pub(crate) log: &'a Log,
+}
+
+/// What comes of a request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Response(Response<ResponseBody>),
+    /// The response that ends HTTP on this connection, and what follows it.
+    Upgraded(Response<ResponseBody>, Tunnel),
+}
+
+/// Why there is no response of the target to pass on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The proxy answers itself, with a page.
+    Status(StatusCode, Option<Arc<str>>),
+    /// The connection is cut; the status is for the log.
+    Aborted(u16),
+}
+
+impl From<StatusCode> for Failure {
+    fn from(status: StatusCode) -> Self {
+        Self::Status(status, None)
+    }
+}
+
+/// The upload of a request, as far as its end matters to others.
+struct Upload {
+    fault: Option<Arc<Fault>>,
+    /// Resolves when all has been sent.
+    sent: Option<oneshot::Receiver<()>>,
+}
+
+/// Sends a request to the claimed target.
+pub(crate) async fn forward(
+    mut request: Request<Incoming>,
+    claim: Claim,
+    forwarding: Forwarding<'_>,
+) -> Result<Reply, Failure> {
+    let target = Arc::clone(claim.target());
+    let upgrade = headers::upgrade(request.headers()).filter(|_| request.version() == Version::HTTP_11);
+    let client_upgrade = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
+    let (mut head, body) = request.into_parts();
+    let (body, upload) = outgoing_body(body, &head.headers, &target.options, &claim, forwarding.log, &head.uri).await?;
+    let path = head.uri.path().to_owned();
+    headers::prepare(&mut head, &forwarding, &target, upgrade.as_ref());
+    let outgoing = outgoing_request(head, body, forwarding.path.as_ref());
+
+    let (response, connection) = exchange(outgoing, &claim, upload, &forwarding, &path).await?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(response, connection, claim, client_upgrade, upgrade.as_ref(), &forwarding, &path);
+    }
+    relay(response, connection, claim, &forwarding).await
+}
+
+/// Reads the whole body first where the options say so.
+async fn outgoing_body(
+    body: Incoming,
+    headers: &HeaderMap,
+    options: &TargetOptions,
+    claim: &Claim,
+    log: &Log,
+    uri: &Uri,
+) -> Result<(RequestBody, Upload), Failure> {
+    if body.is_end_stream() {
+        return Ok((RequestBody::Empty, Upload { fault: None, sent: None }));
+    }
+    if !options.buffer_requests || headers::upgrade(headers).is_some() {
+        let (body, fault, sent) = RequestBody::streamed(body);
+        return Ok((body, Upload { fault: Some(fault), sent: Some(sent) }));
+    }
+    let limits = limits(options, options.max_request_body_size);
+    let collected = tokio::select! {
+        collected = collect(body, limits) => collected,
+        () = claim.until_cut() => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
+    };
+    match collected {
+        Ok(buffered) => Ok((RequestBody::Buffered(Box::new(buffered)), Upload { fault: None, sent: None })),
+        Err(BufferError::TooLarge) => Err(StatusCode::PAYLOAD_TOO_LARGE.into()),
+        Err(BufferError::Read(error)) => match upload_fault(&error) {
+            UploadFault::Malformed => {
+                log_malformed(log, uri.path(), &error.to_string());
+                Err(StatusCode::BAD_REQUEST.into())
+            }
+            UploadFault::Gone => Err(Failure::Aborted(CLIENT_CLOSED_REQUEST)),
+        },
+        Err(BufferError::Spill(error)) => {
+            let about = [("path", uri.path().into()), ("error", error.to_string().into())];
+            log.error("Error buffering request", &about);
+            Err(StatusCode::INTERNAL_SERVER_ERROR.into())
+        }
+    }
+}
+
+fn limits(options: &TargetOptions, total: i64) -> Limits {
+    let bytes = |size: i64| u64::try_from(size).unwrap_or(0);
+    Limits { memory: bytes(options.max_memory_buffer_size), total: bytes(total) }
+}
+
+/// A fresh request of version 1.1 in origin form.
+fn outgoing_request(head: request::Parts, body: RequestBody, path: Option<&PathAndQuery>) -> Request<RequestBody> {
+    let mut outgoing = Request::new(body);
+    *outgoing.method_mut() = head.method;
+    *outgoing.headers_mut() = head.headers;
+    *outgoing.uri_mut() = match path.or_else(|| head.uri.authority().and_then(|_| head.uri.path_and_query())) {
+        Some(path) => Uri::from(path.clone()),
+        None => head.uri,
+    };
+    outgoing
+}
+
+/// Waits for the head of the response: as long as the options allow from the end of the upload on, unless the target is
+/// drained before.
+async fn exchange(
+    outgoing: Request<RequestBody>,
+    claim: &Claim,
+    upload: Upload,
+    forwarding: &Forwarding<'_>,
+    path: &str,
+) -> Result<(Response<Incoming>, Connection), Failure> {
+    let target = claim.target();
+    let patience = target.options.response_timeout.as_std();
+    let out_of_patience = async {
+        if let Some(sent) = upload.sent {
+            // Sent or given up: either way nothing more goes out.
+            let _ = sent.await;
+        }
+        if patience.is_zero() {
+            std::future::pending::<()>().await;
+        }
+        sleep(patience).await;
+    };
+    let about = || [("target", target.address.as_str().into()), ("path", path.into())];
+    let error = tokio::select! {
+        biased;
+        sent = target.pool.send(forwarding.client.shard, outgoing) => match sent {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        },
+        () = claim.until_cut() => {
+            forwarding.log.info("Request cancelled due to draining", &about());
+            return Err(StatusCode::GATEWAY_TIMEOUT.into());
+        }
+        () = out_of_patience => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
+    };
+    match upload.fault.and_then(|fault| fault.get()) {
+        Some(UploadFault::Malformed) => {
+            log_malformed(forwarding.log, path, &error.to_string());
+            return Err(StatusCode::BAD_REQUEST.into());
+        }
+        Some(UploadFault::Gone) => return Err(Failure::Aborted(CLIENT_CLOSED_REQUEST)),
+        None => {}
+    }
+    if is_timeout(&error) {
+        return Err(StatusCode::GATEWAY_TIMEOUT.into());
+    }
+    let [target, path] = about();
+    forwarding.log.error("Error while proxying", &[target, path, ("error", chain(&error).into())]);
+    Err(StatusCode::BAD_GATEWAY.into())
+}
+
+fn is_timeout(error: &SendError) -> bool {
+    let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+    match error {
+        SendError::ConnectTimeout(_) => true,
+        SendError::Connect { error, .. } => timed_out(error),
+        SendError::Http(error) => error.source().and_then(|e| e.downcast_ref()).is_some_and(timed_out),
+    }
+}
+
+/// An error with its causes; hyper keeps the interesting part there.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn log_malformed(log: &Log, path: &str, error: &str) {
+    log.info("Malformed chunked request", &[("path", path.into()), ("error", error.into())]);
+}
+
+/// Connects client and target for good, if the target agreed to what the client asked for.
+fn switch(
+    response: Response<Incoming>,
+    connection: Connection,
+    claim: Claim,
+    client: Option<OnUpgrade>,
+    asked: Option<&http::HeaderValue>,
+    forwarding: &Forwarding<'_>,
+    path: &str,
+) -> Result<Reply, Failure> {
+    let agreed = headers::upgrade_value(response.headers());
+    let same = asked.zip(agreed).is_some_and(|(a, b)| a.as_bytes().eq_ignore_ascii_case(b.as_bytes()));
+    let Some(client) = client.filter(|_| same) else {
+        forwarding.log.error(
+            "Error while proxying",
+            &[
+                ("target", claim.target().address.as_str().into()),
+                ("path", path.into()),
+                ("error", "the target switched to a protocol that was not asked for".into()),
+            ],
+        );
+        return Err(StatusCode::BAD_GATEWAY.into());
+    };
+    let mut response = response;
+    let tunnel = Tunnel::new(client, hyper::upgrade::on(&mut response), connection, claim);
+    Ok(Reply::Upgraded(response.map(|_| ResponseBody::empty()), tunnel))
+}
+
+/// Passes a response on, whole or as it comes.
+async fn relay(
+    response: Response<Incoming>,
+    connection: Connection,
+    claim: Claim,
+    forwarding: &Forwarding<'_>,
+) -> Result<Reply, Failure> {
+    let options = Arc::clone(&claim.target().options);
+    let (mut head, body) = response.into_parts();
+    let streams = streams(&head.headers);
+    headers::strip_hop_by_hop(&mut head.headers);
+    if let Some(during) = forwarding.writer_affinity {
+        cookies::keep_to_writer(&mut head.headers, during);
+    }
+    if let Some(prefix) = forwarding.scope_cookies_to.as_ref().filter(|_| options.scope_cookie_paths) {
+        cookies::scope_paths(&mut head.headers, prefix, host::without_port(forwarding.host));
+    }
+    let limits = limits(&options, options.max_response_body_size);
+    if !options.buffer_responses || body.is_end_stream() {
+        let relayed = Relayed::new(body, connection, claim, 0);
+        return Ok(Reply::Response(Response::from_parts(head, relayed.into())));
+    }
+    if streams {
+        let relayed = Relayed::new(body, connection, claim, limits.total);
+        return Ok(Reply::Response(Response::from_parts(head, relayed.into())));
+    }
+    match collect(Relayed::new(body, connection, claim, 0), limits).await {
+        Ok(buffered) => Ok(Reply::Response(Response::from_parts(head, ResponseBody::buffered(buffered)))),
+        Err(BufferError::TooLarge) => {
+            forwarding.log.info("Response exceeded max response limit", &[]);
+            Err(StatusCode::INTERNAL_SERVER_ERROR.into())
+        }
+        Err(BufferError::Read(_)) => Err(Failure::Aborted(head.status.as_u16())),
+        Err(BufferError::Spill(error)) => {
+            forwarding.log.error("Error sending response", &[("error", error.to_string().into())]);
+            Err(StatusCode::INTERNAL_SERVER_ERROR.into())
+        }
+    }
+}
+
+/// Whether a response is made to be read while it is written: events, and whatever has no length.
+fn streams(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media_type = content_type.split(';').next().unwrap_or("").trim();
+    media_type.eq_ignore_ascii_case("text/event-stream")
+        || (headers.contains_key(TRANSFER_ENCODING) && !headers.contains_key(CONTENT_LENGTH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec 11.I.153-167
+    #[test]
+    fn what_is_not_buffered() {
+        for (name, value, expected) in [
+            ("content-type", "text/event-stream", true),
+            ("content-type", "text/event-stream; charset=utf-8", true),
+            ("transfer-encoding", "chunked", true),
+            ("content-type", "text/plain", false),
+            ("content-length", "5", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            assert_eq!(streams(&headers), expected, "{name}: {value}");
+        }
+    }
+}

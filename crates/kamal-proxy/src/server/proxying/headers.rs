@@ -1,0 +1,132 @@
+//! The headers of a request as the target gets them, and of a response as the client does (spec 7.5, 8.2, 8.3).
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, request};
+
+use super::Forwarding;
+use crate::server::target::Target;
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const TARGET: HeaderName = HeaderName::from_static("x-kamal-target");
+
+/// Meant for the next hop only. `Trailer` is not among them here: without it trailers could not be passed on.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// What the client wants to upgrade to.
+pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    upgrade_value(headers).cloned()
+}
+
+/// The `Upgrade` header, where `Connection` names it.
+pub(crate) fn upgrade_value(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(UPGRADE).filter(|_| tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade")))
+}
+
+/// Whether a request opens a WebSocket.
+pub(crate) fn is_websocket<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::GET
+        && upgrade_value(request.headers()).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+/// Removes what concerns only the connection the message came over.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = tokens(headers, &CONNECTION).filter_map(|token| token.parse().ok()).collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Makes the headers of a client's request those for the target.
+pub(crate) fn prepare(
+    head: &mut request::Parts,
+    forwarding: &Forwarding<'_>,
+    target: &Target,
+    upgrade: Option<&HeaderValue>,
+) {
+    let headers = &mut head.headers;
+    let wants_trailers = headers.contains_key(TE) && tokens(headers, &TE).any(|token| token == "trailers");
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // With both, the length is a lie.
+        headers.remove(CONTENT_LENGTH);
+    }
+    strip_hop_by_hop(headers);
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, protocol.clone());
+    }
+    if head.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
+    forwarded(headers, forwarding, target.options.forward_headers);
+    let host = HeaderValue::from_str(forwarding.host).unwrap_or_else(|_| HeaderValue::from_static(""));
+    headers.insert(HOST, if host.is_empty() { target.header.clone() } else { host });
+
+    let addresses = headers.get_all(&TARGET).iter().filter(|_| target.options.forward_headers);
+    let addresses = addresses.chain([&target.header]).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
+    let value = match addresses[..] {
+        [_] => Ok(target.header.clone()),
+        _ => HeaderValue::from_str(&addresses.join(", ")),
+    };
+    headers.insert(TARGET, value.unwrap_or_else(|_| target.header.clone()));
+}
+
+/// Says who asked for what. What the client says about that counts only where the options trust it.
+fn forwarded(headers: &mut HeaderMap, forwarding: &Forwarding<'_>, trusted: bool) {
+    headers.remove(FORWARDED);
+    let client = forwarding.client;
+    let before: Vec<&[u8]> = headers.get_all(&FOR).iter().filter(|_| trusted).map(HeaderValue::as_bytes).collect();
+    let address = if before.is_empty() {
+        client.header.clone()
+    } else {
+        let chain = [&before[..], &[client.header.as_bytes()]].concat().join(&b", "[..]);
+        HeaderValue::from_bytes(&chain).unwrap_or_else(|_| client.header.clone())
+    };
+    headers.insert(FOR, address);
+
+    let keep = |headers: &HeaderMap, name: &HeaderName| {
+        headers.get(name).filter(|value| trusted && !value.is_empty()).cloned()
+    };
+    let proto = keep(headers, &PROTO).unwrap_or_else(|| HeaderValue::from_static(client.scheme.name()));
+    headers.insert(PROTO, proto);
+    let host = keep(headers, &FORWARDED_HOST)
+        .or_else(|| HeaderValue::from_str(forwarding.host).ok())
+        .unwrap_or_else(|| HeaderValue::from_static(""));
+    headers.insert(FORWARDED_HOST, host);
+}
+
+/// HTTP/2 may send a cookie in crumbs; HTTP/1.1 wants one line.
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
+}

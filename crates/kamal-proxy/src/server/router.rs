@@ -1,0 +1,320 @@
+//! The commands that change what is served, and the routing table requests read (spec 4, 5, 6, 2.2).
+//!
+//! Commands are serialised by one lock, which requests never take; they read the current table through an `ArcSwap`.
+
+mod restore;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::balancer::Balancer;
+use super::control::protocol::{
+    Deploy, Pause as PauseRequest, RolloutDeploy, RolloutSet, ServiceDescription, Stop as StopRequest,
+};
+use super::go_duration::GoDuration;
+use super::observe::log::Log;
+use super::observe::metrics::Metrics;
+use super::options::{DeploymentOptions, OptionsError};
+use super::pause::{Pause, PauseState};
+use super::rollout::Split;
+use super::routes::Routes;
+use super::service::{Assets, AssetsError, Service};
+use super::state::{self, Saved};
+use super::target::address::AddressError;
+use super::target::{Health, Role};
+
+/// Everything that is deployed.
+#[derive(Debug)]
+pub(crate) struct Router {
+    routes: ArcSwap<Routes>,
+    state_path: PathBuf,
+    log: Log,
+    metrics: Arc<Metrics>,
+    /// Held by the command that changes the table. Holds the saved elements that could not be restored.
+    changing: Mutex<Vec<Value>>,
+}
+
+/// Why a command failed; these texts reach the user (spec 2.2).
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("service not found")]
+    ServiceNotFound,
+    #[error("host settings conflict with another service")]
+    Conflict,
+    /// The part in parentheses is where Kamal stops reading; what follows says why.
+    #[error("target failed to become healthy within configured timeout ({limit}){}", because(.cause.as_deref()))]
+    Unhealthy { limit: GoDuration, cause: Option<String> },
+    #[error("rollout target not set")]
+    NoRollout,
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    #[error(transparent)]
+    Assets(#[from] AssetsError),
+}
+
+fn because(cause: Option<&str>) -> String {
+    cause.map(|cause| format!(": {cause}")).unwrap_or_default()
+}
+
+impl Router {
+    pub(crate) fn new(state_path: PathBuf, log: Log, metrics: Arc<Metrics>) -> Self {
+        Self { routes: ArcSwap::default(), state_path, log, metrics, changing: Mutex::default() }
+    }
+
+    /// The table as it is now.
+    pub(crate) fn routes(&self) -> Guard<Arc<Routes>> {
+        self.routes.load()
+    }
+
+    /// Puts new targets in place of a service's, or makes the service; returns once the old targets are drained.
+    pub(crate) async fn deploy(&self, request: Deploy) -> Result<(), CommandError> {
+        let options = request.service_options.normalised();
+        options.validate()?;
+        let about = [
+            ("service", request.service.as_str().into()),
+            ("targets", [&request.targets[..], &request.readers].concat().into()),
+            ("hosts", options.hosts.clone().into()),
+            ("paths", options.path_prefixes.clone().into()),
+            ("tls", options.tls_enabled.into()),
+        ];
+        self.log.info("Deploying", &about);
+        let target_options = Arc::new(request.target_options);
+        let set = Balancer::new(&request.targets, &request.readers, &target_options, Health::Adding, &self.log)?;
+        self.refuse_conflict(&self.routes(), &request.service, &options)?;
+        make_ready(&set, request.deployment).await?;
+
+        let mut kept = self.changing.lock().await;
+        let routes = self.routes.load_full();
+        self.refuse_conflict(&routes, &request.service, &options)?;
+        let assets = Assets::load(&options, &self.log)?;
+        let options = Arc::new(options);
+        let service = match routes.get(&request.service) {
+            Some(current) => {
+                Service { options, target_options, assets, active: Arc::clone(&set), ..Service::clone(current) }
+            }
+            None => Service {
+                tls: super::service::TlsPolicy { enabled: false, redirect: false },
+                name: request.service.clone(),
+                options,
+                target_options,
+                assets,
+                active: Arc::clone(&set),
+                rollout: None,
+                split: None,
+                pause: Pause::new(PauseState::default()),
+                in_flight: self.metrics.in_flight(&request.service),
+            },
+        };
+        kept.retain(|element| element["name"] != request.service.as_str());
+        self.publish(&routes, &request.service, Some(service));
+        self.save(&kept).await;
+        drop(kept);
+
+        if let Some(replaced) = routes.get(&request.service).map(|old| Arc::clone(&old.active)) {
+            drop(routes);
+            retire(&replaced, request.deployment.drain_timeout).await;
+        }
+        self.log.info("Deployed", &about);
+        Ok(())
+    }
+
+    /// Forgets a service at once; what it is doing comes to its own end.
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), CommandError> {
+        let mut kept = self.changing.lock().await;
+        let before = kept.len();
+        kept.retain(|element| element["name"] != name);
+        let routes = self.routes.load_full();
+        let found = routes.get(name);
+        if let Some(service) = found {
+            service.sets().for_each(|set| set.stop_checks());
+            self.publish(&routes, name, None);
+        }
+        self.save(&kept).await;
+        if found.is_some() || kept.len() < before { Ok(()) } else { Err(CommandError::ServiceNotFound) }
+    }
+
+    /// Makes requests wait; returns once those under way are done.
+    pub(crate) async fn pause(&self, request: PauseRequest) -> Result<(), CommandError> {
+        let service = self.switch(&request.service, |pause| pause.pause(request.max_pause)).await?;
+        self.log.info("Service paused", &[("service", request.service.as_str().into())]);
+        self.drain(&service, request.drain_timeout).await;
+        Ok(())
+    }
+
+    /// Turns requests away; returns once those under way are done.
+    pub(crate) async fn stop(&self, request: StopRequest) -> Result<(), CommandError> {
+        let service = self.switch(&request.service, |pause| pause.stop(request.message)).await?;
+        self.log.info("Service stopped", &[("service", request.service.as_str().into())]);
+        self.drain(&service, request.drain_timeout).await;
+        Ok(())
+    }
+
+    /// Serves again.
+    pub(crate) async fn resume(&self, name: &str) -> Result<(), CommandError> {
+        self.switch(name, Pause::resume).await?;
+        self.log.info("Service resumed", &[("service", name.into())]);
+        Ok(())
+    }
+
+    /// Puts targets into a service's rollout slot; they get no requests until a split is set.
+    pub(crate) async fn rollout_deploy(&self, request: RolloutDeploy) -> Result<(), CommandError> {
+        let current = self.find(&request.service)?;
+        let about = [
+            ("service", request.service.as_str().into()),
+            ("targets", [&request.targets[..], &request.readers].concat().into()),
+        ];
+        self.log.info("Deploying for rollout", &about);
+        let options = &current.target_options;
+        let set = Balancer::new(&request.targets, &request.readers, options, Health::Adding, &self.log)?;
+        drop(current);
+        make_ready(&set, request.deployment).await?;
+
+        let kept = self.changing.lock().await;
+        // It may have been removed meanwhile, and must not come back.
+        let current = self.find(&request.service)?;
+        let routes = self.routes.load_full();
+        let service = Service { rollout: Some(set), ..Service::clone(&current) };
+        self.publish(&routes, &request.service, Some(service));
+        self.save(&kept).await;
+        drop(kept);
+        drop(routes);
+        if let Some(replaced) = &current.rollout {
+            retire(replaced, request.deployment.drain_timeout).await;
+        }
+        self.log.info("Deployed for rollout", &about);
+        Ok(())
+    }
+
+    /// Replaces the split of a service that has rollout targets.
+    pub(crate) async fn rollout_set(&self, request: RolloutSet) -> Result<(), CommandError> {
+        let kept = self.changing.lock().await;
+        let current = self.find(&request.service)?;
+        if current.rollout.is_none() {
+            return Err(CommandError::NoRollout);
+        }
+        let about = [
+            ("service", request.service.as_str().into()),
+            ("percentage", request.percentage.into()),
+            ("allowlist", request.allowlist.clone().into()),
+        ];
+        let split = Some(Arc::new(Split::new(request.percentage, request.allowlist)));
+        self.publish(&self.routes.load_full(), &request.service, Some(Service { split, ..Service::clone(&current) }));
+        self.save(&kept).await;
+        self.log.info("Set rollout split", &about);
+        Ok(())
+    }
+
+    /// Sends everybody to the active targets again; the rollout targets stay.
+    pub(crate) async fn rollout_stop(&self, name: &str) -> Result<(), CommandError> {
+        let kept = self.changing.lock().await;
+        let current = self.find(name)?;
+        self.publish(&self.routes.load_full(), name, Some(Service { split: None, ..Service::clone(&current) }));
+        self.save(&kept).await;
+        self.log.info("Stopped rollout", &[("service", name.into())]);
+        Ok(())
+    }
+
+    /// What is deployed, by name.
+    pub(crate) fn list(&self) -> BTreeMap<String, ServiceDescription> {
+        let describe = |service: &Arc<Service>| {
+            let host = service.options.hosts.join(",");
+            let targets = [service.active.addresses(Role::Writer), service.active.addresses(Role::Reader)].concat();
+            let description = ServiceDescription {
+                host: if host.is_empty() { "*".into() } else { host },
+                path: service.options.path_prefixes.join(","),
+                tls: service.tls.enabled,
+                target: targets.join(","),
+                state: service.pause.state().name().into(),
+            };
+            (service.name.clone(), description)
+        };
+        self.routes().services().map(describe).collect()
+    }
+
+    fn find(&self, name: &str) -> Result<Arc<Service>, CommandError> {
+        self.routes().get(name).map(Arc::clone).ok_or(CommandError::ServiceNotFound)
+    }
+
+    fn refuse_conflict(
+        &self,
+        routes: &Routes,
+        name: &str,
+        options: &super::options::ServiceOptions,
+    ) -> Result<(), CommandError> {
+        let Some(owner) = routes.conflict(name, options) else { return Ok(()) };
+        self.log.error("Host settings conflict with another service", &[("service", owner.name.as_str().into())]);
+        Err(CommandError::Conflict)
+    }
+
+    async fn switch(&self, name: &str, how: impl FnOnce(&Pause)) -> Result<Arc<Service>, CommandError> {
+        let kept = self.changing.lock().await;
+        let service = self.find(name)?;
+        how(&service.pause);
+        self.save(&kept).await;
+        Ok(service)
+    }
+
+    async fn drain(&self, service: &Service, limit: GoDuration) {
+        join_all(service.sets().map(|set| set.drain(limit.as_std()))).await;
+        self.log.info("Service drained", &[("service", service.name.as_str().into())]);
+    }
+
+    /// Puts a table into force that differs in one service. The caller holds the lock.
+    fn publish(&self, routes: &Routes, name: &str, service: Option<Service>) {
+        let others = routes.services().filter(|other| other.name != name).map(|other| Service::clone(other));
+        self.routes.store(Arc::new(Routes::new(others.chain(service))));
+    }
+
+    /// Writes the state file. A failure is logged: what is served is right either way. The caller holds the lock.
+    async fn save(&self, kept: &[Value]) {
+        let services: Vec<Saved> = self.routes().services().map(|service| saved(service)).collect();
+        let (path, kept) = (self.state_path.clone(), kept.to_vec());
+        let result = tokio::task::spawn_blocking(move || state::save(&path, &services, &kept)).await;
+        let result = result.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let path = ("path", self.state_path.display().to_string().into());
+        match result {
+            Ok(()) => self.log.debug("Saved state", &[path]),
+            Err(error) => self.log.error("Unable to save state", &[path, ("error", error.to_string().into())]),
+        }
+    }
+}
+
+fn saved(service: &Service) -> Saved {
+    let rollout = |role| service.rollout.as_ref().map(|set| set.addresses(role));
+    Saved {
+        name: service.name.clone(),
+        options: (*service.options).clone(),
+        target_options: (*service.target_options).clone(),
+        active_targets: Some(service.active.addresses(Role::Writer)),
+        active_readers: Some(service.active.addresses(Role::Reader)),
+        rollout_targets: rollout(Role::Writer),
+        rollout_readers: rollout(Role::Reader),
+        pause_controller: service.pause.state(),
+        rollout_controller: service.split.as_deref().cloned(),
+        ..Saved::default()
+    }
+}
+
+/// Starts checking a set and waits until it is healthy, unless told not to wait.
+async fn make_ready(set: &Arc<Balancer>, options: DeploymentOptions) -> Result<(), CommandError> {
+    set.start_checks();
+    if options.force {
+        return Ok(());
+    }
+    let limit = options.deploy_timeout;
+    set.wait_ready(limit.as_std()).await.map_err(|cause| CommandError::Unhealthy { limit, cause })
+}
+
+/// Takes leave of a set that no longer gets requests.
+async fn retire(set: &Balancer, limit: GoDuration) {
+    set.stop_checks();
+    set.drain(limit.as_std()).await;
+}

@@ -1,0 +1,81 @@
+//! Taking up the services of the state file at start (spec 2.5).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{CommandError, Router};
+use crate::server::balancer::Balancer;
+use crate::server::options::ServiceOptions;
+use crate::server::pause::Pause;
+use crate::server::routes::Routes;
+use crate::server::service::{Assets, Service, TlsPolicy};
+use crate::server::state::{self, Saved};
+use crate::server::target::Health;
+
+impl Router {
+    /// Serves what was served before, without waiting for health. One that cannot be restored is logged and kept in
+    /// the file; the others are not affected.
+    pub(crate) async fn restore(&self) {
+        let path = ("path", self.state_path.display().to_string().into());
+        let loaded = match state::load(&self.state_path) {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => return self.log.info("No previous state to restore", &[path]),
+            Err(error) => {
+                return self.log.error("Failed to restore saved state", &[path, ("error", error.to_string().into())]);
+            }
+        };
+        let mut kept = self.changing.lock().await;
+        let mut services = Vec::new();
+        let skip = |name: Value, error: String| {
+            self.log.error("Failed to restore service", &[("service", name), ("error", error.into())]);
+        };
+        for (element, error) in loaded.broken {
+            skip(element["name"].clone(), error);
+            kept.push(element);
+        }
+        for (saved, element) in loaded.services {
+            let name = saved.name.clone();
+            match self.restored(saved) {
+                Ok(service) => services.push(service),
+                Err(error) => {
+                    skip(name.into(), error.to_string());
+                    kept.push(element);
+                }
+            }
+        }
+        self.routes.store(Arc::new(Routes::new(services)));
+        self.log.info("Restored saved state", &[path]);
+    }
+
+    fn restored(&self, saved: Saved) -> Result<Service, CommandError> {
+        let mut options = saved.options.normalised();
+        if !options.serves_root() {
+            // Go's proxy saves what such a service only inherits, and then fails to restore it.
+            options = ServiceOptions { tls_enabled: false, ..options };
+        }
+        let target_options = Arc::new(saved.target_options);
+        let set = |writers: &[String], readers: &[String]| {
+            Balancer::new(writers, readers, &target_options, Health::Healthy, &self.log)
+        };
+        let active = set(&saved.active_targets.unwrap_or_default(), &saved.active_readers.unwrap_or_default())?;
+        let writers = saved.rollout_targets.unwrap_or_default();
+        let readers = saved.rollout_readers.unwrap_or_default();
+        let rollout = if writers.is_empty() && readers.is_empty() { None } else { Some(set(&writers, &readers)?) };
+        let assets = Assets::load(&options, &self.log)?;
+        active.start_checks();
+        rollout.iter().for_each(Balancer::start_checks);
+        Ok(Service {
+            in_flight: self.metrics.in_flight(&saved.name),
+            name: saved.name,
+            options: Arc::new(options),
+            target_options,
+            assets,
+            active,
+            rollout,
+            split: saved.rollout_controller.map(Arc::new),
+            pause: Pause::new(saved.pause_controller),
+            tls: TlsPolicy { enabled: false, redirect: false },
+        })
+    }
+}

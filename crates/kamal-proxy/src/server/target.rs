@@ -1,0 +1,137 @@
+//! One target: an address requests are sent to, its connections, its health and its requests in flight (spec 4, 7.4).
+
+pub(crate) mod address;
+pub(crate) mod gate;
+pub(crate) mod health;
+pub(crate) mod pool;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use self::address::Address;
+use self::gate::{Draining, Gate, Pass};
+use self::pool::Pool;
+use super::options::TargetOptions;
+
+/// Whether a target takes writes or reads only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Writer,
+    Reader,
+}
+
+/// What the checks of a target have found so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Health {
+    /// Never seen healthy.
+    Adding = 0,
+    Healthy = 1,
+    Unhealthy = 2,
+}
+
+impl Health {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Adding => "adding",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// One target of a set.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) address: Address,
+    pub(crate) role: Role,
+    pub(crate) options: Arc<TargetOptions>,
+    pub(crate) pool: Arc<Pool>,
+    /// The address as the value of a header.
+    pub(crate) header: HeaderValue,
+    health: AtomicU8,
+    gate: Gate,
+}
+
+impl Target {
+    pub(crate) fn new(address: Address, role: Role, options: Arc<TargetOptions>, health: Health) -> Self {
+        let header = HeaderValue::from_str(address.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let pool = Pool::new(address.clone());
+        Self { address, role, options, pool, header, health: AtomicU8::new(health as u8), gate: Gate::default() }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        match self.health.load(Ordering::Acquire) {
+            0 => Health::Adding,
+            1 => Health::Healthy,
+            _ => Health::Unhealthy,
+        }
+    }
+
+    /// Takes the result of a check; gives the state before when it changed. One that was never healthy stays *adding*.
+    pub(crate) fn checked(&self, healthy: bool) -> Option<Health> {
+        let was = self.health();
+        let now = match (healthy, was) {
+            (true, _) => Health::Healthy,
+            (false, Health::Adding) => Health::Adding,
+            (false, _) => Health::Unhealthy,
+        };
+        self.health.store(now as u8, Ordering::Release);
+        (now != was).then_some(was)
+    }
+
+    /// Counts a request in, unless the target is being drained.
+    pub(crate) fn claim(self: &Arc<Self>, shard: usize) -> Result<Claim, Draining> {
+        Ok(Claim { pass: self.gate.enter(shard)?, target: Arc::clone(self) })
+    }
+
+    /// Sends everybody home; see [`Gate::drain`].
+    pub(crate) async fn drain(&self, limit: Duration) {
+        self.gate.drain(limit).await;
+    }
+}
+
+/// A request's place at a target, given back when dropped.
+pub(crate) struct Claim {
+    target: Arc<Target>,
+    pass: Pass,
+}
+
+impl Claim {
+    pub(crate) fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// Resolves when the request must stop because the target is drained.
+    pub(crate) fn cut(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (target, pass) = (Arc::clone(&self.target), self.pass);
+        Box::pin(async move { target.gate.cut(pass).await })
+    }
+
+    /// As [`Claim::cut`], without an allocation, for as long as the claim is at hand.
+    pub(crate) async fn until_cut(&self) {
+        self.target.gate.cut(self.pass).await;
+    }
+
+    /// Resolves when an upgraded connection must stop.
+    pub(crate) async fn until_upgraded_cut(&self) {
+        self.target.gate.upgraded_cut(self.pass).await;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.target.gate.leave();
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Claim").field(&self.target.address).finish()
+    }
+}

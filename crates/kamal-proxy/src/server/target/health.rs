@@ -1,0 +1,148 @@
+//! One health check: is the target up? (spec 4.3)
+
+use std::io;
+use std::time::Duration;
+
+use http::header::{ACCEPT_ENCODING, HOST, LOCATION, USER_AGENT};
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::address::Address;
+use crate::server::options::HealthCheckOptions;
+
+const REDIRECTS: usize = 10;
+/// Used where an interval or a timeout that is not positive would mean checking without pause or never.
+const FALLBACK_INTERVAL: Duration = Duration::from_secs(1);
+const FALLBACK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a target does not count as healthy.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckError {
+    #[error("unexpected status ({0})")]
+    Status(u16),
+    #[error("request timed out")]
+    Timeout,
+    #[error("{0}")]
+    Connect(#[from] io::Error),
+    #[error("{0}")]
+    Http(#[from] hyper::Error),
+    #[error("invalid health check URL {0:?}")]
+    Url(String),
+    #[error("cannot follow the redirect to {0:?}")]
+    Redirect(String),
+}
+
+impl HealthCheckOptions {
+    pub(crate) fn pause(&self) -> Duration {
+        if self.interval.0 > 0 { self.interval.as_std() } else { FALLBACK_INTERVAL }
+    }
+}
+
+/// Asks once; any 2xx as the final status is good.
+pub(crate) async fn check(address: &Address, options: &HealthCheckOptions) -> Result<(), CheckError> {
+    let limit = if options.timeout.0 > 0 { options.timeout.as_std() } else { FALLBACK_TIMEOUT };
+    timeout(limit, follow(check_url(address, options), &options.host)).await.unwrap_or(Err(CheckError::Timeout))
+}
+
+/// The URL that is asked, also for the log (spec 11.D.94-97).
+pub(crate) fn check_url(address: &Address, options: &HealthCheckOptions) -> String {
+    let path = clean(&options.path);
+    match (options.port, address.as_str().contains(':')) {
+        (0, true) => format!("http://{address}{path}"),
+        (0, false) => format!("http://{}{path}", address.host()),
+        (port, _) => format!("http://{}:{port}{path}", address.host()),
+    }
+}
+
+/// Roots a path and percent-encodes what cannot stand in one; a query is therefore impossible.
+fn clean(path: &str) -> String {
+    let mut out = String::with_capacity(path.len() + 1);
+    if !path.starts_with('/') {
+        out.push('/');
+    }
+    for byte in path.bytes() {
+        match byte {
+            b'?' | b'#' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | 0..=b' ' | 0x7f.. => {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+            _ => out.push(char::from(byte)),
+        }
+    }
+    out
+}
+
+async fn follow(mut url: String, host: &str) -> Result<(), CheckError> {
+    for _ in 0..=REDIRECTS {
+        let uri: Uri = url.parse().map_err(|_| CheckError::Url(url.clone()))?;
+        let (status, location) = get(&uri, host).await?;
+        match location {
+            Some(location) if is_redirect(status) => url = resolve(&uri, &location)?,
+            _ if status.is_success() => return Ok(()),
+            _ => return Err(CheckError::Status(status.as_u16())),
+        }
+    }
+    Err(CheckError::Redirect(url))
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn resolve(from: &Uri, location: &str) -> Result<String, CheckError> {
+    if location.starts_with("http://") {
+        return Ok(location.to_owned());
+    }
+    match from.authority() {
+        Some(authority) if location.starts_with('/') && !location.starts_with("//") => {
+            Ok(format!("http://{authority}{location}"))
+        }
+        _ => Err(CheckError::Redirect(location.to_owned())),
+    }
+}
+
+async fn get(uri: &Uri, host: &str) -> Result<(StatusCode, Option<String>), CheckError> {
+    let invalid = || CheckError::Url(uri.to_string());
+    let authority = uri.authority().ok_or_else(invalid)?;
+    let stream = TcpStream::connect((authority.host(), authority.port_u16().unwrap_or(80))).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await?;
+    let request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
+        .header(HOST, if host.is_empty() { authority.as_str() } else { host })
+        .header(USER_AGENT, "kamal-proxy")
+        .header(ACCEPT_ENCODING, "gzip")
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| invalid())?;
+    // It ends by itself once the sender is gone.
+    tokio::spawn(connection);
+    let mut response = sender.send_request(request).await?;
+    while let Some(frame) = response.body_mut().frame().await {
+        frame?;
+    }
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok((response.status(), location))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec 11.D.94-97
+    #[test]
+    fn urls() {
+        for (address, path, port, url) in [
+            ("localhost:3000", "/up", 0, "http://localhost:3000/up"),
+            ("localhost:3000", "/health", 8080, "http://localhost:8080/health"),
+            ("localhost", "/status", 9090, "http://localhost:9090/status"),
+            ("localhost", "up", 0, "http://localhost/up"),
+            ("localhost", "/up?x=1", 0, "http://localhost/up%3Fx=1"),
+        ] {
+            let options = HealthCheckOptions { path: path.into(), port, ..HealthCheckOptions::default() };
+            assert_eq!(check_url(&Address::parse(address).unwrap(), &options), url);
+        }
+    }
+}
