@@ -199,6 +199,10 @@ impl<'o, 'a> Operation<'o, 'a> {
                     }
                 }
             }
+            if stage.phase == Phase::Pruned && self.phase == Phase::Switched {
+                // One script stopped what was old and pruned.
+                self.enter(Phase::Drained);
+            }
             if stage.phase != Phase::Done {
                 self.enter(stage.phase);
             }
