@@ -4,6 +4,7 @@
 use crate::{
     ports::Chunk,
     shell::{Script, Text},
+    step::Step,
 };
 
 /// One step's part of a script.
@@ -13,6 +14,18 @@ pub struct Fragment {
     pub text: Text,
     /// True when the script goes on after a failure.
     pub tolerant: bool,
+}
+
+/// What a script made of steps does, as data: for an `Exec` that acts steps out and has no shell, such as a simulated
+/// host. Its output is expected with the markers [`begin_marker`] and [`end_marker`] give.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// What its markers begin with.
+    pub nonce: String,
+    /// The steps, one fragment each, in order.
+    pub steps: Vec<Step>,
+    /// True when one more fragment observes the host at the end.
+    pub observes: bool,
 }
 
 /// What a script's output says.
@@ -59,10 +72,22 @@ pub fn compose(nonce: &str, fragments: &[Fragment]) -> Text {
     text
 }
 
-/// As [`compose`], labelled.
+/// What a fragment's output begins with, in both streams.
 #[must_use]
-pub fn script(label: &str, nonce: &str, fragments: &[Fragment]) -> Script {
-    Script::write(label, compose(nonce, fragments))
+pub fn begin_marker(nonce: &str, fragment: usize) -> String {
+    format!("\u{1e}{nonce}b{fragment}\u{1e}")
+}
+
+/// What a fragment's output ends with, in both streams.
+#[must_use]
+pub fn end_marker(nonce: &str, fragment: usize, status: i32) -> String {
+    format!("\u{1e}{nonce}e{fragment},{status}\u{1e}")
+}
+
+/// The script of a batch, labelled.
+#[must_use]
+pub fn script(label: &str, batch: Batch, fragments: &[Fragment]) -> Script {
+    Script::write(label, compose(&batch.nonce, fragments)).made_of(batch)
 }
 
 /// Finds the markers in a script's output, however it is cut into pieces.

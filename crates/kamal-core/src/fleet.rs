@@ -10,7 +10,7 @@ use std::{
 use futures_util::future::{BoxFuture, join_all};
 
 use crate::{
-    batch::{self, Decoder, Fragment, Signal},
+    batch::{self, Batch, Decoder, Fragment, Signal},
     cancel::Cancel,
     config::Config,
     error::{Error, HostError},
@@ -206,9 +206,10 @@ impl<'a> Fleet<'a> {
             fragments.push(Fragment { text, tolerant: render::tolerant(step) });
         }
         let commands: Vec<String> = fragments.iter().map(|fragment| fragment.text.to_string()).collect();
-        fragments.extend(then);
         let nonce = self.world.entropy.hex(16);
-        let script = batch::script(label, &nonce, &fragments);
+        let batch = Batch { nonce: nonce.clone(), steps: steps.to_vec(), observes: then.is_some() };
+        fragments.extend(then);
+        let script = batch::script(label, batch, &fragments);
         let mut watch =
             Watch { fleet: self, host, steps, commands: &commands, progress, captured, current: None, failed: None };
         let mut decoder = Decoder::new(&nonce);

@@ -6,7 +6,11 @@
 pub mod escape;
 mod text;
 
+use std::sync::Arc;
+
 pub use text::Text;
+
+use crate::batch::Batch;
 
 /// Whether a script changes the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +27,31 @@ pub struct Script {
     label: String,
     effect: Effect,
     text: Text,
+    batch: Option<Arc<Batch>>,
 }
 
 impl Script {
     /// A script that only looks, under a short name for progress and timings.
     pub fn read(label: impl Into<String>, text: impl Into<Text>) -> Self {
-        Self { label: label.into(), effect: Effect::Read, text: text.into() }
+        Self { label: label.into(), effect: Effect::Read, text: text.into(), batch: None }
     }
 
     /// A script that changes something.
     pub fn write(label: impl Into<String>, text: impl Into<Text>) -> Self {
-        Self { label: label.into(), effect: Effect::Write, text: text.into() }
+        Self { label: label.into(), effect: Effect::Write, text: text.into(), batch: None }
+    }
+
+    /// Notes the steps it was made of.
+    #[must_use]
+    pub(crate) fn made_of(mut self, batch: Batch) -> Self {
+        self.batch = Some(Arc::new(batch));
+        self
+    }
+
+    /// The steps it was made of, when it was.
+    #[must_use]
+    pub fn batch(&self) -> Option<&Batch> {
+        self.batch.as_deref()
     }
 
     /// What people see it called.

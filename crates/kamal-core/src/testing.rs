@@ -1,0 +1,36 @@
+//! A simulated fleet, for tests of the engine and of programs that embed it: hosts that behave rather than mocks that
+//! expect. Containers start, stop and clash, the proxy leads somewhere, the lock is held, time is virtual, and any
+//! effect can be made to fail.
+//!
+//! ```
+//! use kamal_core::testing::SimFleet;
+//!
+//! let fleet = SimFleet::new(["10.0.0.1", "10.0.0.2"]);
+//! let world = fleet.world();
+//! let exec = fleet.drive(world.ssh.connect(&"10.0.0.1".into())).unwrap().unwrap();
+//! assert_eq!(exec.host().as_str(), "10.0.0.1");
+//! ```
+//!
+//! At every effect the fleet checks what must always hold; [`SimFleet::violations`] tells what did not.
+
+mod chance;
+mod clock;
+mod dialect;
+mod exec;
+mod fault;
+mod host;
+mod invariants;
+mod listener;
+mod local;
+mod sim;
+mod vault;
+
+pub use chance::SimEntropy;
+pub use clock::{Stalled, VirtualClock};
+pub use dialect::{SimDocker, SimProxy};
+pub use fault::{Effect, EffectKind, Fault, How};
+pub use host::{SimContainer, SimHost};
+pub use listener::Recorder;
+pub use local::{Ran, SimLocal};
+pub use sim::{Serving, SimFleet};
+pub use vault::TableSecrets;

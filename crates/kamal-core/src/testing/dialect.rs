@@ -1,0 +1,72 @@
+//! The dialects of the simulated fleet: its hosts have no shell, they act the steps out that a script was made of
+//! ([`crate::batch::Batch`]), so the text is for reading only.
+
+use async_trait::async_trait;
+
+use crate::{
+    config::Config,
+    name::HostName,
+    naming,
+    ports::{BuildError, BuildOrder, Chunk, Command, Docker, Proxy, Render, RenderError},
+    query::Query,
+    shell::Text,
+    state::HostState,
+    step::Step,
+};
+
+/// Docker, as far as a simulated host needs it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimDocker;
+
+/// The proxy, as far as a simulated host needs it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimProxy;
+
+#[async_trait]
+impl Docker for SimDocker {
+    fn observe(&self, config: &Config) -> Text {
+        format!("{OBSERVE} {} {}", config.service, naming::lock_directory(config)).into()
+    }
+
+    fn parse(&self, _config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
+        serde_json::from_str(printed).map_err(|error| format!("{host}'s answer was cut short: {error}"))
+    }
+
+    fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
+        let of_proxy = matches!(step, Step::SwitchTraffic(_) | Step::RemoveRoute { .. });
+        Ok((!of_proxy).then(|| format!("sim docker: {step}").into()))
+    }
+
+    fn query(&self, query: &Query, _config: &Config) -> Text {
+        format!("sim docker: {query:?}").into()
+    }
+
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
+        let image = naming::image(order.config, order.version);
+        run(order, &Command::new("docker", ["buildx", "build", "--push", "--tag", image.as_str()])).await
+    }
+
+    async fn login(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
+        run(order, &Command::new("docker", ["login"])).await
+    }
+}
+
+async fn run(order: &BuildOrder<'_>, command: &Command) -> Result<(), BuildError> {
+    let mut output = String::new();
+    let mut keep = |chunk: Chunk<'_>| {
+        let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
+        output.push_str(&String::from_utf8_lossy(bytes));
+    };
+    let exit = order.local.run(command, &mut keep).await?;
+    let what = command.to_string();
+    if exit.success() { Ok(()) } else { Err(BuildError::Failed { what, status: exit.0, output }) }
+}
+
+impl Proxy for SimProxy {
+    fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
+        Ok(Some(format!("sim kamal-proxy: {step}").into()))
+    }
+}
+
+/// What the text of an observation begins with.
+pub(super) const OBSERVE: &str = "sim observe";

@@ -1,0 +1,73 @@
+//! Effects, and how one of them can be made to go wrong.
+
+use crate::name::HostName;
+
+/// Something done to the world, in the order it was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// The host; `None` is the local machine.
+    pub host: Option<HostName>,
+    /// What kind it is.
+    pub kind: EffectKind,
+    /// What was done, in a few words.
+    pub what: String,
+}
+
+/// The kinds of effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectKind {
+    /// Connects to a host.
+    Connect,
+    /// Runs a step, or another script, on a host.
+    Run,
+    /// Uploads a file.
+    Upload,
+    /// Runs a local program.
+    Local,
+}
+
+/// A fault to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The effect, counted from the last [`super::SimFleet::begin`].
+    pub at: usize,
+    /// How it goes wrong.
+    pub how: How,
+}
+
+/// How an effect goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// It fails with an exit status and without an effect.
+    Fails,
+    /// The connection breaks before it has its effect. The host can be reached again.
+    LostBefore,
+    /// The connection breaks after it had its effect. The host can be reached again.
+    LostAfter,
+    /// The host cannot be reached from here on.
+    Unplugged,
+    /// The user asks to stop while it is under way; what runs on the host ends with its shell.
+    Stopped,
+    /// The user asks to stop while it is under way; what runs on the host goes on to the end of its step.
+    StoppedLate,
+}
+
+impl Effect {
+    /// All the ways in which this effect can go wrong.
+    #[must_use]
+    pub fn hows(&self) -> &'static [How] {
+        match self.kind {
+            EffectKind::Connect => &[How::LostBefore, How::Unplugged, How::Stopped],
+            EffectKind::Run | EffectKind::Upload => {
+                &[How::Fails, How::LostBefore, How::LostAfter, How::Unplugged, How::Stopped, How::StoppedLate]
+            }
+            EffectKind::Local => &[How::Fails, How::Stopped],
+        }
+    }
+}
+
+impl std::fmt::Display for Effect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.host.as_deref().unwrap_or("local"), self.what)
+    }
+}

@@ -1,0 +1,310 @@
+//! The fleet itself: its hosts, its registry, its faults, and how an operation is run on it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_channel::oneshot;
+use futures_util::FutureExt;
+
+use super::{
+    Effect, EffectKind, Fault, How, Ran, Recorder, SimDocker, SimEntropy, SimHost, SimLocal, SimProxy, Stalled,
+    TableSecrets, VirtualClock,
+    chance::scatter,
+    exec::SimExec,
+    invariants::{self, Old},
+};
+use crate::{
+    cancel::Cancel,
+    name::{HostName, RoleName, Version},
+    ports::{Clock, Exec, Ssh, TransportError, TransportErrorKind, World},
+};
+
+/// Hosts that behave. Clones are the same fleet.
+#[derive(Clone, Debug)]
+pub struct SimFleet(pub(super) Arc<Shared>);
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) clock: VirtualClock,
+    entropy: Arc<SimEntropy>,
+    events: Arc<Recorder>,
+    secrets: Arc<TableSecrets>,
+    state: Mutex<State>,
+}
+
+/// Everything that changes.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) hosts: BTreeMap<HostName, SimHost>,
+    pub(super) unplugged: BTreeSet<HostName>,
+    /// Hosts a connection is open to.
+    pub(super) connected: BTreeSet<HostName>,
+    pub(super) registry: BTreeMap<String, String>,
+    pub(super) sick: BTreeSet<String>,
+    /// Files of the project, and the exit status of those that are programs.
+    pub(super) files: BTreeMap<String, (Vec<u8>, i32)>,
+    pub(super) ran: Vec<Ran>,
+    pub(super) old: Vec<Old>,
+    pub(super) groups: Vec<Vec<HostName>>,
+    /// What runs on a host when nobody listens any more goes on to the end of its step.
+    pub(super) late: bool,
+    effects: Vec<Effect>,
+    fault: Option<Fault>,
+    stop: Option<oneshot::Sender<()>>,
+    violations: Vec<String>,
+    seed: u64,
+    ids: u64,
+}
+
+/// A role on a host, and the version and container that answer for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Serving {
+    /// The host.
+    pub host: HostName,
+    /// The role.
+    pub role: RoleName,
+    /// The version.
+    pub version: Version,
+    /// The container's id.
+    pub container: String,
+}
+
+impl SimFleet {
+    /// Hosts with docker and nothing else.
+    pub fn new<N: Into<String>>(hosts: impl IntoIterator<Item = N>) -> Self {
+        let hosts = hosts.into_iter().map(|name| (HostName::new(name), SimHost::bare())).collect();
+        Self(Arc::new(Shared {
+            clock: VirtualClock::default(),
+            entropy: Arc::default(),
+            events: Arc::default(),
+            secrets: Arc::default(),
+            state: Mutex::new(State { hosts, ..State::default() }),
+        }))
+    }
+
+    /// Its ports.
+    #[must_use]
+    pub fn world(&self) -> World {
+        World {
+            ssh: Arc::new(self.clone()),
+            docker: Arc::new(SimDocker),
+            proxy: Arc::new(SimProxy),
+            local: Arc::new(SimLocal(self.clone())),
+            clock: Arc::new(self.0.clock.clone()),
+            entropy: self.0.entropy.clone(),
+            events: self.0.events.clone(),
+            secrets: self.0.secrets.clone(),
+        }
+    }
+
+    /// Runs a future to its end, and then lets everything on the hosts come to rest.
+    pub fn drive<T>(&self, future: impl Future<Output = T>) -> Result<T, Stalled> {
+        let value = self.0.clock.drive(future);
+        self.0.clock.settle();
+        value
+    }
+
+    /// Begins an operation that boots these groups of hosts one after another: effects are counted from here on, and
+    /// what serves now must go on serving. Returns the request to stop it.
+    pub fn begin(&self, groups: &[Vec<HostName>], fault: Option<Fault>) -> Cancel {
+        let (stop, stopped) = oneshot::channel();
+        let mut state = self.state();
+        state.old = invariants::serving(&state);
+        groups.clone_into(&mut state.groups);
+        state.effects.clear();
+        state.ran.clear();
+        state.fault = fault;
+        state.late = false;
+        state.connected.clear();
+        state.stop = Some(stop);
+        self.0.events.clear();
+        // A request that can no longer come never comes.
+        Cancel::when(stopped.then(|asked| async move {
+            if asked.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }))
+    }
+
+    /// The effects since the operation began.
+    #[must_use]
+    pub fn effects(&self) -> Vec<Effect> {
+        self.state().effects.clone()
+    }
+
+    /// What did not hold, over the fleet's whole life.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.state().violations.clone()
+    }
+
+    /// What answers for each role on each host.
+    #[must_use]
+    pub fn serving(&self) -> Vec<Serving> {
+        let state = self.state();
+        let serving = |old: Old| {
+            let found = state.hosts[&old.host].containers.iter().find(|container| container.id == old.id)?;
+            let version = found.version();
+            Some(Serving { host: old.host.clone(), role: old.role, version, container: old.id })
+        };
+        invariants::serving(&state).into_iter().filter_map(serving).collect()
+    }
+
+    /// A host as it is now.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such host.
+    #[must_use]
+    pub fn host(&self, name: &str) -> SimHost {
+        self.state().hosts[name].clone()
+    }
+
+    /// Changes a host behind everybody's back.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such host.
+    pub fn change(&self, name: &str, change: impl FnOnce(&mut SimHost)) {
+        let mut state = self.state();
+        let Some(host) = state.hosts.get_mut(name) else { panic!("there is no host {name}") };
+        change(host);
+    }
+
+    /// Makes a host unreachable.
+    pub fn unplug(&self, name: &str) {
+        self.state().unplugged.insert(HostName::new(name));
+    }
+
+    /// Makes all hosts reachable.
+    pub fn plug_in(&self) {
+        self.state().unplugged.clear();
+    }
+
+    /// Makes containers of a version start and never become healthy.
+    pub fn sicken(&self, version: &str) {
+        self.state().sick.insert(version.to_owned());
+    }
+
+    /// Makes containers of all versions healthy.
+    pub fn heal(&self) {
+        self.state().sick.clear();
+    }
+
+    /// Puts an image into the registry.
+    pub fn publish(&self, image: &str) {
+        let mut state = self.state();
+        let id = state.fresh_id();
+        state.registry.insert(image.to_owned(), format!("sha256:{id}"));
+    }
+
+    /// Puts a file into the project.
+    pub fn project_file(&self, path: &str, content: &str) {
+        self.state().files.insert(path.to_owned(), (content.as_bytes().to_vec(), 0));
+    }
+
+    /// Puts a hook into the project that ends with an exit status.
+    pub fn hook(&self, name: &str, status: i32) {
+        let content = format!("hook {name} says so\n").into_bytes();
+        self.state().files.insert(format!(".kamal/hooks/{name}"), (content, status));
+    }
+
+    /// The local programs run since the operation began.
+    #[must_use]
+    pub fn ran(&self) -> Vec<Ran> {
+        self.state().ran.clone()
+    }
+
+    /// Has steps take other times, so that hosts overtake each other in another way.
+    pub fn reseed(&self, seed: u64) {
+        self.state().seed = seed;
+    }
+
+    /// Its secrets.
+    #[must_use]
+    pub fn secrets(&self) -> &TableSecrets {
+        &self.0.secrets
+    }
+
+    /// Its events.
+    #[must_use]
+    pub fn events(&self) -> &Recorder {
+        &self.0.events
+    }
+
+    /// Its clock.
+    #[must_use]
+    pub fn clock(&self) -> &VirtualClock {
+        &self.0.clock
+    }
+
+    /// Begins an effect; says how it is to go wrong, if it is.
+    pub(super) fn enter(&self, host: Option<&HostName>, kind: EffectKind, what: &str) -> Option<How> {
+        let mut state = self.state();
+        let index = state.effects.len();
+        state.effects.push(Effect { host: host.cloned(), kind, what: what.to_owned() });
+        let how = state.fault.filter(|fault| fault.at == index)?.how;
+        match (how, host) {
+            (How::Unplugged, Some(host)) => drop(state.unplugged.insert(host.clone())),
+            (How::Stopped | How::StoppedLate, _) => {
+                state.late = how == How::StoppedLate;
+                let stop = state.stop.take();
+                // Waking whoever waits for it must not find the state locked.
+                drop(state);
+                // Nobody may listen any more.
+                stop.and_then(|stop| stop.send(()).ok());
+            }
+            _ => {}
+        }
+        Some(how)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(super) fn violation(&mut self, text: String) {
+        let after = self.effects.last().map(ToString::to_string).unwrap_or_default();
+        self.violations.push(format!("{text} (after {after})"));
+    }
+
+    pub(super) fn fresh_id(&mut self) -> String {
+        self.ids += 1;
+        (0..4).map(|part| format!("{:016x}", scatter(self.ids * 4 + part))).collect()
+    }
+
+    /// How many milliseconds something takes: always the same for the same seed and the same moment.
+    pub(super) fn pace(&self) -> u64 {
+        3 + scatter(self.seed.wrapping_mul(1 << 20) + self.effects.len() as u64) % 40
+    }
+}
+
+#[async_trait]
+impl Ssh for SimFleet {
+    async fn connect(&self, host: &HostName) -> Result<Arc<dyn Exec>, TransportError> {
+        let problem = |text: &str| Err(TransportError::new(host, TransportErrorKind::Network(text.to_owned())));
+        if !self.state().connected.contains(host) {
+            let how = self.enter(Some(host), EffectKind::Connect, "connect");
+            let pace = self.state().pace();
+            self.0.clock.sleep(Duration::from_millis(pace)).await;
+            if how == Some(How::LostBefore) {
+                return problem("connection reset by peer");
+            }
+            let mut state = self.state();
+            if state.unplugged.contains(host) {
+                return problem("no route to host");
+            }
+            if !state.hosts.contains_key(host) {
+                return Err(TransportError::new(host, TransportErrorKind::Resolve("no such host".to_owned())));
+            }
+            state.connected.insert(host.clone());
+        }
+        Ok(Arc::new(SimExec::new(self.clone(), host.clone())))
+    }
+}

@@ -1,0 +1,165 @@
+//! An app on simulated hosts, and operations on it.
+
+use std::time::Duration;
+
+use kamal_core::{
+    cancel::Cancel,
+    config::{Config, Outside, Source, load, model::BootLimit},
+    error::Error,
+    fleet::Fleet,
+    name::{HostName, Version},
+    ops::{self, Cx, DeployOptions, Report, RunSettings},
+    plan::{Plan, Verb},
+    ports::World,
+    targets::{Selection, Targets},
+    testing::{Fault, Serving, SimFleet},
+};
+
+/// An app, its hosts, and who deploys it.
+pub(crate) struct App {
+    pub(crate) fleet: SimFleet,
+    pub(crate) world: World,
+    pub(crate) config: Config,
+    pub(crate) targets: Targets,
+    pub(crate) run: RunSettings,
+}
+
+/// What all apps here have in common.
+const COMMON: &str = "service: app\nimage: acme/app\nregistry: {username: deployer, password: [REGISTRY_PASSWORD]}\n\
+    builder: {arch: amd64}\nenv: {secret: [DATABASE_URL]}\nretain_containers: 2\n";
+
+/// Three hosts of the role web.
+pub(crate) const THREE: &str = "servers: [h1, h2, h3]\n";
+/// Web and workers on hosts of their own.
+pub(crate) const APART: &str = "servers: {web: [h1, h2], workers: {hosts: [h3], proxy: false, cmd: bin/jobs}}\n";
+/// Web and workers on the same hosts.
+pub(crate) const TOGETHER: &str = "servers: {web: [h1, h2], workers: {hosts: [h1, h2], cmd: bin/jobs}}\n";
+
+struct Nothing;
+
+impl Outside for Nothing {
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, String> {
+        Err(format!("no file {path}"))
+    }
+
+    fn run(&self, command: &str) -> Result<String, String> {
+        Err(format!("no command {command}"))
+    }
+
+    fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
+        None
+    }
+}
+
+pub(crate) fn config(yaml: &str) -> Config {
+    match load(&Source::new("config/deploy.yml", format!("{COMMON}{yaml}")), None, &Nothing) {
+        Ok(loaded) => loaded.config,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+impl App {
+    /// An app whose hosts have docker and nothing else.
+    pub(crate) fn new(yaml: &str) -> Self {
+        let config = config(yaml);
+        let targets = Targets::select(&config, &Selection::default()).unwrap();
+        let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
+        fleet.secrets().put("REGISTRY_PASSWORD", "hunter2");
+        fleet.secrets().put("DATABASE_URL", "postgres://x");
+        let run = RunSettings { command: "deploy".into(), user_name: "Ann".into(), ..RunSettings::default() };
+        Self { world: fleet.world(), fleet, config, targets, run }
+    }
+
+    /// An app that was deployed.
+    pub(crate) fn deployed(yaml: &str, version: &str) -> Self {
+        let app = Self::new(yaml);
+        app.deploy(version).unwrap();
+        app
+    }
+
+    pub(crate) fn deploy(&self, version: &str) -> Result<Report, Error> {
+        self.operate(Verb::Deploy, version, None)
+    }
+
+    /// Does something, with a fault or without; panics when it hangs.
+    pub(crate) fn operate(&self, verb: Verb, version: &str, fault: Option<Fault>) -> Result<Report, Error> {
+        let cancel = self.fleet.begin(&self.groups(), fault);
+        let version = Version::new(version);
+        let cx = self.cx(&version, cancel);
+        self.fleet.drive(ops::deploy(&cx, &options(verb))).unwrap_or_else(|stalled| panic!("{verb}: {stalled}"))
+    }
+
+    pub(crate) fn dry_run(&self, verb: Verb, version: &str) -> Result<Plan, Error> {
+        let cancel = self.fleet.begin(&self.groups(), None);
+        let version = Version::new(version);
+        let cx = self.cx(&version, cancel);
+        self.fleet.drive(ops::dry_run(&cx, &options(verb))).unwrap()
+    }
+
+    pub(crate) fn cx<'a>(&'a self, version: &'a Version, cancel: Cancel) -> Cx<'a> {
+        Cx {
+            fleet: Fleet::new(&self.config, &self.world, "ann", cancel),
+            targets: &self.targets,
+            version,
+            run: &self.run,
+            proxy_image: None,
+        }
+    }
+
+    fn groups(&self) -> Vec<Vec<HostName>> {
+        let size = match self.config.boot.limit {
+            Some(BootLimit::Count(count)) => count as usize,
+            Some(BootLimit::Percent(percent)) => self.targets.hosts.len() * percent as usize / 100,
+            None => self.targets.app_hosts.len(),
+        };
+        self.targets.app_hosts.chunks(size.max(1)).map(<[HostName]>::to_vec).collect()
+    }
+
+    /// Versions that answer, each once.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        let mut versions: Vec<String> =
+            self.fleet.serving().into_iter().map(|serving| serving.version.to_string()).collect();
+        versions.sort();
+        versions.dedup();
+        versions
+    }
+
+    /// Panics unless the version answers for every role on every host, from one container each, and nothing else is
+    /// left of the operation.
+    pub(crate) fn assert_converged(&self, version: &str, context: &str) {
+        let serving = self.fleet.serving();
+        for role in &self.config.roles {
+            for tagged in &role.hosts {
+                let host = self.fleet.host(&tagged.name);
+                let answers = |serving: &&Serving| serving.host == tagged.name && serving.role == role.name;
+                let found = serving.iter().find(answers).map(|serving| serving.version.as_str());
+                assert_eq!(found, Some(version), "{context}: {} on {}", role.name, tagged.name);
+                let running: Vec<_> = host.running(&role.name).map(|container| container.name.to_string()).collect();
+                assert_eq!(running, [format!("app-{}-{version}", role.name)], "{context}: on {}", tagged.name);
+                let (image, latest) =
+                    (host.images.get(&format!("acme/app:{version}")), host.images.get("acme/app:latest"));
+                assert!(image.is_some() && image == latest, "{context}: tags on {}", tagged.name);
+            }
+        }
+        assert_eq!(self.locks(), [""; 0], "{context}");
+        assert_eq!(self.fleet.violations(), [""; 0], "{context}");
+    }
+
+    /// Hosts with a lock.
+    pub(crate) fn locks(&self) -> Vec<String> {
+        let hosts = self.targets.hosts.iter().filter(|host| self.fleet.host(host).locked());
+        hosts.map(ToString::to_string).collect()
+    }
+}
+
+pub(crate) fn options(verb: Verb) -> DeployOptions {
+    DeployOptions { verb, skip_push: false, no_cache: false, expected_digest: None }
+}
+
+pub(crate) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,4 @@
+//! Whole operations on the simulated fleet.
+
+mod deploys;
+mod harness;
