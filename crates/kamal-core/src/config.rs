@@ -14,6 +14,7 @@ mod erb;
 mod load;
 pub mod model;
 mod queries;
+pub mod schema;
 mod shape;
 mod source;
 mod yaml;

@@ -1,7 +1,7 @@
 //! Secrets by name: several files, each value resolved when it is asked for and only once.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 
@@ -61,21 +61,25 @@ pub enum SecretsError {
     },
 }
 
-/// The secrets of the files of a destination.
+/// The secrets of the files of a destination. It may be asked from several threads at once, so that commands run side
+/// by side; who needs a command that is already running waits for it.
 #[derive(Debug)]
 pub struct Secrets {
     files: Vec<Parsed>,
     candidates: Vec<String>,
     /// What commands printed, by their text with the variables filled in.
-    printed: RefCell<HashMap<String, String>>,
+    printed: Mutex<HashMap<String, Arc<Printed>>>,
 }
+
+/// What a command printed, or why it could not be run.
+type Printed = OnceLock<Result<Secret, String>>;
 
 #[derive(Debug)]
 struct Parsed {
     path: String,
     entries: Vec<Entry>,
     /// Resolved values, by index.
-    values: RefCell<HashMap<usize, Secret>>,
+    values: Mutex<HashMap<usize, Secret>>,
 }
 
 /// Resolves every entry of one file, as `kamal secrets print` shows them.
@@ -106,9 +110,9 @@ impl Secrets {
                     return Err(SecretsError::Unset { path, line, key });
                 }
             }
-            parsed.push(Parsed { path: file.path.clone(), entries: kept, values: RefCell::default() });
+            parsed.push(Parsed { path: file.path.clone(), entries: kept, values: Mutex::default() });
         }
-        Ok(Self { files: parsed, candidates: candidates.to_vec(), printed: RefCell::default() })
+        Ok(Self { files: parsed, candidates: candidates.to_vec(), printed: Mutex::default() })
     }
 
     /// The value of a key: resolved now, with all it refers to, or from memory.
@@ -154,7 +158,7 @@ impl Secrets {
     }
 
     fn resolve(&self, file: &Parsed, index: usize, commands: &dyn Commands) -> Result<Secret, SecretsError> {
-        if let Some(known) = file.values.borrow().get(&index) {
+        if let Some(known) = locked(&file.values).get(&index) {
             return Ok(known.clone());
         }
         let entry = &file.entries[index];
@@ -170,7 +174,7 @@ impl Secrets {
             }
         };
         let secret = Secret::new(text);
-        file.values.borrow_mut().insert(index, secret.clone());
+        locked(&file.values).insert(index, secret.clone());
         Ok(secret)
     }
 
@@ -195,34 +199,39 @@ impl Secrets {
         text: &str,
         commands: &dyn Commands,
     ) -> Result<String, SecretsError> {
-        if let Some(known) = self.printed.borrow().get(text) {
-            return Ok(known.clone());
-        }
-        let failed = |message: String| SecretsError::Command {
+        let printed = Arc::clone(locked(&self.printed).entry(text.to_owned()).or_default());
+        let printed = printed.get_or_init(|| run(text, commands).map(Secret::new));
+        printed.as_ref().map(|printed| printed.expose().to_owned()).map_err(|message| SecretsError::Command {
             path: file.path.clone(),
             line: file.entries[index].line,
             key: file.entries[index].key.clone(),
-            message,
-        };
-        let printed = match text.trim_start().strip_prefix("kamal ").filter(|rest| rest.starts_with("secrets ")) {
-            Some(arguments) => {
-                let words = shlex::split(arguments)
-                    .ok_or_else(|| failed("the quotes of `kamal secrets …` do not add up".to_owned()))?;
-                commands.inline_kamal(&words)
-            }
-            None => commands.run(text),
-        };
-        let mut printed = printed.map_err(failed)?;
-        // Ruby's chomp: one line end.
-        if printed.ends_with('\n') {
-            printed.pop();
+            message: message.clone(),
+        })
+    }
+}
+
+/// A poisoned lock only says that another thread panicked; what it guards is never half written.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn run(command: &str, commands: &dyn Commands) -> Result<String, String> {
+    let inline = command.trim_start().strip_prefix("kamal ").filter(|rest| rest.starts_with("secrets "));
+    let mut printed = match inline {
+        Some(arguments) => {
+            let words = shlex::split(arguments).ok_or("the quotes of `kamal secrets …` do not add up")?;
+            commands.inline_kamal(&words)?
         }
+        None => commands.run(command)?,
+    };
+    // Ruby's chomp: one line end.
+    if printed.ends_with('\n') {
+        printed.pop();
         if printed.ends_with('\r') {
             printed.pop();
         }
-        self.printed.borrow_mut().insert(text.to_owned(), printed.clone());
-        Ok(printed)
     }
+    Ok(printed)
 }
 
 /// `\n` in double quotes stays as it is, unless `DOTENV_LINEBREAK_MODE` asks for a line break.

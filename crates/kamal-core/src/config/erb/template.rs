@@ -24,7 +24,7 @@ pub(super) struct Unclosed(pub(super) usize);
 
 /// Cuts a template.
 pub(super) fn pieces(template: &str) -> Result<Vec<Piece>, Unclosed> {
-    let mut cutter = Cutter { rest: template, at: 0, text: String::new(), text_start: 0, pieces: Vec::new() };
+    let mut cutter = Cutter { template, rest: template, at: 0, text: String::new(), text_start: 0, pieces: Vec::new() };
     while let Some(tag) = cutter.rest.find("<%") {
         cutter.copy(tag);
         if cutter.rest.starts_with("<%%") {
@@ -42,6 +42,7 @@ pub(super) fn pieces(template: &str) -> Result<Vec<Piece>, Unclosed> {
 }
 
 struct Cutter<'a> {
+    template: &'a str,
     rest: &'a str,
     /// Characters before `rest`.
     at: usize,
@@ -96,19 +97,11 @@ impl Cutter<'_> {
 
     /// Takes the blanks before `<%-` away when nothing else stands before it on its line.
     fn trim_blanks(&mut self) {
-        let kept = self.text.trim_end_matches([' ', '\t']).len();
-        let line_start = match self.text[..kept].chars().next_back() {
-            Some(last) => last == '\n',
-            None => self.pieces.is_empty() || self.text_begins_line(),
-        };
-        if line_start {
-            self.text.truncate(kept);
+        let blank = [' ', '\t'];
+        let before = self.template[..self.template.len() - self.rest.len()].trim_end_matches(blank);
+        if before.is_empty() || before.ends_with('\n') {
+            self.text.truncate(self.text.trim_end_matches(blank).len());
         }
-    }
-
-    /// Whether the text in hand begins a line: it does after a tag that swallowed its line end.
-    fn text_begins_line(&self) -> bool {
-        matches!(self.pieces.last(), Some(Piece::Text { text, .. }) if text.ends_with('\n'))
     }
 
     /// The end of the code: the first `%>` that is not `%%>`.
@@ -144,6 +137,7 @@ mod tests {
     fn tags_trim_as_they_say() {
         assert_eq!(show("a\n  <%- x -%>\nb <%= y %>\n"), "a\n[ x ]b [= y ]\n");
         assert_eq!(show("a <%- x %>\n"), "a [ x ]\n");
+        assert_eq!(show("  <%- x -%>\n  <%- y -%>\n  z"), "[ x ][ y ]  z");
         assert_eq!(show("<%# note %>a<%% b %>"), "a<% b %>");
         assert_eq!(show("<%= 'a' -%>\r\nb"), "[= 'a' ]b");
     }
