@@ -5,8 +5,12 @@
 
 pub mod ci;
 pub mod command;
+pub mod demo;
 pub mod error;
 pub mod hello;
+pub mod load;
+pub mod programs;
+pub mod project;
 pub mod sandbox;
 pub mod tidy;
 

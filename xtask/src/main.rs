@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{ci, hello, tidy};
+use xtask::{ci, demo, hello, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -23,6 +23,13 @@ enum Chore {
     /// Hosts on this machine, with real sshd and Docker, to deploy to.
     #[command(subcommand)]
     Sandbox(SandboxChore),
+    /// Deploys the example app to a host of the sandbox, and again and back under load; exits non-zero if a request
+    /// failed.
+    Demo {
+        /// Leaves everything running and says where.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Builds the example app and puts everything needed to deploy it into a folder.
     Hello {
         /// The folder; made when missing.
@@ -73,6 +80,7 @@ enum SandboxChore {
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Sandbox(chore) => run_sandbox(chore),
+        Chore::Demo { keep } => demo::run(keep).map(|()| ExitCode::SUCCESS),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Chore::Tidy => run_tidy(),

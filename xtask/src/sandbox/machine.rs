@@ -26,10 +26,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Gives a daemon its private view. Mounts made here vanish with the last process that sees them.
 ///
-/// It first closes descriptors its caller leaked into us, lest the daemon hold some stranger's lock (`flock cargo …`) for
-/// ever. The paths are relative and `mount -c` keeps them so, because the folder may itself be below `/root` or `/tmp`.
+/// The paths are relative and `mount -c` keeps them so, because the folder may itself be below `/root` or `/tmp`.
 const ENTER: &str = r#"set -e
-exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 cd "$1"
 hostname "$2"
 shift 2
@@ -165,7 +163,10 @@ impl Machine {
         if process::running(&pid_file).is_some() && engine::version(&self.docker_socket()).is_some() {
             return Ok(false);
         }
-        process::stop(&pid_file)?;
+        // As after a power cut: an engine that finds its containers dead restarts those that ask for it, while one that
+        // finds them alive stops them for good.
+        process::kill_namespace(&self.namespace())?;
+        process::forget(&pid_file)?;
         // What a killed engine recorded of itself and its containerd would keep the next one from starting, where the
         // machine's init is slow to reap the dead, or their pids are somebody else's by now.
         for stale in ["run/docker.pid", "run/docker/containerd/containerd.pid"] {

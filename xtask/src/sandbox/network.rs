@@ -38,9 +38,10 @@ pub(super) fn bridge_exists() -> bool {
 /// Makes the bridge, or completes it.
 pub(super) fn ensure_bridge(layout: &Layout) -> Result<()> {
     if !bridge_exists() {
-        let alias = layout.root().to_string_lossy();
-        run(Command::new("ip").args(["link", "add", BRIDGE, "alias", &alias, "type", "bridge"]))?;
+        run(Command::new("ip").args(["link", "add", BRIDGE, "type", "bridge"]))?;
     }
+    let owner = layout.root().to_string_lossy();
+    run(Command::new("ip").args(["link", "set", BRIDGE, "alias", &owner]))?;
     ip(&[], &[format!("address replace 10.77.0.1/16 dev {BRIDGE}"), format!("link set {BRIDGE} up")])
 }
 

@@ -24,6 +24,9 @@ const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// Lines of its log shown when a daemon does not start.
 const LOG_LINES: usize = 12;
 
+/// Closes what our caller leaked into us, lest the daemon hold some stranger's lock (`flock FILE cargo …`) for ever.
+const CLOSE_AND_RUN: &str = r#"exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@""#;
+
 /// A process that is alive, with when it started, in clock ticks since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Running {
@@ -44,6 +47,7 @@ pub(super) fn start(
         File::options().create(true).append(true).open(log).context(|| format!("opening {}", log.display()))?;
     let errors = output.try_clone().context(|| format!("opening {}", log.display()))?;
     let mut child = Command::new("setsid")
+        .args(["sh", "-c", CLOSE_AND_RUN, "sh"])
         .args(command)
         .env_clear()
         .envs([("PATH", SYSTEM_PATH), ("HOME", "/root"), ("LANG", "C.UTF-8")])
@@ -243,6 +247,20 @@ mod tests {
         assert!(running(&pid_file).is_some());
         kill_by_arguments(&["name", &mark]).unwrap();
         assert_eq!(running(&pid_file), None);
+    }
+
+    #[test]
+    fn a_daemon_holds_no_files_but_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let leak = folder.path().join("leak");
+        // A descriptor without close-on-exec, such as `flock` leaves to its child.
+        let script = r#"exec 7>"$1"; shift; exec "$@""#;
+        let held = format!("ls -l /proc/self/fd; {CLOSE_AND_RUN}");
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(&leak).args(["sh", "-c", &held, "sh", "ls", "-l", "/proc/self/fd"]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.matches("/leak").count(), 1, "held before, closed after:\n{text}");
     }
 
     #[test]
