@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::address::Address;
+use crate::server::control::client::reason;
 use crate::server::options::HealthCheckOptions;
 
 const REDIRECTS: usize = 10;
@@ -26,7 +27,7 @@ pub(crate) enum CheckError {
     Status(u16),
     #[error("request timed out")]
     Timeout,
-    #[error("{0}")]
+    #[error("connect: {}", reason(.0))]
     Connect(#[from] io::Error),
     #[error("{0}")]
     Http(#[from] hyper::Error),

@@ -1,0 +1,14 @@
+//! The proxy as its users see it: the built binary, real sockets, targets that behave as a test wants.
+//!
+//! Tests carry the number of the row in the conformance list they show.
+
+mod bodies;
+mod deploys;
+mod headers;
+mod maintenance;
+mod process;
+mod routing;
+mod support;
+mod switching;
+mod tls;
+mod upgrades;

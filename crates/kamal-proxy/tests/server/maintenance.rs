@@ -1,0 +1,82 @@
+//! Pause, stop, resume, and the pages people see meanwhile (spec 5, 8.5).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::support::{Proxy, Upstream, request};
+
+// spec 11.A.17, 11.C.55
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn paused_requests_wait_and_then_proceed() {
+    let proxy = Arc::new(Proxy::start());
+    let [old, new] = [Upstream::named("old").await, Upstream::named("new").await];
+    proxy.ok(&format!("deploy app --target {}", old.address));
+    proxy.ok("pause app --max-pause 1ms");
+    assert!(proxy.ok("list").contains("paused"));
+    assert_eq!(proxy.send(request("POST", "http://localhost/", "x")).await.status, 504);
+    let up = proxy.get("http://localhost/up?x=1").await;
+    assert_eq!((up.status, up.body.as_str()), (200, ""));
+
+    proxy.ok("pause app --max-pause 20s");
+    let held = tokio::spawn({
+        let proxy = Arc::clone(&proxy);
+        async move { proxy.get("http://localhost/").await }
+    });
+    proxy.ok(&format!("deploy app --target {}", new.address));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!held.is_finished(), "a deploy does not end a pause");
+    proxy.ok("resume app");
+    assert_eq!(held.await.unwrap().body, "new");
+}
+
+// spec 11.C.55, 11.G.120, 11.O.234
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn stopping_turns_away_those_who_wait() {
+    let proxy = Arc::new(Proxy::start());
+    let target = Upstream::named("app").await;
+    proxy.ok(&format!("deploy app --target {}", target.address));
+    proxy.ok("pause app --max-pause 20s");
+    let held = tokio::spawn({
+        let proxy = Arc::clone(&proxy);
+        async move { proxy.get("http://localhost/").await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    proxy.ok("stop app --message=<Later>");
+    let turned_away = held.await.unwrap();
+    assert_eq!(turned_away.status, 503);
+    assert!(turned_away.body.contains("&lt;Later&gt;") && turned_away.body.contains("Service Temporarily Unavailable"));
+    assert_eq!(proxy.get("http://localhost/up").await.status, 200);
+    proxy.ok("resume app");
+    assert_eq!(proxy.get("http://localhost/").await.body, "app");
+    for command in ["pause", "stop", "resume"] {
+        assert_eq!(proxy.fails(&format!("{command} nosuch")), "Error: service not found");
+    }
+}
+
+// spec 11.A.26
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_path_answers_below_a_prefix() {
+    let proxy = Proxy::start();
+    let target = Upstream::named("app").await;
+    proxy.ok(&format!("deploy api --target {} --path-prefix /api", target.address));
+    proxy.ok("pause api --max-pause 10ms");
+    assert_eq!(proxy.get("http://localhost/api/up").await.status, 200);
+    assert_eq!(proxy.get("http://localhost/api/other").await.status, 504);
+}
+
+// spec 11.G.122, 11.G.123
+#[tokio::test(flavor = "multi_thread")]
+async fn own_pages() {
+    let proxy = Proxy::start();
+    let pages = proxy.home.path().join("pages");
+    std::fs::create_dir(&pages).unwrap();
+    std::fs::write(pages.join("503.html"), "<b>{{ if .Message }}{{ .Message }}{{ else }}closed{{ end }}</b>").unwrap();
+    let teapot = Upstream::start(|_| async { super::support::text(418, "short and stout") }).await;
+    proxy.ok(&format!("deploy app --target {} --error-pages {}", teapot.address, pages.display()));
+    let own = proxy.get("http://localhost/").await;
+    assert_eq!((own.status, own.body.as_str()), (418, "short and stout"));
+    proxy.ok("stop app");
+    assert_eq!(proxy.get("http://localhost/").await.body, "<b>closed</b>");
+    proxy.ok("stop app --message=soon");
+    assert_eq!(proxy.get("http://localhost/").await.body, "<b>soon</b>");
+}

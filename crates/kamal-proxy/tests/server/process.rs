@@ -1,0 +1,103 @@
+//! Starting, stopping, and the command line as a process (spec 1, 10).
+
+use std::io::Write;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::support::{Proxy, Upstream, text};
+
+// spec 11.O.230
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_request_under_way_outlives_the_signal() {
+    let mut proxy = Proxy::start();
+    let (arrived, seen) = tokio::sync::mpsc::unbounded_channel();
+    let mut seen = seen;
+    let target = Upstream::start(move |_| {
+        let _ = arrived.send(());
+        async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            text(200, "finished")
+        }
+    })
+    .await;
+    proxy.ok(&format!("deploy app --target {}", target.address));
+    let request = super::support::get("http://localhost/");
+    let address = proxy.http;
+    let response = {
+        let opened = proxy.open(request);
+        tokio::pin!(opened);
+        tokio::select! {
+            _ = &mut opened => panic!("too early"),
+            _ = seen.recv() => {}
+        }
+        proxy.signal("-TERM");
+        opened.await
+    };
+    assert_eq!(super::support::Reply::read(response).await.body, "finished");
+    assert_eq!(proxy.wait(), Some(0));
+    assert!(TcpStream::connect(address).await.is_err());
+    assert!(!proxy.home.path().join("control.sock").exists());
+    proxy.logged(|line| line["msg"] == "Server stopped").await;
+}
+
+// spec 11.O.221
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_the_process() {
+    let proxy = Proxy::start();
+    let home = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let socket = home.path().join("none.sock");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kamal-proxy"));
+        let output = command.env_clear().env("HOME", home.path()).env("KAMAL_PROXY_SOCKET", socket).args(arguments).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let path = home.path().join("none.sock");
+    let text = format!("Error: dial unix {}: connect: no such file or directory\n", path.display());
+    assert_eq!(run(&["list"]), (Some(1), text));
+    let port = proxy.http.port();
+    let text = format!("Error: listen tcp :{port}: bind: address already in use\n");
+    assert_eq!(run(&["run", "--https-port=0", &format!("--http-port={port}")]), (Some(1), text));
+}
+
+// spec 11.M.203 over the socket as it is, and what happens to nonsense.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_socket() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixStream;
+
+    let proxy = Proxy::start();
+    let path = proxy.home.path().join("control.sock");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.write_all(b"nonsense\n{\"method\":\"list\"}\n").unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stream));
+    assert!(lines.next().unwrap().unwrap().starts_with("{\"error\":\"request not understood"));
+    assert_eq!(lines.next().unwrap().unwrap(), "{\"services\":{}}");
+}
+
+// spec 11.C.56, 11.C.57, 11.O.233
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics() {
+    // A free port, as the metrics port 0 means none.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    let proxy = Proxy::start_in(home, &["--metrics-port", &port.to_string()]);
+    let target = Upstream::named("app").await;
+    proxy.ok(&format!("deploy app --target {} --exclude-metrics-path /quiet", target.address));
+    for path in ["/", "/", "/quiet"] {
+        proxy.get(&format!("http://localhost{path}")).await;
+    }
+    proxy.logged(|line| line["path"] == "/quiet").await;
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+    tokio::spawn(connection);
+    let reply = super::support::Reply::read(sender.send_request(super::support::get("http://a/x")).await.unwrap()).await;
+    let total = "kamal_proxy_http_requests_total{method=\"GET\",service=\"app\",status=\"200\"} 2";
+    assert!(reply.body.lines().any(|line| line == total), "{}", reply.body);
+    assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));
+}
