@@ -7,7 +7,7 @@ use super::load::Loaded;
 use super::model::Logging;
 use super::source::Span;
 use super::yaml::{Entry, Kind, Map, Node};
-use crate::name::Version;
+use crate::name::{HostName, Version};
 use crate::shell::escape::value;
 
 /// The document, ready to be printed.
@@ -39,7 +39,7 @@ pub fn effective(loaded: &Loaded, version: &Version) -> Effective {
     let volumes = config.volumes.iter().flat_map(|volume| ["--volume", volume]);
     let map = [
         (":roles", Some(list(config.roles.iter().map(|role| role.name.as_str())))),
-        (":hosts", Some(list(hosts.iter().map(|host| host.as_str())))),
+        (":hosts", Some(list(hosts.iter().map(HostName::as_str)))),
         (":primary_host", primary_host.map(text)),
         (":version", Some(text(version))),
         (":repository", Some(text(&repository))),

@@ -88,7 +88,7 @@ struct Parsed {
 ///
 /// The first entry that cannot be resolved.
 pub fn parse(file: &SecretsFile, commands: &dyn Commands) -> Result<IndexMap<String, Secret>, SecretsError> {
-    Secrets::new(std::slice::from_ref(file), &[file.path.clone()])?.all(commands)
+    Secrets::new(std::slice::from_ref(file), std::slice::from_ref(&file.path))?.all(commands)
 }
 
 impl Secrets {

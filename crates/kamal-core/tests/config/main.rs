@@ -1,5 +1,7 @@
 //! The loader from the outside: what Kamal recorded, messages, templates, secrets, and texts nobody should write.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 mod conformance;
 mod effects;
 mod erb;

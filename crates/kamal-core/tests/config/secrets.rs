@@ -193,7 +193,7 @@ proptest! {
 
     #[test]
     fn single_quotes_keep_everything(text in "[^']*") {
-        let text = text.replace('\r', "").replace('\\', "");
+        let text = text.replace(['\r', '\\'], "");
         let read = parse(&file(&format!("A='{text}'\n")), &Echo).unwrap();
         prop_assert_eq!(read["A"].expose(), text);
     }

@@ -112,7 +112,8 @@ fn string(text: &str, indent: usize) -> String {
         return double(text);
     }
     let resolved = resolve(text).kind;
-    if !matches!(resolved, Kind::Text(_)) && !(symbol && matches!(resolved, Kind::Symbol(_))) || is_old_float(text) {
+    let as_it_looks = matches!(resolved, Kind::Text(_)) || symbol && matches!(resolved, Kind::Symbol(_));
+    if !as_it_looks || is_old_float(text) {
         return single(text);
     }
     if plain_is_safe(text) { text.to_owned() } else { single(text) }

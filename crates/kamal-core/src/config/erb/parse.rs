@@ -465,7 +465,8 @@ impl Parser {
                 if name == "require" { E::Require } else { E::Raise(Box::new(argument)) }
             }
             _ if self.variables.contains(&name) => E::Variable(name),
-            "end" | "else" | "elsif" | "then" | "do" => {
+            "end" => return Err(Trouble::unknown(place, "`end` without a beginning")),
+            "else" | "elsif" | "then" | "do" => {
                 return Err(Trouble::unknown(place, format!("`{name}` is not understood here")));
             }
             _ => {

@@ -180,7 +180,7 @@ fn is_date(text: &str) -> bool {
 }
 
 fn is_day(year: u32, month: u32, day: u32) -> bool {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let last = match month {
         4 | 6 | 9 | 11 => 30,
         2 if leap => 29,
@@ -205,7 +205,7 @@ fn is_time(text: &str) -> bool {
         || rest == "Z"
         || rest.strip_prefix(['-', '+']).is_some_and(|zone| {
             let zone = zone.replacen(':', "", 1);
-            digits(&zone, 1..=4) && zone.len() != 0
+            digits(&zone, 1..=4)
         });
     digits(hour, 1..=2) && digits(minute, 2..=2) && digits(second, 2..=2) && zone
 }
