@@ -4,7 +4,7 @@ use kamal_core::{
     ports::{Exit, TransportErrorKind},
     shell::Script,
 };
-use russh::{ChannelMsg, ChannelWriteHalf, Sig, client::Msg};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client::Msg};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::watch,
@@ -66,7 +66,6 @@ pub(crate) async fn attach(
     let (channel, _permit) = connection.session().await?;
     let (mut reader, writer) = channel.split();
     let Terminal { input, output, error, pty } = terminal;
-    let mut size = pty.as_ref().map(|pty| pty.size.clone());
     if let Some(Pty { term, size }) = &pty {
         let Size { columns, rows } = *size.borrow();
         let asked = writer.request_pty(false, term, columns.into(), rows.into(), 0, 0, &[]).await;
@@ -77,62 +76,74 @@ pub(crate) async fn attach(
         None => writer.request_shell(true).await,
     };
     started.map_err(|_| connection.lost(&label, None))?;
-    let local =
-        |error: std::io::Error| Failure::Kind(TransportErrorKind::Client(format!("the terminal failed: {error}")));
-    let (mut end, mut typing, mut buffer) = (None, true, vec![0; 32 << 10]);
-    loop {
-        tokio::select! {
-            message = reader.wait() => match message {
-                Some(ChannelMsg::Data { data }) => {
-                    output.write_all(&data).await.map_err(local)?;
-                    output.flush().await.map_err(local)?;
-                }
-                Some(ChannelMsg::ExtendedData { data, ext: 1 }) => {
-                    error.write_all(&data).await.map_err(local)?;
-                    error.flush().await.map_err(local)?;
-                }
-                Some(ChannelMsg::ExitStatus { exit_status }) => end = Some(i32::try_from(exit_status).unwrap_or(255)),
-                Some(ChannelMsg::ExitSignal { signal_name, .. }) => end = Some(128 + number(&signal_name)),
-                Some(ChannelMsg::Failure) => {
-                    return Err(TransportErrorKind::Protocol("the server refuses to run commands".to_owned()).into());
-                }
-                Some(ChannelMsg::Close) | None => break,
-                Some(_) => {}
-            },
-            // A program that does not read fills the window; what it prints must still be seen then.
-            typed = input.read(&mut buffer), if typing => {
-                typing = type_in(&writer, buffer.get(..typed.map_err(local)?).unwrap_or_default()).await;
-            }
-            Some(Size { columns, rows }) = resized(&mut size) => {
-                // A failure shows as the channel's end.
-                let _ = writer.window_change(columns.into(), rows.into(), 0, 0).await;
-            }
-        }
-    }
+    // Three things at once: a program that does not read must not keep its output from being seen.
+    let end = tokio::select! {
+        end = print(&mut reader, output, error) => end?,
+        error = type_in(&writer, input) => return Err(local(&error)),
+        () = resize(&writer, pty) => None,
+    };
     let _ = writer.close().await;
     end.map(Exit).ok_or_else(|| connection.lost(&label, None).into())
 }
 
-/// Passes on what was typed; false at its end.
-async fn type_in(writer: &ChannelWriteHalf<Msg>, typed: &[u8]) -> bool {
-    // A failure shows as the channel's end.
-    if typed.is_empty() {
-        let _ = writer.eof().await;
-        return false;
+/// Shows what the command prints until it ends; its status, if it has one.
+async fn print(
+    reader: &mut ChannelReadHalf,
+    output: &mut (dyn AsyncWrite + Send + Unpin),
+    error: &mut (dyn AsyncWrite + Send + Unpin),
+) -> Result<Option<i32>, Failure> {
+    let mut end = None;
+    while let Some(message) = reader.wait().await {
+        match message {
+            ChannelMsg::Data { data } => show(output, &data).await?,
+            ChannelMsg::ExtendedData { data, ext: 1 } => show(error, &data).await?,
+            ChannelMsg::ExitStatus { exit_status } => end = Some(i32::try_from(exit_status).unwrap_or(255)),
+            ChannelMsg::ExitSignal { signal_name, .. } => end = Some(128 + number(&signal_name)),
+            ChannelMsg::Failure => {
+                return Err(TransportErrorKind::Protocol("the server refuses to run commands".to_owned()).into());
+            }
+            ChannelMsg::Close => break,
+            _ => {}
+        }
     }
-    writer.data(typed).await.is_ok()
+    Ok(end)
 }
 
-/// Waits for the next size.
-async fn resized(size: &mut Option<watch::Receiver<Size>>) -> Option<Size> {
-    if let Some(receiver) = size
-        && receiver.changed().await.is_ok()
-    {
-        return Some(*receiver.borrow_and_update());
+async fn show(on: &mut (dyn AsyncWrite + Send + Unpin), data: &[u8]) -> Result<(), Failure> {
+    on.write_all(data).await.map_err(|error| local(&error))?;
+    on.flush().await.map_err(|error| local(&error))
+}
+
+fn local(error: &std::io::Error) -> Failure {
+    TransportErrorKind::Client(format!("the terminal failed: {error}")).into()
+}
+
+/// Passes on what is typed; returns only when that cannot be read.
+async fn type_in(writer: &ChannelWriteHalf<Msg>, input: &mut (dyn AsyncRead + Send + Unpin)) -> std::io::Error {
+    let mut buffer = vec![0; 32 << 10];
+    loop {
+        let typed = match input.read(&mut buffer).await {
+            Ok(length) => buffer.get(..length).unwrap_or_default(),
+            Err(error) => return error,
+        };
+        // A failure to send shows as the channel's end.
+        if typed.is_empty() {
+            let _ = writer.eof().await;
+            return std::future::pending().await;
+        }
+        let _ = writer.data(typed).await;
     }
-    // No more sizes will come.
-    *size = None;
-    std::future::pending().await
+}
+
+/// Passes on new sizes of the terminal; never returns.
+async fn resize(writer: &ChannelWriteHalf<Msg>, pty: Option<Pty>) {
+    if let Some(Pty { mut size, .. }) = pty {
+        while size.changed().await.is_ok() {
+            let Size { columns, rows } = *size.borrow_and_update();
+            let _ = writer.window_change(columns.into(), rows.into(), 0, 0).await;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// The command for sshd. Standard input is the user's here, so a script has to be an argument; one that holds a secret

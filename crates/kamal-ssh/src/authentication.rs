@@ -79,7 +79,7 @@ impl Login<'_> {
         self.try_agent(&mut agent, |key| named.iter().any(|named| named.key_data() == key.key_data())).await?;
         if target.keys_named {
             self.try_files(dialer, target, &agent).await?;
-            self.try_data(dialer).await?;
+            self.try_data(dialer, target).await?;
         }
         if !target.keys_only {
             self.try_agent(&mut agent, |_| true).await?;
@@ -113,7 +113,7 @@ impl Login<'_> {
                 continue;
             }
             match dialer.keyring.file(path, dialer.options.passphrase.as_ref()).await {
-                Ok(key) => self.try_key(key, Some(path), &path.display().to_string()).await?,
+                Ok(key) => self.try_key(key, Some(path), target, &path.display().to_string()).await?,
                 Err(Unusable::Missing) if !target.keys_named => {}
                 Err(Unusable::Missing) => self.unusable.push(format!("{}: no such file", path.display())),
                 Err(Unusable::Because(why)) => self.unusable.push(format!("{}: {why}", path.display())),
@@ -122,11 +122,11 @@ impl Login<'_> {
         Ok(())
     }
 
-    async fn try_data(&mut self, dialer: &Dialer) -> Result<(), Over> {
+    async fn try_data(&mut self, dialer: &Dialer, target: &Target) -> Result<(), Over> {
         for (index, text) in dialer.options.key_data.iter().enumerate() {
             let name = format!("key_data number {}", index + 1);
             match keyring::data(text) {
-                Ok(key) => self.try_key(Arc::new(key), None, &name).await?,
+                Ok(key) => self.try_key(Arc::new(key), None, target, &name).await?,
                 Err(Unusable::Because(why)) => self.unusable.push(format!("{name}: {why}")),
                 Err(Unusable::Missing) => {}
             }
@@ -134,9 +134,15 @@ impl Login<'_> {
         Ok(())
     }
 
-    async fn try_key(&mut self, key: Arc<PrivateKey>, path: Option<&Path>, name: &str) -> Result<(), Over> {
-        if let Some(certificate) = path.and_then(keyring::certificate) {
-            let name = format!("certificate {:?} ({name}-cert.pub)", certificate.key_id());
+    async fn try_key(
+        &mut self,
+        key: Arc<PrivateKey>,
+        path: Option<&Path>,
+        target: &Target,
+        name: &str,
+    ) -> Result<(), Over> {
+        for (file, certificate) in keyring::certificates(key.public_key(), path, &target.certificates) {
+            let name = format!("certificate {:?} ({})", certificate.key_id(), file.display());
             let answer = self.handle.authenticate_openssh_cert(self.user, key.clone(), certificate).await;
             self.judge(answer, Some(name))?;
         }

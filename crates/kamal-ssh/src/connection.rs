@@ -159,16 +159,23 @@ impl Connection {
 
     /// Lets the host listen for us.
     pub(crate) async fn forward(self: Arc<Self>, bind: &str, port: u16) -> Result<RemoteForward, TransportErrorKind> {
+        // Before the host listens, since the first connection may come with its answer. Not if the host chooses.
+        let mut incoming = (port != 0).then(|| self.forwards.add(port));
         match self.handle.tcpip_forward(bind, port.into()).await {
             Ok(chosen) => {
                 let port = u16::try_from(chosen).ok().filter(|chosen| *chosen != 0).unwrap_or(port);
-                let incoming = self.forwards.add(port);
+                let incoming = incoming.take().unwrap_or_else(|| self.forwards.add(port));
                 Ok(RemoteForward::new(bind.to_owned(), port, incoming, self))
             }
-            Err(russh::Error::RequestDenied) => Err(TransportErrorKind::Protocol(format!(
-                "the server does not listen on {bind}:{port}; the port is taken, or sshd_config lacks AllowTcpForwarding yes"
-            ))),
-            Err(_) => Err(self.gone()),
+            Err(error) => {
+                self.forwards.remove(port);
+                Err(match error {
+                    russh::Error::RequestDenied => TransportErrorKind::Protocol(format!(
+                        "the server does not listen on {bind}:{port}; the port is taken, or sshd_config lacks AllowTcpForwarding yes"
+                    )),
+                    _ => self.gone(),
+                })
+            }
         }
     }
 

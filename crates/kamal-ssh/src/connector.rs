@@ -26,6 +26,9 @@ use crate::{
     target::{Part, Route, Target},
 };
 
+/// How many hosts may lead to each other before it must be a circle.
+const MOST_HOPS: usize = 8;
+
 /// Connects to hosts over SSH and keeps the connections until it is dropped.
 #[derive(Debug)]
 pub struct Connector {
@@ -124,13 +127,14 @@ impl Dialer {
     /// Opens a connection whose first shell is already on its way.
     pub(crate) async fn dial(self: &Arc<Self>, to: &Destination) -> Result<Arc<Connection>, TransportErrorKind> {
         let target = self.resolve(to, Part::Goal).await?;
-        let connection = dial::dial(self, target, 0).await?;
+        self.check_way(&target).await?;
+        let connection = dial::dial(self, target).await?;
         connection.warm_up().await;
         Ok(Arc::new(connection))
     }
 
     /// The connection to the last of some hops, shared by all hosts behind it.
-    pub(crate) async fn hop(&self, way: &[Destination], depth: usize) -> Result<Arc<Connection>, TransportErrorKind> {
+    pub(crate) async fn hop(&self, way: &[Destination]) -> Result<Arc<Connection>, TransportErrorKind> {
         let Some((last, before)) = way.split_last() else {
             return Err(TransportErrorKind::Client("the way to the host has no hop".to_owned()));
         };
@@ -142,16 +146,41 @@ impl Dialer {
         if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(connection.clone());
         }
-        let mut target = self.resolve(last, Part::Hop).await?;
+        let mut target = self.first_hop(last).await?;
         if !before.is_empty() {
             target.route = Route::Jump(before.to_vec());
-        } else if target.route == Route::Jump(way.to_vec()) {
+        }
+        let connection = Arc::new(dial::dial(self, target).await?);
+        *slot = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// A host to jump over, with its own way to it.
+    async fn first_hop(&self, hop: &Destination) -> Result<Target, TransportErrorKind> {
+        let mut target = self.resolve(hop, Part::Hop).await?;
+        if let Route::Jump(hops) = &target.route
+            && let [only] = hops.as_slice()
+            && (&only.host, only.port) == (&hop.host, hop.port)
+        {
             // `Host *` with a ProxyJump holds for the jump host too, but it cannot jump over itself.
             target.route = Route::Direct;
         }
-        let connection = Arc::new(dial::dial(self, target, depth).await?);
-        *slot = Some(connection.clone());
-        Ok(connection)
+        Ok(target)
+    }
+
+    /// Makes sure that the hosts jumped over do not lead to each other in a circle, where each would wait for the next.
+    async fn check_way(&self, target: &Target) -> Result<(), TransportErrorKind> {
+        let mut route = target.route.clone();
+        for _ in 0..MOST_HOPS {
+            match &route {
+                Route::Jump(hops) => match hops.first() {
+                    Some(first) => route = self.first_hop(first).await?.route,
+                    None => return Ok(()),
+                },
+                Route::Direct | Route::Command(_) => return Ok(()),
+            }
+        }
+        Err(TransportErrorKind::Client(format!("ssh config jumps in a circle on the way to {}", target.address())))
     }
 
     async fn resolve(&self, to: &Destination, part: Part) -> Result<Target, TransportErrorKind> {

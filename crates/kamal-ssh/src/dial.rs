@@ -27,23 +27,12 @@ use crate::{
 /// How large a channel's window is: what a link of 1 Gbit/s and 100 ms has under way.
 const WINDOW: u32 = 12 << 20;
 
-/// How many connections may lead through each other before it must be a circle.
-const MOST_HOPS: usize = 8;
-
-/// Opens a connection to a host and logs in. `depth` counts the hosts that wait for this one. Boxed, because the way to
-/// a host may lead over others.
+/// Opens a connection to a host and logs in. Boxed, because the way to a host may lead over others.
 pub(crate) fn dial(
     dialer: &Dialer,
     target: Target,
-    depth: usize,
 ) -> Pin<Box<dyn Future<Output = Result<Connection, TransportErrorKind>> + Send + '_>> {
     Box::pin(async move {
-        if depth > MOST_HOPS {
-            return Err(TransportErrorKind::Client(format!(
-                "ssh config jumps in a circle on the way to {}",
-                target.address()
-            )));
-        }
         match target.route.clone() {
             Route::Direct => {
                 let _turn = turn(dialer).await;
@@ -58,7 +47,7 @@ pub(crate) fn dial(
             }
             Route::Jump(hops) => {
                 // Only then a turn: hosts that wait for a hop must not keep the hop from connecting.
-                let via = dialer.hop(&hops, depth + 1).await?;
+                let via = dialer.hop(&hops).await?;
                 let _turn = turn(dialer).await;
                 let stream = timeout(target.connect_timeout, via.open_tcp(&target.host, target.port)).await.map_err(
                     |_| TransportErrorKind::TimedOut(format!("connecting to {} through a jump host", target.address())),

@@ -60,9 +60,17 @@ pub(crate) fn public(path: &Path) -> Option<PublicKey> {
         .or_else(|| PrivateKey::from_openssh(&text).ok().map(|key| key.public_key().clone()))
 }
 
-/// The certificate beside a private key file.
-pub(crate) fn certificate(path: &Path) -> Option<Certificate> {
-    Certificate::from_openssh(std::fs::read_to_string(beside(path, "-cert.pub")).ok()?.trim()).ok()
+/// The certificates for a key: beside its file, and among those named by `CertificateFile`.
+pub(crate) fn certificates(key: &PublicKey, file: Option<&Path>, named: &[PathBuf]) -> Vec<(PathBuf, Certificate)> {
+    let own = file.map(|file| beside(file, "-cert.pub"));
+    own.iter()
+        .chain(named)
+        .filter_map(|path| {
+            let text = std::fs::read_to_string(path).ok()?;
+            Some((path.clone(), Certificate::from_openssh(text.trim()).ok()?))
+        })
+        .filter(|(_, certificate)| certificate.public_key() == key.key_data())
+        .collect()
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

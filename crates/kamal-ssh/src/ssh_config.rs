@@ -89,7 +89,8 @@ fn read_file(
         let Some(line) = Line::parse(line) else { continue };
         let bad = |why: &str| TransportErrorKind::Client(format!("{}:{}: {why}", file.display(), index + 1));
         match line.keyword.as_str() {
-            "host" => active = included_if && host_matches(&line.words, asked.host),
+            // Upper and lower case differ here, and here alone.
+            "host" => active = included_if && list_matches(&line.words, asked.host),
             "match" => active = included_if && match_matches(&line.words, asked, settings),
             "include" if active && depth >= DEEPEST => return Err(bad("files include each other too deeply")),
             "include" if active => {
@@ -195,15 +196,13 @@ fn seconds(text: &str) -> Option<Option<Duration>> {
     (!text.is_empty()).then_some(Some(Duration::from_secs(total)))
 }
 
-fn host_matches(patterns: &[String], host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    let fits = |pattern: &str| matches(&pattern.to_ascii_lowercase(), &host);
+fn list_matches(patterns: &[String], subject: &str) -> bool {
     let mut found = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
-            Some(pattern) if fits(pattern) => return false,
+            Some(pattern) if matches(pattern, subject) => return false,
             Some(_) => {}
-            None => found |= fits(pattern),
+            None => found |= matches(pattern, subject),
         }
     }
     found
@@ -223,7 +222,7 @@ fn match_matches(words: &[String], asked: Asked<'_>, settings: &Settings) -> boo
             continue;
         }
         let Some(list) = words.next() else { return false };
-        let patterns: Vec<String> = list.split(',').map(str::to_owned).collect();
+        let patterns: Vec<String> = list.to_ascii_lowercase().split(',').map(str::to_owned).collect();
         let subject = match criterion.as_str() {
             "host" => settings.host_name.as_deref().unwrap_or(asked.host),
             "originalhost" => asked.host,
@@ -231,7 +230,7 @@ fn match_matches(words: &[String], asked: Asked<'_>, settings: &Settings) -> boo
             "localuser" => asked.local_user,
             _ => return false,
         };
-        if host_matches(&patterns, subject) == negated {
+        if list_matches(&patterns, &subject.to_ascii_lowercase()) == negated {
             return false;
         }
     }

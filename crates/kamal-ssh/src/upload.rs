@@ -1,10 +1,12 @@
 //! Writes files on a host (spec 5.7 uses scp, which the host would need to have).
 //!
-//! The content goes through a channel's standard input, never through an argument. It lands beside its place at mode
+//! A short text, such as an env file, goes through the shell that is open anyway, in one round trip; anything else
+//! through the standard input of a channel of its own. Never through an argument. It lands beside its place at mode
 //! 0600, is counted, gets its mode, and is then renamed, so that nobody ever sees it in part or at a wider mode.
 
 use kamal_core::ports::TransportErrorKind;
 use russh::ChannelMsg;
+use zeroize::Zeroizing;
 
 use crate::{
     connection::{Connection, Failure},
@@ -15,11 +17,24 @@ use crate::{
 /// How much of the host's complaint is shown.
 const COMPLAINT_KEPT: usize = 400;
 
+/// Up to which size a text goes through the shell: bash reads its programs byte by byte.
+const SHORT: usize = 32 << 10;
+
 /// Writes a file, relative to the login folder unless the path is absolute.
 pub(crate) async fn upload(connection: &Connection, content: &[u8], to: &str, mode: u32) -> Result<(), Failure> {
-    let program = program(content.len(), to, mode)?;
-    let (channel, _permit) = connection.session().await?;
     let label = format!("upload of {to}");
+    if let Some(text) = short_text(content) {
+        let end = format!("END_{}", nonce()?);
+        let take = format!("head -c {} > ", content.len());
+        let before = program(content.len(), to, mode, &take, &format!("<<'{end}' "))?;
+        let script = Zeroizing::new(format!("{before}\n{text}\n{end}\n"));
+        // A host whose `head` knows no bytes gets the file the other way; so does one that fails, to hear why.
+        if connection.exec(&label, &script, &mut |_| ()).await?.success() {
+            return Ok(());
+        }
+    }
+    let program = program(content.len(), to, mode, "cat > ", "")?;
+    let (channel, _permit) = connection.session().await?;
     let (mut reader, writer) = channel.split();
     if writer.exec(true, format!("exec sh -c {}", quoted(&program))).await.is_err() {
         return Err(connection.lost(&label, None).into());
@@ -71,7 +86,17 @@ pub(crate) async fn upload(connection: &Connection, content: &[u8], to: &str, mo
     }
 }
 
-fn program(length: usize, to: &str, mode: u32) -> Result<String, TransportErrorKind> {
+/// A text that every shell passes on unchanged.
+fn short_text(content: &[u8]) -> Option<&str> {
+    let plain = |byte: &u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~' | 0x80..);
+    if content.len() > SHORT || !content.iter().all(plain) {
+        return None;
+    }
+    std::str::from_utf8(content).ok()
+}
+
+/// The program that writes a file with what `take` copies into the file named after it, `from` where that comes from.
+fn program(length: usize, to: &str, mode: u32, take: &str, from: &str) -> Result<String, TransportErrorKind> {
     let bad = || TransportErrorKind::Client(format!("{to:?} is not the path of a file"));
     if to.is_empty() || to.ends_with('/') || to.contains(['\0', '\n']) {
         return Err(bad());
@@ -83,7 +108,7 @@ fn program(length: usize, to: &str, mode: u32) -> Result<String, TransportErrorK
     let (path, clean_up) = (quoted(&path), quoted(&format!("rm -f {partial}")));
     Ok(format!(
         "mkdir -p {folder} || exit; if [ -d {path} ]; then echo 'it is a folder' >&2; exit 1; fi; umask 077; \
-         trap {clean_up} EXIT; cat > {partial} && [ $(wc -c < {partial}) -eq {length} ] && \
+         trap {clean_up} EXIT; {take}{partial} {from}&& [ $(wc -c < {partial}) -eq {length} ] && \
          chmod {mode:o} {partial} && mv -f {partial} {path}",
         mode = mode & 0o7777,
     ))

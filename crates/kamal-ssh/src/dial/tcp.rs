@@ -3,25 +3,43 @@
 use std::{net::SocketAddr, time::Duration};
 
 use kamal_core::ports::TransportErrorKind;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
 use crate::{fault, nonce::nonce, options::Options, target::Target};
 
-/// Connects to the first of a host's addresses that answers.
+/// How long an address may keep silent before the next is tried beside it (RFC 8305).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Connects to the first of a host's addresses that answers; the others are tried beside it, each a little later, since
+/// a host may have an IPv6 address that leads nowhere.
 pub(super) async fn open(options: &Options, target: &Target) -> Result<TcpStream, TransportErrorKind> {
-    let mut last = None;
-    for address in lookup(options, target).await? {
-        match timeout(target.connect_timeout, TcpStream::connect(address)).await {
+    let mut attempts = JoinSet::new();
+    for (index, address) in (0_u32..).zip(lookup(options, target).await?) {
+        let limit = target.connect_timeout;
+        attempts.spawn(async move {
+            tokio::time::sleep(HEAD_START * index).await;
+            (index, address, timeout(limit, TcpStream::connect(address)).await)
+        });
+    }
+    let mut failure = None;
+    while let Some(attempt) = attempts.join_next().await {
+        let (index, address, outcome) = attempt.map_err(|error| TransportErrorKind::Client(error.to_string()))?;
+        let kind = match outcome {
             Ok(Ok(stream)) => {
                 // Without it, every message of a script waits for the acknowledgement of the one before.
                 stream.set_nodelay(true).map_err(|error| fault::io(&error, &target.address()))?;
                 return Ok(stream);
             }
-            Ok(Err(error)) => last = Some(fault::io(&error, &describe(target, address))),
-            Err(_) => last = Some(fault::timed_out(&describe(target, address))),
+            Ok(Err(error)) => fault::io(&error, &describe(target, address)),
+            Err(_) => fault::timed_out(&describe(target, address)),
+        };
+        // The address the system prefers is the one to name.
+        if failure.as_ref().is_none_or(|(first, _)| index < *first) {
+            failure = Some((index, kind));
         }
     }
-    Err(last.unwrap_or_else(|| TransportErrorKind::Resolve(format!("{} has no address", target.host))))
+    Err(failure
+        .map_or_else(|| TransportErrorKind::Resolve(format!("{} has no address", target.host)), |(_, kind)| kind))
 }
 
 fn describe(target: &Target, address: SocketAddr) -> String {
@@ -48,8 +66,9 @@ async fn lookup(options: &Options, target: &Target) -> Result<Vec<SocketAddr>, T
                 attempt += 1;
                 let seconds = (0.1 * f64::from(2_u32.saturating_pow(attempt - 1))).min(2.0);
                 // Up to a tenth of a second by chance, so that hosts do not ask in step.
-                let jitter = u64::from(nonce()?.bytes().next().unwrap_or_default());
-                tokio::time::sleep(Duration::from_secs_f64(seconds) + Duration::from_millis(jitter)).await;
+                let chance = u64::from_str_radix(nonce()?.get(..2).unwrap_or_default(), 16).unwrap_or_default();
+                let jitter = Duration::from_millis(chance * 100 / 255);
+                tokio::time::sleep(Duration::from_secs_f64(seconds) + jitter).await;
             }
         }
     }

@@ -21,6 +21,23 @@ async fn a_host_is_connected_to_once() {
 }
 
 #[tokio::test]
+async fn dropping_the_connector_hangs_up() {
+    let server = Server::start();
+    let connector = Connector::new(server.options());
+    let host = connector.connect(&server.host()).await.unwrap();
+    sh(&*host, "true").await;
+    assert_eq!(server.sessions().len(), 1);
+    drop(host);
+    drop(connector);
+    let hung_up = async {
+        while !server.sessions().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), hung_up).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_host_is_recorded_and_a_changed_one_refused() {
     let server = Server::start();
     sh(&*server.connect().await, "true").await;

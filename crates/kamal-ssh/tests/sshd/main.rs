@@ -2,8 +2,11 @@
 //! lacks them rather than passing.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint cannot know")]
 
+mod attach;
 mod authenticate;
 mod connect;
 mod exec;
+mod forward;
+mod route;
 mod server;
 mod upload;

@@ -50,3 +50,23 @@ async fn what_cannot_be_written_says_why() {
     assert!(matches!(error.kind, TransportErrorKind::Client(_)), "{error:?}");
     assert_eq!(std::fs::read_dir(server.file("home")).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn short_texts_arrive_as_they_are() {
+    let server = Server::start();
+    let host = server.connect().await;
+    let every_character: String = (0x80..0x2000).filter_map(char::from_u32).collect();
+    for (n, text) in
+        ["", "\n", "no newline", "a\\b '$HOME' \"`id`\" \t\n\n", "END\nEND_0\n", &every_character].iter().enumerate()
+    {
+        let file = server.file(&format!("short{n}"));
+        host.upload(text.as_bytes(), file.to_str().unwrap(), 0o600).await.unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), text.as_bytes());
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
+    }
+    let error = host.upload(b"x\n", server.file("home").to_str().unwrap(), 0o600).await.unwrap_err();
+    assert!(error.to_string().contains("it is a folder"), "{error}");
+    let dashed = format!("-kamal-ssh-test-{}", std::process::id());
+    host.upload(b"x\n", &dashed, 0o600).await.unwrap();
+    assert_eq!(sh(&*host, &format!("cat ./{dashed}; rm ./{dashed}")).await.0, "x\n");
+}
