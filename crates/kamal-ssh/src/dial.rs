@@ -5,6 +5,7 @@ mod tcp;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use command::Link;
 use kamal_core::ports::TransportErrorKind;
 use russh::{Preferred, cipher, client};
 use tokio::{
@@ -27,6 +28,9 @@ use crate::{
 /// How large a channel's window is: what a link of 1 Gbit/s and 100 ms has under way.
 const WINDOW: u32 = 12 << 20;
 
+/// How long to wait for what a proxy command prints when it fails.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Opens a connection to a host and logs in. Boxed, because the way to a host may lead over others.
 pub(crate) fn dial(
     dialer: &Dialer,
@@ -37,13 +41,22 @@ pub(crate) fn dial(
             Route::Direct => {
                 let _turn = turn(dialer).await;
                 let stream = tcp::open(&dialer.options, &target).await?;
-                log_in(dialer, target, stream, None, &Cause::default()).await
+                log_in(dialer, target, stream, None).await
             }
             Route::Command(command) => {
                 let _turn = turn(dialer).await;
-                let complaint = Cause::default();
-                let stream = command::open(&command, &complaint)?;
-                log_in(dialer, target, stream, None, &complaint).await
+                let Link { stream, complaint } = command::open(&command)?;
+                let address = target.address();
+                match log_in(dialer, target, stream, None).await {
+                    Err(TransportErrorKind::Network(why)) => {
+                        // What the command printed says more than that its output ended.
+                        let said = timeout(LAST_WORDS, complaint).await.ok().and_then(Result::ok);
+                        let said = said.filter(|said| !said.is_empty());
+                        let why = said.map_or(why, |said| format!("the proxy command to {address} said: {said}"));
+                        Err(TransportErrorKind::Network(why))
+                    }
+                    done => done,
+                }
             }
             Route::Jump(hops) => {
                 // Only then a turn: hosts that wait for a hop must not keep the hop from connecting.
@@ -52,7 +65,7 @@ pub(crate) fn dial(
                 let stream = timeout(target.connect_timeout, via.open_tcp(&target.host, target.port)).await.map_err(
                     |_| TransportErrorKind::TimedOut(format!("connecting to {} through a jump host", target.address())),
                 )??;
-                log_in(dialer, target, stream, Some(via), &Cause::default()).await
+                log_in(dialer, target, stream, Some(via)).await
             }
         }
     })
@@ -68,7 +81,6 @@ async fn log_in<S>(
     target: Target,
     stream: S,
     via: Option<Arc<Connection>>,
-    complaint: &Cause,
 ) -> Result<Connection, TransportErrorKind>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -88,11 +100,7 @@ where
         .map_err(|_| {
             TransportErrorKind::TimedOut(format!("waiting for the SSH handshake of {address}; is it an SSH server?"))
         })?
-        .map_err(|fault| match complaint.text() {
-            // What a proxy command printed says more than that its output ended.
-            Some(complaint) => TransportErrorKind::Network(format!("the proxy command to {address} said: {complaint}")),
-            None => fault.kind(&address),
-        })?;
+        .map_err(|fault| fault.kind(&address))?;
     authentication::log_in(dialer, &target, &mut handle, &cause).await?;
     Ok(Connection::new(handle, cause, forwards, agent.is_some(), via))
 }

@@ -6,18 +6,23 @@ use kamal_core::ports::TransportErrorKind;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     process::Command,
+    sync::oneshot,
 };
-
-use crate::fault::Cause;
 
 /// How much of the command's complaint is kept.
 const COMPLAINT_KEPT: u64 = 400;
 
-/// Starts a command whose input and output are the connection; what it prints on standard error goes to `complaint`.
+/// A connection through a command.
+pub(super) struct Link<S> {
+    pub(super) stream: S,
+    /// What the command printed on standard error, once it has ended or printed much.
+    pub(super) complaint: oneshot::Receiver<String>,
+}
+
+/// Starts a command whose input and output are the connection.
 pub(super) fn open(
     command: &str,
-    complaint: &Cause,
-) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static, TransportErrorKind> {
+) -> Result<Link<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>, TransportErrorKind> {
     let failed = |why: &str| TransportErrorKind::Client(format!("cannot start the proxy command {command:?}: {why}"));
     let mut child = Command::new("/bin/sh")
         .arg("-c")
@@ -33,17 +38,16 @@ pub(super) fn open(
     else {
         return Err(failed("it has no input and output"));
     };
-    let complaint = complaint.clone();
+    let (tell, complaint) = oneshot::channel();
     // The command ends when its input does, which is when the connection is dropped.
     tokio::spawn(async move {
         let mut text = Vec::new();
         let _ = (&mut error).take(COMPLAINT_KEPT).read_to_end(&mut text).await;
         let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
-        if !text.is_empty() {
-            complaint.note(text);
-        }
+        // Nobody listens any more once the login is complete.
+        let _ = tell.send(text);
         let _ = tokio::io::copy(&mut error, &mut tokio::io::sink()).await;
         child.wait().await
     });
-    Ok(tokio::io::join(output, input))
+    Ok(Link { stream: tokio::io::join(output, input), complaint })
 }
