@@ -11,6 +11,7 @@ mod registry;
 mod root;
 mod servers;
 mod ssh;
+mod tags;
 mod version;
 
 pub(crate) use root::build;

@@ -269,3 +269,19 @@ fn hosts_and_roles_are_suggested() {
     let errors = load_text(&with("accessories: {db: {image: i, role: wep}}")).unwrap_err();
     assert_eq!(errors.0[0].help.as_deref(), Some("did you mean `web`?"));
 }
+
+#[test]
+fn tags_nothing_answers_to_are_told() {
+    let text = with(
+        "servers: {web: {hosts: [{a: [fats, db]}, {b: nope}]}}\nenv: {tags: {fast: {A: b}}}\naccessories: {x: {image: i, tag: db}}",
+    );
+    let warnings = load_text(&text).unwrap().warnings;
+    let told: Vec<(&str, Option<&str>)> = warnings.iter().map(|w| (w.message.as_str(), w.help.as_deref())).collect();
+    assert_eq!(
+        told,
+        [
+            ("nothing is defined for the tag `fats`", Some("did you mean `fast`?")),
+            ("nothing is defined for the tag `nope`", Some("define it below env: tags: nope, or remove it")),
+        ]
+    );
+}

@@ -14,7 +14,7 @@ use super::super::yaml::Node;
 use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
-use super::{accessory, builder, cross, proxy, registry, ssh};
+use super::{accessory, builder, cross, proxy, registry, ssh, tags as host_tags};
 use crate::name::{Destination, RoleName, ServiceName};
 
 /// Kamal's commands of the first level, which an alias may not be called.
@@ -136,6 +136,7 @@ pub(crate) fn build(
     let config = cross::check(root, top, config, &raw_roles, exists, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
     warn_of_ignored(root, report);
+    host_tags::check(root, &config, report);
     Config { hooks_output, ..config }
 }
 
