@@ -39,7 +39,7 @@ const CLIENTS: (u32, u32) = (8, 50);
 /// When a command fails, or a single request did.
 pub fn run(keep: bool) -> Result<()> {
     let was_up = Sandbox::attach().is_ok();
-    let programs = programs::build()?;
+    let programs = programs::build(programs::Profile::Quick)?;
     let began = Instant::now();
     let sandbox = sandbox::up(1)?;
     let result = shown(&programs, &sandbox, began);

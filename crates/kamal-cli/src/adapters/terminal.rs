@@ -52,7 +52,8 @@ impl Raw {
         let before = tcgetattr(std::io::stdin()).ok();
         if let Some(mut mode) = before.clone() {
             mode.make_raw();
-            drop(tcsetattr(std::io::stdin(), OptionalActions::Now, &mode));
+            // A terminal that refuses stays as it is.
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &mode);
         }
         Self(before)
     }
@@ -61,7 +62,7 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         if let Some(mode) = &self.0 {
-            drop(tcsetattr(std::io::stdin(), OptionalActions::Now, mode));
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, mode);
         }
     }
 }
