@@ -26,20 +26,27 @@ pub fn details(fleet: &Fleet<'_>, user_name: &str, version: &Version, message: &
     format!("Locked by: {user_name} at {now}\nVersion: {version}\nMessage: {message}")
 }
 
-/// Takes the lock, waiting for it if the settings say so, and observes its host in the same round trip.
+/// Takes the lock, waiting for it if the settings say so, and observes its host in the same round trip. A request to
+/// stop does not cut that round trip short, or nobody would know whose lock it is.
 pub async fn acquire(cx: &Cx<'_>, host: &HostName, step: &Step) -> Result<HostState, Error> {
     match cx.run.lock_wait {
         None => cx.say("Acquiring the deploy lock..."),
         Some((limit, _)) => cx.say(format!("Acquiring the deploy lock (waiting up to {}s)...", limit.as_secs())),
     }
     let began = cx.fleet.world.clock.elapsed();
+    let fleet = cx.fleet.unstoppable();
     let mut told = false;
     loop {
-        let held = match cx.fleet.run_and_observe(host, "lock", std::slice::from_ref(step)).await {
+        if cx.fleet.cancel.requested() {
+            return Err(Error::Cancelled);
+        }
+        let held = match fleet.run_and_observe(host, "lock", std::slice::from_ref(step)).await {
             Ok(state) => return Ok(state),
             Err(HostError::Step { status: LOCK_HELD, output, .. }) => output,
-            Err(HostError::Cancelled { .. }) => return Err(Error::Cancelled),
-            Err(error) => return Err(Error::Hosts(vec![error])),
+            Err(error) => {
+                release_if_ours(&fleet, host, step).await;
+                return Err(Error::Hosts(vec![error]));
+            }
         };
         let host = host.clone();
         let Some((limit, interval)) = cx.run.lock_wait.filter(|_| held.contains(AUTOMATIC)) else {
@@ -64,6 +71,21 @@ pub async fn release_after_failure(cx: &Cx<'_>) {
     cx.say("Releasing the deploy lock...");
     if let Err(error) = release(&cx.fleet.unstoppable(), host).await {
         cx.fleet.emit(EventKind::tell(Tone::Problem, format!("Error releasing the deploy lock: {error}")));
+    }
+}
+
+/// Gives the lock back if this very step took it: its answer was lost, or what followed it in the script failed.
+async fn release_if_ours(fleet: &Fleet<'_>, host: &HostName, step: &Step) {
+    let Step::AcquireLock { details, .. } = step else { return };
+    let ours = |held: Option<String>| held.is_some_and(|held| held.trim_end() == details.trim_end());
+    let released = match status(fleet, host).await.map(ours) {
+        Ok(true) => release(fleet, host).await,
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = released {
+        let text = format!("Could not find out whether the deploy lock was taken: {error}");
+        fleet.emit(EventKind::tell(Tone::Problem, text));
     }
 }
 
