@@ -27,6 +27,11 @@ impl Cancel {
         self.0.clone().now_or_never().is_some()
     }
 
+    /// Waits until it comes.
+    pub async fn wait(&self) {
+        self.0.clone().await;
+    }
+
     /// Runs a future unless the request comes first; the future is dropped then.
     pub async fn guard<T>(&self, future: impl Future<Output = T> + Send) -> Option<T> {
         match select(self.0.clone(), std::pin::pin!(future)).await {

@@ -1,14 +1,21 @@
 //! The boot stage: new containers on all hosts of a group, or on none. Hosts that had switched go back to the container
 //! they still have when another host fails.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use futures_util::{FutureExt, future::join_all};
+use futures_util::{
+    FutureExt,
+    future::{Either, join_all, select},
+};
 
 use crate::{
     error::{Error, HostError},
     event::{EventKind, Tone},
-    fleet::gather,
+    fleet::{Fleet, Progress, gather},
     gate::{Keeper, Waiter},
     name::{ContainerName, HostName},
     ops::Cx,
@@ -17,18 +24,31 @@ use crate::{
     step::Step,
 };
 
-/// Which placements answer from their new container.
+/// How long a request to stop waits for a boot under way: then it is known whether the proxy was switched. After that
+/// the container is hardly going to become healthy, and the host is led back without knowing.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Which placements answer from their new container, and which perhaps do.
 #[derive(Debug, Default)]
-pub(super) struct Switched(Mutex<Vec<(HostName, ContainerName)>>);
+pub(super) struct Switched(Mutex<Vec<(HostName, ContainerName, Certainty)>>);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Certainty {
+    Known,
+    /// The connection broke, or the user asked to stop, while the new container was on its way.
+    Doubtful,
+}
 
 impl Switched {
-    fn note(&self, host: &HostName, container: &ContainerName) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((host.clone(), container.clone()));
+    fn note(&self, placement: &Placement, certainty: Certainty) {
+        let entry = (placement.host.clone(), placement.new.clone(), certainty);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
-    fn has(&self, placement: &Placement) -> bool {
+    fn of(&self, placement: &Placement) -> Option<Certainty> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().any(|(host, container)| *host == placement.host && *container == placement.new)
+        let found = all.iter().find(|(host, container, _)| *host == placement.host && *container == placement.new);
+        found.map(|(_, _, certainty)| *certainty)
     }
 }
 
@@ -118,7 +138,7 @@ async fn steps(
         match (step, status) {
             (Step::Start(_), 0) => {}
             (_, 0) => {
-                switched.note(&placement.host, &placement.new);
+                switched.note(placement, Certainty::Known);
                 if placement.primary && keeper.is_some_and(|keeper| keeper.decide(true)) {
                     let role = &placement.role;
                     tell(cx, format!("First {role} container is healthy on {}, booting any other roles", work.host));
@@ -127,20 +147,41 @@ async fn steps(
             _ => failed = Some(placement),
         }
     };
-    let result = cx.fleet.run(&work.host, "boot", steps, &mut progress).await;
+    let result = patiently(cx, &work.host, steps, &mut progress).await;
     let Err(error) = result else { return Ok(()) };
     match failed {
-        Some(placement) => Err(post_mortem(cx, placement, error).await),
-        None => {
-            // The connection broke or the user stopped it while a new container may have been starting: it must not
-            // be left running beside the old one.
-            if matches!(error, HostError::Cancelled { .. }) {
-                for placement in steps.iter().filter_map(of).filter(|placement| !switched.has(placement)) {
-                    stop_new(cx, placement).await;
-                }
+        Some(placement) if matches!(error, HostError::Step { .. }) => Err(post_mortem(cx, placement, error).await),
+        _ => {
+            let unknown = match &error {
+                HostError::Cancelled { .. } => true,
+                HostError::Transport(error) => error.outcome_unknown(),
+                _ => false,
+            };
+            for placement in steps.iter().filter_map(of).filter(|placement| unknown && switched.of(placement).is_none())
+            {
+                switched.note(placement, Certainty::Doubtful);
             }
             Err(error)
         }
+    }
+}
+
+/// Runs steps. A request to stop lets those under way come to their end for a while.
+async fn patiently(cx: &Cx<'_>, host: &HostName, steps: &[Step], progress: Progress<'_>) -> Result<(), HostError> {
+    let (fleet, cancel) = (cx.fleet.unstoppable(), &cx.fleet.cancel);
+    let stopped = || HostError::Cancelled { host: host.clone() };
+    if cancel.requested() {
+        return Err(stopped());
+    }
+    let out_of_patience = async {
+        cancel.wait().await;
+        cx.fleet.world.clock.sleep(GRACE).await;
+    };
+    let run = fleet.run(host, "boot", steps, progress);
+    match select(pin!(run), pin!(out_of_patience)).await {
+        Either::Left((Ok(()), _)) if cancel.requested() => Err(stopped()),
+        Either::Left((result, _)) => result,
+        Either::Right(_) => Err(stopped()),
     }
 }
 
@@ -150,12 +191,13 @@ async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> Ho
     let problem = format!("Failed to boot {} on {host}", placement.role);
     cx.fleet.emit(EventKind::tell(Tone::Problem, problem));
     let name = word(&placement.new);
+    let timeout = placement.stop_timeout.map(|seconds| format!(" -t {seconds}")).unwrap_or_default();
     let script = format!(
         "docker inspect --format 'container: {{{{.State.Status}}}}, exit code {{{{.State.ExitCode}}}}{{{{if .State.OOMKilled}}}}, \
          killed for lack of memory{{{{end}}}}{{{{if .State.Error}}}}, {{{{.State.Error}}}}{{{{end}}}}{{{{if .State.Health}}}}, health \
          {{{{.State.Health.Status}}}}{{{{end}}}}' {name} 2>/dev/null\n\
-         echo 'last log lines:'; docker logs --timestamps --tail 30 {name} 2>&1 | sed 's/^/  /'\n{}",
-        stop_text(placement)
+         echo 'last log lines:'; docker logs --timestamps --tail 30 {name} 2>&1 | sed 's/^/  /'\n\
+         docker stop{timeout} {name} >/dev/null 2>&1 || true"
     );
     let found = cx.fleet.unstoppable().capture(&host, &Script::write("post-mortem", script)).await;
     let post_mortem = match found {
@@ -165,45 +207,40 @@ async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> Ho
     HostError::Step { host, step, status, output, post_mortem }
 }
 
-fn stop_text(placement: &Placement) -> String {
-    let timeout = placement.stop_timeout.map(|seconds| format!(" -t {seconds}")).unwrap_or_default();
-    format!("docker stop{timeout} {} >/dev/null 2>&1 || true", word(&placement.new))
-}
-
-async fn stop_new(cx: &Cx<'_>, placement: &Placement) {
-    let script = Script::write("stop the new container", stop_text(placement));
-    if let Err(error) = cx.fleet.unstoppable().capture(&placement.host, &script).await {
-        cx.fleet.emit(EventKind::tell(Tone::Problem, format!("Could not stop {}: {error}", placement.new)));
-    }
-}
-
-/// Leads every host that had switched back to the container it still has. Returns what became of each.
+/// Leads every host that switched, or perhaps did, back to the container it still has. Returns what became of each.
 pub(super) async fn roll_back(cx: &Cx<'_>, placements: &[Placement], switched: &Switched) -> Vec<String> {
     let fleet = cx.fleet.unstoppable();
-    let undo = |placement: &Placement| -> Option<Vec<Step>> {
-        placement.old.as_ref()?;
-        let stop = Step::Stop { container: placement.new.clone(), timeout: placement.stop_timeout };
-        Some(placement.back.clone().map(Step::SwitchTraffic).into_iter().chain([stop]).collect())
-    };
-    let done = join_all(placements.iter().filter(|placement| switched.has(placement)).map(|placement| {
-        let fleet = &fleet;
-        async move {
-            let (role, host) = (&placement.role, &placement.host);
-            let (Some(steps), Some(old)) = (undo(placement), &placement.old) else {
-                return format!("{role} on {host} keeps {}: there was nothing to go back to", placement.new);
-            };
-            match fleet.run(host, "roll back", &steps, &mut |_, _| {}).await {
-                Ok(()) => format!("{role} on {host} went back to {old}"),
-                Err(error) => format!("{role} on {host} could not go back to {old}: {error}"),
-            }
-        }
-        .boxed()
-    }))
-    .await;
+    let touched = placements.iter().filter_map(|placement| Some((placement, switched.of(placement)?)));
+    let done = join_all(touched.map(|(placement, certainty)| go_back(&fleet, placement, certainty).boxed())).await;
     for line in &done {
         cx.fleet.emit(EventKind::tell(Tone::Warning, line.clone()));
     }
     done
+}
+
+async fn go_back(fleet: &Fleet<'_>, placement: &Placement, certainty: Certainty) -> String {
+    let Placement { role, host, new, .. } = placement;
+    let Some(old) = &placement.old else {
+        return format!("{role} on {host} keeps {new}: there was nothing to go back to");
+    };
+    let went = async {
+        // Until the old container made way the name of the new one is its own.
+        if certainty == Certainty::Doubtful && fleet.observe(host).await?.container(old).is_none() {
+            return Ok(());
+        }
+        let stop = Step::Stop { container: new.clone(), timeout: placement.stop_timeout };
+        let back = placement.back.clone().map(Step::SwitchTraffic);
+        let mut steps: Vec<Step> = back.clone().into_iter().chain([stop]).collect();
+        if certainty == Certainty::Doubtful {
+            // What nobody listens to any more may lead the proxy to the new container once again, until that stops.
+            steps.extend(back);
+        }
+        fleet.run(host, "roll back", &steps, &mut |_, _| {}).await
+    };
+    match went.await {
+        Ok(()) => format!("{role} on {host} went back to {old}"),
+        Err(error) => format!("{role} on {host} could not go back to {old}: {error}"),
+    }
 }
 
 fn tell(cx: &Cx<'_>, text: String) {
