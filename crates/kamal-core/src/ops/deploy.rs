@@ -10,6 +10,7 @@ use super::{
     lock, preflight,
 };
 use crate::{
+    config::{Config, model::Role},
     error::{Error, HostError},
     event::{EventKind, Outcome},
     gate::{Keeper, Waiter, gate},
@@ -203,7 +204,8 @@ impl<'o, 'a> Operation<'o, 'a> {
                 // One script stopped what was old and pruned.
                 self.enter(Phase::Drained);
             }
-            if stage.phase != Phase::Done {
+            // A hook belongs to the phase it runs in.
+            if stage.phase != Phase::Done && !matches!(stage.work, Work::Hook { .. }) {
                 self.enter(stage.phase);
             }
         }
@@ -344,10 +346,7 @@ impl<'o, 'a> Operation<'o, 'a> {
             .states
             .iter()
             .filter(|state| {
-                self.cx
-                    .targets
-                    .roles_on(&state.host)
-                    .any(|(role, _)| state.container(&naming::container(config, &role.name, version)).is_none())
+                self.cx.targets.roles_on(&state.host).any(|(role, _)| !has_version(config, state, role, version))
             })
             .map(|state| state.host.as_str())
             .collect();
@@ -372,6 +371,14 @@ fn steps(works: &[crate::plan::HostWork]) -> Vec<(&HostName, &Step)> {
     works.iter().flat_map(|work| work.steps.iter().map(|step| (&work.host, step))).collect()
 }
 
+/// True when the host has a container of the role in that version, even one that made way for a successor which was cut
+/// off before it started.
+fn has_version(config: &Config, state: &HostState, role: &Role, version: &Version) -> bool {
+    let name = naming::container(config, &role.name, version);
+    let replaced = format!("{name}_replaced_");
+    state.of_role(&role.name).any(|container| container.name == name || container.name.starts_with(&replaced))
+}
+
 /// The version to go back to: the newest one that has a stopped container of every role on every host.
 pub async fn previous_version(cx: &Cx<'_>) -> Result<Version, Error> {
     let config = cx.fleet.config;
@@ -383,11 +390,9 @@ pub async fn previous_version(cx: &Cx<'_>) -> Result<Version, Error> {
     let candidates =
         first.of_role(&role.name).filter_map(|container| naming::version_of(config, &role.name, &container.name));
     let everywhere = |version: &Version| {
-        states.iter().all(|state| {
-            cx.targets
-                .roles_on(&state.host)
-                .all(|(role, _)| state.container(&naming::container(config, &role.name, version)).is_some())
-        })
+        states
+            .iter()
+            .all(|state| cx.targets.roles_on(&state.host).all(|(role, _)| has_version(config, state, role, version)))
     };
     candidates
         .filter(|version| !version.contains("_replaced_") && current.as_ref() != Some(version))
