@@ -136,7 +136,7 @@ impl SimFleet {
         self.state().effects.clone()
     }
 
-    /// What did not hold, over the fleet's whole life.
+    /// What did not hold since the fleet began.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.clone()

@@ -1,4 +1,5 @@
 //! Whole operations on the simulated fleet.
 
 mod deploys;
+mod faults;
 mod harness;
