@@ -62,7 +62,8 @@ fn scope(cookie: &HeaderValue, prefix: &str, host: &str) -> HeaderValue {
         key.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
     };
     let mut parts: Vec<&str> = text.split(';').map(str::trim).collect();
-    if !parts.first().is_some_and(|pair| pair.split_once('=').is_some_and(|(name, _)| !name.is_empty())) {
+    let has_name = |pair: &&str| pair.split_once('=').is_some_and(|(name, _)| !name.is_empty());
+    if parts.first().filter(|pair| has_name(pair)).is_none() {
         return cookie.clone();
     }
     let domain = parts[1..].iter().find_map(|part| attribute(part, "domain")).unwrap_or_default();

@@ -267,6 +267,10 @@ async fn relay(
     let options = Arc::clone(&claim.target().options);
     let (mut head, body) = response.into_parts();
     let streams = streams(&head.headers);
+    if head.headers.contains_key(TRANSFER_ENCODING) {
+        // Then the length is not that of the body.
+        head.headers.remove(CONTENT_LENGTH);
+    }
     headers::strip_hop_by_hop(&mut head.headers);
     if let Some(during) = forwarding.writer_affinity {
         cookies::keep_to_writer(&mut head.headers, during);
@@ -301,8 +305,7 @@ async fn relay(
 fn streams(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media_type = content_type.split(';').next().unwrap_or("").trim();
-    media_type.eq_ignore_ascii_case("text/event-stream")
-        || (headers.contains_key(TRANSFER_ENCODING) && !headers.contains_key(CONTENT_LENGTH))
+    media_type.eq_ignore_ascii_case("text/event-stream") || headers.contains_key(TRANSFER_ENCODING)
 }
 
 #[cfg(test)]

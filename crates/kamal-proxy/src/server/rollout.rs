@@ -86,7 +86,8 @@ mod tests {
         let listed = Split::new(0, vec!["1".into(), "2".into()]);
         assert!(listed.includes(&cookie("1")) && listed.includes(&cookie("\"2\"")));
         assert!(!listed.includes(&cookie("3")) && !listed.includes(&HeaderMap::new()));
-        let hits = |percent| (0..1000).filter(move |n| Split::new(percent, vec![]).includes(&cookie(&format!("{n:05}"))));
+        let hits =
+            |percent| (0..1000).filter(move |n| Split::new(percent, vec![]).includes(&cookie(&format!("{n:05}"))));
         assert_eq!((hits(60).count(), hits(10).count()), (613, 83));
     }
 }

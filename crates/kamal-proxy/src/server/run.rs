@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,6 +48,7 @@ pub(crate) enum RunError {
 
 /// Runs until told to stop by SIGTERM or SIGINT.
 pub(crate) fn run(options: RunOptions) -> Result<(), RunError> {
+    raise_file_limit();
     let lowest = if options.debug { Level::Debug } else { Level::Info };
     let log = Log::start(lowest, io::stdout())?;
     let runtime = Runtime::new()?;
@@ -112,6 +114,14 @@ async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
     }
     log.info("Server stopped", &[]);
     Ok(())
+}
+
+/// Lets the process open as many files as it may: two per request, and login shells allow for a thousand.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without it the proxy works as long as there are few connections.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn port(listener: &TcpListener) -> io::Result<u16> {

@@ -67,7 +67,7 @@ impl Assets {
             let (certificate, key) =
                 (Path::new(&options.tls_certificate_path), Path::new(&options.tls_private_key_path));
             let loaded = certificate::load(certificate, key).inspect_err(|error| {
-                log.error("Error loading TLS certificate", &[("error", error.0.as_str().into())])
+                log.error("Error loading TLS certificate", &[("error", error.0.as_str().into())]);
             })?;
             assets.certificate = Some(loaded);
         } else if options.tls_enabled {

@@ -38,7 +38,10 @@ async fn forced() {
         async move { text(status, "late") }
     })
     .await;
-    proxy.ok(&format!("deploy app --target {} --force --health-check-path /health --health-check-interval 20ms", target.address));
+    proxy.ok(&format!(
+        "deploy app --target {} --force --health-check-path /health --health-check-interval 20ms",
+        target.address
+    ));
     assert_eq!(proxy.get("http://localhost/").await.status, 503);
     healthy.store(true, Ordering::Relaxed);
     proxy.logged(|line| line["msg"] == "Target health updated" && line["state"] == "healthy").await;
@@ -130,7 +133,10 @@ async fn several_targets() {
     assert_eq!(seen, ["a", "a", "b", "b"]);
     assert_eq!(proxy.send(request("PUT", "http://localhost/", "")).await.header("set-cookie"), "");
 
-    proxy.ok(&format!("deploy app --target {} --read-target {} --writer-affinity-timeout 1m", a.address, reader.address));
+    proxy.ok(&format!(
+        "deploy app --target {} --read-target {} --writer-affinity-timeout 1m",
+        a.address, reader.address
+    ));
     assert!(proxy.ok("list").contains(&format!("{},{}", a.address, reader.address)));
     let read = proxy.get("http://localhost/").await;
     assert_eq!((read.body.as_str(), read.header("set-cookie")), ("r", ""));

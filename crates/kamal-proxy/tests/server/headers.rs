@@ -72,10 +72,10 @@ async fn the_client_address_from_a_header() {
     with.headers_mut().insert("true-client-ip", "203.0.113.9".parse().unwrap());
     with.headers_mut().insert("x-forwarded-for", "6.6.6.6".parse().unwrap());
     let headers = seen(&proxy.send(with).await);
-    assert_eq!((&headers["x-forwarded-for"], &headers["true-client-ip"]), (
-        &"203.0.113.9, 127.0.0.1".into(),
-        &"203.0.113.9".into()
-    ));
+    assert_eq!(
+        (&headers["x-forwarded-for"], &headers["true-client-ip"]),
+        (&"203.0.113.9, 127.0.0.1".into(), &"203.0.113.9".into())
+    );
     let line = proxy.logged(|line| line["path"] == "/with").await;
     assert_eq!(line["remote_addr"], "203.0.113.9");
 }
@@ -106,12 +106,37 @@ async fn the_access_log() {
     proxy.send(post).await;
     let line = proxy.logged(|line| line["msg"] == "Request").await;
     let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, [
-        "time", "level", "msg", "host", "port", "path", "request_id", "status", "service", "target", "duration",
-        "method", "req_content_length", "req_content_type", "resp_content_length", "resp_content_type", "client_addr",
-        "client_port", "remote_addr", "user_agent", "proto", "scheme", "query", "req_x_custom", "resp_cache_control",
-        "resp_x_none",
-    ]);
+    assert_eq!(
+        keys,
+        [
+            "time",
+            "level",
+            "msg",
+            "host",
+            "port",
+            "path",
+            "request_id",
+            "status",
+            "service",
+            "target",
+            "duration",
+            "method",
+            "req_content_length",
+            "req_content_type",
+            "resp_content_length",
+            "resp_content_type",
+            "client_addr",
+            "client_port",
+            "remote_addr",
+            "user_agent",
+            "proto",
+            "scheme",
+            "query",
+            "req_x_custom",
+            "resp_cache_control",
+            "resp_x_none",
+        ]
+    );
     for (key, value) in [
         ("host", Value::from("example.com")),
         ("port", proxy.http.port().into()),

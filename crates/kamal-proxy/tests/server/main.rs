@@ -1,6 +1,7 @@
 //! The proxy as its users see it: the built binary, real sockets, targets that behave as a test wants.
 //!
 //! Tests carry the number of the row in the conformance list they show.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
 mod bodies;
 mod deploys;

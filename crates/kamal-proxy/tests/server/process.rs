@@ -51,7 +51,8 @@ async fn errors_of_the_process() {
     let run = |arguments: &[&str]| {
         let socket = home.path().join("none.sock");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kamal-proxy"));
-        let output = command.env_clear().env("HOME", home.path()).env("KAMAL_PROXY_SOCKET", socket).args(arguments).output();
+        let output =
+            command.env_clear().env("HOME", home.path()).env("KAMAL_PROXY_SOCKET", socket).args(arguments).output();
         let output = output.unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
@@ -96,7 +97,8 @@ async fn metrics() {
     let io = hyper_util::rt::TokioIo::new(stream);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
     tokio::spawn(connection);
-    let reply = super::support::Reply::read(sender.send_request(super::support::get("http://a/x")).await.unwrap()).await;
+    let reply =
+        super::support::Reply::read(sender.send_request(super::support::get("http://a/x")).await.unwrap()).await;
     let total = "kamal_proxy_http_requests_total{method=\"GET\",service=\"app\",status=\"200\"} 2";
     assert!(reply.body.lines().any(|line| line == total), "{}", reply.body);
     assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));

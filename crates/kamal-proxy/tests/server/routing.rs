@@ -120,11 +120,10 @@ async fn cookie_paths() {
         reply.headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     proxy.ok(&format!("deploy app --target {} --path-prefix /api --scope-cookie-paths", baker.address));
-    assert_eq!(cookies(&proxy).await, [
-        "a=1; Path=/api/original; Domain=example.com",
-        "b=1; Path=/original; Domain=other.com",
-        "c=1; Path=/api"
-    ]);
+    assert_eq!(
+        cookies(&proxy).await,
+        ["a=1; Path=/api/original; Domain=example.com", "b=1; Path=/original; Domain=other.com", "c=1; Path=/api"]
+    );
     proxy.ok(&format!("deploy app --target {} --path-prefix /api", baker.address));
     assert_eq!(cookies(&proxy).await[2], "c=1");
 }

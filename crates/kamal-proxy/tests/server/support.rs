@@ -203,11 +203,13 @@ impl Upstream {
                 let answer = Arc::clone(&answer);
                 tokio::spawn(async move {
                     let service = service_fn(|request: Request<Incoming>| async {
-                        let response = if request.uri().path() == "/up" { text(200, "up") } else { answer(request).await };
+                        let response =
+                            if request.uri().path() == "/up" { text(200, "up") } else { answer(request).await };
                         Ok::<_, std::io::Error>(response)
                     });
                     let io = TokioIo::new(stream);
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).with_upgrades().await;
+                    let _ =
+                        hyper::server::conn::http1::Builder::new().serve_connection(io, service).with_upgrades().await;
                 });
             }
         });

@@ -79,7 +79,8 @@ async fn connect(address: std::net::SocketAddr) -> Sender {
 async fn ask(connection: &mut Sender, method: &str) -> Result<(), String> {
     connection.ready().await.map_err(|error| error.to_string())?;
     let body = if method == "POST" { "written" } else { "" };
-    let response = connection.send_request(request(method, "http://localhost/", body)).await.map_err(|e| e.to_string())?;
+    let response =
+        connection.send_request(request(method, "http://localhost/", body)).await.map_err(|e| e.to_string())?;
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
     match (status, &body[..]) {

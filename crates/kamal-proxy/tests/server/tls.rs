@@ -23,11 +23,8 @@ fn pair(proxy: &Proxy, name: &str) -> Pair {
     std::fs::write(path("crt"), made.cert.pem()).unwrap();
     std::fs::write(path("key"), made.signing_key.serialize_pem()).unwrap();
     let (certificate, key) = (path("crt"), path("key"));
-    let flags = format!(
-        "--tls --tls-certificate-path {} --tls-private-key-path {}",
-        certificate.display(),
-        key.display()
-    );
+    let flags =
+        format!("--tls --tls-certificate-path {} --tls-private-key-path {}", certificate.display(), key.display());
     Pair { flags, der: made.cert.der().clone() }
 }
 
@@ -68,8 +65,7 @@ async fn certificates_from_files() {
     tokio::spawn(connection);
     let response = sender.send_request(request("GET", "http://example.com/", "")).await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers().get("alt-svc")), (200, None));
-    let seen: serde_json::Value =
-        serde_json::from_slice(&response.collect().await.unwrap().to_bytes()).unwrap();
+    let seen: serde_json::Value = serde_json::from_slice(&response.collect().await.unwrap().to_bytes()).unwrap();
     assert_eq!(seen["headers"]["x-forwarded-proto"], "https");
     // The host of the request decides, whatever name the connection was opened for.
     sender.ready().await.unwrap();

@@ -1,13 +1,19 @@
 //! What is settled before a request counts as one: requests no service should see, and the marks every request gets
 //! (spec 0 layers 0, 2, 3; 8.1).
 
+use std::sync::LazyLock;
+
 use http::header::{CONNECTION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use jiff::Timestamp;
+use rustls::crypto::{SecureRandom, aws_lc_rs};
 
 use crate::server::body::response::ResponseBody;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where random numbers come from; asking rustls for it each time would build its whole list of ciphers.
+static RANDOM: LazyLock<&'static dyn SecureRandom> = LazyLock::new(|| aws_lc_rs::default_provider().secure_random);
+
 const REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
 
 /// The answer to a request that is not for any service, and is not logged.
@@ -57,7 +63,7 @@ pub(crate) fn stamp(headers: &mut HeaderMap) {
 fn uuid() -> [u8; 36] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut random = [0_u8; 16];
-    if rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut random).is_err() {
+    if RANDOM.fill(&mut random).is_err() {
         random[8..].copy_from_slice(&Timestamp::now().as_microsecond().to_be_bytes());
     }
     random[6] = random[6] & 0x0f | 0x40;

@@ -24,6 +24,7 @@ const SHARDS: usize = 16;
 const IDLE: usize = 64;
 /// Common application servers close idle connections after 5 seconds (Node) or more; stay below.
 const IDLE_TIME: Duration = Duration::from_secs(4);
+const YIELDS: usize = 8;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The connections of one target.
@@ -74,7 +75,7 @@ impl Pool {
     ) -> Result<(Response<Incoming>, Connection), SendError> {
         let shard = shard % SHARDS;
         while let Some(mut sender) = self.take_idle(shard) {
-            if sender.ready().await.is_err() {
+            if !is_free(&sender).await {
                 continue;
             }
             let copy = is_repeatable(&request).then(|| bodiless_copy(&request));
@@ -139,6 +140,21 @@ impl Connection {
             idle.push(Idle { sender: self.sender, since: now });
         }
     }
+}
+
+/// Whether a kept connection can take a request now. Just after a response its task may still have to see the end of
+/// it; one that stays busy is busy with an upload its target did not wait for, and is of no use.
+async fn is_free(sender: &SendRequest<RequestBody>) -> bool {
+    for _ in 0..YIELDS {
+        if sender.is_ready() {
+            return true;
+        }
+        if sender.is_closed() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
 }
 
 fn is_repeatable(request: &Request<RequestBody>) -> bool {
