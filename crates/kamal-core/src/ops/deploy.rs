@@ -17,10 +17,10 @@ use crate::{
     machine::Phase,
     name::{HostName, Version},
     naming,
-    plan::{Hooks, Intent, Placement, Plan, Verb, Work, plan},
+    plan::{AccessoryFile, Hooks, Intent, Placement, Plan, Verb, Work, plan},
     ports::BuildOrder,
     state::HostState,
-    step::Step,
+    step::{Blob, Step},
 };
 
 /// What a deploy is asked for.
@@ -82,7 +82,8 @@ struct Operation<'o, 'a> {
     cx: &'o Cx<'a>,
     options: &'o DeployOptions,
     hooks: Hooks,
-    error_pages: Vec<(String, String)>,
+    error_pages: Vec<(String, Blob)>,
+    accessory_files: Vec<AccessoryFile>,
     token: String,
     lock_details: String,
     states: Vec<HostState>,
@@ -94,12 +95,13 @@ struct Operation<'o, 'a> {
 impl<'o, 'a> Operation<'o, 'a> {
     async fn begin(cx: &'o Cx<'a>, options: &'o DeployOptions) -> Result<Self, Error> {
         let builds = !options.skip_push && !matches!(options.verb, Verb::Rollback | Verb::Boot);
-        preflight::secrets(cx, builds)?;
+        preflight::secrets(cx, builds, options.verb == Verb::Setup)?;
         Ok(Self {
             cx,
             options,
             hooks: hooks::present(cx).await,
             error_pages: error_pages(cx).await?,
+            accessory_files: accessory_files(cx, options).await?,
             token: cx.fleet.world.entropy.hex(16),
             lock_details: lock::details(&cx.fleet, &cx.run.user_name, cx.version, lock::AUTOMATIC),
             states: Vec::new(),
@@ -116,6 +118,7 @@ impl<'o, 'a> Operation<'o, 'a> {
             skip_push: self.options.skip_push,
             hooks: &self.hooks,
             error_pages: &self.error_pages,
+            accessory_files: &self.accessory_files,
             proxy_image: self.cx.proxy_image.as_ref().map(|image| &image.reference),
             lock_held: self.cx.run.lock_held,
             lock_details: &self.lock_details,
@@ -173,8 +176,7 @@ impl<'o, 'a> Operation<'o, 'a> {
                 Work::Hook { name, hosts } => self.hook(name, hosts.as_deref()).await?,
                 Work::Wait { seconds } => self.wait(*seconds).await?,
                 Work::Boot { hosts, placements } => {
-                    self.ship_proxy(hosts.iter().flat_map(|work| work.steps.iter().map(|step| (&work.host, step))))
-                        .await?;
+                    self.ship_proxy(hosts).await?;
                     self.enter(Phase::Booting);
                     let last = !plan.stages[next..].iter().any(|stage| matches!(stage.work, Work::Boot { .. }));
                     self.boot(hosts, placements, &mut keeper, &waiter, last).await?;
@@ -187,7 +189,7 @@ impl<'o, 'a> Operation<'o, 'a> {
                         next = plan.position_of_lock().map_or(next, |lock| lock + 1);
                     } else {
                         self.narrate(stage.title);
-                        self.ship_proxy(steps(works).into_iter()).await?;
+                        self.ship_proxy(works).await?;
                         let run = |work: &'_ crate::plan::HostWork| {
                             let (host, steps) = (work.host.clone(), work.steps.clone());
                             async move { cx.fleet.run(&host, stage.title, &steps, &mut |_, _| {}).await }.boxed()
@@ -307,10 +309,10 @@ impl<'o, 'a> Operation<'o, 'a> {
     }
 
     /// Hands the proxy's image to hosts that are about to start it and lack it.
-    async fn ship_proxy<'s>(&self, steps: impl Iterator<Item = (&'s HostName, &'s Step)>) -> Result<(), Error> {
+    async fn ship_proxy(&self, works: &[crate::plan::HostWork]) -> Result<(), Error> {
         let Some(image) = &self.cx.proxy_image else { return Ok(()) };
         let mut hosts = Vec::new();
-        for (host, step) in steps {
+        for (host, step) in steps(works) {
             let wanted = matches!(step, Step::EnsureProxy(spec) if spec.image.as_ref() == Some(&image.reference));
             let state = self.states.iter().find(|state| state.host == *host);
             let fits =
@@ -400,7 +402,7 @@ pub async fn previous_version(cx: &Cx<'_>) -> Result<Version, Error> {
         .ok_or_else(|| Error::Usage("there is no earlier version to roll back to on every host (use 'kamal app containers' to see what there is)".to_owned()))
 }
 
-async fn error_pages(cx: &Cx<'_>) -> Result<Vec<(String, String)>, Error> {
+async fn error_pages(cx: &Cx<'_>) -> Result<Vec<(String, Blob)>, Error> {
     let Some(folder) = &cx.fleet.config.error_pages_path else { return Ok(Vec::new()) };
     let mut pages = Vec::new();
     for name in cx.fleet.world.local.list(folder).await {
@@ -408,8 +410,27 @@ async fn error_pages(cx: &Cx<'_>) -> Result<Vec<(String, String)>, Error> {
         let is_page = bytes.len() == 8 && matches!(bytes[0], b'4' | b'5') && name.ends_with(".html");
         if is_page {
             let content = cx.fleet.world.local.read(&format!("{folder}/{name}")).await?;
-            pages.push((name, String::from_utf8_lossy(&content).into_owned()));
+            pages.push((name, content.into()));
         }
     }
     Ok(pages)
+}
+
+/// The files of the accessories that `setup` boots.
+async fn accessory_files(cx: &Cx<'_>, options: &DeployOptions) -> Result<Vec<AccessoryFile>, Error> {
+    let mut files = Vec::new();
+    for accessory in cx.fleet.config.accessories.iter().filter(|_| options.verb == Verb::Setup) {
+        for file in &accessory.files {
+            if file.local.ends_with("erb") {
+                let name = &accessory.name;
+                let local = &file.local;
+                return Err(Error::Usage(format!(
+                    "accessories/{name}/files: {local} is a template, which is not supported yet"
+                )));
+            }
+            let content = cx.fleet.world.local.read(&file.local).await?.into();
+            files.push(AccessoryFile { accessory: accessory.name.clone(), local: file.local.clone(), content });
+        }
+    }
+    Ok(files)
 }
