@@ -38,7 +38,8 @@ pub enum Step {
     AcquireLock {
         /// Its folder.
         directory: String,
-        /// What is said of its holder, Kamal's three lines.
+        /// What is said of its holder, Kamal's three lines. Who applies a plan and when is no part of what is reviewed.
+        #[serde(skip)]
         details: String,
     },
     /// Gives the deploy lock back.
@@ -67,7 +68,7 @@ pub enum Step {
         /// Its path below the login directory.
         path: String,
         /// The content.
-        content: String,
+        content: Blob,
         /// Its mode.
         mode: u32,
     },
@@ -122,6 +123,20 @@ pub enum Step {
     SwitchTraffic(Box<Route>),
     /// Takes a service out of kamal-proxy; tolerates failure.
     RemoveRoute {
+        /// The service in kamal-proxy.
+        service: String,
+    },
+    /// Answers every request to a service with a maintenance page.
+    StopRoute {
+        /// The service in kamal-proxy.
+        service: String,
+        /// How long requests under way may take, in seconds.
+        drain_timeout: u64,
+        /// What the page says.
+        message: Option<String>,
+    },
+    /// Lets requests through again.
+    ResumeRoute {
         /// The service in kamal-proxy.
         service: String,
     },
@@ -185,6 +200,23 @@ pub enum Step {
         /// True when a failure is of no matter.
         tolerant: bool,
     },
+}
+
+/// A file's content. Plans show its size and a digest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blob(pub std::sync::Arc<[u8]>);
+
+impl From<Vec<u8>> for Blob {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Serialize for Blob {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digest = crate::plan::fnv1a(&self.0);
+        serializer.serialize_str(&format!("{} bytes, {digest:016x}", self.0.len()))
+    }
 }
 
 /// A container to run.
@@ -291,6 +323,8 @@ impl std::fmt::Display for Step {
                 route.service, route.container, route.deploy_timeout
             ),
             Self::RemoveRoute { service } => write!(f, "take {service} out of kamal-proxy"),
+            Self::StopRoute { service, .. } => write!(f, "put {service} into maintenance"),
+            Self::ResumeRoute { service } => write!(f, "take {service} out of maintenance"),
             Self::AwaitReady { container, timeout, .. } => {
                 write!(f, "wait until {container} is ready (within {timeout} s)")
             }
