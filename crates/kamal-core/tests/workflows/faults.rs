@@ -88,7 +88,8 @@ fn half_switched(app: &App, old: &[kamal_core::testing::Serving], faulty: Option
         .iter()
         .filter(|before| Some(&before.host) != faulty)
         .map(|before| {
-            now.iter().all(|now| (&now.host, &now.role) != (&before.host, &before.role) || now.container != before.container)
+            now.iter()
+                .all(|now| (&now.host, &now.role) != (&before.host, &before.role) || now.container != before.container)
         })
         .collect();
     let half = moved.iter().any(|&moved| moved) && moved.iter().any(|&moved| !moved);
@@ -102,7 +103,13 @@ fn first_deploy_of_one_host() {
 
 #[test]
 fn deploy_of_one_host() {
-    fail_everywhere(&Case { yaml: "servers: [h1]\n", verb: Verb::Deploy, before: Some("v1"), version: "v2", hooks: false });
+    fail_everywhere(&Case {
+        yaml: "servers: [h1]\n",
+        verb: Verb::Deploy,
+        before: Some("v1"),
+        version: "v2",
+        hooks: false,
+    });
 }
 
 #[test]

@@ -3,3 +3,7 @@
 mod deploys;
 mod faults;
 mod harness;
+mod hooks;
+mod locks;
+mod plans;
+mod roles;

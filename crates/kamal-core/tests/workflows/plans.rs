@@ -1,0 +1,128 @@
+//! Dry runs: what is printed is what is done, and nothing is done.
+
+use kamal_core::{
+    cancel::Cancel,
+    error::Error,
+    name::Version,
+    ops,
+    plan::{Plan, Verb, Work},
+    testing::EffectKind,
+};
+
+use crate::harness::{APART, App, THREE, options};
+
+const FIRST: &str = "Plan to deploy app v1 (digest DIGEST)
+  build     local            build the image and push it to the registry
+  deliver   h1               log in to Docker Hub
+                             pull acme/app:v1
+  lock      h1               take the deploy lock
+  boot      h1               create network kamal
+                             start kamal-proxy
+                             write .kamal/apps/app/env/roles/web.env (1 secrets, mode 0600)
+                             start app-web-v1
+                             switch app-web to app-web-v1 when healthy (within 30 s)
+  finish    h1               tag as acme/app:latest
+                             remove stopped containers but the newest 2
+                             remove images no container uses
+                             release the deploy lock
+";
+
+#[test]
+fn a_dry_run_prints_the_plan_and_changes_nothing() {
+    let app = App::new("servers: [h1]\n");
+    let before = app.fleet.host("h1");
+    let plan = app.dry_run(Verb::Deploy, "v1").unwrap();
+    let expected = FIRST.replace("DIGEST", &plan.digest());
+    assert_eq!(plan.to_string(), expected);
+    assert_eq!(app.fleet.host("h1"), before);
+    let effects: Vec<String> = app.fleet.effects().iter().map(ToString::to_string).collect();
+    assert_eq!(effects, ["h1: connect", "h1: observe"]);
+}
+
+#[test]
+fn what_is_planned_is_what_is_done() {
+    for yaml in [THREE, APART] {
+        let app = App::deployed(yaml, "v1");
+        let planned = app.dry_run(Verb::Deploy, "v2").unwrap();
+        let report = app.deploy("v2").unwrap();
+        let mut done = app.fleet.effects();
+        done.retain(|effect| effect.kind == EffectKind::Run && effect.what != "observe");
+        for (host, step) in steps(&planned) {
+            let found = done.iter().position(|effect| {
+                effect.host.as_deref() == Some(host.as_str())
+                    && effect.what.replace(&report.plan.token, "") == step.replace(&planned.token, "")
+            });
+            let Some(found) = found else { panic!("{host}: {step} was planned and not done") };
+            done.remove(found);
+        }
+        assert!(done.is_empty(), "done and not planned: {done:?}");
+    }
+}
+
+fn steps(plan: &Plan) -> Vec<(String, String)> {
+    let works = plan.stages.iter().flat_map(|stage| match &stage.work {
+        Work::Hosts(works) | Work::Boot { hosts: works, .. } => works.clone(),
+        _ => Vec::new(),
+    });
+    let steps = works.flat_map(|work| {
+        work.steps.into_iter().map(move |step| (work.host.to_string(), step.to_string())).collect::<Vec<_>>()
+    });
+    steps.filter(|(_, step)| !step.starts_with("hold ")).collect()
+}
+
+#[test]
+fn a_second_dry_run_says_that_only_the_restart_would_happen() {
+    let app = App::new(THREE);
+    assert_eq!(app.dry_run(Verb::Deploy, "v1").unwrap().notes, [""; 0]);
+    app.deploy("v1").unwrap();
+    assert_eq!(
+        app.dry_run(Verb::Deploy, "v1").unwrap().notes,
+        ["Nothing would change but the restart asked for: v1 is what runs on every host already."]
+    );
+    assert_eq!(app.dry_run(Verb::Deploy, "v2").unwrap().notes, [""; 0]);
+}
+
+#[test]
+fn the_digest_does_not_depend_on_chance_or_on_the_hour_but_on_any_step() {
+    let app = App::deployed(THREE, "v1");
+    let (one, two) = (app.dry_run(Verb::Redeploy, "v1").unwrap(), app.dry_run(Verb::Redeploy, "v1").unwrap());
+    assert_ne!(one.token, two.token);
+    assert_eq!(one.digest(), two.digest());
+    app.fleet.clock().settle();
+    app.fleet
+        .drive(async { kamal_core::ports::Clock::sleep(app.fleet.clock(), crate::harness::seconds(90)).await })
+        .unwrap();
+    assert_eq!(app.dry_run(Verb::Redeploy, "v1").unwrap().digest(), one.digest());
+    for (i, stage) in one.stages.iter().enumerate() {
+        let (Work::Hosts(works) | Work::Boot { hosts: works, .. }) = &stage.work else { continue };
+        for (j, work) in works.iter().enumerate() {
+            for k in 0..work.steps.len() {
+                let mut changed = one.clone();
+                let (Work::Hosts(works) | Work::Boot { hosts: works, .. }) = &mut changed.stages[i].work else {
+                    continue;
+                };
+                works[j].steps.remove(k);
+                assert_ne!(changed.digest(), one.digest(), "without {} on {}", work.steps[k], work.host);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_plan_that_was_reviewed_is_applied() {
+    let app = App::deployed(THREE, "v1");
+    let reviewed = app.dry_run(Verb::Deploy, "v2").unwrap().digest();
+    app.fleet.change("h2", |host| host.network = false);
+    let version = Version::new("v2");
+    let apply = |digest: &str| {
+        let cx = app.cx(&version, Cancel::never());
+        let options = ops::DeployOptions { expected_digest: Some(digest.to_owned()), ..options(Verb::Deploy) };
+        app.fleet.drive(ops::deploy(&cx, &options)).unwrap()
+    };
+    let error = apply(&reviewed).unwrap_err();
+    assert!(matches!(&error, Error::Usage(text) if text.contains(&reviewed)), "{error}");
+    assert_eq!(app.versions(), ["v1"]);
+    app.fleet.change("h2", |host| host.network = true);
+    apply(&reviewed).unwrap();
+    app.assert_converged("v2", "as reviewed");
+}
