@@ -180,6 +180,17 @@ pub(crate) enum App {
     Start,
     /// Stop the app
     Stop,
+    /// Answer requests with a maintenance page
+    Maintenance {
+        /// How long requests under way may take, in seconds
+        #[arg(long, value_name = "SECONDS")]
+        drain_timeout: Option<u64>,
+        /// What the page says
+        #[arg(long)]
+        message: Option<String>,
+    },
+    /// End maintenance
+    Live,
     /// Run a command in a container of the app
     Exec(ExecArgs),
     /// Show the app's log

@@ -164,6 +164,8 @@ fn names(command: &Command) -> (&'static str, Option<&'static str>) {
                 App::Boot => "boot",
                 App::Start => "start",
                 App::Stop => "stop",
+                App::Maintenance { .. } => "maintenance",
+                App::Live => "live",
                 App::Exec(_) => "exec",
                 App::Logs(_) => "logs",
                 App::Details => "details",

@@ -2,7 +2,7 @@
 //! host over from the other because both spell these alike.
 
 use crate::{
-    config::{Config, model::Role},
+    config::Config,
     name::{ContainerName, Destination, ImageRef, RoleName, Version},
 };
 
@@ -97,21 +97,10 @@ pub fn audit_log(config: &Config) -> String {
     format!("{RUN_DIRECTORY}/{}-audit.log", service_with_destination(config))
 }
 
-/// `[server/]image`.
-#[must_use]
-pub fn repository(config: &Config) -> String {
-    config
-        .registry
-        .server
-        .as_ref()
-        .filter(|server| !server.is_empty())
-        .map_or_else(|| config.image.clone(), |server| format!("{server}/{}", config.image))
-}
-
 /// `REPOSITORY:VERSION`.
 #[must_use]
 pub fn image(config: &Config, version: &Version) -> ImageRef {
-    ImageRef::new(format!("{}:{version}", repository(config)))
+    ImageRef::new(format!("{}:{version}", config.repository()))
 }
 
 /// `latest`, or `latest-DEST`.
@@ -123,7 +112,7 @@ pub fn latest_tag(config: &Config) -> String {
 /// `REPOSITORY:latest[-DEST]`.
 #[must_use]
 pub fn latest_image(config: &Config) -> ImageRef {
-    ImageRef::new(format!("{}:{}", repository(config), latest_tag(config)))
+    ImageRef::new(format!("{}:{}", config.repository(), latest_tag(config)))
 }
 
 /// `docker` filters for all containers of the service at this destination.
@@ -137,20 +126,6 @@ pub fn service_filters(config: &Config) -> String {
 #[must_use]
 pub fn role_filters(config: &Config, role: &RoleName) -> String {
     format!("{} --filter label=role={role}", service_filters(config))
-}
-
-/// The labels of a role's containers: Kamal's own, the root's, the role's, later ones winning. The destination label
-/// stands even without a destination, as a bare key.
-#[must_use]
-pub fn labels(config: &Config, role: &Role) -> Vec<(String, String)> {
-    let mut labels = indexmap::IndexMap::from([
-        ("service".to_owned(), config.service.to_string()),
-        ("role".to_owned(), role.name.to_string()),
-        ("destination".to_owned(), config.destination.as_deref().unwrap_or_default().to_owned()),
-    ]);
-    labels.extend(config.labels.clone());
-    labels.extend(role.labels.clone());
-    labels.into_iter().collect()
 }
 
 /// A container's hostname before its random part: 51 characters of the host at most, no dot at the end.

@@ -1,6 +1,7 @@
 //! What will be done, as data: stages of steps per host. It prints (that is a dry run), serialises, has a digest, and
 //! the runner follows it to the letter.
 
+mod accessory;
 mod boot;
 mod deploy;
 mod digest;
@@ -8,7 +9,9 @@ mod print;
 
 use serde::Serialize;
 
+pub use accessory::AccessoryFile;
 pub use boot::{Hooks, Placement};
+pub(crate) use digest::fnv1a;
 pub use boot::logging;
 pub(crate) use boot::{route_to, stop_timeout};
 pub(crate) use deploy::{ensure_proxy, login as login_steps, prune as prune_steps, pull as pull_steps};

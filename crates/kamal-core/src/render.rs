@@ -51,12 +51,12 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             }
             // Kamal never writes an empty file (spec 5.7), so neither do we.
             let content = if content.is_empty() { "\n".to_owned() } else { content };
-            write_file(path, &Secret::new(content), 0o600)
+            write_file(path, content.as_bytes(), 0o600)
         }
         Step::WriteSecret { path, key, mode } => {
-            write_file(path, &cx.secrets.get(key).map_err(RenderError::Secret)?, *mode)
+            write_file(path, cx.secrets.get(key).map_err(RenderError::Secret)?.expose().as_bytes(), *mode)
         }
-        Step::WriteFile { path, content, mode } => write_file(path, &Secret::new(content.as_str()), *mode),
+        Step::WriteFile { path, content, mode } => write_file(path, &content.0, *mode),
         Step::MakeDirectory { path, mode, owner } => {
             let mut text = format!("mkdir -p {path}");
             if let Some(mode) = mode {
@@ -85,10 +85,10 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
 }
 
 /// Writes a file beside its place and renames it, so that it is never seen in part nor at a wider mode.
-fn write_file(path: &str, content: &Secret, mode: u32) -> Text {
+fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
     // Base64 keeps every byte, and a here document keeps it out of every argument vector.
-    let encoded = base64::engine::general_purpose::STANDARD.encode(content.expose());
+    let encoded = base64::engine::general_purpose::STANDARD.encode(content);
     let mut text = Text::from(format!(
         "mkdir -p {} && (umask 077; base64 -d > {}) <<'KAMAL_FILE' && chmod {mode:04o} {} && mv -f {} {}\n",
         word(folder),

@@ -16,7 +16,7 @@ const TAB: char = '\t';
 pub(crate) fn text(config: &Config) -> Text {
     let lock = naming::lock_directory(config);
     let filters = naming::service_filters(config);
-    let repository = naming::repository(config);
+    let repository = config.repository();
     let accessories: String = config
         .accessories
         .iter()

@@ -15,7 +15,7 @@ pub(crate) fn text(query: &Query, config: &Config) -> Text {
     match query {
         Query::Details { role } => format!("docker ps {}", naming::role_filters(config, role)),
         Query::Containers => format!("docker container ls --all {}", naming::service_filters(config)),
-        Query::Images => format!("docker image ls {}", word(&naming::repository(config))),
+        Query::Images => format!("docker image ls {}", word(&config.repository())),
         Query::Version { role } => {
             let prefix = naming::container_prefix(config, role);
             format!("{} | while read line; do echo \"${{line#{prefix}-}}\"; done", current(config, role, "{{.Names}}"))

@@ -22,6 +22,11 @@ impl Proxy for KamalProxyCli {
         Ok(match step {
             Step::SwitchTraffic(route) => Some(switch(route).into()),
             Step::RemoveRoute { service } => Some(command(&format!("remove {}", word(service))).into()),
+            Step::StopRoute { service, drain_timeout, message } => {
+                let message = message.iter().map(|text| format!(" --message={}", value(text))).collect::<String>();
+                Some(command(&format!("stop {} --drain-timeout=\"{drain_timeout}s\"{message}", word(service))).into())
+            }
+            Step::ResumeRoute { service } => Some(command(&format!("resume {}", word(service))).into()),
             _ => None,
         })
     }

@@ -17,6 +17,11 @@ pub(super) async fn run(context: &Context, command: App) -> Result<(), Failure> 
         App::Boot => boot(context).await,
         App::Start => Ok(small::app_start(&context.cx(&context.version()?)).await?),
         App::Stop => Ok(small::app_stop(&context.cx(&context.version_or_unknown())).await?),
+        App::Maintenance { drain_timeout, message } => {
+            let on = small::Maintenance { drain_timeout, message };
+            Ok(small::maintenance(&context.cx(&context.version_or_unknown()), Some(&on)).await?)
+        }
+        App::Live => Ok(small::maintenance(&context.cx(&context.version_or_unknown()), None).await?),
         App::Exec(args) => exec::run(context, &args).await,
         App::Logs(args) => logs::app(context, &args).await,
         App::Details => inspect::app_details(context).await,

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Looks up every secret a deploy to the targets needs.
-pub(super) fn secrets(cx: &Cx<'_>, builds: bool) -> Result<(), Error> {
+pub(super) fn secrets(cx: &Cx<'_>, builds: bool, accessories: bool) -> Result<(), Error> {
     let config = cx.fleet.config;
     let mut needed: Vec<(String, String)> = Vec::new();
     let mut need = |key: &str, who: String| needed.push((key.to_owned(), who));
@@ -26,6 +26,16 @@ pub(super) fn secrets(cx: &Cx<'_>, builds: bool) -> Result<(), Error> {
         if let Some(Ssl::Custom { certificate_pem, private_key_pem }) = role.proxy.as_ref().map(|proxy| &proxy.ssl) {
             need(certificate_pem, "proxy/ssl/certificate_pem".to_owned());
             need(private_key_pem, "proxy/ssl/private_key_pem".to_owned());
+        }
+    }
+    for accessory in config.accessories.iter().filter(|_| accessories) {
+        for secret in &accessory.env.secret {
+            need(&secret.key, format!("the environment of accessory {}", accessory.name));
+        }
+        for value in accessory.registry.iter().flat_map(|registry| [&registry.username, &registry.password]) {
+            if let Some(SecretOr::Secret(key)) = value {
+                need(key, format!("accessories/{}/registry", accessory.name));
+            }
         }
     }
     for key in config.builder.secrets.iter().filter(|_| builds) {

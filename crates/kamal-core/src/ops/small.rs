@@ -103,6 +103,37 @@ pub async fn app_stop(cx: &Cx<'_>) -> Result<(), Error> {
     .await
 }
 
+/// `app maintenance` and `app live` (spec 9.7): every proxied role answers with a page, or again itself.
+pub async fn maintenance(cx: &Cx<'_>, on: Option<&Maintenance>) -> Result<(), Error> {
+    let config = cx.fleet.config;
+    locked(cx, if on.is_some() { "maintenance" } else { "live" }, |states| {
+        Ok(each_role(cx, states, |_, role| {
+            if role.proxy.is_none() {
+                return Vec::new();
+            }
+            let service = naming::container_prefix(config, &role.name);
+            vec![match on {
+                None => Step::ResumeRoute { service },
+                Some(Maintenance { drain_timeout, message }) => Step::StopRoute {
+                    service,
+                    drain_timeout: drain_timeout.unwrap_or(config.drain_timeout.as_secs()),
+                    message: message.clone(),
+                },
+            }]
+        }))
+    })
+    .await
+}
+
+/// How maintenance is entered.
+#[derive(Clone, Debug, Default)]
+pub struct Maintenance {
+    /// How long requests under way may take, in seconds; else the configuration's `drain_timeout`.
+    pub drain_timeout: Option<u64>,
+    /// What the page says.
+    pub message: Option<String>,
+}
+
 /// `proxy boot` (spec 9.5): the network and the proxy's container, where they are missing.
 pub async fn proxy_boot(cx: &Cx<'_>) -> Result<(), Error> {
     let image = cx.proxy_image.as_ref();

@@ -6,12 +6,12 @@ use super::HostWork;
 use crate::{
     config::{
         Config,
-        model::{BootLimit, Role, Ssl, TaggedHost},
+        model::{BootLimit, Proxy, Role, Ssl, TaggedHost},
     },
     name::{ContainerName, HostName, RoleName, Version},
     naming,
     state::{Container, HostState},
-    step::{ProxyContainerSpec, Route, RunSpec, Step},
+    step::{Blob, ProxyContainerSpec, Route, RunSpec, Step},
     targets::Targets,
 };
 
@@ -55,7 +55,7 @@ pub(super) struct Boot<'a> {
     pub(super) targets: &'a Targets,
     pub(super) version: &'a Version,
     pub(super) token: &'a str,
-    pub(super) error_pages: &'a [(String, String)],
+    pub(super) error_pages: &'a [(String, Blob)],
     pub(super) proxy_image: Option<&'a crate::name::ImageRef>,
 }
 
@@ -182,7 +182,7 @@ fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, p
         env_file: path,
         logging: logging(&role.logging),
         volumes: volumes(config, role, version),
-        labels: naming::labels(config, role),
+        labels: config.labels_for(role).into_iter().collect(),
         options: role.options.clone(),
         cmd: role.cmd.clone(),
     })));
@@ -231,8 +231,7 @@ pub(crate) fn route_to(config: &Config, role: &Role, container: &ContainerName) 
 fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
     let proxy = role.proxy.clone().unwrap_or_default();
     let inside = naming::apps_config_inside(config);
-    let certificate = matches!(proxy.ssl, Ssl::Custom { .. })
-        .then(|| (format!("{inside}/tls/{}/cert.pem", role.name), format!("{inside}/tls/{}/key.pem", role.name)));
+    let certificate = certificate_paths(config, &proxy, Some(&role.name));
     let error_pages =
         boot.filter(|boot| !boot.error_pages.is_empty()).map(|boot| format!("{inside}/error_pages/{}", boot.version));
     Route {
@@ -246,9 +245,16 @@ fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&
     }
 }
 
+/// Where the proxy finds a certificate of the user's own and its key.
+pub(super) fn certificate_paths(config: &Config, proxy: &Proxy, role: Option<&RoleName>) -> Option<(String, String)> {
+    let role = role.map(|role| format!("/{role}")).unwrap_or_default();
+    let folder = format!("{}/tls{role}", naming::apps_config_inside(config));
+    matches!(proxy.ssl, Ssl::Custom { .. }).then(|| (format!("{folder}/cert.pem"), format!("{folder}/key.pem")))
+}
+
 fn error_pages(boot: &Boot<'_>) -> Vec<Step> {
     let folder = format!("{}/error_pages/{}", naming::apps_config(boot.config), boot.version);
-    let write = |(name, content): &(String, String)| Step::WriteFile {
+    let write = |(name, content): &(String, Blob)| Step::WriteFile {
         path: format!("{folder}/{name}"),
         content: content.clone(),
         mode: 0o644,

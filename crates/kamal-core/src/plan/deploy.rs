@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{
-    HostWork, Plan, Stage, Work,
+    AccessoryFile, HostWork, Plan, Stage, Work, accessory,
     boot::{self, Boot, Hooks, Placement},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     name::{HostName, ImageRef, Version},
     naming,
     state::HostState,
-    step::Step,
+    step::{Blob, Step},
     targets::Targets,
 };
 
@@ -45,7 +45,9 @@ pub struct Intent<'a> {
     /// The hooks that are there.
     pub hooks: &'a Hooks,
     /// Error pages, name and content.
-    pub error_pages: &'a [(String, String)],
+    pub error_pages: &'a [(String, Blob)],
+    /// Files of accessories, which `setup` boots.
+    pub accessory_files: &'a [AccessoryFile],
     /// The proxy's image, where none is configured and the tool brings its own.
     pub proxy_image: Option<&'a ImageRef>,
     /// True when somebody else holds the lock for us (`KAMAL_LOCK`).
@@ -85,7 +87,10 @@ pub fn plan(config: &Config, targets: &Targets, states: &[HostState], intent: &I
     let ensure = matches!(intent.verb, Verb::Setup | Verb::Deploy);
     let mut before: Vec<HostWork> = Vec::new();
     for state in targets.hosts.iter().filter_map(of) {
-        let steps = if ensure { boot::ensure_proxy(&boot, state) } else { Vec::new() };
+        let mut steps = if ensure { boot::ensure_proxy(&boot, state) } else { Vec::new() };
+        if intent.verb == Verb::Setup {
+            steps.extend(accessory::boot(config, state, intent.accessory_files));
+        }
         before.push(HostWork { host: state.host.clone(), steps });
     }
     before.retain(|work| !work.steps.is_empty());
@@ -148,7 +153,12 @@ pub fn plan(config: &Config, targets: &Targets, states: &[HostState], intent: &I
 
 /// The steps that give a host the network and the proxy, where they are missing.
 #[must_use]
-pub(crate) fn ensure_proxy(config: &Config, targets: &Targets, state: &HostState, image: Option<&ImageRef>) -> Vec<Step> {
+pub(crate) fn ensure_proxy(
+    config: &Config,
+    targets: &Targets,
+    state: &HostState,
+    image: Option<&ImageRef>,
+) -> Vec<Step> {
     let version = Version::new("");
     let boot = Boot { config, targets, version: &version, token: "", error_pages: &[], proxy_image: image };
     boot::ensure_proxy(&boot, state)
@@ -235,7 +245,7 @@ pub(crate) fn prune(config: &Config, retain: u32) -> Vec<Step> {
         audit("Pruned images"),
         Step::PruneImages {
             service: config.service.clone(),
-            repository: naming::repository(config),
+            repository: config.repository(),
             latest: naming::latest_image(config),
         },
     ]
