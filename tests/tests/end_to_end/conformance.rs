@@ -25,7 +25,8 @@ fn check(case: &str) {
             project.write(&format!("assets/app-{}.js", i + 1), &format!("v{}\n", i + 1)).unwrap();
             project.commit().unwrap();
         }
-        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let words = shlex::split(line).unwrap();
+        let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
         let output = kamal(&project, &arguments);
         // A commit never built cannot be pulled (see the cases' own note).
         assert_eq!(output.status.success(), line != "redeploy -P", "kamal {line}:\n{}", text(&output));
@@ -51,4 +52,14 @@ fn sorted(value: &serde_json::Value) -> serde_json::Value {
 #[test]
 fn roles() {
     check("roles");
+}
+
+#[test]
+fn blog() {
+    check("blog");
+}
+
+#[test]
+fn tls() {
+    check("tls");
 }
