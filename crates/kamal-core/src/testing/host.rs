@@ -176,6 +176,9 @@ impl SimHost {
             Step::StartExisting { container } => self.named(container)?.state = ContainerState::Running,
             Step::Stop { container, .. } => self.named(container)?.state = ContainerState::Exited,
             Step::SwitchTraffic(route) => self.switch(route, around)?,
+            Step::StopRoute { service, .. } | Step::ResumeRoute { service } => {
+                self.routes.get(service).map(drop).ok_or((1, "Error: service not found".to_owned()))?;
+            }
             Step::RemoveRoute { service } => {
                 self.routes.remove(service).ok_or((1, "Error: service not found".to_owned()))?;
             }
