@@ -93,7 +93,7 @@ pub(crate) async fn forward(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switch(response, connection, claim, client_upgrade, upgrade.as_ref(), &forwarding, &path);
     }
-    relay(response, connection, claim, &forwarding).await
+    relay(response, connection, claim, &forwarding, &path).await
 }
 
 /// Reads the whole body first where the options say so.
@@ -263,6 +263,7 @@ async fn relay(
     connection: Connection,
     claim: Claim,
     forwarding: &Forwarding<'_>,
+    path: &str,
 ) -> Result<Reply, Failure> {
     let options = Arc::clone(&claim.target().options);
     let (mut head, body) = response.into_parts();
@@ -290,12 +291,14 @@ async fn relay(
     match collect(Relayed::new(body, connection, claim, 0), limits).await {
         Ok(buffered) => Ok(Reply::Response(Response::from_parts(head, ResponseBody::buffered(buffered)))),
         Err(BufferError::TooLarge) => {
-            forwarding.log.info("Response exceeded max response limit", &[]);
+            forwarding.log.info("Response exceeded max response limit", &[("path", path.into())]);
             Err(StatusCode::INTERNAL_SERVER_ERROR.into())
         }
         Err(BufferError::Read(_)) => Err(Failure::Aborted(head.status.as_u16())),
         Err(BufferError::Spill(error)) => {
-            forwarding.log.error("Error sending response", &[("error", error.to_string().into())]);
+            forwarding
+                .log
+                .error("Error sending response", &[("path", path.into()), ("error", error.to_string().into())]);
             Err(StatusCode::INTERNAL_SERVER_ERROR.into())
         }
     }

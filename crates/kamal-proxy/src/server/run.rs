@@ -31,6 +31,7 @@ pub(crate) struct RunOptions {
     pub(crate) https_port: u16,
     /// Zero means that metrics are not published.
     pub(crate) metrics_port: u16,
+    pub(crate) http3: bool,
 }
 
 /// Why the proxy cannot start.
@@ -84,6 +85,10 @@ async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
     }
     let ports = [("http", port(&http)?.into()), ("https", port(&https)?.into())];
     log.info("Server started", &ports);
+
+    if options.http3 {
+        log.warn("HTTP/3 is not available; serving HTTP/1.1 and HTTP/2 only", &[]);
+    }
 
     let connections = Arc::new(Connections::default());
     let tls = tls::server_config(Arc::clone(&router), log.clone())?;

@@ -8,6 +8,7 @@ mod deploys;
 mod headers;
 mod maintenance;
 mod process;
+mod protocol;
 mod routing;
 mod support;
 mod switching;

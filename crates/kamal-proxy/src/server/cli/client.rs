@@ -52,9 +52,6 @@ pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Faile
 
 /// Flags first, then the environment, then the defaults (spec 1.3).
 fn run_options(flags: &Parsed) -> Result<RunOptions, Failed> {
-    if flags.bool("http3") {
-        return Err(Failed("HTTP/3 is not available in this version; leave --http3 away".into()));
-    }
     let port = |name: &str, variable: &str| {
         let from_environment = environment(variable).and_then(|text| values::integer(&text).ok());
         let value = from_environment.filter(|_| !flags.is_set(name)).unwrap_or_else(|| flags.int(name));
@@ -66,6 +63,7 @@ fn run_options(flags: &Parsed) -> Result<RunOptions, Failed> {
         http_port: port("http-port", "HTTP_PORT")?,
         https_port: port("https-port", "HTTPS_PORT")?,
         metrics_port: port("metrics-port", "METRICS_PORT")?,
+        http3: flags.bool("http3"),
     })
 }
 

@@ -1,0 +1,179 @@
+//! HTTP/1 to the letter, over raw sockets (spec 8.1, 8.3).
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::support::{PATIENCE, Proxy, Upstream, text};
+
+/// Sends text as it is and reads until the proxy closes or nothing more is expected.
+async fn raw(proxy: &Proxy, text: &str, enough: impl Fn(&str) -> bool) -> String {
+    let mut stream = TcpStream::connect(proxy.http).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        let length = tokio::time::timeout(PATIENCE, stream.read(&mut chunk)).await.expect("an answer").unwrap();
+        reply.extend_from_slice(&chunk[..length]);
+        let so_far = String::from_utf8_lossy(&reply).into_owned();
+        if length == 0 || enough(&so_far) {
+            return so_far;
+        }
+    }
+}
+
+// spec 11.O.225, 11.O.227, 8.1
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_requests() {
+    let proxy = Proxy::start();
+    let mirror = Upstream::mirror().await;
+    proxy.ok(&format!("deploy app --target {}", mirror.address));
+
+    let reply = raw(&proxy, "GET /old HTTP/1.0\r\n\r\n", |_| false).await;
+    assert!(reply.contains(&format!("\"host\":\"{}\"", mirror.address)), "{reply}");
+    assert!(reply.contains("\"x-forwarded-host\":\"\""), "{reply}");
+
+    let reply =
+        raw(&proxy, "GET http://b.com/abs?x HTTP/1.1\r\nHost: a.com\r\nConnection: close\r\n\r\n", |_| false).await;
+    assert!(reply.contains("\"uri\":\"/abs?x\"") && reply.contains("\"host\":\"b.com\""), "{reply}");
+
+    let two = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let reply = raw(&proxy, two, |_| false).await;
+    assert!(reply.find("\"uri\":\"/1\"").unwrap() < reply.find("\"uri\":\"/2\"").unwrap(), "{reply}");
+
+    let reply = raw(&proxy, "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", |_| false).await;
+    assert!(reply.starts_with("HTTP/1.1 200 ") && reply.to_lowercase().contains("content-length: 0"), "{reply}");
+
+    for bad in
+        ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "G@T / HTTP/1.1\r\nHost: a\r\n\r\n"]
+    {
+        assert!(raw(&proxy, bad, |_| false).await.starts_with("HTTP/1.1 400 "), "{bad}");
+    }
+    let reply = raw(&proxy, "PURGE /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", |_| false).await;
+    assert!(reply.contains("\"method\":\"PURGE\""), "{reply}");
+}
+
+// 8.1: the length is dropped where chunks say otherwise, so that both sides see the same end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_beside_chunks_counts_for_nothing() {
+    let proxy = Proxy::start();
+    let mirror = Upstream::mirror().await;
+    proxy.ok(&format!("deploy app --target {}", mirror.address));
+    let both = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+                7\r\nchunked\r\n0\r\n\r\n";
+    let reply = raw(&proxy, both, |_| false).await;
+    if reply.starts_with("HTTP/1.1 200 ") {
+        assert!(reply.contains("\"body\":7") && !reply.contains("\"content-length\":\"4\""), "{reply}");
+    } else {
+        assert!(reply.starts_with("HTTP/1.1 400 "), "{reply}");
+    }
+    let twice = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab";
+    assert!(raw(&proxy, twice, |_| false).await.starts_with("HTTP/1.1 400 "));
+}
+
+// 8.3: HEAD keeps the length of what GET would send; nothing follows 304 and 204.
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_without_bodies() {
+    let proxy = Proxy::start();
+    let target = Upstream::start(|request| async move {
+        match request.uri().path() {
+            "/304" => text(304, ""),
+            "/204" => text(204, ""),
+            _ => text(200, "twelve bytes"),
+        }
+    })
+    .await;
+    for buffering in ["", "--buffer-requests --buffer-responses"] {
+        proxy.ok(&format!("deploy app --target {} {buffering}", target.address));
+        let ask = async |line: &str| {
+            let reply =
+                raw(&proxy, &format!("{line} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), |_| false).await;
+            let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+            (head.to_lowercase(), body.to_owned())
+        };
+        let (head, body) = ask("HEAD /").await;
+        assert!(head.contains("content-length: 12"), "{buffering}: {head}");
+        assert_eq!(body, "");
+        for path in ["/304", "/204"] {
+            let (head, body) = ask(&format!("GET {path}")).await;
+            assert!(head.starts_with(&format!("http/1.1 {}", &path[1..])), "{head}");
+            assert_eq!(body, "");
+        }
+    }
+}
+
+// 12.3 D11: a target that has made up its mind is heard although the client has not finished.
+#[tokio::test(flavor = "multi_thread")]
+async fn early_responses() {
+    let proxy = Proxy::start();
+    let target = Upstream::start(|_| async { text(403, "no thanks") }).await;
+    proxy.ok(&format!("deploy app --target {}", target.address));
+    let begun = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nbeginning";
+    let reply = raw(&proxy, begun, |reply| reply.ends_with("no thanks")).await;
+    assert!(reply.starts_with("HTTP/1.1 403 "), "{reply}");
+    // And nobody else has to wait for the end of that upload.
+    assert_eq!(proxy.get("http://localhost/").await.status, 403);
+}
+
+// 12.3 D6: trailers pass in both directions.
+#[tokio::test(flavor = "multi_thread")]
+async fn trailers() {
+    let proxy = Proxy::start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (seen, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                let done = |text: &[u8]| text.starts_with(b"GET") || text.windows(7).any(|end| end == b"0\r\nX-Su");
+                while !done(&request) {
+                    if stream.read_buf(&mut request).await.unwrap() == 0 {
+                        break;
+                    }
+                }
+                seen.send(String::from_utf8_lossy(&request).into_owned()).unwrap();
+                let reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Check\r\nConnection: close\r\n\r\n\
+                             2\r\nok\r\n0\r\nX-Check: fine\r\n\r\n";
+                stream.write_all(reply.as_bytes()).await.unwrap();
+            });
+        }
+    });
+    proxy.ok(&format!("deploy app --target {address}"));
+    requests.recv().await.unwrap();
+    let request = "POST / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\
+                   Connection: close\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 42\r\n\r\n";
+    let reply = raw(&proxy, request, |_| false).await;
+    assert!(reply.to_lowercase().contains("x-check: fine"), "{reply}");
+    let request = requests.recv().await.unwrap();
+    assert!(request.contains("X-Su"), "{request}");
+}
+
+// 8.3: a target that breaks off in the middle is not taken for one that finished.
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_off_responses() {
+    let proxy = Proxy::start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            let (declared, body) = if request[..length].starts_with(b"GET /up ") { (4, "good") } else { (8, "half") };
+            let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {declared}\r\n\r\n{body}");
+            stream.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    for buffering in ["", "--buffer-responses"] {
+        proxy.ok(&format!("deploy app --target {address} {buffering}"));
+        let reply = raw(&proxy, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", |_| false).await;
+        if buffering.is_empty() {
+            // Cut off by the connection's end, not passed off as all there was.
+            assert!(reply.is_empty() || (reply.contains("Content-Length: 8") && reply.ends_with("half")), "{reply}");
+        } else {
+            assert_eq!(reply, "");
+        }
+    }
+}
