@@ -5,6 +5,7 @@
 mod conformance;
 mod effects;
 mod erb;
+mod found;
 mod messages;
 mod outside;
 mod robust;

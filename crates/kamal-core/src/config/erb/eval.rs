@@ -1,6 +1,6 @@
 //! Does what a template says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::ast::{Block, Expression, Kind, Part, Place, Statement};
 use super::methods::call;
@@ -11,7 +11,10 @@ use super::{Outside, Trouble};
 
 /// Statements executed and characters written before a template is taken for runaway.
 const MAX_STEPS: usize = 200_000;
-const MAX_OUTPUT: usize = 8_000_000;
+pub(super) const MAX_OUTPUT: usize = 8_000_000;
+
+/// As many bytes of a value cost as much as a step.
+const STEP_BYTES: usize = 256;
 
 /// Runs a program over its template: the text, and where it came from.
 pub(super) fn evaluate(
@@ -78,7 +81,8 @@ impl Run<'_> {
         Ok(Value::Nil)
     }
 
-    fn step(&mut self, place: Place) -> Result<(), Trouble> {
+    /// Counts a step. Whoever repeats something counts each time.
+    pub(super) fn step(&mut self, place: Place) -> Result<(), Trouble> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
             return Err(Trouble::fault(place, "this template runs too long"));
@@ -87,8 +91,19 @@ impl Run<'_> {
     }
 
     fn value(&mut self, expression: &Expression) -> Result<Value, Trouble> {
+        self.step(expression.place)?;
+        let value = self.evaluated(expression)?;
+        // A few loops that double a value would fill the memory.
+        let weight = value.weight();
+        if weight > MAX_OUTPUT {
+            return Err(Trouble::fault(expression.place, "this template makes too large a value"));
+        }
+        self.steps += weight / STEP_BYTES;
+        Ok(value)
+    }
+
+    fn evaluated(&mut self, expression: &Expression) -> Result<Value, Trouble> {
         let place = expression.place;
-        self.step(place)?;
         Ok(match &expression.kind {
             Kind::Nil | Kind::Require => Value::Nil,
             Kind::Bool(value) => Value::Bool(*value),
@@ -240,7 +255,8 @@ fn binary(operator: &str, left: Value, right: Value) -> Option<Value> {
         ("+", Value::Text(left), Value::Text(right)) => Value::Text(left + &right),
         ("+", Value::List(left), Value::List(right)) => Value::List(left.into_iter().chain(right).collect()),
         ("-", Value::List(left), Value::List(right)) => {
-            Value::List(left.into_iter().filter(|item| !right.contains(item)).collect())
+            let right: HashSet<String> = right.iter().map(Value::inspect).collect();
+            Value::List(left.into_iter().filter(|item| !right.contains(&item.inspect())).collect())
         }
         ("*", Value::Text(text), Value::Int(times)) => {
             let times = usize::try_from(times).ok().filter(|times| times.saturating_mul(text.len()) <= MAX_OUTPUT)?;

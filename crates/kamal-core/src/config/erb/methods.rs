@@ -1,9 +1,11 @@
 //! The methods templates call on strings, numbers and lists. The table of names is consulted before anything runs, so
 //! a template with a method that is not here goes to Ruby untouched.
 
+use std::collections::HashSet;
+
 use super::Trouble;
 use super::ast::{Block, Place};
-use super::eval::Run;
+use super::eval::{MAX_OUTPUT, Run};
 use super::value::{Value, leading_float, leading_int};
 
 /// Name, fewest and most arguments, whether it takes a block.
@@ -178,7 +180,7 @@ fn of_text(text: &str, name: &str, arguments: &[Value]) -> Option<Value> {
         ("end_with?", parts) => Value::Bool(parts.iter().any(|part| text.ends_with(part))),
         // A backslash in a replacement is a back reference to Ruby.
         ("sub", [from, to]) if !to.contains('\\') => Value::Text(text.replacen(from, to, 1)),
-        ("gsub", [from, to]) if !to.contains('\\') => Value::Text(text.replace(from, to)),
+        ("gsub", [from, to]) if !to.contains('\\') && fits(text.len() + 1, to) => Value::Text(text.replace(from, to)),
         _ => return None,
     })
 }
@@ -199,19 +201,14 @@ fn of_list(items: &[Value], name: &str, arguments: &[Value]) -> Option<Value> {
         ("empty?", []) => Value::Bool(items.is_empty()),
         ("include?", [item]) => Value::Bool(items.contains(item)),
         ("join", []) => Value::Text(join(items, "")),
-        ("join", [Value::Text(separator)]) => Value::Text(join(items, separator)),
+        ("join", [Value::Text(separator)]) if fits(items.len(), separator) => Value::Text(join(items, separator)),
         ("reverse", []) => Value::List(items.iter().rev().cloned().collect()),
         ("to_a", []) => Value::List(items.to_vec()),
         ("compact", []) => Value::List(items.iter().filter(|item| **item != Value::Nil).cloned().collect()),
         ("flatten", []) => Value::List(flat(items)),
         ("uniq", []) => {
-            let mut kept: Vec<Value> = Vec::new();
-            for item in items {
-                if !kept.contains(item) {
-                    kept.push(item.clone());
-                }
-            }
-            Value::List(kept)
+            let mut seen = HashSet::new();
+            Value::List(items.iter().filter(|item| seen.insert(item.inspect())).cloned().collect())
         }
         ("sort", []) => sorted(items)?,
         _ => return None,
@@ -226,6 +223,7 @@ fn with_block(run: &mut Run<'_>, place: Place, receiver: &Value, name: &str, blo
     };
     let mut results = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
+        run.step(place)?;
         match name {
             "each_with_index" => {
                 let index = Value::Int(i64::try_from(index).unwrap_or(i64::MAX));
@@ -245,6 +243,11 @@ fn with_block(run: &mut Run<'_>, place: Place, receiver: &Value, name: &str, blo
         "each" | "each_with_index" | "times" => receiver.clone(),
         _ => Value::List(results),
     })
+}
+
+/// Whether so many copies of a text are still of a size to be made at once.
+fn fits(times: usize, text: &str) -> bool {
+    times.saturating_mul(text.len()) <= MAX_OUTPUT
 }
 
 /// Ruby's index, which counts from the end when negative.

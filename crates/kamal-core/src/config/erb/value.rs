@@ -18,6 +18,15 @@ impl Value {
         !matches!(self, Self::Nil | Self::Bool(false))
     }
 
+    /// Roughly the bytes it takes.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Symbol(text) => text.len(),
+            Self::List(items) => items.iter().map(|item| size_of::<Self>() + item.weight()).sum(),
+            Self::Nil | Self::Bool(_) | Self::Int(_) | Self::Float(_) => 0,
+        }
+    }
+
     /// Ruby's `to_s`.
     pub(super) fn print(&self) -> String {
         match self {

@@ -1,0 +1,51 @@
+//! What fuzzing and reading the evaluator closely found: each once took all the memory, the stack or for ever.
+
+use kamal_core::config::{Source, render_template};
+
+use crate::outside::Table;
+
+fn refused(template: &str) -> String {
+    render_template(&Source::new("t", template), &Table::default()).unwrap_err().0[0].message.clone()
+}
+
+#[test]
+fn values_do_not_double_without_end() {
+    let too_large = "this template makes too large a value";
+    assert_eq!(refused("<% x = 'a' %><% 99.times { x = x + x } %>"), too_large);
+    assert_eq!(refused("<% x = ['a'] %><% 99.times { x = [x, x] } %>"), too_large);
+    assert_eq!(refused("<% x = 'a' %><% 99.times { x = \"#{x}#{x}\" } %>"), too_large);
+    assert_eq!(refused("<%= ('a' * 9999).gsub('', 'a' * 9999) %>"), "cannot call `gsub` so on an instance of String");
+    assert_eq!(refused("<%= ('a' * 9999).chars.join('a' * 9999) %>"), "cannot call `join` so on an instance of Array");
+}
+
+#[test]
+fn loops_end_also_when_nothing_is_done_in_them() {
+    assert_eq!(refused("<% 1000000.times { 1000000.times { } } %>"), "this template runs too long");
+}
+
+#[test]
+fn long_chains_do_not_exhaust_the_stack() {
+    for link in [" + 1", " || nil", " && 1", " and 1", " or nil", " if 1", ".to_s", "[0]", " == 1"] {
+        let chain = format!("<%= 1{} %>", link.repeat(100_000));
+        assert_eq!(refused(&chain), "too much in one expression", "{link}");
+    }
+    let branches = format!("<% if nil %>{}<% end %>", "<% elsif nil %>".repeat(100_000));
+    assert_eq!(refused(&branches), "too much in one expression");
+    for open in ["(", "[", "!", "-(", "not ", "if 1; ", "\"#{", "[1].map { "] {
+        let deep = format!("<% {} %>", open.repeat(100_000));
+        let message = refused(&deep);
+        assert!(!message.is_empty(), "{open}");
+    }
+}
+
+#[test]
+fn as_much_as_is_allowed_fits_on_a_threads_stack() {
+    // Parentheses at the deepest, each with as long a chain as the total allows.
+    let deep = format!("<%= {}1{} %>", "(1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + ".repeat(15), ")".repeat(15));
+    assert_eq!(render_template(&Source::new("t", deep), &Table::default()).unwrap(), "121");
+    let long = format!("<%= 1{} %>", " + 1".repeat(199));
+    assert_eq!(render_template(&Source::new("t", long), &Table::default()).unwrap(), "200");
+    // Neighbours do not add up.
+    let list = format!("<%= [{}].length %>", "1 + 1 + 1, ".repeat(150));
+    assert_eq!(render_template(&Source::new("t", list), &Table::default()).unwrap(), "150");
+}

@@ -1,0 +1,35 @@
+//! Secrets files: every key can be asked for, alone and all at once, with the same answer.
+
+#![no_main]
+
+use kamal_core::secrets::{Commands, Secrets, SecretsFile};
+use libfuzzer_sys::fuzz_target;
+
+/// Echoes.
+struct Echo;
+
+impl Commands for Echo {
+    fn env(&self, name: &str) -> Option<String> {
+        (name.len() < 3 || name == "DOTENV_LINEBREAK_MODE").then(|| "legacy".to_owned())
+    }
+
+    fn run(&self, command: &str) -> Result<String, String> {
+        if command.contains('!') { Err("refused".to_owned()) } else { Ok(format!("{command}\n")) }
+    }
+
+    fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
+        Ok(args.join(" "))
+    }
+}
+
+fuzz_target!(|text: &str| {
+    let files = [SecretsFile { path: ".kamal/secrets".to_owned(), text: text.to_owned() }];
+    let Ok(secrets) = Secrets::new(&files, &[]) else { return };
+    let all = secrets.all(&Echo);
+    for key in secrets.keys() {
+        let one = secrets.get(key, &Echo);
+        if let Ok(all) = &all {
+            assert_eq!(one.as_ref().ok().map(|one| one.expose()), all.get(key).map(|one| one.expose()));
+        }
+    }
+});
