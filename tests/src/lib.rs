@@ -1,5 +1,6 @@
-//! What the end-to-end tests share: the sandbox, images, and what a deploy left on a host.
+//! What the end-to-end tests share: the sandbox, images, an app to deploy, and what a deploy left on a host.
 
+pub mod app;
 pub mod effects;
 pub mod images;
 pub mod rig;

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real command against real sshd, Docker and proxy on the hosts of the sandbox.
 //!
-//! Each test has a host or more of its own, so that they can run side by side within one process.
+//! Each test borrows the hosts it needs, so that they can run side by side, as threads and as processes.
 
 mod conformance;
+mod deploy;

@@ -1,0 +1,298 @@
+//! The example app as a test deploys it: a project and a service of its own, on hosts lent to the test alone.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use xtask::{
+    load::{self, Load},
+    project::Project,
+    sandbox::Host,
+};
+
+use crate::{
+    effects,
+    rig::{self, Hold, rig},
+};
+
+/// The hosts these tests share; conformance has the others.
+const HOSTS: [u8; 2] = [3, 4];
+
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An app and its hosts.
+#[derive(Debug)]
+pub struct App {
+    /// The service's name; it is served for `NAME.test`.
+    pub service: String,
+    /// The project.
+    pub project: Project,
+    holds: Vec<Hold>,
+}
+
+/// A command that ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub status: ExitStatus,
+    /// Both of its outputs.
+    pub text: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A command under way.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    began: Instant,
+}
+
+impl App {
+    /// An app on one host, whichever is free first.
+    #[must_use]
+    pub fn on_one(service: &str) -> Self {
+        Self::new(service, vec![rig().hold_one_of(&HOSTS)])
+    }
+
+    /// An app on two hosts.
+    #[must_use]
+    pub fn on_two(service: &str) -> Self {
+        Self::new(service, rig().hold(&HOSTS))
+    }
+
+    fn new(service: &str, holds: Vec<Hold>) -> Self {
+        let addresses: Vec<String> = holds.iter().map(|hold| rig().host(hold.number).address.to_string()).collect();
+        let deploy = format!(
+            "service: {service}\n\
+             image: {service}\n\
+             servers:\n  web:\n    hosts: [{}]\n\
+             proxy: {{host: {service}.test, app_port: 80, healthcheck: {{path: /up, interval: 1}}}}\n\
+             registry: {{server: \"10.77.0.1:5000\", username: demo, password: [REGISTRY_PASSWORD]}}\n\
+             builder: {{arch: amd64, driver: docker}}\n\
+             env: {{clear: {{HEALTH: ok}}, secret: [API_KEY]}}\n\
+             deploy_timeout: 20\n\
+             ssh: {{keys: [SSHKEY], keys_only: true}}\n",
+            addresses.join(", ")
+        );
+        let project = rig().project(service, &deploy, "REGISTRY_PASSWORD=demo\nAPI_KEY=s3cret\n");
+        let app = Self { service: service.to_owned(), project, holds };
+        app.take_off_hosts();
+        app
+    }
+
+    /// Removes what an earlier run left, and nothing of anybody else.
+    fn take_off_hosts(&self) {
+        let name = &self.service;
+        let script = format!(
+            "docker ps -aq --filter label=service={name} | xargs -r docker rm -f; \
+             docker exec kamal-proxy kamal-proxy remove {name}; \
+             docker image ls -q --filter reference='10.77.0.1:5000/{name}' | sort -u | xargs -r docker rmi -f; true"
+        );
+        for host in self.hosts() {
+            rig().docker_shell(host.number, &script);
+            // Absent is clean.
+            drop(fs::remove_dir_all(host.home.join(format!(".kamal/apps/{name}"))));
+            drop(fs::remove_dir_all(host.home.join(format!(".kamal/lock-{name}"))));
+            drop(fs::remove_file(host.home.join(format!(".kamal/{name}-audit.log"))));
+        }
+    }
+
+    /// Its hosts, in the order of deploy.yml.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<&'static Host> {
+        self.holds.iter().map(|hold| rig().host(hold.number)).collect()
+    }
+
+    /// Its first host.
+    ///
+    /// # Panics
+    ///
+    /// Never: an app has a host.
+    #[must_use]
+    pub fn host(&self) -> &'static Host {
+        self.hosts()[0]
+    }
+
+    /// Writes deploy.yml with one text replaced, and commits.
+    ///
+    /// # Panics
+    ///
+    /// When the text is not there.
+    pub fn edit(&self, from: &str, to: &str) {
+        let path = self.project.folder().join("config/deploy.yml");
+        let text = fs::read_to_string(&path).expect("deploy.yml is there");
+        assert!(text.contains(from), "deploy.yml has no {from:?}:\n{text}");
+        self.project.write("config/deploy.yml", &text.replace(from, to)).expect("deploy.yml can be written");
+        self.release();
+    }
+
+    /// Commits everything, and returns the version.
+    ///
+    /// # Panics
+    ///
+    /// When git refuses.
+    pub fn release(&self) -> String {
+        self.project.commit().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Runs kamal to its end.
+    #[must_use]
+    pub fn kamal(&self, arguments: &[&str]) -> Ended {
+        self.start(arguments).wait()
+    }
+
+    /// Runs kamal, which must succeed, and returns what it printed.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let ended = self.kamal(arguments);
+        assert!(ended.status.success(), "kamal {} failed: {}\n{}", arguments.join(" "), ended.status, ended.text);
+        ended.text
+    }
+
+    /// Runs kamal, which must end with exit status 1.
+    ///
+    /// # Panics
+    ///
+    /// When it ends otherwise.
+    #[must_use]
+    pub fn fails(&self, arguments: &[&str]) -> Ended {
+        let ended = self.kamal(arguments);
+        assert_eq!(ended.status.code(), Some(1), "kamal {}:\n{}", arguments.join(" "), ended.text);
+        ended
+    }
+
+    /// Starts kamal.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.project.kamal();
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running { began: Instant::now(), child: command.spawn().expect("kamal starts") }
+    }
+
+    /// Sets up a first version and returns it.
+    ///
+    /// # Panics
+    ///
+    /// When that fails.
+    pub fn set_up(&self) -> String {
+        let version = self.release();
+        self.ok(&["setup"]);
+        assert_eq!(self.serving(), vec![version.clone(); self.holds.len()]);
+        version
+    }
+
+    /// The version each host answers with, or why it does not answer.
+    #[must_use]
+    pub fn serving(&self) -> Vec<String> {
+        let name = format!("{}.test", self.service);
+        let ask = |host: &&Host| load::ask(address(host), &name).unwrap_or_else(|error| error.to_string());
+        self.hosts().iter().map(ask).collect()
+    }
+
+    /// Starts requests to the first host.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load::start(address(self.host()), &format!("{}.test", self.service), 4, 50)
+    }
+
+    /// What its hosts hold, the states of its containers by their whole names included.
+    #[must_use]
+    pub fn effects(&self) -> Vec<Value> {
+        let mut found = Vec::new();
+        for host in self.hosts() {
+            let names = rig()
+                .docker_shell(host.number, "docker ps -a --no-trunc --format '{{.Names}} {{.ID}} {{.State}}' | sort");
+            found.push(Value::from(names));
+            found.push(effects::of(host));
+        }
+        found
+    }
+
+    /// Whether anybody holds the deploy lock.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.host().home.join(format!(".kamal/lock-{}", self.service)).exists()
+    }
+
+    /// The states of a version's containers of the role web, each host's.
+    #[must_use]
+    pub fn states(&self, version: &str) -> Vec<String> {
+        let format = "{{.State}}";
+        let name = self.container(version);
+        let script = format!("docker ps -a --filter 'name=^/{name}$' --format '{format}'");
+        self.hosts().iter().map(|host| rig().docker_shell(host.number, &script).trim().to_owned()).collect()
+    }
+
+    /// The name of a version's container of the role web.
+    #[must_use]
+    pub fn container(&self, version: &str) -> String {
+        format!("{}-web-{version}", self.service)
+    }
+
+    /// Waits until a version's container runs on every host.
+    ///
+    /// # Panics
+    ///
+    /// When it does not within a minute.
+    pub fn await_running(&self, version: &str) {
+        let began = Instant::now();
+        while self.states(version).iter().any(|state| state != "running") {
+            assert!(began.elapsed() < PATIENCE, "{} does not run: {:?}", self.container(version), self.states(version));
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Running {
+    /// Sends it a signal, such as `INT`.
+    ///
+    /// # Panics
+    ///
+    /// When that cannot be done.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill can be run").success());
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// When its output cannot be read.
+    #[must_use]
+    pub fn wait(self) -> Ended {
+        let output = self.child.wait_with_output().expect("kamal can be waited for");
+        Ended { status: output.status, text: rig::text(&output), took: self.began.elapsed() }
+    }
+}
+
+impl Ended {
+    /// Checks that the output holds all of these.
+    ///
+    /// # Panics
+    ///
+    /// When one is missing.
+    pub fn says(&self, wanted: &[&str]) -> &Self {
+        let missing: Vec<&&str> = wanted.iter().filter(|text| !self.text.contains(**text)).collect();
+        assert!(missing.is_empty(), "missing: {missing:?}, in:\n{}", self.text);
+        self
+    }
+}
+
+fn address(host: &Host) -> SocketAddr {
+    SocketAddr::from((host.address, 80))
+}
