@@ -2,5 +2,8 @@
 //!
 //! Each test borrows the hosts it needs, so that they can run side by side, as threads and as processes.
 
+mod bad_input;
 mod conformance;
 mod deploy;
+mod failure;
+mod lock;
