@@ -7,6 +7,10 @@ use crate::{
     step::Step,
 };
 
+/// What ends a marker: not the byte one begins with, which a shell's own markers begin with too, so that whoever looks
+/// for those would hold it back until more output comes.
+const MARK_END: u8 = 0o37;
+
 /// One step's part of a script.
 #[derive(Clone, Debug)]
 pub struct Fragment {
@@ -58,7 +62,7 @@ pub enum Signal {
 #[must_use]
 pub fn compose(nonce: &str, fragments: &[Fragment]) -> Text {
     let mut text = Text::from(format!(
-        "__kamal_mark() {{ printf '\\036{nonce}%s\\036' \"$1\"; printf '\\036{nonce}%s\\036' \"$1\" >&2; }}\n"
+        "__kamal_mark() {{ printf '\\036{nonce}%s\\037' \"$1\"; printf '\\036{nonce}%s\\037' \"$1\" >&2; }}\n"
     ));
     for (i, fragment) in fragments.iter().enumerate() {
         text.push(&format!("__kamal_mark 'b{i}'\n{{\n"));
@@ -75,13 +79,13 @@ pub fn compose(nonce: &str, fragments: &[Fragment]) -> Text {
 /// What a fragment's output begins with, in both streams.
 #[must_use]
 pub fn begin_marker(nonce: &str, fragment: usize) -> String {
-    format!("\u{1e}{nonce}b{fragment}\u{1e}")
+    format!("\u{1e}{nonce}b{fragment}\u{1f}")
 }
 
 /// What a fragment's output ends with, in both streams.
 #[must_use]
 pub fn end_marker(nonce: &str, fragment: usize, status: i32) -> String {
-    format!("\u{1e}{nonce}e{fragment},{status}\u{1e}")
+    format!("\u{1e}{nonce}e{fragment},{status}\u{1f}")
 }
 
 /// The script of a batch, labelled.
@@ -144,7 +148,7 @@ impl Stream {
             };
             self.print(&held[..at], error, signal);
             let body = &held[at + marker.len()..];
-            let Some(end) = body.iter().position(|&byte| byte == 0o36) else {
+            let Some(end) = body.iter().position(|&byte| byte == MARK_END) else {
                 self.held = held[at..].to_vec();
                 return;
             };

@@ -15,8 +15,8 @@ pub struct HostState {
     pub host: HostName,
     /// Who logs in, and what the machine is.
     pub machine: Machine,
-    /// Version of the docker engine; `None` when docker does not answer.
-    pub docker: Option<String>,
+    /// Whether docker answers.
+    pub docker: bool,
     /// The service's containers, newest first.
     pub containers: Vec<Container>,
     /// The service's accessory containers and other names that matter, newest first.
@@ -42,8 +42,6 @@ pub struct Machine {
     pub user: String,
     /// Its home folder.
     pub home: String,
-    /// Kilobytes free where docker keeps its data, when known.
-    pub disk_free_kb: Option<u64>,
 }
 
 /// A container.

@@ -24,6 +24,8 @@ pub enum Step {
         image: ImageRef,
         /// What its label `service` must say.
         service: ServiceName,
+        /// True when the host holds an image of that name, which must not be taken for the new one.
+        held: bool,
     },
     /// Creates a docker network, if it is not there.
     CreateNetwork {
@@ -174,8 +176,6 @@ pub enum Step {
     PruneImages {
         /// The service.
         service: ServiceName,
-        /// The repository.
-        repository: String,
         /// The latest image, which stays.
         latest: ImageRef,
     },

@@ -32,14 +32,13 @@ pub(crate) fn text(config: &Config) -> Text {
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== lock'; [ ! -d {lock} ] || {{ base64 -d < {lock}/details 2>/dev/null || echo unreadable; }}\n\
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
-         if d=$(docker version --format '{{{{.Server.Version}}}}' 2>/dev/null); then\n\
-         echo '== docker'; printf '%s\\n' \"$d\"\n\
-         echo '== containers'; docker ps --all --no-trunc {filters} --format '{CONTAINER}'\n\
+         if c=$(docker ps --all --no-trunc {filters} --format '{CONTAINER}' 2>/dev/null); then\n\
+         echo '== docker'; echo yes\n\
+         echo '== containers'; printf '%s\\n' \"$c\"\n\
          {accessories}\
          echo '== images'; docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' | grep -F -e '\t{repository}:' -e 'kamal-proxy:'\n\
-         echo '== proxy'; docker container inspect kamal-proxy --format '{{{{.Config.Image}}}}\t{{{{.State.Status}}}}' 2>/dev/null\n\
-         echo '== network'; docker network inspect kamal --format '{{{{.Name}}}}' 2>/dev/null\n\
-         echo '== disk'; df -Pk \"$(docker info --format '{{{{.DockerRootDir}}}}' 2>/dev/null)\" 2>/dev/null | awk 'NR == 2 {{ print $4 }}'\n\
+         echo '== proxy'; p=$(docker ps --all --filter 'name=^kamal-proxy$' --format '{{{{.Image}}}}\t{{{{.State}}}}\t{{{{.Networks}}}}'); printf '%s\\n' \"$p\"\n\
+         echo '== network'; case $p in *running*kamal) echo kamal;; *) docker network inspect kamal --format '{{{{.Name}}}}' 2>/dev/null;; esac\n\
          fi; :"
     )
     .into()
@@ -52,7 +51,7 @@ pub(crate) fn parse(host: &HostName, printed: &str) -> Result<HostState, String>
     let mut state = HostState {
         host: host.clone(),
         machine: Machine::default(),
-        docker: None,
+        docker: false,
         containers: Vec::new(),
         accessories: Vec::new(),
         images: Vec::new(),
@@ -72,8 +71,9 @@ pub(crate) fn parse(host: &HostName, printed: &str) -> Result<HostState, String>
         }
         match section {
             "machine" => machine.push(line),
-            "docker" => state.docker = Some(line.to_owned()),
-            "containers" => state.containers.push(container(line)?),
+            "docker" => state.docker = true,
+            // A list of nothing is an empty line.
+            "containers" if !line.is_empty() => state.containers.push(container(line)?),
             "accessories" => state.accessories.push(container(line)?),
             "images" => state.images.extend(image(line)),
             "proxy" => state.proxy = proxy(line),
@@ -83,14 +83,13 @@ pub(crate) fn parse(host: &HostName, printed: &str) -> Result<HostState, String>
                 lock.push('\n');
             }
             "boot_config" => state.boot_config = true,
-            "disk" => state.machine.disk_free_kb = line.trim().parse().ok(),
             _ => {}
         }
     }
     let [arch, user, home] = machine[..] else {
         return Err(format!("the host's answer was cut short: {:?}", printed.chars().take(200).collect::<String>()));
     };
-    state.machine = Machine { arch: docker_arch(arch), user: user.into(), home: home.into(), ..state.machine };
+    state.machine = Machine { arch: docker_arch(arch), user: user.into(), home: home.into() };
     state.lock = (!lock.is_empty()).then_some(lock);
     Ok(state)
 }
@@ -118,7 +117,8 @@ fn image(line: &str) -> Option<Image> {
 }
 
 fn proxy(line: &str) -> Option<ProxyContainer> {
-    let (image, state) = line.split_once(TAB)?;
+    let mut fields = line.split(TAB);
+    let (image, state) = (fields.next()?, fields.next()?);
     Some(ProxyContainer { image: ImageRef::new(image), state: ContainerState::parse(state)? })
 }
 
@@ -138,9 +138,9 @@ mod tests {
     use super::*;
 
     const PRINTED: &str = "== machine\nx86_64\ndeploy\n/home/deploy\n== lock\nLocked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n\
-        == boot_config\n== docker\n20.10.24+dfsg1\n== containers\n\
+        == boot_config\n== docker\nyes\n== containers\n\
         aaa\tapp-web-2\thub/app:2\trunning\tweb\nbbb\tapp-web-1\t0123456789ab\texited\tweb\n== images\n\
-        sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== proxy\nbasecamp/kamal-proxy:v0.9.2\trunning\n== network\nkamal\n== disk\n1024\n";
+        sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== proxy\nbasecamp/kamal-proxy:v0.9.2\trunning\tkamal\n== network\nkamal\n";
 
     #[test]
     fn reads_a_whole_answer() {
@@ -151,13 +151,13 @@ mod tests {
         assert_eq!(state.images.len(), 1);
         assert!(state.network && !state.boot_config);
         assert_eq!(state.lock.as_deref(), Some("Locked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n"));
-        assert_eq!(state.machine.disk_free_kb, Some(1024));
+        assert!(state.docker && state.proxy.is_some());
     }
 
     #[test]
     fn a_host_without_docker_is_told_apart_from_an_answer_cut_short() {
         let state = parse(&HostName::new("h"), "== machine\naarch64\nroot\n/root\n== lock\n== boot_config\n").unwrap();
-        assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (None, "arm64", None));
+        assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
         assert!(parse(&HostName::new("h"), "== machine\nx86_64\n").is_err());
         let odd = PRINTED.replace("\trunning\tweb", "\tfloating\tweb");
         assert!(parse(&HostName::new("h"), &odd).unwrap_err().contains("floating"));

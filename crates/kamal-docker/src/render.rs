@@ -18,11 +18,12 @@ use crate::credentials;
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
         Step::Login { registry } => login(registry, cx)?,
-        Step::Pull { image, service } => {
+        Step::Pull { image, service, held } => {
             let image = word(image);
             // As Kamal does: a tag that moved must not keep the old image (spec 12.1, 24).
+            let forget = if *held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
             format!(
-                "docker image rm --force {image} >/dev/null 2>&1; docker pull --quiet {image} && \
+                "{forget}docker pull --quiet {image} && \
                  {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \
                  {{ echo \"Image {image} is missing the 'service' label\" >&2; (exit 1); }}; }}",
                 word(service)
@@ -54,11 +55,11 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         Step::TagLatest { image, latest } => format!("docker tag {} {}", word(image), word(latest)).into(),
         Step::PruneContainers { service, retain } => format!(
             "docker ps -q -a --filter label=service={service} --filter status=created --filter status=exited \
-             --filter status=dead | tail -n +{} | while read container_id; do docker rm $container_id; done",
+             --filter status=dead | tail -n +{} | xargs -r docker rm",
             retain + 1
         )
         .into(),
-        Step::PruneImages { service, repository, latest } => prune_images(service, repository, latest).into(),
+        Step::PruneImages { service, latest } => prune_images(service, latest).into(),
         Step::SyncAssets { prefix, image, path, extracted, volume, current } => {
             assets(prefix, image, path, extracted, volume, current.as_ref()).into()
         }
@@ -168,13 +169,14 @@ fn await_ready(container: &str, timeout: u64, delay: u64) -> String {
     )
 }
 
-fn prune_images(service: &str, repository: &str, latest: &str) -> String {
+/// Removes the service's images that no container was made from, but the latest: dangling ones by id, others by name.
+/// Two questions in all, where Kamal asks three and prunes besides.
+fn prune_images(service: &str, latest: &str) -> String {
     format!(
-        "docker image prune --force --filter label=service={service}; \
-         used=$(docker container ls -a --format '{{{{.Image}}}}' --filter label=service={service}); \
-         docker image ls --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | while read tag; do \
-         [ \"$tag\" = {latest} ] || [ \"$tag\" = '{repository}:<none>' ] || \
-         printf '%s\\n' \"$used\" | grep -qxF -- \"$tag\" || docker rmi \"$tag\"; done; :",
+        "used=$(docker container ls -a --no-trunc --format '{{{{.Image}}}}' --filter label=service={service}); \
+         docker image ls --no-trunc --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | while read tag id; do \
+         case $tag in {latest}) continue;; *:'<none>') tag=$id;; esac; \
+         printf '%s\\n' \"$used\" | grep -qxF -e \"$tag\" -e \"${{tag#sha256:}}\" || docker rmi \"$tag\"; done; :",
         latest = word(latest)
     )
 }

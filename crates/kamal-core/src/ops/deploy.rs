@@ -333,7 +333,7 @@ impl<'o, 'a> Operation<'o, 'a> {
         let missing: Vec<HostError> = self
             .states
             .iter()
-            .filter(|state| state.docker.is_none())
+            .filter(|state| !state.docker)
             .map(|state| HostError::Unfit {
                 host: state.host.clone(),
                 message: "Docker does not answer; run `kamal server bootstrap` to install it, or start it".to_owned(),

@@ -75,7 +75,7 @@ pub fn plan(config: &Config, targets: &Targets, states: &[HostState], intent: &I
         stages.extend(lock.clone());
     }
     if matches!(intent.verb, Verb::Setup | Verb::Deploy | Verb::Redeploy) {
-        stages.extend(deliver(config, targets, intent));
+        stages.extend(deliver(config, targets, states, intent));
     }
     if intent.verb != Verb::Setup {
         stages.extend(lock);
@@ -164,23 +164,25 @@ pub(crate) fn ensure_proxy(
     boot::ensure_proxy(&boot, state)
 }
 
-fn deliver(config: &Config, targets: &Targets, intent: &Intent<'_>) -> Vec<Stage> {
+fn deliver(config: &Config, targets: &Targets, states: &[HostState], intent: &Intent<'_>) -> Vec<Stage> {
+    let image = naming::image(config, intent.version);
+    let held = |host: &HostName| !states.iter().any(|state| state.host == *host && !state.has_image(&image));
     let mut stages = Vec::new();
     if !intent.skip_push {
         stages.extend(hook(intent, "pre-build", Phase::Planned));
         stages.push(Stage { phase: Phase::Built, title: "build", work: Work::Build });
     }
-    let steps = |host: &HostName| HostWork { host: host.clone(), steps: pull(config, intent.version) };
+    let steps = |host: &HostName| HostWork { host: host.clone(), steps: pull(config, intent.version, held(host)) };
     stages.push(hosts("deliver", Phase::Delivered, targets.app_hosts.iter().map(steps).collect()));
     stages
 }
 
 /// The steps that bring a version's image to a host.
 #[must_use]
-pub(crate) fn pull(config: &Config, version: &Version) -> Vec<Step> {
+pub(crate) fn pull(config: &Config, version: &Version, held: bool) -> Vec<Step> {
     let mut steps = login(config);
     steps.push(Step::Audit { text: format!("Pulled image with version {version}"), role: None });
-    steps.push(Step::Pull { image: naming::image(config, version), service: config.service.clone() });
+    steps.push(Step::Pull { image: naming::image(config, version), service: config.service.clone(), held });
     steps
 }
 
@@ -245,7 +247,6 @@ pub(crate) fn prune(config: &Config, retain: u32) -> Vec<Step> {
         audit("Pruned images"),
         Step::PruneImages {
             service: config.service.clone(),
-            repository: config.repository(),
             latest: naming::latest_image(config),
         },
     ]

@@ -130,8 +130,8 @@ impl SimHost {
         };
         HostState {
             host: host.clone(),
-            machine: Machine { arch: "amd64".into(), user: "root".into(), home: "/root".into(), disk_free_kb: None },
-            docker: self.docker.then(|| "20.10.24".to_owned()),
+            machine: Machine { arch: "amd64".into(), user: "root".into(), home: "/root".into() },
+            docker: self.docker,
             containers: self.containers.iter().filter(of_service).map(container).collect(),
             accessories: Vec::new(),
             images: self.images.iter().map(image).collect(),
@@ -196,7 +196,10 @@ impl SimHost {
                 self.images.insert(latest.to_string(), id);
             }
             Step::PruneContainers { service, retain } => self.prune_containers(service, *retain as usize),
-            Step::PruneImages { repository, latest, .. } => self.prune_images(repository, latest),
+            Step::PruneImages { latest, .. } => {
+                let repository = latest.rsplit_once(':').map_or(latest.as_str(), |(repository, _)| repository);
+                self.prune_images(repository, latest);
+            }
         }
         Ok(String::new())
     }
