@@ -1,5 +1,6 @@
 //! Secrets by name: several files, each value resolved when it is asked for and only once.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -59,7 +60,23 @@ pub enum SecretsError {
         /// What went wrong, without the command's text, which may hold a secret.
         message: String,
     },
+    /// A value refers to others so often that it would fill the memory.
+    #[error("{path}:{line}: {key}: too large with all it refers to (over {MAX_VALUE} bytes, or {MAX_DEPTH} levels)")]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// The line of the entry.
+        line: usize,
+        /// The entry's key.
+        key: String,
+    },
 }
+
+/// More bytes than any secret has: `A=$A$A` a few dozen times is more than any machine has.
+const MAX_VALUE: usize = 1 << 20;
+
+/// Longer than any chain of secrets that refer to one another.
+const MAX_DEPTH: usize = 100;
 
 /// The secrets of the files of a destination. It may be asked from several threads at once, so that commands run side
 /// by side; who needs a command that is already running waits for it.
@@ -123,7 +140,7 @@ impl Secrets {
     pub fn get(&self, key: &str, commands: &dyn Commands) -> Result<Secret, SecretsError> {
         for file in self.files.iter().rev() {
             if let Some(index) = file.entries.iter().rposition(|entry| entry.key == key) {
-                return self.resolve(file, index, commands);
+                return self.resolve(file, index, 0, commands);
             }
         }
         let key = key.to_owned();
@@ -157,19 +174,35 @@ impl Secrets {
         self.keys().into_iter().map(|key| Ok((key.to_owned(), self.get(key, commands)?))).collect()
     }
 
-    fn resolve(&self, file: &Parsed, index: usize, commands: &dyn Commands) -> Result<Secret, SecretsError> {
+    fn resolve(
+        &self,
+        file: &Parsed,
+        index: usize,
+        depth: usize,
+        commands: &dyn Commands,
+    ) -> Result<Secret, SecretsError> {
         if let Some(known) = locked(&file.values).get(&index) {
             return Ok(known.clone());
         }
         let entry = &file.entries[index];
+        let (path, line, key) = (&file.path, entry.line, &entry.key);
+        let too_large = || SecretsError::TooLarge { path: path.clone(), line, key: key.clone() };
         let text = match &entry.value {
             Value::Literal(text) => text.clone(),
             Value::Exported => String::new(),
             Value::Bare(text) | Value::Quoted(text) => {
                 let text =
                     if matches!(entry.value, Value::Quoted(_)) { line_breaks(text, commands) } else { text.clone() };
-                let mut variable = |name: &str| self.variable(file, index, name, commands);
-                let mut command = |text: &str| self.command(file, index, text, commands);
+                if depth > MAX_DEPTH {
+                    return Err(too_large());
+                }
+                let inserted = Cell::new(0);
+                let counted = |text: String| {
+                    inserted.set(inserted.get() + text.len());
+                    if inserted.get() > MAX_VALUE { Err(too_large()) } else { Ok(text) }
+                };
+                let mut variable = |name: &str| self.variable(file, index, name, depth, commands).and_then(counted);
+                let mut command = |text: &str| self.command(file, index, text, commands).and_then(counted);
                 expand(&text, &mut variable, &mut command)?
             }
         };
@@ -184,10 +217,11 @@ impl Secrets {
         file: &Parsed,
         index: usize,
         name: &str,
+        depth: usize,
         commands: &dyn Commands,
     ) -> Result<String, SecretsError> {
         match file.entries[..index].iter().rposition(|entry| entry.key == name) {
-            Some(earlier) => Ok(self.resolve(file, earlier, commands)?.expose().to_owned()),
+            Some(earlier) => Ok(self.resolve(file, earlier, depth + 1, commands)?.expose().to_owned()),
             None => Ok(commands.env(name).unwrap_or_default()),
         }
     }

@@ -1,6 +1,7 @@
 //! What fuzzing and reading the evaluator closely found: each once took all the memory, the stack or for ever.
 
 use kamal_core::config::{Source, render_template};
+use kamal_core::secrets::{Commands, Secrets, SecretsFile};
 
 use crate::outside::Table;
 
@@ -48,4 +49,33 @@ fn as_much_as_is_allowed_fits_on_a_threads_stack() {
     // Neighbours do not add up.
     let list = format!("<%= [{}].length %>", "1 + 1 + 1, ".repeat(150));
     assert_eq!(render_template(&Source::new("t", list), &Table::default()).unwrap(), "150");
+}
+
+/// A world without commands.
+struct Nothing;
+
+impl Commands for Nothing {
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn run(&self, _command: &str) -> Result<String, String> {
+        Err("no commands here".to_owned())
+    }
+
+    fn inline_kamal(&self, _args: &[String]) -> Result<String, String> {
+        Err("no commands here".to_owned())
+    }
+}
+
+#[test]
+fn secrets_do_not_refer_to_each_other_without_end() {
+    let refused = |line: &str, times| {
+        let text = format!("A=aaaaaaaaaa\n{}", line.repeat(times));
+        let files = [SecretsFile { path: ".kamal/secrets".to_owned(), text }];
+        Secrets::new(&files, &[]).unwrap().get("A", &Nothing).unwrap_err().to_string()
+    };
+    let message = "A: too large with all it refers to (over 1048576 bytes, or 100 levels)";
+    assert_eq!(refused("A=$A$A$A$A\n", 40), format!(".kamal/secrets:10: {message}"));
+    assert_eq!(refused("A=$A\n", 10_000), format!(".kamal/secrets:9900: {message}"));
 }

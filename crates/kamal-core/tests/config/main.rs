@@ -9,4 +9,5 @@ mod found;
 mod messages;
 mod outside;
 mod robust;
+mod schema;
 mod secrets;
