@@ -3,7 +3,10 @@
 //! Each test borrows the hosts it needs, so that they can run side by side, as threads and as processes.
 
 mod bad_input;
+mod commands;
 mod conformance;
 mod deploy;
 mod failure;
+mod hooks;
 mod lock;
+mod secrets;
