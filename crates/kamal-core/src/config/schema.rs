@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 use super::shape::keys;
 use super::shape::{Apart, Key, Shape};
 
+/// Where editors find the schema.
+pub const URL: &str = "https://raw.githubusercontent.com/kamal-rs/kamal/main/schema/deploy.schema.json";
+
 /// The schema (draft 2020-12). Whatever the loader takes, the schema takes; a destination's file is partial, so
 /// nothing is required.
 #[must_use]
@@ -13,10 +16,17 @@ pub fn schema() -> Value {
     let mut root = section(keys::ROOT);
     if let Value::Object(root) = &mut root {
         root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        root.insert("$id".to_owned(), json!(URL));
         root.insert("title".to_owned(), json!("Kamal deploy.yml"));
         root.insert("patternProperties".to_owned(), json!({"^x-": true}));
     }
     root
+}
+
+/// The schema as its file holds it.
+#[must_use]
+pub fn text() -> String {
+    format!("{:#}\n", schema())
 }
 
 fn section(keys: &[Key]) -> Value {
@@ -31,12 +41,12 @@ fn section(keys: &[Key]) -> Value {
     json!({"type": "object", "additionalProperties": false, "properties": properties})
 }
 
-fn text() -> Value {
+fn scalar() -> Value {
     json!({"type": ["string", "number", "boolean"]})
 }
 
 fn texts() -> Value {
-    json!({"type": "array", "items": text()})
+    json!({"type": "array", "items": scalar()})
 }
 
 fn map_of(values: &Value) -> Value {
@@ -45,17 +55,17 @@ fn map_of(values: &Value) -> Value {
 
 fn shape(shape: Shape) -> Value {
     match shape {
-        Shape::Text => text(),
+        Shape::Text => scalar(),
         Shape::Int => json!({"type": "integer"}),
         Shape::Bool => json!({"type": "boolean"}),
         Shape::TextList => texts(),
-        Shape::TextOrList => json!({"anyOf": [text(), texts()]}),
+        Shape::TextOrList => json!({"anyOf": [scalar(), texts()]}),
         Shape::AnyMap => json!({"type": "object"}),
-        Shape::TextMap => map_of(&text()),
+        Shape::TextMap => map_of(&scalar()),
         Shape::Hosts => hosts(),
         Shape::BoolOrMap => json!({"type": ["boolean", "object"]}),
-        Shape::SshConfig => json!({"anyOf": [text(), texts()]}),
-        Shape::Paths(keys) => json!({"type": "array", "items": {"anyOf": [text(), open_section(keys)]}}),
+        Shape::SshConfig => json!({"anyOf": [scalar(), texts()]}),
+        Shape::Paths(keys) => json!({"type": "array", "items": {"anyOf": [scalar(), open_section(keys)]}}),
         Shape::Section(keys) => section(keys),
         Shape::Apart(apart) => one_of_a_kind(apart),
     }
@@ -71,9 +81,9 @@ fn open_section(keys: &[Key]) -> Value {
 }
 
 fn hosts() -> Value {
-    let tags = json!({"anyOf": [text(), texts()]});
+    let tags = json!({"anyOf": [scalar(), texts()]});
     let tagged = json!({"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": tags});
-    json!({"type": "array", "items": {"anyOf": [text(), tagged]}})
+    json!({"type": "array", "items": {"anyOf": [scalar(), tagged]}})
 }
 
 fn one_of_a_kind(apart: Apart) -> Value {
@@ -82,7 +92,7 @@ fn one_of_a_kind(apart: Apart) -> Value {
             let role = json!({"anyOf": [hosts(), section(keys::ROLE)]});
             json!({"anyOf": [hosts(), map_of(&role)]})
         }
-        Apart::Env => json!({"anyOf": [section(keys::ENV), map_of(&text())]}),
+        Apart::Env => json!({"anyOf": [section(keys::ENV), map_of(&scalar())]}),
         Apart::Proxy => section(keys::PROXY),
         Apart::RoleProxy => json!({"anyOf": [{"type": "boolean"}, section(keys::PROXY)]}),
         Apart::Registry => section(keys::REGISTRY),
@@ -98,7 +108,7 @@ fn one_of_a_kind(apart: Apart) -> Value {
         Apart::SshKit => section(keys::SSHKIT),
         Apart::Aliases => json!({
             "type": "object",
-            "additionalProperties": text(),
+            "additionalProperties": scalar(),
             "propertyNames": {"pattern": "^[a-z0-9_-]+$"},
         }),
         Apart::HooksOutput => {
