@@ -9,6 +9,7 @@
 
 mod build;
 mod diagnostic;
+pub mod docs;
 pub mod effective;
 mod erb;
 mod load;
