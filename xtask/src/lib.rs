@@ -3,6 +3,7 @@
 //! `cargo xtask` is the command line of it; see [`sandbox`] for hosts on this machine, [`hello`] for an app to deploy to
 //! them, [`ci`] and [`tidy`] for the checks every change must pass.
 
+pub mod bench;
 pub mod ci;
 pub mod command;
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod load;
 pub mod programs;
 pub mod project;
 pub mod sandbox;
+pub mod schema;
 pub mod tidy;
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{ci, demo, hello, tidy};
+use xtask::{bench, ci, demo, hello, schema, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -30,15 +30,26 @@ enum Chore {
         #[arg(long)]
         keep: bool,
     },
+    /// Measures, as ratios taken in one run.
+    #[command(subcommand)]
+    Bench(BenchChore),
     /// Builds the example app and puts everything needed to deploy it into a folder.
     Hello {
         /// The folder; made when missing.
         folder: PathBuf,
     },
+    /// Writes schema/deploy.schema.json, which editors complete deploy.yml by.
+    Schema,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
     Ci,
     /// The house rules that no other tool checks.
     Tidy,
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchChore {
+    /// `kamal config` on a file of 500 lines.
+    Config,
 }
 
 #[derive(Debug, Subcommand)]
@@ -81,7 +92,9 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Sandbox(chore) => run_sandbox(chore),
         Chore::Demo { keep } => demo::run(keep).map(|()| ExitCode::SUCCESS),
+        Chore::Bench(BenchChore::Config) => bench::config().map(|()| ExitCode::SUCCESS),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
+        Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Chore::Tidy => run_tidy(),
     };

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::command::run;
 use crate::error::{Context, Result};
-use crate::workspace;
+use crate::{schema, workspace};
 
 /// Most lines of production code in a file; the test module at its end does not count.
 const LINE_LIMIT: usize = 600;
@@ -25,6 +25,7 @@ const RESERVED: [(&str, &[&str]); 2] = [("russh", &["kamal-ssh"]), ("clap", &["k
 /// When a file cannot be read or cargo does not answer.
 pub fn check() -> Result<Vec<String>> {
     let mut complaints = check_core_dependencies()?;
+    complaints.extend(schema::check()?);
     complaints.extend(check_reserved_dependencies()?);
     for path in sources(workspace())? {
         let text = fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;
