@@ -4,6 +4,7 @@
 //! them, [`ci`] and [`tidy`] for the checks every change must pass.
 
 pub mod bench;
+pub mod by_hand;
 pub mod ci;
 pub mod command;
 pub mod demo;

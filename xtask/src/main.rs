@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, ci, demo, hello, schema, tidy};
+use xtask::{bench, by_hand, ci, demo, hello, schema, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -50,6 +50,12 @@ enum Chore {
 enum BenchChore {
     /// `kamal config` on a file of 500 lines.
     Config,
+    /// A whole deploy beside the same docker commands typed by hand.
+    Deploy {
+        /// How many rounds.
+        #[arg(default_value_t = 7)]
+        rounds: u32,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +99,7 @@ fn main() -> ExitCode {
         Chore::Sandbox(chore) => run_sandbox(chore),
         Chore::Demo { keep } => demo::run(keep).map(|()| ExitCode::SUCCESS),
         Chore::Bench(BenchChore::Config) => bench::config().map(|()| ExitCode::SUCCESS),
+        Chore::Bench(BenchChore::Deploy { rounds }) => by_hand::deploy(rounds).map(|()| ExitCode::SUCCESS),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),

@@ -10,12 +10,12 @@ mod print;
 use serde::Serialize;
 
 pub use accessory::AccessoryFile;
-pub use boot::{Hooks, Placement};
-pub(crate) use digest::fnv1a;
 pub use boot::logging;
+pub use boot::{Hooks, Placement};
 pub(crate) use boot::{route_to, stop_timeout};
-pub(crate) use deploy::{ensure_proxy, login as login_steps, prune as prune_steps, pull as pull_steps};
 pub use deploy::{Intent, Verb, plan};
+pub(crate) use deploy::{ensure_proxy, login as login_steps, prune as prune_steps, pull as pull_steps};
+pub(crate) use digest::fnv1a;
 
 use crate::{
     machine::Phase,

@@ -84,7 +84,7 @@ impl Targets {
             let primary = of_role.and_then(|role| role.hosts.first().map(|host| host.name.clone()));
             chosen_hosts = Some(primary.or_else(|| default_primary_host(config)).into_iter().collect());
         }
-        Ok(resolve(config, everything, chosen_hosts, chosen_roles.as_deref()))
+        Ok(resolve(config, &everything, chosen_hosts.as_deref(), chosen_roles.as_deref()))
     }
 
     /// The roles on a host, primary role first.
@@ -112,23 +112,23 @@ fn default_primary_host(config: &Config) -> Option<HostName> {
 
 fn resolve(
     config: &Config,
-    everything: Vec<HostName>,
-    hosts: Option<Vec<HostName>>,
+    everything: &[HostName],
+    hosts: Option<&[HostName]>,
     roles: Option<&[RoleName]>,
 ) -> Targets {
     let on = |role: &Role, list: &[HostName]| role.hosts.iter().any(|host| list.contains(&host.name));
-    let pool = hosts.clone().unwrap_or_else(|| everything.clone());
+    let pool = hosts.unwrap_or(everything);
     let mut selected: Vec<Role> = match roles {
         None => config.roles.clone(),
         Some(names) => names.iter().filter_map(|name| config.role(name)).cloned().collect(),
     };
-    selected.retain(|role| on(role, &pool));
+    selected.retain(|role| on(role, pool));
 
     let role_host = || {
         let primary = selected.iter().find(|role| role.name == config.primary_role).or_else(|| selected.first())?;
         primary.hosts.first().map(|host| host.name.clone())
     };
-    let first_host = hosts.as_ref().and_then(|hosts| hosts.first().cloned());
+    let first_host = hosts.and_then(|hosts| hosts.first().cloned());
     let primary_host = first_host.or_else(role_host).or_else(|| default_primary_host(config));
     let on_primary = |role: &&Role| primary_host.as_ref().is_some_and(|host| on(role, std::slice::from_ref(host)));
     let primary_role = selected
@@ -145,7 +145,7 @@ fn resolve(
             .and_then(|name| config.role(name))
             .is_some_and(|role| on(role, std::slice::from_ref(host)))
     };
-    let mut in_order = pool;
+    let mut in_order = pool.to_vec();
     if roles.is_some() {
         in_order.retain(|host| selected.iter().any(|role| on(role, std::slice::from_ref(host))));
     }

@@ -21,11 +21,14 @@ pub(crate) fn text(query: &Query, config: &Config) -> Text {
             format!("{} | while read line; do echo \"${{line#{prefix}-}}\"; done", current(config, role, "{{.Names}}"))
         }
         Query::Logs { role, lines } => {
-            let id = lines.container.as_ref().map_or_else(
-                || format!("$({})", current(config, role, "{{.ID}}")),
-                |container| word(container),
-            );
-            format!("id={id}; [ -n \"$id\" ] || {{ echo 'no running container' >&2; exit 1; }}; docker logs \"$id\"{}", log_options(lines))
+            let id = lines
+                .container
+                .as_ref()
+                .map_or_else(|| format!("$({})", current(config, role, "{{.ID}}")), |container| word(container));
+            format!(
+                "id={id}; [ -n \"$id\" ] || {{ echo 'no running container' >&2; exit 1; }}; docker logs \"$id\"{}",
+                log_options(lines)
+            )
         }
         Query::ProxyDetails => "docker ps --filter 'name=^kamal-proxy$'".to_owned(),
         Query::ProxyLogs(lines) => format!("docker logs kamal-proxy{}", log_options(lines)),
@@ -37,10 +40,15 @@ pub(crate) fn text(query: &Query, config: &Config) -> Text {
             let words = [vec!["docker exec".to_owned()], flags, env, vec![word(container), command.clone()]].concat();
             words.join(" ")
         }
-        Query::Audit => format!("tail -n 50 {} 2>/dev/null || echo 'nothing was done here yet'", naming::audit_log(config)),
+        Query::Audit => {
+            format!("tail -n 50 {} 2>/dev/null || echo 'nothing was done here yet'", naming::audit_log(config))
+        }
         Query::Accessories => {
-            let filters: Vec<String> =
-                config.accessories.iter().map(|accessory| format!("--filter label=service={}", word(&accessory.service))).collect();
+            let filters: Vec<String> = config
+                .accessories
+                .iter()
+                .map(|accessory| format!("--filter label=service={}", word(&accessory.service)))
+                .collect();
             if filters.is_empty() { ":".to_owned() } else { format!("docker ps --all {}", filters.join(" ")) }
         }
         _ => "echo 'unknown question' >&2; exit 1".to_owned(),
@@ -79,7 +87,8 @@ fn log_options(lines: &LogLines) -> String {
 fn exec_new(query: &Query, config: &Config) -> String {
     let Query::ExecNew { role, env, version, command, extra_env, token, attach } = query else { return String::new() };
     let Some(role) = config.role(role) else { return "echo 'unknown role' >&2; exit 1".to_owned() };
-    let named = |list: &[(String, String)]| pairs("--env", list.iter().map(|(key, text)| (key.as_str(), text.as_str())));
+    let named =
+        |list: &[(String, String)]| pairs("--env", list.iter().map(|(key, text)| (key.as_str(), text.as_str())));
     let mut words = vec!["docker run".to_owned()];
     words.extend(interactive(*attach));
     words.push(if *attach == Attach::Detached { "--detach" } else { "--rm" }.to_owned());

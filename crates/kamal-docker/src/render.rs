@@ -21,7 +21,8 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         Step::Pull { image, service, held } => {
             let image = word(image);
             // As Kamal does: a tag that moved must not keep the old image (spec 12.1, 24).
-            let forget = if *held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
+            let forget =
+                if *held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
             format!(
                 "{forget}docker pull --quiet {image} && \
                  {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \

@@ -25,7 +25,7 @@ fn looking_at_the_app() {
     shows(&["proxy", "logs", "-n", "1000"], &[&address]);
     shows(&["details"], &["kamal-proxy", &container]);
     shows(&["audit"], &["a@b.c", &format!("Booted app version {version}")]);
-    shows(&["config"], &[":service_with_version: e2e-look@", &version]);
+    shows(&["config"], &[":service_with_version: e2e-look-", &version]);
     shows(&["registry", "login"], &[]);
     shows(&["build", "pull"], &[]);
     assert_eq!(app.serving(), [version]);
@@ -47,7 +47,7 @@ fn running_commands_in_the_app() {
     assert!(!ended.status.success());
     ended.says(&["/no-such-program"]);
     app.fails(&["app", "exec", "--detach", "--reuse", "/server"]).says(&["Detach is not compatible with reuse"]);
-    assert_eq!(app.serving(), [version.clone()]);
+    assert_eq!(app.serving(), [version.as_str()]);
     assert_eq!(app.states(&version), ["running"]);
 }
 
@@ -57,9 +57,9 @@ fn stopping_starting_and_pruning() {
     let first = app.set_up();
     app.ok(&["app", "stop"]);
     assert_eq!(app.states(&first), ["exited"]);
-    assert_ne!(app.serving(), [first.clone()]);
+    assert_ne!(app.serving(), [first.as_str()]);
     app.ok(&["app", "start"]);
-    assert_eq!(app.serving(), [first.clone()]);
+    assert_eq!(app.serving(), [first.as_str()]);
 
     app.release();
     app.ok(&["deploy"]);
@@ -69,7 +69,7 @@ fn stopping_starting_and_pruning() {
     app.ok(&["prune", "containers", "--retain", "1"]);
     assert_eq!(app.states(&first), [""], "only the newest stopped one is kept");
     app.ok(&["prune", "all"]);
-    assert_eq!(app.serving(), [third.clone()]);
+    assert_eq!(app.serving(), [third.as_str()]);
 
     app.fails(&["rollback", "0123456789"]).says(&["0123456789", "not available"]);
     assert_eq!(app.serving(), [third]);

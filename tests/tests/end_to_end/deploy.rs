@@ -9,13 +9,13 @@ fn no_request_fails_while_versions_change() {
     let load = app.load();
     let second = app.release();
     app.ok(&["deploy"]);
-    assert_eq!(app.serving(), [second.clone()]);
+    assert_eq!(app.serving(), [second.as_str()]);
     app.ok(&["rollback"]);
-    assert_eq!(app.serving(), [first.clone()]);
+    assert_eq!(app.serving(), [first.as_str()]);
     app.ok(&["redeploy"]);
     let tally = load.stop();
-    assert_eq!(app.serving(), [second.clone()], "redeploy is of the commit");
-    assert_eq!(tally.failed, [String::new(); 0], "{tally:?}");
+    assert_eq!(app.serving(), [second.as_str()], "redeploy is of the commit");
+    assert_eq!(tally.failed, Vec::<String>::new(), "{tally:?}");
     let seen: Vec<&String> = tally.versions.iter().map(|(version, _)| version).collect();
     assert_eq!(seen, [&first, &second]);
     assert!(tally.sent > 100, "{tally:?}");

@@ -26,7 +26,7 @@ fn a_container_killed_while_its_health_is_checked() {
         "exit code 137",
     ]);
     assert!(ended.took < Duration::from_secs(25), "it waited for what cannot come: {:?}\n{}", ended.took, ended.text);
-    assert_eq!(tally.failed, [String::new(); 0], "{tally:?}");
+    assert_eq!(tally.failed, Vec::<String>::new(), "{tally:?}");
     assert_eq!(tally.versions.len(), 1, "{:?}", tally.versions);
     assert_eq!(app.serving(), [first]);
     assert!(!app.locked(), "the lock was left behind");
@@ -44,8 +44,8 @@ fn an_unhealthy_container() {
     let tally = load.stop();
     ended.says(&[&app.host().address.to_string(), "last log lines", "health check refused"]);
     assert!(ended.took > Duration::from_secs(5), "{:?}", ended.took);
-    assert_eq!(tally.failed, [String::new(); 0], "{tally:?}");
-    assert_eq!(app.serving(), [first.clone()]);
+    assert_eq!(tally.failed, Vec::<String>::new(), "{tally:?}");
+    assert_eq!(app.serving(), [first.as_str()]);
     assert_eq!(app.states(&second), ["exited"], "what failed is stopped");
     assert!(!app.locked(), "the lock was left behind");
 
@@ -64,7 +64,7 @@ fn a_container_that_crashes_at_start() {
     app.edit("HEALTH: ok", "HEALTH: crash");
     app.release();
     let ended = app.fails(&["deploy"]);
-    ended.says(&["crashing at start, because HEALTH=crash", "exit code 3"]);
+    ended.says(&["crashing at start, because HEALTH=crash", "restarted "]);
     assert_eq!(app.serving(), [first]);
     assert!(!app.locked(), "the lock was left behind");
 }
@@ -82,7 +82,7 @@ fn one_host_of_two_fails_and_both_keep_the_old_version() {
     let ended = app.fails(&["deploy"]);
     let tally = load.stop();
     ended.says(&[&sick.to_string(), "health check refused", "went back to"]);
-    assert_eq!(tally.failed, [String::new(); 0], "{tally:?}");
+    assert_eq!(tally.failed, Vec::<String>::new(), "{tally:?}");
     assert_eq!(app.serving(), [first.clone(), first.clone()]);
     assert_eq!(app.states(&first), ["running", "running"]);
     assert_eq!(app.states(&second), ["exited", "exited"]);

@@ -64,7 +64,7 @@ fn they_run_in_order_and_are_told_what_happens() {
     assert!(noted.iter().all(|line| line.contains(" rollback e2e-hooks ")), "{noted:?}");
 
     app.ok(&["deploy", "-H"]);
-    assert_eq!(notes(&app), [String::new(); 0], "they were to be skipped");
+    assert_eq!(notes(&app), Vec::<String>::new(), "they were to be skipped");
     assert_eq!(app.serving(), [version]);
 }
 
@@ -80,7 +80,7 @@ fn one_that_fails_stops_the_deploy() {
         let ended = app.fails(&["deploy"]);
         ended.says(&[failing, "exit status 9", "not on a Friday", "really"]);
         assert_eq!(names(&notes(&app)), OF_A_DEPLOY[..before], "{}", ended.text);
-        assert_eq!(app.serving(), [first.clone()], "{failing}");
+        assert_eq!(app.serving(), [first.as_str()], "{failing}");
         assert_eq!(app.states(&version), [""], "{failing}");
         assert!(!app.locked(), "{failing} left the lock behind");
     }

@@ -40,7 +40,7 @@ fn ctrl_c_puts_things_right() {
     assert_eq!(ended.status.code(), Some(130), "{}", ended.text);
     ended.says(&["lock", "stopped on request"]);
     assert!(!app.locked(), "the lock was left behind:\n{}", ended.text);
-    assert_eq!(tally.failed, [String::new(); 0], "{tally:?}");
+    assert_eq!(tally.failed, Vec::<String>::new(), "{tally:?}");
     assert_eq!(app.serving(), [first]);
     assert_ne!(app.states(&second), ["running"], "{}", ended.text);
 
@@ -60,7 +60,7 @@ fn what_a_killed_deploy_leaves_is_put_right_by_the_next() {
     app.await_running(&second);
     deploy.signal("KILL");
     assert_eq!(deploy.wait().status.code(), None);
-    assert_eq!(app.serving(), [first.clone()]);
+    assert_eq!(app.serving(), [first.as_str()]);
     assert!(app.locked(), "nobody was left to release it");
 
     app.edit("HEALTH: fail", "HEALTH: ok");
@@ -68,7 +68,7 @@ fn what_a_killed_deploy_leaves_is_put_right_by_the_next() {
     app.fails(&["deploy"]).says(&["kamal lock release", "Ann"]);
     app.ok(&["lock", "release"]);
     app.ok(&["deploy"]);
-    assert_eq!(app.serving(), [third.clone()]);
+    assert_eq!(app.serving(), [third.as_str()]);
     assert_eq!(app.states(&third), ["running"]);
     assert_ne!(app.states(&first), ["running"]);
     assert_ne!(app.states(&second), ["running"], "an old container was left running");

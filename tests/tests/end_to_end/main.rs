@@ -2,6 +2,8 @@
 //!
 //! Each test borrows the hosts it needs, so that they can run side by side, as threads and as processes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod bad_input;
 mod commands;
 mod conformance;

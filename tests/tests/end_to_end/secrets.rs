@@ -33,7 +33,7 @@ fn no_process_ever_has_a_secret_in_its_arguments() {
         (watch.join().unwrap(), ended)
     });
     assert!(ended.status.success(), "{}", ended.text);
-    assert_eq!(app.serving(), [version.clone()]);
+    assert_eq!(app.serving(), [version.as_str()]);
     assert!(!ended.text.contains(SENTINEL), "the output gives a secret away:\n{}", ended.text);
     // The watch sees what it should see: the host's processes and ours.
     assert!(seen.iter().any(|line| line.contains("buildx build")), "{seen:#?}");

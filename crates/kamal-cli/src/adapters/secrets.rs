@@ -35,7 +35,7 @@ impl FileSecrets {
     fn with<T>(&self, work: impl FnOnce(&Store) -> Result<T, String>) -> Result<T, String> {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let store = store.get_or_insert_with(|| load(&self.asked.project, &self.candidates));
-        work(store.as_ref().map_err(|error| error.clone())?)
+        work(store.as_ref().map_err(Clone::clone)?)
     }
 }
 

@@ -105,10 +105,8 @@ async fn host(
         Ok(())
     }
     .await;
-    if let (Err(_), Some(keeper)) = (&result, keeper) {
-        if keeper.decide(false) {
-            tell(cx, format!("First container is unhealthy on {}, not booting any other roles", work.host));
-        }
+    if result.is_err() && keeper.is_some_and(|keeper| keeper.decide(false)) {
+        tell(cx, format!("First container is unhealthy on {}, not booting any other roles", work.host));
     }
     result
 }
@@ -193,7 +191,8 @@ async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> Ho
     let name = word(&placement.new);
     let timeout = placement.stop_timeout.map(|seconds| format!(" -t {seconds}")).unwrap_or_default();
     let script = format!(
-        "docker inspect --format 'container: {{{{.State.Status}}}}, exit code {{{{.State.ExitCode}}}}{{{{if .State.OOMKilled}}}}, \
+        "docker inspect --format 'container: {{{{.State.Status}}}}, exit code {{{{.State.ExitCode}}}}{{{{if .RestartCount}}}}, \
+         restarted {{{{.RestartCount}}}} times{{{{end}}}}{{{{if .State.OOMKilled}}}}, \
          killed for lack of memory{{{{end}}}}{{{{if .State.Error}}}}, {{{{.State.Error}}}}{{{{end}}}}{{{{if .State.Health}}}}, health \
          {{{{.State.Health.Status}}}}{{{{end}}}}' {name} 2>/dev/null\n\
          echo 'last log lines:'; docker logs --timestamps --tail 30 {name} 2>&1 | sed 's/^/  /'\n\

@@ -219,7 +219,7 @@ fn volumes(config: &Config, role: &Role, version: &Version) -> Vec<String> {
 
 /// `-t` of a stop: the role's, the root's, nothing for proxied roles, else the drain timeout (spec 2.5).
 pub(crate) fn stop_timeout(config: &Config, role: &Role) -> Option<u64> {
-    role.stop_timeout.or_else(|| role.proxy.is_none().then(|| config.drain_timeout.as_secs()))
+    role.stop_timeout.or_else(|| role.proxy.is_none().then_some(config.drain_timeout.as_secs()))
 }
 
 /// A role's route to a container that is there already.

@@ -245,10 +245,7 @@ pub(crate) fn prune(config: &Config, retain: u32) -> Vec<Step> {
         audit("Pruned containers"),
         Step::PruneContainers { service: config.service.clone(), retain },
         audit("Pruned images"),
-        Step::PruneImages {
-            service: config.service.clone(),
-            latest: naming::latest_image(config),
-        },
+        Step::PruneImages { service: config.service.clone(), latest: naming::latest_image(config) },
     ]
 }
 
@@ -302,11 +299,9 @@ fn notes(
                 lock.trim_end().replace('\n', "\n    ")
             ));
         }
-        if let Some(arch) = config.builder.arches.first().filter(|_| !state.machine.arch.is_empty()) {
-            if !config.builder.arches.contains(&state.machine.arch) {
-                notes
-                    .push(format!("{} is {}, but the image is built for {arch} only.", state.host, state.machine.arch));
-            }
+        let (built, found) = (&config.builder.arches, &state.machine.arch);
+        if !found.is_empty() && !built.is_empty() && !built.contains(found) {
+            notes.push(format!("{} is {found}, but the image is built for {} only.", state.host, built.join(" and ")));
         }
     }
     notes

@@ -51,7 +51,7 @@ pub(super) fn before(state: &mut State, host: &HostName, step: &Step) {
         .map(|old| format!("{} on {}", old.role, old.host))
         .collect();
     if !behind.is_empty() {
-        state.violation(format!("{host}: {container} was stopped before {} had switched", behind.join(", ")));
+        state.violation(&format!("{host}: {container} was stopped before {} had switched", behind.join(", ")));
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn after(state: &mut State, host: &HostName) {
         }
     }
     for violation in found {
-        state.violation(violation);
+        state.violation(&violation);
     }
 }
 

@@ -269,7 +269,7 @@ impl SimFleet {
 }
 
 impl State {
-    pub(super) fn violation(&mut self, text: String) {
+    pub(super) fn violation(&mut self, text: &str) {
         let after = self.effects.last().map(ToString::to_string).unwrap_or_default();
         self.violations.push(format!("{text} (after {after})"));
     }

@@ -1,5 +1,7 @@
 //! Whole operations on the simulated fleet.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod deploys;
 mod faults;
 mod harness;
