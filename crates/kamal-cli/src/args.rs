@@ -130,8 +130,11 @@ pub(crate) enum Command {
     Details,
     /// Show what was done on the hosts
     Audit,
-    /// Show the configuration as it is understood
+    /// Show the configuration as it is understood, or check it
+    #[command(disable_help_subcommand = true)]
     Config(ConfigArgs),
+    /// Explain what can be configured
+    Docs(DocsArgs),
     /// Create config/deploy.yml, .kamal/secrets and sample hooks
     Init(InitArgs),
     /// Print shell completions
@@ -357,8 +360,27 @@ pub(crate) enum Secrets {
 #[derive(Args, Debug)]
 pub(crate) struct ConfigArgs {
     /// yaml or json
-    #[arg(long, default_value = "yaml", value_parser = ["yaml", "json"])]
+    #[arg(long, default_value = "yaml", value_parser = ["yaml", "json"], global = true)]
     pub(crate) format: String,
+    #[command(subcommand)]
+    pub(crate) chore: Option<ConfigChore>,
+}
+
+/// What else can be done with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigChore {
+    /// Check it: prints what is wrong and where, and fails if it cannot be used
+    Validate,
+}
+
+/// Options of `docs`.
+#[derive(Args, Debug)]
+pub(crate) struct DocsArgs {
+    /// The section: proxy, env, builder … [default: the whole file]
+    pub(crate) section: Option<String>,
+    /// Print the JSON schema of the file, for editors
+    #[arg(long, conflicts_with = "section")]
+    pub(crate) schema: bool,
 }
 
 /// Options of `init`.

@@ -4,6 +4,7 @@ mod app;
 mod build;
 mod completion;
 mod deploy;
+mod docs;
 mod exec;
 mod init;
 mod inspect;
@@ -99,6 +100,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::Config(args) => inspect::config(global, &args),
+        Command::Docs(args) => {
+            docs::run(&args);
+            Ok(())
+        }
         command => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -146,7 +151,9 @@ async fn act(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Secrets(Secrets::Print) => inspect::secrets(context),
         Command::Details => inspect::details(context).await,
         Command::Audit => inspect::audit(context).await,
-        Command::Version | Command::Init(_) | Command::Completion { .. } | Command::Config(_) => Ok(()),
+        Command::Version | Command::Init(_) | Command::Completion { .. } | Command::Config(_) | Command::Docs(_) => {
+            Ok(())
+        }
     }
 }
 
@@ -214,6 +221,7 @@ fn names(command: &Command) -> (&'static str, Option<&'static str>) {
         Command::Details => ("details", None),
         Command::Audit => ("audit", None),
         Command::Config(_) => ("config", None),
+        Command::Docs(_) => ("docs", None),
         Command::Init(_) => ("init", None),
         Command::Completion { .. } => ("completion", None),
         Command::Version => ("version", None),

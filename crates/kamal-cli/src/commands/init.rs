@@ -59,3 +59,42 @@ fn write(path: &Path, content: &str, mode: u32) -> Result<(), Failure> {
     };
     attempt().map_err(|error| Failure::User(format!("cannot create {}: {error}", path.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use kamal_core::config::{self, Source, schema};
+
+    use super::*;
+    use crate::adapters::outside::Asked;
+
+    fn loaded(text: &str) -> config::Loaded {
+        let asked = Asked { project: std::env::temp_dir(), destination: None };
+        config::load(&Source::new("config/deploy.yml", text), None, &asked).unwrap()
+    }
+
+    #[test]
+    fn the_template_loads_as_it_is_and_with_every_suggestion_taken() {
+        assert_eq!(loaded(DEPLOY).config.service.as_str(), "my-app");
+        // A comment that is YAML is a suggestion: `# env:`, `#   DB_HOST: …`, `# server: …`, `#     - …`.
+        let suggestion = |line: &str| {
+            let text = line.trim_start().strip_prefix("# ").unwrap_or_default().trim_start();
+            let key = text.split_once(':').map_or("", |(key, _)| key);
+            let named = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+            let is_key = named && (key == key.to_lowercase() || key == key.to_uppercase());
+            (is_key || text.starts_with("- ")) && !text.contains("localhost:5555")
+        };
+        let taken: Vec<String> = DEPLOY
+            .lines()
+            .map(|line| if suggestion(line) { line.replacen("# ", "", 1) } else { line.to_owned() })
+            .collect();
+        let config = loaded(&taken.join("\n")).config;
+        assert_eq!(config.roles.len(), 2, "{}", taken.join("\n"));
+        assert_eq!((config.accessories.len(), config.aliases.len(), config.env.secret.len()), (1, 1, 1));
+        assert_eq!((config.registry.server.as_deref(), config.ssh.user.as_str()), (Some("ghcr.io"), "app"));
+    }
+
+    #[test]
+    fn editors_are_told_of_the_schema() {
+        assert_eq!(DEPLOY.lines().next(), Some(format!("# yaml-language-server: $schema={}", schema::URL).as_str()));
+    }
+}

@@ -3,7 +3,7 @@
 use kamal_core::{config::effective, name::HostName, ops::small, query::Query};
 
 use crate::{
-    args::{ConfigArgs, Global},
+    args::{ConfigArgs, ConfigChore, Global},
     context::{self, Context},
     failure::Failure,
 };
@@ -52,6 +52,9 @@ pub(super) async fn audit(context: &Context) -> Result<(), Failure> {
 
 /// `config`.
 pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
+    if let Some(ConfigChore::Validate) = args.chore {
+        return validate(global, args);
+    }
     let loaded = context::load(global)?;
     for warning in &loaded.warnings {
         anstream::eprintln!("{warning}");
@@ -64,6 +67,27 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
         anstream::print!("{}", effective.to_yaml());
     }
     Ok(())
+}
+
+/// `config validate`.
+fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
+    let (valid, found) = match context::load(global) {
+        Ok(loaded) => (true, loaded.warnings),
+        Err(Failure::Config(errors)) => (false, errors.0),
+        Err(other) => return Err(other),
+    };
+    if args.format == "json" || global.json {
+        anstream::println!("{:#}", serde_json::json!({"valid": valid, "diagnostics": found}));
+    } else {
+        let separated: Vec<String> = found.iter().map(ToString::to_string).collect();
+        if !separated.is_empty() {
+            anstream::eprintln!("{}", separated.join("\n\n"));
+        }
+        if valid {
+            anstream::println!("{} is valid", global.config_file);
+        }
+    }
+    if valid { Ok(()) } else { Err(Failure::Status(1)) }
 }
 
 /// `secrets print`.
