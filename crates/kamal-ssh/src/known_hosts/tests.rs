@@ -1,3 +1,5 @@
+//! known_hosts files as people have them: hashed, with wildcards, ports, authorities and revoked keys.
+
 use super::*;
 
 const ED: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";

@@ -1,3 +1,5 @@
+//! OpenSSH client files as people have them, and what must come out for a host.
+
 use super::*;
 
 fn ask(text: &str, host: &str) -> Settings {
