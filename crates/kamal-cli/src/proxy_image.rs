@@ -1,13 +1,20 @@
 //! The proxy's image, made of the binary that was built beside this program: hosts get it through their connection,
 //! so that a first deploy needs no registry account and no Docker Hub.
 
-use std::{path::Path, sync::Arc};
+use std::{fs::File, io::Read, path::Path};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use kamal_core::{name::ImageRef, ops::ProxyImage};
+use kamal_core::{
+    name::ImageRef,
+    ops::{Archive, ProxyImage},
+};
 
 /// The proxy's version in its tag; Kamal asks for v0.9.2 at least (spec kamal.md 2.10).
 const VERSION: &str = "v0.10.0";
+
+/// How much of the binary tells one build from another: its headers and, among them, the linker's build id. Reading and
+/// hashing all of it would cost every command some 40 ms.
+const HEAD: u64 = 64 * 1024;
 
 /// The image of `kamal-proxy` or `kamal-proxy-linux-ARCH` in this program's folder, if one is there.
 pub(crate) fn beside_this_program() -> Option<ProxyImage> {
@@ -16,13 +23,20 @@ pub(crate) fn beside_this_program() -> Option<ProxyImage> {
 }
 
 fn of(path: &Path) -> Option<ProxyImage> {
-    let binary = std::fs::read(path).ok()?;
-    let arch = architecture(&binary)?;
-    let hash = hex(&binary);
+    let file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head).ok()?;
+    let arch = architecture(&head)?;
+    head.extend(length.to_le_bytes());
     // The digits make another build another image; Kamal reads the tag as a pre-release of the version.
-    let reference = ImageRef::new(format!("kamal-rs/kamal-proxy:{VERSION}-{}", &hash[..8]));
-    let archive = archive(&binary, arch, &reference).ok()?;
-    Some(ProxyImage { reference, arch: arch.to_owned(), archive: Arc::new(archive) })
+    let reference = ImageRef::new(format!("kamal-rs/kamal-proxy:{VERSION}-{}", &hex(&head)[..8]));
+    let (path, name) = (path.to_owned(), reference.clone());
+    let archive = Archive::new(move || {
+        let error = |error| format!("cannot make an image of {}: {error}", path.display());
+        archive(&std::fs::read(&path).map_err(error)?, arch, &name).map_err(error)
+    });
+    Some(ProxyImage { reference, arch: arch.to_owned(), archive })
 }
 
 /// The architecture of a static ELF binary, in Docker's spelling. One that needs a loader cannot run from an empty

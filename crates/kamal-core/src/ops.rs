@@ -43,8 +43,25 @@ pub struct ProxyImage {
     pub reference: ImageRef,
     /// The architecture it is for, in Docker's spelling.
     pub arch: String,
-    /// What `docker load` reads.
-    pub archive: std::sync::Arc<Vec<u8>>,
+    /// What `docker load` reads, made when a host needs it.
+    pub archive: Archive,
+}
+
+/// Makes an image's archive: megabytes most runs have no use for. The error says what is missing.
+#[derive(Clone)]
+pub struct Archive(std::sync::Arc<dyn Fn() -> Result<Vec<u8>, String> + Send + Sync>);
+
+impl Archive {
+    /// Wraps a function.
+    pub fn new(make: impl Fn() -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+        Self(std::sync::Arc::new(make))
+    }
+}
+
+impl std::fmt::Debug for Archive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Archive")
+    }
 }
 
 /// What does not change during a run.
@@ -75,12 +92,13 @@ impl Cx<'_> {
 /// Hands an image to a host through its connection: two round trips, no registry.
 pub(crate) async fn ship_image(fleet: &Fleet<'_>, host: &HostName, image: &ProxyImage) -> Result<(), HostError> {
     const ARCHIVE: &str = ".kamal/proxy/image.tar";
-    fleet.upload(host, &image.archive, ARCHIVE, 0o600).await?;
+    let unfit = |message| HostError::Unfit { host: host.clone(), message };
+    let archive = (image.archive.0)().map_err(unfit)?;
+    fleet.upload(host, &archive, ARCHIVE, 0o600).await?;
     let load = format!("docker load --quiet --input {ARCHIVE} 2>&1; s=$?; rm -f {ARCHIVE}; exit $s");
     let loaded = fleet.capture(host, &Script::write("load the proxy's image", load)).await?;
     if loaded.status == 0 {
         return Ok(());
     }
-    let message = format!("docker could not load the image {}: {}", image.reference, loaded.stdout.trim());
-    Err(HostError::Unfit { host: host.clone(), message })
+    Err(unfit(format!("docker could not load the image {}: {}", image.reference, loaded.stdout.trim())))
 }

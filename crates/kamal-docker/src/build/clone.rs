@@ -65,9 +65,8 @@ async fn refresh(order: &BuildOrder<'_>, place: &Place<'_>) -> Result<(), BuildE
         order
             .events
             .emit(EventKind::tell(Tone::Info, format!("Resetting local clone as `{clone}/` already exists...")));
-        run(order, "set the clone's origin", &git(Some(clone), ["remote", "set-url", "origin", place.root]), false)
-            .await?;
-        run(order, "fetch into the clone", &git(Some(clone), ["fetch", "--quiet", "origin", "HEAD"]), false).await?;
+        // From the path itself: where the repository was when it was cloned does not matter.
+        run(order, "fetch into the clone", &git(Some(clone), ["fetch", "--quiet", place.root, "HEAD"]), false).await?;
         run(order, "reset the clone", &git(Some(clone), ["reset", "--quiet", "--hard", place.revision]), false).await?;
         run(order, "clean the clone", &git(Some(clone), ["clean", "-fdxq"]), false).await?;
         if order.local.exists(&format!("{clone}/.gitmodules")).await {
@@ -79,18 +78,25 @@ async fn refresh(order: &BuildOrder<'_>, place: &Place<'_>) -> Result<(), BuildE
         let command = git(Some(place.parent), ["clone", "--quiet", place.root, "--recurse-submodules"]);
         run(order, "clone the repository", &command, false).await?;
     }
-    let head = run(order, "check the clone", &git(Some(clone), ["rev-parse", "HEAD"]), false).await?;
-    if head.trim() != place.revision {
-        let (expected, got) = (place.revision, head.trim());
+    let status = git(Some(clone), ["status", "--porcelain=v2", "--branch"]);
+    let told = run(order, "check the clone", &status, false).await?;
+    check(&told, place)
+}
+
+/// Reads `git status --porcelain=v2 --branch`: the right commit, and nothing changed.
+fn check(told: &str, place: &Place<'_>) -> Result<(), BuildError> {
+    let (clone, expected) = (place.clone, place.revision);
+    let head = told.lines().find_map(|line| line.strip_prefix("# branch.oid ")).unwrap_or_default();
+    if head != expected {
         return Err(BuildError::Unfit(format!(
-            "Clone in {clone} is not on the correct revision, expected `{expected}` but got `{got}`"
+            "Clone in {clone} is not on the correct revision, expected `{expected}` but got `{head}`"
         )));
     }
-    let dirt = run(order, "check the clone for changes", &git(Some(clone), ["status", "--porcelain"]), false).await?;
-    if dirt.trim().is_empty() {
+    let dirt: Vec<&str> = told.lines().filter(|line| !line.starts_with('#')).collect();
+    if dirt.is_empty() {
         Ok(())
     } else {
-        Err(BuildError::Unfit(format!("Clone in {clone} is dirty, {}", dirt.trim())))
+        Err(BuildError::Unfit(format!("Clone in {clone} is dirty, {}", dirt.join("\n"))))
     }
 }
 
@@ -106,4 +112,19 @@ fn short_hash(text: &str) -> String {
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}").chars().take(13).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_must_be_of_the_commit_and_clean() {
+        let place = Place { root: "/r", revision: "abc", parent: "/c", clone: "/c/r" };
+        let said = |told: &str| check(told, &place).map_err(|error| error.to_string());
+        assert_eq!(said("# branch.oid abc\n# branch.head main\n"), Ok(()));
+        assert!(said("# branch.oid def\n").unwrap_err().contains("expected `abc` but got `def`"));
+        assert!(said("# branch.oid abc\n1 .M N... 100644 100644 100644 1 2 file\n").unwrap_err().contains("dirty"));
+        assert!(said("").unwrap_err().contains("got ``"));
+    }
 }
