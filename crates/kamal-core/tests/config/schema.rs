@@ -3,7 +3,8 @@
 
 use kamal_core::config::{effective::effective, schema::schema};
 use proptest::prelude::*;
-use proptest::strategy::Union;
+use proptest::strategy::{Union, ValueTree};
+use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
 use crate::outside::load_text;
@@ -143,5 +144,19 @@ proptest! {
                 prop_assert!(!of_form, "{}\n{}", error, text);
             }
         }
+    }
+}
+
+#[test]
+fn files_after_the_schema_load_often_enough_to_tell_anything() {
+    let mut runner = TestRunner::deterministic();
+    let whole = schema();
+    for section in ["labels", "volumes", "env", "proxy", "ssh", "sshkit", "boot", "logging", "aliases", "accessories"] {
+        let strategy = after(&whole["properties"][section], 0);
+        let loaded = (0..60).filter(|_| {
+            let value = strategy.new_tree(&mut runner).unwrap().current();
+            load_text(&file(&json!({ section: value }), true, true)).is_ok()
+        });
+        assert!(loaded.count() >= 3, "{section}");
     }
 }
