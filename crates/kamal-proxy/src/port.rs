@@ -40,7 +40,8 @@ pub fn command(arguments: &str) -> String {
 
 /// Moves traffic to a container once it is healthy. The step that starts a container leaves its id in `kamal_cid`; a
 /// container started by another script is looked up. While the proxy waits, the container is watched: one that has
-/// stopped for good fails the step at once rather than at the deploy timeout.
+/// stopped for good fails the step at once rather than at the deploy timeout. The client is killed outright: told to
+/// terminate, docker's exits with 0, as if the switch had been made.
 fn switch(route: &Route) -> String {
     let name = word(&route.container);
     let deploy = command(&format!("deploy {} {}", word(&route.service), flags(route).join(" ")));
@@ -51,9 +52,9 @@ fn switch(route: &Route) -> String {
          cid=$(printf %.12s \"$cid\")\n\
          {deploy} & deploy=$!\n\
          (while sleep 1; do s=$(docker inspect --format '{{{{.State.Status}}}}' {name}) || s=gone\n\
-         case $s in exited|dead|gone) kill $deploy; exit;; esac; done) >/dev/null 2>&1 & watch=$!\n\
+         case $s in exited|dead|gone) kill -9 $deploy; exit;; esac; done) >/dev/null 2>&1 & watch=$!\n\
          wait $deploy; s=$?; kill $watch 2>/dev/null\n\
-         [ $s -ne 143 ] || echo \"{plain} stopped while its health was checked\" >&2\n\
+         [ $s -ne 137 ] || echo \"{plain} stopped while its health was checked\" >&2\n\
          exit $s)",
         plain = route.container,
     )

@@ -12,6 +12,7 @@ fn check(case: &str) {
     let rig = rig();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(case);
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    let _hosts = rig.hold(&[1, 2]);
     rig.clean(1);
     rig.clean(2);
     let project = rig.project(case, &read("deploy.yml"), &read("secrets"));
