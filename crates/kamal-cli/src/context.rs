@@ -90,8 +90,8 @@ impl Context {
         let selection = Selection { hosts: split(&global.hosts), roles: split(&global.roles), primary: global.primary };
         let targets = Targets::select(config, &selection)?;
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
-        let asked = Asked { project: project.clone(), destination: global.destination.clone() };
-        let secrets = Arc::new(FileSecrets::new(config, asked));
+        let asked = || Asked { project: project.clone(), destination: global.destination.clone() };
+        let secrets = Arc::new(FileSecrets::new(config, asked()));
         let connector = Arc::new(kamal_ssh::Connector::new(ssh_options(config, &home, &*secrets)?));
         let identity = Identity::of_git(&project);
         let world = World {
@@ -103,6 +103,7 @@ impl Context {
             entropy: Arc::new(SystemEntropy::default()),
             events: reporter.clone(),
             secrets,
+            templates: Arc::new(asked()),
         };
         let run = RunSettings {
             skip_hooks: global.skip_hooks,

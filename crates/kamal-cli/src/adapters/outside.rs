@@ -2,7 +2,12 @@
 
 use std::{path::PathBuf, process::Stdio};
 
-use kamal_core::{config::Outside, secrets::Commands};
+use kamal_core::{
+    config::{self, Outside, Source},
+    ports::Templates,
+    secret::Secret,
+    secrets::Commands,
+};
 
 /// This machine, for templates and secrets files.
 #[derive(Debug)]
@@ -12,12 +17,13 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn shell(&self, command: &str) -> Result<String, String> {
+    fn shell(&self, command: &str, variables: &[(String, Secret)]) -> Result<String, String> {
         let mut process = std::process::Command::new("sh");
         process.arg("-c").arg(command).current_dir(&self.project).stdin(Stdio::inherit()).stderr(Stdio::inherit());
         if let Some(destination) = &self.destination {
             process.env("KAMAL_DESTINATION", destination);
         }
+        process.envs(variables.iter().map(|(name, value)| (name, value.expose())));
         let output = process.output().map_err(|error| format!("cannot run `{command}`: {error}"))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -38,13 +44,52 @@ impl Outside for Asked {
     }
 
     fn run(&self, command: &str) -> Result<String, String> {
-        self.shell(command)
+        self.shell(command, &[])
     }
 
     fn ruby_erb(&self, template: &str) -> Option<Result<String, String>> {
+        self.ruby(template, &[])
+    }
+}
+
+/// This machine with variables added to its environment: what a template among an accessory's files sees.
+struct WithVariables<'v> {
+    asked: &'v Asked,
+    variables: &'v [(String, Secret)],
+}
+
+impl Outside for WithVariables<'_> {
+    fn env(&self, name: &str) -> Option<String> {
+        let own = self.variables.iter().rev().find(|(known, _)| known == name);
+        own.map(|(_, value)| value.expose().to_owned()).or_else(|| self.asked.variable(name))
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, String> {
+        self.asked.read_file(path)
+    }
+
+    fn run(&self, command: &str) -> Result<String, String> {
+        self.asked.shell(command, self.variables)
+    }
+
+    fn ruby_erb(&self, template: &str) -> Option<Result<String, String>> {
+        self.asked.ruby(template, self.variables)
+    }
+}
+
+impl Templates for Asked {
+    fn render(&self, path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, String> {
+        let outside = WithVariables { asked: self, variables };
+        config::render_template(&Source::new(path, text), &outside).map_err(|errors| errors.to_string())
+    }
+}
+
+impl Asked {
+    fn ruby(&self, template: &str, variables: &[(String, Secret)]) -> Option<Result<String, String>> {
         let script = "print ERB.new(STDIN.read, trim_mode: '-').result";
         let mut process = std::process::Command::new("ruby");
         process.args(["-rerb", "-e", script]).current_dir(&self.project);
+        process.envs(variables.iter().map(|(name, value)| (name, value.expose())));
         process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = process.spawn().ok()?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -63,10 +108,25 @@ impl Commands for Asked {
     }
 
     fn run(&self, command: &str) -> Result<String, String> {
-        self.shell(command)
+        self.shell(command, &[])
     }
 
     fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
         Err(format!("`kamal {}` is not supported in secrets files yet", args.join(" ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_see_the_accessorys_variables_also_in_commands() {
+        let asked = Asked { project: std::env::temp_dir(), destination: None };
+        let variables = [("PASSWORD".to_owned(), Secret::new("s3cret"))];
+        let render = |text: &str| asked.render("my.cnf.erb", text, &variables);
+        assert_eq!(render("a=<%= ENV[\"PASSWORD\"] %>\n").as_deref(), Ok("a=s3cret\n"));
+        assert_eq!(render("<%= `printf %s \"$PASSWORD\"` %>").as_deref(), Ok("s3cret"));
+        assert!(render("<%= ENV.fetch(\"NO_SUCH_VARIABLE_HERE\") %>").unwrap_err().contains("my.cnf.erb"));
     }
 }

@@ -10,7 +10,10 @@ use super::{
     lock, preflight,
 };
 use crate::{
-    config::{Config, model::Role},
+    config::{
+        Config,
+        model::{Accessory, Role},
+    },
     error::{Error, HostError},
     event::{EventKind, Outcome},
     gate::{Keeper, Waiter, gate},
@@ -19,6 +22,7 @@ use crate::{
     naming,
     plan::{AccessoryFile, Hooks, Intent, Placement, Plan, Verb, Work, plan},
     ports::BuildOrder,
+    secret::Secret,
     state::HostState,
     step::{Blob, Step},
 };
@@ -421,16 +425,25 @@ async fn accessory_files(cx: &Cx<'_>, options: &DeployOptions) -> Result<Vec<Acc
     let mut files = Vec::new();
     for accessory in cx.fleet.config.accessories.iter().filter(|_| options.verb == Verb::Setup) {
         for file in &accessory.files {
+            let mut content = cx.fleet.world.local.read(&file.local).await?;
+            // Kamal takes any name that ends so for a template (spec 2.11).
             if file.local.ends_with("erb") {
-                let name = &accessory.name;
-                let local = &file.local;
-                return Err(Error::Usage(format!(
-                    "accessories/{name}/files: {local} is a template, which is not supported yet"
-                )));
+                content = rendered(cx, accessory, &file.local, &content)?.into_bytes();
             }
-            let content = cx.fleet.world.local.read(&file.local).await?.into();
+            let content = content.into();
             files.push(AccessoryFile { accessory: accessory.name.clone(), local: file.local.clone(), content });
         }
     }
     Ok(files)
+}
+
+/// A template among an accessory's files, rendered with the accessory's environment.
+fn rendered(cx: &Cx<'_>, accessory: &Accessory, path: &str, template: &[u8]) -> Result<String, Error> {
+    let world = cx.fleet.world;
+    let clear = accessory.env.clear.iter().map(|(name, value)| Ok((name.clone(), Secret::new(value.as_str()))));
+    let secret = accessory.env.secret.iter().map(|secret| Ok((secret.name.clone(), world.secrets.get(&secret.key)?)));
+    let variables: Result<Vec<(String, Secret)>, String> = clear.chain(secret).collect();
+    let variables = variables.map_err(|error| Error::Secrets(vec![error]))?;
+    let usage = |error| Error::Usage(format!("accessories/{}/files: {path}: {error}", accessory.name));
+    world.templates.render(path, &String::from_utf8_lossy(template), &variables).map_err(usage)
 }

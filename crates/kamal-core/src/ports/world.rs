@@ -42,6 +42,12 @@ pub trait Secrets: Send + Sync + std::fmt::Debug {
     fn all(&self) -> Result<Vec<(String, Secret)>, String>;
 }
 
+/// Renders templates (ERB) among accessories' files.
+pub trait Templates: Send + Sync + std::fmt::Debug {
+    /// The text of a template rendered with variables added to the environment. The error names the place.
+    fn render(&self, path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, String>;
+}
+
 /// Everything outside the engine.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -61,4 +67,6 @@ pub struct World {
     pub events: Arc<dyn Events>,
     /// Secrets.
     pub secrets: Arc<dyn Secrets>,
+    /// Templates.
+    pub templates: Arc<dyn Templates>,
 }

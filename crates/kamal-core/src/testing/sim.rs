@@ -16,6 +16,7 @@ use super::{
     chance::scatter,
     exec::SimExec,
     invariants::{self, Old},
+    vault::PlainTemplates,
 };
 use crate::{
     cancel::Cancel,
@@ -98,6 +99,7 @@ impl SimFleet {
             entropy: self.0.entropy.clone(),
             events: self.0.events.clone(),
             secrets: self.0.secrets.clone(),
+            templates: Arc::new(PlainTemplates),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{ports::Secrets, secret::Secret};
+use crate::{
+    ports::{Secrets, Templates},
+    secret::Secret,
+};
 
 /// Secrets by key, in order.
 #[derive(Debug, Default)]
@@ -29,5 +32,16 @@ impl Secrets for TableSecrets {
 
     fn all(&self) -> Result<Vec<(String, Secret)>, String> {
         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// Templates without any Ruby in them: every `<NAME>` becomes the variable's value.
+#[derive(Debug)]
+pub(super) struct PlainTemplates;
+
+impl Templates for PlainTemplates {
+    fn render(&self, _path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, String> {
+        let put = |text: String, (name, value): &(String, Secret)| text.replace(&format!("<{name}>"), value.expose());
+        Ok(variables.iter().fold(text.to_owned(), put))
     }
 }
