@@ -34,9 +34,6 @@ pub fn build_static(package: &str, name: &str, options: &[&str]) -> Result<PathB
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--release", "--package", package, "--bin", name, "--target", STATIC_TARGET]);
     cargo.arg("--target-dir").arg(&target).args(options).current_dir(workspace());
-    // Debian's musl-gcc does not know `-static-pie`: linked by it, the binary asks for a dynamic linker that an image made
-    // FROM scratch does not have. With the plain linker, rustc brings musl's own start files.
-    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", "cc");
     run(&mut cargo)?;
     Ok(target.join(STATIC_TARGET).join("release").join(name))
 }

@@ -15,7 +15,7 @@ pub use boot::{Hooks, Placement};
 pub(crate) use boot::{route_to, stop_timeout};
 pub use deploy::{Intent, Verb, plan};
 pub(crate) use deploy::{ensure_proxy, login as login_steps, prune as prune_steps, pull as pull_steps};
-pub(crate) use digest::fnv1a;
+pub use digest::fnv1a;
 
 use crate::{
     machine::Phase,

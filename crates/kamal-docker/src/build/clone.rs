@@ -108,10 +108,7 @@ fn git<const N: usize>(folder: Option<&str>, args: [&str; N]) -> Command {
 
 /// Thirteen digits that tell projects apart. It names a folder of our own, so it need not be Kamal's sha256.
 fn short_hash(text: &str) -> String {
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{hash:016x}").chars().take(13).collect()
+    format!("{:016x}", kamal_core::plan::fnv1a(text.as_bytes())).chars().take(13).collect()
 }
 
 #[cfg(test)]
