@@ -11,6 +11,7 @@ pub mod demo;
 pub mod error;
 pub mod hello;
 pub mod load;
+pub mod parity;
 pub mod programs;
 pub mod project;
 pub mod sandbox;

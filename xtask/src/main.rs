@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, ci, demo, hello, schema, tidy};
+use xtask::{bench, by_hand, ci, demo, hello, parity, schema, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -42,6 +42,12 @@ enum Chore {
     Schema,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
     Ci,
+    /// Which test shows which row of a checklist; exits non-zero if a row has none.
+    Parity {
+        /// The checklist of kamal-proxy's behaviour.
+        #[arg(long, required = true)]
+        proxy: bool,
+    },
     /// The house rules that no other tool checks.
     Tidy,
 }
@@ -103,6 +109,9 @@ fn main() -> ExitCode {
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Chore::Parity { .. } => {
+            parity::proxy().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Chore::Tidy => run_tidy(),
     };
     done.unwrap_or_else(|error| {

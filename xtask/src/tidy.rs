@@ -102,13 +102,14 @@ fn production_lines(text: &str) -> usize {
 }
 
 /// All Rust files of the workspace outside of build output and hidden folders.
-fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).context(|| format!("reading {}", folder.display()))?;
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() {
-            if !name.starts_with('.') && !name.starts_with("target") {
+            // What cargo builds into carries this mark, whatever it is called.
+            if !name.starts_with('.') && !path.join("CACHEDIR.TAG").exists() {
                 found.extend(sources(&path)?);
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {

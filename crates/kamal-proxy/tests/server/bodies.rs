@@ -37,7 +37,7 @@ async fn events_arrive_while_the_response_goes_on() {
     }
 }
 
-// spec 11.A.11, 11.D.76-92
+// spec 11.A.11, 11.C.44, 11.D.76-92, 11.I.147, 11.I.148, 11.I.150, 11.I.151
 #[tokio::test(flavor = "multi_thread")]
 async fn limits() {
     let proxy = Proxy::start();
@@ -136,6 +136,70 @@ async fn targets_that_do_not_answer() {
     assert_eq!(reply.status, 502);
     assert!(reply.body.contains("Bad Gateway"));
     proxy.logged(|line| line["msg"] == "Error while proxying" && line["level"] == "ERROR").await;
+}
+
+// spec 11.I.152
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buffered_redirect_stays_one() {
+    let proxy = Proxy::start();
+    let target = Upstream::start(|_| async {
+        let mut response = text(302, "over there");
+        response.headers_mut().insert("location", "/there".parse().unwrap());
+        response
+    })
+    .await;
+    proxy.ok(&format!("deploy app --target {} --buffer-responses --buffer-memory 2", target.address));
+    let reply = proxy.get("http://localhost/").await;
+    assert_eq!((reply.status, reply.header("location"), reply.body.as_str()), (302, "/there", "over there"));
+}
+
+// spec 11.O.226
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_close_their_half() {
+    let proxy = Proxy::start();
+    let silent = Upstream::start(|_| async {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        text(200, "")
+    })
+    .await;
+    proxy.ok(&format!("deploy app --target {} --drain-timeout 1ms", silent.address));
+    let mut stream = TcpStream::connect(proxy.http).await.unwrap();
+    stream.write_all(b"GET /half HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert_eq!(proxy.logged(|line| line["path"] == "/half").await["status"], 499);
+    assert_eq!(tokio::time::timeout(PATIENCE, stream.read(&mut [0; 1])).await.unwrap().unwrap(), 0);
+}
+
+// spec 11.O.229: besides those who wait for a head, who get 504.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_drain_cuts() {
+    let proxy = Proxy::start();
+    let other = Upstream::named("other").await;
+    for (buffering, head_arrives) in [("", true), ("--buffer-responses", false)] {
+        // Declares ten bytes, sends half of them, and then nothing.
+        let target = Upstream::start(|_| async {
+            let first = stream::once(async { Ok(Frame::data(Bytes::from_static(b"first"))) });
+            let body = StreamBody::new(stream::StreamExt::chain(first, stream::pending()));
+            Response::builder().header("content-length", "10").body(BodyExt::boxed(body)).unwrap()
+        })
+        .await;
+        proxy.ok(&format!("deploy app --target {} {buffering}", target.address));
+        let mut stream = TcpStream::connect(proxy.http).await.unwrap();
+        stream.write_all(b"GET /cut HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let mut reply = Vec::new();
+        while head_arrives && !reply.ends_with(b"first") {
+            assert!(tokio::time::timeout(PATIENCE, stream.read_buf(&mut reply)).await.unwrap().unwrap() > 0);
+        }
+        if !head_arrives {
+            // Until the target has the request there is nothing to cut.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        proxy.ok(&format!("deploy app --target {} --drain-timeout 10ms", other.address));
+        // Closed short of what was declared; a reset says the same.
+        let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut reply)).await.unwrap();
+        assert!(reply.ends_with(if head_arrives { b"first" } else { b"" }), "{buffering}");
+        assert!(head_arrives || reply.is_empty(), "{:?}", String::from_utf8_lossy(&reply));
+    }
 }
 
 // spec 11.D.65

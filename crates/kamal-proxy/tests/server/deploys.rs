@@ -119,7 +119,7 @@ async fn requests_that_take_longer_than_the_drain_timeout_are_cancelled() {
     proxy.logged(|line| line["msg"] == "Request cancelled due to draining" && line["path"] == "/slow").await;
 }
 
-// spec 11.A.3, 11.E.102, 11.E.103, 11.E.107, 11.E.108
+// spec 11.A.3, 11.E.102, 11.E.103, 11.E.107, 11.E.108, 11.E.109
 #[tokio::test(flavor = "multi_thread")]
 async fn several_targets() {
     let proxy = Proxy::start();
@@ -147,6 +147,12 @@ async fn several_targets() {
     let mut again = get("http://localhost/");
     again.headers_mut().insert("cookie", cookie.parse().unwrap());
     assert_eq!(proxy.send(again).await.body, "a");
+
+    proxy.ok(&format!(
+        "deploy app --target {} --read-target {} --writer-affinity-timeout 0s",
+        a.address, reader.address
+    ));
+    assert_eq!(proxy.send(request("PUT", "http://localhost/", "")).await.header("set-cookie"), "");
 }
 
 // spec 11.A.33
@@ -208,16 +214,36 @@ async fn a_restart_takes_up_what_was_deployed() {
     assert!(!proxy.state().contains("/nowhere"));
 }
 
-// spec 11.F.116, 11.F.117
+// spec 11.F.114
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_takes_too_long_has_failed() {
+    let proxy = Proxy::start();
+    let slow = Upstream::start(|_| async {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        text(200, "")
+    })
+    .await;
+    let checks = "--health-check-path /health --health-check-timeout 20ms --deploy-timeout 100ms";
+    let error = proxy.fails(&format!("deploy app --target {} {checks}", slow.address));
+    assert!(error.ends_with("request timed out"), "{error}");
+}
+
+// spec 11.F.116, 11.F.117, 11.F.118
 #[tokio::test(flavor = "multi_thread")]
 async fn health_checks_with_a_host_of_their_own() {
     let proxy = Proxy::start();
-    let picky = Upstream::start(|request| {
-        let status = if request.headers()["host"] == "app.internal" { 200 } else { 403 };
+    let own = Arc::new(std::sync::OnceLock::<String>::new());
+    let address = Arc::clone(&own);
+    let picky = Upstream::start(move |request| {
+        let host = request.headers()["host"].to_str().unwrap();
+        let wanted = if request.uri().path() == "/plain" { address.get().unwrap().as_str() } else { "app.internal" };
+        let status = if host == wanted { 200 } else { 403 };
         async move { text(status, "") }
     })
     .await;
+    own.set(picky.address.clone()).unwrap();
     let line = format!("deploy app --target {} --health-check-path /health --deploy-timeout 100ms", picky.address);
     assert!(proxy.fails(&line).contains("unexpected status (403)"));
     proxy.ok(&format!("{line} --health-check-host app.internal"));
+    proxy.ok(&format!("deploy app --target {} --health-check-path /plain", picky.address));
 }

@@ -53,15 +53,31 @@ async fn stopping_turns_away_those_who_wait() {
     }
 }
 
-// spec 11.A.26
+// spec 11.A.26, 11.D.70
 #[tokio::test(flavor = "multi_thread")]
 async fn the_health_path_answers_below_a_prefix() {
     let proxy = Proxy::start();
     let target = Upstream::named("app").await;
     proxy.ok(&format!("deploy api --target {} --path-prefix /api", target.address));
+    proxy.ok(&format!(
+        "deploy admin --target {} --path-prefix /admin --strip-path-prefix=false --health-check-path /admin/up",
+        target.address
+    ));
     proxy.ok("pause api --max-pause 10ms");
-    assert_eq!(proxy.get("http://localhost/api/up").await.status, 200);
-    assert_eq!(proxy.get("http://localhost/api/other").await.status, 504);
+    proxy.ok("pause admin --max-pause 10ms");
+    for (method, path, status) in [
+        ("GET", "/api/up", 200),
+        ("HEAD", "/api/up?x=1", 200),
+        ("POST", "/api/up", 504),
+        ("GET", "/api/up/other", 504),
+        ("GET", "/api/health", 504),
+        ("GET", "/api/other", 504),
+        ("GET", "/admin/up", 200),
+        ("GET", "/admin/up/up", 504),
+    ] {
+        let reply = proxy.send(request(method, &format!("http://localhost{path}"), "")).await;
+        assert_eq!(reply.status, status, "{method} {path}");
+    }
 }
 
 // spec 11.G.122, 11.G.123

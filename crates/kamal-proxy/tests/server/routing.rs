@@ -2,7 +2,7 @@
 
 use super::support::{Proxy, Upstream, request};
 
-// spec 11.A.1, 11.A.2, 11.A.4, 11.A.9
+// spec 11.A.1, 11.A.2, 11.A.4, 11.A.9, 11.D.60, 11.F.112
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_then_a_service_then_nothing() {
     let proxy = Proxy::start();
@@ -21,7 +21,7 @@ async fn nothing_then_a_service_then_nothing() {
     assert_eq!(proxy.fails("rm app"), "Error: service not found");
 }
 
-// spec 11.A.5, 11.A.6, 11.A.7, 11.A.8, 11.A.18, 11.A.29, 11.A.30
+// spec 11.A.5-8, 11.A.18, 11.A.21, 11.A.29, 11.A.30
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts() {
     let proxy = Proxy::start();
@@ -58,7 +58,7 @@ async fn a_host_belongs_to_one_service() {
     proxy.ok(&format!("deploy second --target {} --path-prefix /second", second.address));
 }
 
-// spec 11.A.25, 11.A.27, 11.A.28
+// spec 11.A.25, 11.A.27, 11.A.28, 11.D.69
 #[tokio::test(flavor = "multi_thread")]
 async fn paths() {
     let proxy = Proxy::start();

@@ -38,6 +38,20 @@ async fn open(proxy: &Proxy) -> TcpStream {
     stream
 }
 
+// spec 11.E.104, 11.E.105
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn web_sockets_go_to_writers_unless_readers_take_them() {
+    let proxy = Proxy::start();
+    let [writer, reader] = [Upstream::start(echo).await, Upstream::start(echo).await];
+    let targets = format!("--target {} --read-target {}", writer.address, reader.address);
+    for (flag, expected) in [("", &writer.address), ("--read-target-websockets", &reader.address)] {
+        proxy.ok(&format!("deploy app {targets} {flag} --drain-timeout 1s"));
+        let mut socket = open(&proxy).await;
+        socket.shutdown().await.unwrap();
+        proxy.logged(|line| line["path"] == "/socket" && line["target"] == expected.as_str()).await;
+    }
+}
+
 // spec 11.D.63, 11.D.64, 11.D.75
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn web_sockets() {

@@ -143,7 +143,7 @@ mod tests {
         StreamBody::new(stream::iter(chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes()))))))
     }
 
-    // spec 11.I.135-139, 11.I.140-145
+    // spec 11.I.135-146
     #[tokio::test]
     async fn what_goes_in_comes_out_and_no_more_than_the_limit() {
         for (total, memory) in [(0, 0), (0, 5), (2048, 1024), (2048, 5), (13, 7)] {

@@ -79,3 +79,46 @@ pub(crate) struct ServiceDescription {
     pub(crate) target: String,
     pub(crate) state: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec 11.O.222
+    #[test]
+    fn messages_survive_being_written_and_read() {
+        let text = |text: &str| text.to_owned();
+        let requests = [
+            Request::Remove { service: text("nosuch") },
+            Request::Pause(Pause {
+                service: text("svc1"),
+                drain_timeout: GoDuration::from_secs(1),
+                max_pause: GoDuration::from_secs(2),
+            }),
+            Request::Stop(Stop {
+                service: text("svc1"),
+                drain_timeout: GoDuration::from_secs(1),
+                message: text("Back <soon> & \"later\""),
+            }),
+            Request::Resume { service: text("svc1") },
+            Request::List,
+            Request::RolloutSet(RolloutSet {
+                service: text("svc1"),
+                percentage: -20,
+                allowlist: vec![text("a"), text("b")],
+            }),
+            Request::RolloutStop { service: text("svc1") },
+        ];
+        for request in requests {
+            let written = serde_json::to_string(&request).unwrap();
+            assert!(!written.contains('\n'), "one line per message");
+            let read: Request = serde_json::from_str(&written).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), written);
+        }
+        let stop =
+            serde_json::from_str(r#"{"method":"stop","args":{"service":"a","drain_timeout":5,"message":"<&>"}}"#);
+        assert!(
+            matches!(stop.unwrap(), Request::Stop(Stop { message, drain_timeout: GoDuration(5), .. }) if message == "<&>")
+        );
+    }
+}

@@ -88,12 +88,14 @@ mod tests {
         options.validate().unwrap_err().to_string()
     }
 
-    // spec 11.C.48, 11.N.210, 11.N.211
+    // spec 11.C.47, 11.C.48, 11.N.210, 11.N.211
     #[test]
     fn tls_needs_hosts() {
         let text = "service options invalid: host must be set when using TLS";
         assert_eq!(error(&options(&[])), text);
+        assert_eq!(error(&options(&[""])), text);
         assert_eq!(error(&options(&["*.example.com", ""])), text);
+        assert_eq!(options(&["*.example.com"]).validate(), Ok(()));
         assert_eq!(options(&["example.com"]).validate(), Ok(()));
         assert_eq!(options(&["example.com", "*.example.com"]).validate(), Ok(()));
     }

@@ -1,0 +1,168 @@
+//! Which test shows which row of a checklist: the rows are listed in a file, tests name theirs in a comment above.
+//!
+//! A row nobody shows and a tag that names no row are both errors, so list and tests cannot drift apart.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::command::print;
+use crate::error::{Context, Result};
+use crate::tidy::sources;
+use crate::workspace;
+
+const ROWS: &str = "crates/kamal-proxy/tests/checklist.txt";
+const CRATE: &str = "crates/kamal-proxy";
+/// What a comment says before it names rows, and what a row's name begins with there.
+const MARK: &str = "spec ";
+const CHAPTER: &str = "11.";
+
+/// A row as people read it: `A.1` and what it says.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    id: String,
+    text: String,
+}
+
+/// A test and the rows it says it shows.
+#[derive(Debug, PartialEq, Eq)]
+struct Tagged {
+    test: String,
+    rows: Vec<String>,
+}
+
+/// Prints every row of the proxy's checklist with its tests, and tells whether all is as it should be.
+///
+/// # Errors
+///
+/// When the list or a source cannot be read.
+pub fn proxy() -> Result<bool> {
+    let (rows, tagged) = read()?;
+    let tests = by_row(&tagged);
+    for row in &rows {
+        let shown = tests.get(row.id.as_str()).map_or_else(|| "-".to_owned(), |tests| tests.join(", "));
+        print(format_args!("{:<6} {:<88} {shown}", row.id, row.text))?;
+    }
+    let complaints = complaints(&rows, &tagged);
+    for complaint in &complaints {
+        print(complaint)?;
+    }
+    let shown = rows.iter().filter(|row| tests.contains_key(row.id.as_str())).count();
+    print(format_args!("{} rows, {shown} with a test, shown by {} tests", rows.len(), tagged.len()))?;
+    Ok(complaints.is_empty())
+}
+
+/// Rows without a test and tags without a row.
+pub(crate) fn check() -> Result<Vec<String>> {
+    let (rows, tagged) = read()?;
+    Ok(complaints(&rows, &tagged))
+}
+
+fn read() -> Result<(Vec<Row>, Vec<Tagged>)> {
+    let text = |path: &Path| fs::read_to_string(path).context(|| format!("reading {}", path.display()));
+    let rows = rows(&text(&workspace().join(ROWS))?);
+    let mut tagged = Vec::new();
+    for path in sources(&workspace().join(CRATE))? {
+        tagged.extend(tags(&module(&path), &text(&path)?));
+    }
+    Ok((rows, tagged))
+}
+
+/// Lines that begin with a letter, a dot and a number; all others are headings and comments.
+fn rows(text: &str) -> Vec<Row> {
+    let row = |line: &str| {
+        let (id, text) = line.split_once(' ')?;
+        let (letter, number) = id.split_once('.')?;
+        let is_row = letter.len() == 1 && number.parse::<u32>().is_ok();
+        is_row.then(|| Row { id: id.to_owned(), text: text.to_owned() })
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// `server/target/gate` for a file of the library, `tests/server/deploys` for one of its tests, with `::` between.
+fn module(path: &Path) -> String {
+    let inside = path.strip_prefix(workspace().join(CRATE)).unwrap_or(path).with_extension("");
+    let inside: PathBuf = inside.strip_prefix("src").map_or_else(|_| inside.clone(), Path::to_owned);
+    inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("::")
+}
+
+/// The tests of a file that name rows in the comment above them.
+fn tags(module: &str, text: &str) -> Vec<Tagged> {
+    let mut found = Vec::new();
+    let (mut rows, mut is_test) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("//") {
+            rows.extend(named(line));
+        } else if line.starts_with("#[") {
+            is_test |= line.contains("test]") || line.contains("test(");
+        } else {
+            let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+            let name = function.and_then(|rest| rest.split('(').next());
+            if let Some(name) = name.filter(|_| is_test && !rows.is_empty()) {
+                found.push(Tagged { test: format!("{module}::{name}"), rows: std::mem::take(&mut rows) });
+            }
+            rows.clear();
+            is_test = false;
+        }
+    }
+    found
+}
+
+/// The rows a comment names: `11.A.1`, and `11.A.2-4` for three of them.
+fn named(comment: &str) -> Vec<String> {
+    let Some((_, tail)) = comment.split_once(MARK) else { return Vec::new() };
+    let mut rows = Vec::new();
+    for word in tail.split([',', ' ', ':', ';', ')']).filter_map(|word| word.strip_prefix(CHAPTER)) {
+        let Some((letter, numbers)) = word.trim_end_matches('.').split_once('.') else { continue };
+        let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+        match (first.parse::<u32>(), last.parse::<u32>()) {
+            (Ok(first), Ok(last)) => rows.extend((first..=last).map(|number| format!("{letter}.{number}"))),
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
+}
+
+fn by_row(tagged: &[Tagged]) -> BTreeMap<&str, Vec<&str>> {
+    let mut tests: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (row, test) in tagged.iter().flat_map(|tagged| tagged.rows.iter().map(|row| (row, &tagged.test))) {
+        tests.entry(row).or_default().push(test);
+    }
+    tests
+}
+
+fn complaints(rows: &[Row], tagged: &[Tagged]) -> Vec<String> {
+    let tests = by_row(tagged);
+    let unshown = rows.iter().filter(|row| !tests.contains_key(row.id.as_str()));
+    let mut complaints: Vec<String> =
+        unshown.map(|row| format!("{ROWS}: no test shows {} ({})", row.id, row.text)).collect();
+    let unknown = tests.iter().filter(|(id, _)| !rows.iter().any(|row| row.id == **id));
+    complaints.extend(unknown.map(|(id, tests)| format!("{ROWS}: no row {id}, named by {}", tests.join(", "))));
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "# Why.\n\nA Heading\nA.1 one\nA.2 two\nA.3 three\n";
+
+    #[test]
+    fn tags_belong_to_the_test_below_them() {
+        let text = "//! spec 11.A.9\n\n/// Not a test (spec 11.A.1).\nfn helper() {}\n\n    // spec 11.A.1, 11.A.2-3: why.\n    \
+                    #[tokio::test]\n    async fn shows() {}\n\n    #[test]\n    fn untagged() {}\n";
+        let rows = ["A.1", "A.2", "A.3"].map(str::to_owned).to_vec();
+        assert_eq!(tags("file", text), [Tagged { test: "file::shows".into(), rows }]);
+    }
+
+    #[test]
+    fn gaps_and_strays_are_complaints() {
+        let rows = rows(LIST);
+        let tagged =
+            |ids: &[&str]| vec![Tagged { test: "t".into(), rows: ids.iter().map(|id| (*id).to_owned()).collect() }];
+        assert_eq!(complaints(&rows, &tagged(&["A.1", "A.2", "A.3"])), Vec::<String>::new());
+        let found = complaints(&rows, &tagged(&["A.1", "A.2", "B.3"]));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].contains("no test shows A.3 (three)") && found[1].contains("no row B.3, named by t"));
+    }
+}
