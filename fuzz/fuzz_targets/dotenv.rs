@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use kamal_core::secrets::{Commands, Secrets, SecretsFile};
+use kamal_core::secrets::{Commands, Ran, Secrets, SecretsFile};
 use libfuzzer_sys::fuzz_target;
 
 /// Echoes.
@@ -13,8 +13,12 @@ impl Commands for Echo {
         (name.len() < 3 || name == "DOTENV_LINEBREAK_MODE").then(|| "legacy".to_owned())
     }
 
-    fn run(&self, command: &str) -> Result<String, String> {
-        if command.contains('!') { Err("refused".to_owned()) } else { Ok(format!("{command}\n")) }
+    fn run(&self, command: &str) -> Result<Ran, String> {
+        match command {
+            refused if refused.contains('!') => Err("refused".to_owned()),
+            failing if failing.contains('%') => Ok(Ran { status: 1, ..Ran::default() }),
+            command => Ok(Ran::printed(format!("{command}\n"))),
+        }
     }
 
     fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
@@ -28,6 +32,8 @@ fuzz_target!(|text: &str| {
     let all = secrets.all(&Echo);
     for key in secrets.keys() {
         let one = secrets.get(key, &Echo);
+        let needed = secrets.need(key, &Echo);
+        assert!(needed.is_err() || needed == one, "what is needed is what is there");
         if let Ok(all) = &all {
             assert_eq!(one.as_ref().ok().map(|one| one.expose()), all.get(key).map(|one| one.expose()));
         }

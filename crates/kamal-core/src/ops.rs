@@ -5,10 +5,11 @@ pub mod bootstrap;
 pub mod deploy;
 pub mod hooks;
 pub mod lock;
-mod preflight;
+mod needs;
 pub mod small;
 
 pub use deploy::{DeployOptions, Report, deploy, dry_run};
+pub use needs::Needs;
 
 use std::time::Duration;
 

@@ -46,7 +46,8 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         Step::WriteEnv { path, secrets } => {
             let mut content = String::new();
             for name in secrets {
-                let secret = cx.secrets.get(&name.key).map_err(RenderError::Secret)?;
+                let missing = |error| RenderError::Secret(format!("{error} (needed by {path})"));
+                let secret = cx.secrets.get(&name.key).map_err(missing)?;
                 content.push_str(&format!("{}={}\n", name.name, env_file_value(secret.expose())));
             }
             // Kamal never writes an empty file (spec 5.7), so neither do we.

@@ -7,5 +7,5 @@ mod dotenv;
 mod expand;
 mod store;
 
-pub use expand::Commands;
-pub use store::{Secrets, SecretsError, SecretsFile, parse};
+pub use expand::{Commands, Ran};
+pub use store::{ALLOW_BLANK, Secrets, SecretsError, SecretsFile, parse};

@@ -6,8 +6,9 @@ use kamal_core::{
     config::{self, Outside, Source},
     ports::Templates,
     secret::Secret,
-    secrets::Commands,
+    secrets::{Commands, Ran},
 };
+use zeroize::Zeroizing;
 
 /// This machine, for templates and secrets files.
 #[derive(Debug)]
@@ -17,15 +18,22 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn shell(&self, command: &str, variables: &[(String, Secret)]) -> Result<String, String> {
+    /// Runs a command line as `sh -c` would. Values of secrets stand in it, so the shell finds it in its environment,
+    /// which is for its own user's eyes, and not in its arguments.
+    fn shell(&self, command: &str, variables: &[(String, Secret)]) -> Result<Ran, String> {
         let mut process = std::process::Command::new("sh");
-        process.arg("-c").arg(command).current_dir(&self.project).stdin(Stdio::inherit()).stderr(Stdio::inherit());
+        process.args(["-c", "kamal_command=$KAMAL_COMMAND_LINE; unset KAMAL_COMMAND_LINE; eval \"$kamal_command\""]);
+        process.env("KAMAL_COMMAND_LINE", command).current_dir(&self.project);
+        process.stdin(Stdio::inherit()).stderr(Stdio::inherit());
         if let Some(destination) = &self.destination {
             process.env("KAMAL_DESTINATION", destination);
         }
         process.envs(variables.iter().map(|(name, value)| (name, value.expose())));
-        let output = process.output().map_err(|error| format!("cannot run `{command}`: {error}"))?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        let output = process.output().map_err(|error| format!("cannot run a shell for its command: {error}"))?;
+        let signal = std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap_or(0);
+        let status = output.status.code().unwrap_or(128 + signal);
+        let printed = Zeroizing::new(output.stdout);
+        Ok(Ran { printed: Zeroizing::new(String::from_utf8_lossy(&printed).into_owned()), status })
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -44,7 +52,7 @@ impl Outside for Asked {
     }
 
     fn run(&self, command: &str) -> Result<String, String> {
-        self.shell(command, &[])
+        self.shell(command, &[]).map(|mut ran| std::mem::take(&mut *ran.printed))
     }
 
     fn ruby_erb(&self, template: &str) -> Option<Result<String, String>> {
@@ -69,7 +77,7 @@ impl Outside for WithVariables<'_> {
     }
 
     fn run(&self, command: &str) -> Result<String, String> {
-        self.asked.shell(command, self.variables)
+        self.asked.shell(command, self.variables).map(|mut ran| std::mem::take(&mut *ran.printed))
     }
 
     fn ruby_erb(&self, template: &str) -> Option<Result<String, String>> {
@@ -107,7 +115,7 @@ impl Commands for Asked {
         self.variable(name)
     }
 
-    fn run(&self, command: &str) -> Result<String, String> {
+    fn run(&self, command: &str) -> Result<Ran, String> {
         self.shell(command, &[])
     }
 

@@ -1,8 +1,13 @@
 //! Secrets files of the project, read when the first secret is asked for.
 
 use std::{
+    num::NonZero,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use kamal_core::{
@@ -19,9 +24,12 @@ use super::outside::Asked;
 pub(crate) struct FileSecrets {
     candidates: Vec<String>,
     asked: Asked,
-    /// One command at a time: password managers may ask questions on the terminal.
-    store: Mutex<Option<Result<Store, String>>>,
+    store: OnceLock<Result<Store, String>>,
 }
+
+/// How many secrets are resolved side by side; `KAMAL_SECRETS_JOBS` is another number. 1 is for password managers whose
+/// programs ask on the terminal and would talk at the same time.
+const JOBS: usize = 32;
 
 impl FileSecrets {
     /// Secrets of a configuration's files.
@@ -29,14 +37,37 @@ impl FileSecrets {
         let path = &config.secrets_path;
         let own =
             config.destination.as_ref().map_or_else(|| path.clone(), |destination| format!("{path}.{destination}"));
-        Self { candidates: vec![format!("{path}-common"), own], asked, store: Mutex::default() }
+        Self { candidates: vec![format!("{path}-common"), own], asked, store: OnceLock::new() }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Store) -> Result<T, String>) -> Result<T, String> {
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        let store = store.get_or_insert_with(|| load(&self.asked.project, &self.candidates));
-        work(store.as_ref().map_err(Clone::clone)?)
+    fn store(&self) -> Result<&Store, String> {
+        let store = self.store.get_or_init(|| load(&self.asked.project, &self.candidates));
+        store.as_ref().map_err(Clone::clone)
     }
+}
+
+/// Does something for each item, on several threads. The answers have the order of the items.
+fn side_by_side<I: Sync, O: Send + Sync>(items: &[I], work: impl Fn(&I) -> O + Sync) -> Vec<O> {
+    let jobs = std::env::var("KAMAL_SECRETS_JOBS").ok().and_then(|jobs| jobs.parse().ok());
+    let jobs = jobs.map_or(JOBS, NonZero::get).min(items.len());
+    let answers: Vec<OnceLock<O>> = items.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        while let Some((item, answer)) = at(items, &answers, next.fetch_add(1, Ordering::Relaxed)) {
+            answer.get_or_init(|| work(item));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..jobs {
+            scope.spawn(take);
+        }
+        take();
+    });
+    answers.into_iter().filter_map(OnceLock::into_inner).collect()
+}
+
+fn at<'s, I, O>(items: &'s [I], answers: &'s [OnceLock<O>], index: usize) -> Option<(&'s I, &'s OnceLock<O>)> {
+    Some((items.get(index)?, answers.get(index)?))
 }
 
 fn load(project: &Path, candidates: &[String]) -> Result<Store, String> {
@@ -53,12 +84,80 @@ fn load(project: &Path, candidates: &[String]) -> Result<Store, String> {
 
 impl Secrets for FileSecrets {
     fn get(&self, key: &str) -> Result<Secret, String> {
-        self.with(|store| store.get(key, &self.asked).map_err(|error| error.to_string()))
+        self.store()?.need(key, &self.asked).map_err(|error| error.to_string())
+    }
+
+    fn get_many(&self, keys: &[&str]) -> Vec<Result<Secret, String>> {
+        side_by_side(keys, |key| self.get(key))
     }
 
     fn all(&self) -> Result<Vec<(String, Secret)>, String> {
-        self.with(|store| {
-            store.all(&self.asked).map(|all| all.into_iter().collect()).map_err(|error| error.to_string())
-        })
+        let store = self.store()?;
+        let value = |key: &&str| store.get(key, &self.asked).map(|secret| ((*key).to_owned(), secret));
+        side_by_side(&store.keys(), value).into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(project: &Path, text: &str) -> FileSecrets {
+        std::fs::write(project.join("secrets"), text).unwrap();
+        let asked = Asked { project: project.to_owned(), destination: None };
+        FileSecrets { candidates: vec!["secrets".to_owned()], asked, store: OnceLock::new() }
+    }
+
+    /// Each command waits until all of them have begun, so that they end only when they run at the same time.
+    fn meeting(names: &[&str]) -> String {
+        let count = names.len();
+        let wait = format!(
+            "for i in $(seq 500); do [ $(ls met | wc -l) -ge {count} ] && break; sleep 0.02; done; [ \\$i -lt 500 ]"
+        );
+        names
+            .iter()
+            .map(|name| format!("{name}=$(mkdir -p met; echo >met/{name}; {wait} && echo {name} here)\n"))
+            .collect()
+    }
+
+    #[test]
+    fn commands_run_side_by_side_and_each_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"];
+        let text =
+            format!("S=$(echo run >>runs; echo shared)\nK=$S\nL=[$S]\nUNUSED=$(touch unused)\n{}", meeting(&names));
+        let secrets = secrets(folder.path(), &text);
+        let keys: Vec<&str> = names.into_iter().chain(["K", "L"]).collect();
+        let answers: Vec<String> =
+            secrets.get_many(&keys).into_iter().map(|answer| answer.unwrap().expose().to_owned()).collect();
+        let met = names.map(|name| format!("{name} here"));
+        assert_eq!(answers, [&met[..], &["shared".to_owned(), "[shared]".to_owned()]].concat());
+        assert_eq!(std::fs::read_to_string(folder.path().join("runs")).unwrap(), "run\n");
+        assert!(!folder.path().join("unused").exists(), "a secret nobody asked for was resolved");
+    }
+
+    #[test]
+    fn hooks_get_all_secrets_side_by_side_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["D", "B", "C", "A"];
+        let secrets = secrets(folder.path(), &meeting(&names));
+        let all: Vec<String> = secrets.all().unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(all, names);
+    }
+
+    #[test]
+    fn a_command_with_a_secret_in_it_is_no_argument_and_fails_by_its_status() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "T='s3ntinel-of-a-token'\nA=$(cat /proc/$$/cmdline | tr '\\0' ' '; : $T)\nB=$(: $T; exit 3)\nC=$(kill -9 $$)\n";
+        let secrets = secrets(folder.path(), text);
+        let seen = secrets.get("A").unwrap();
+        assert!(seen.expose().starts_with("sh -c ") && !seen.expose().contains("s3ntinel"), "{}", seen.expose());
+        assert!(
+            secrets
+                .get("B")
+                .unwrap_err()
+                .starts_with("secrets:3: Secret 'B' is blank: its command ended with exit status 3,")
+        );
+        assert!(secrets.get("C").unwrap_err().contains("exit status 137"));
     }
 }

@@ -3,7 +3,7 @@
 use futures_util::FutureExt as _;
 use kamal_core::{
     error::Error,
-    ops::{hooks, small},
+    ops::{Needs, hooks, small},
     ports::BuildOrder,
 };
 
@@ -14,6 +14,10 @@ use crate::{args::BuildArgs, context::Context, failure::Failure};
 pub(super) async fn push(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
     let version = context.version()?;
     let cx = context.cx(&version);
+    let mut needs = Needs::new();
+    needs.registry(context.config());
+    needs.build(context.config());
+    needs.look_up(&*context.world.secrets)?;
     let found = hooks::present(&cx).await;
     hooks::run(&cx, &found, "pre-connect", hooks::Told::default()).await?;
     hooks::run(&cx, &found, "pre-build", hooks::Told::default()).await?;
@@ -31,6 +35,9 @@ pub(super) async fn pull(context: &Context) -> Result<(), Failure> {
 /// `registry login`.
 pub(super) async fn login(context: &Context, locally: bool, on_hosts: bool) -> Result<(), Failure> {
     let version = context.version_or_unknown();
+    let mut needs = Needs::new();
+    needs.registry(context.config());
+    needs.look_up(&*context.world.secrets)?;
     if locally {
         let order = context.order(&version);
         stoppable(

@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures_util::{FutureExt, future::try_join};
 
 use super::{
-    Cx, boot, bootstrap,
+    Cx, Needs, boot, bootstrap,
     hooks::{self, Told},
-    lock, preflight,
+    lock,
 };
 use crate::{
     config::{
@@ -98,12 +98,12 @@ struct Operation<'o, 'a> {
 
 impl<'o, 'a> Operation<'o, 'a> {
     async fn begin(cx: &'o Cx<'a>, options: &'o DeployOptions) -> Result<Self, Error> {
-        let builds = !options.skip_push && !matches!(options.verb, Verb::Rollback | Verb::Boot);
-        preflight::secrets(cx, builds, options.verb == Verb::Setup)?;
+        let hooks = hooks::present(cx).await;
+        look_up_secrets(cx, options, &hooks)?;
         Ok(Self {
             cx,
             options,
-            hooks: hooks::present(cx).await,
+            hooks,
             error_pages: error_pages(cx).await?,
             accessory_files: accessory_files(cx, options).await?,
             token: cx.fleet.world.entropy.hex(16),
@@ -404,6 +404,28 @@ pub async fn previous_version(cx: &Cx<'_>) -> Result<Version, Error> {
         .filter(|version| !version.contains("_replaced_") && current.as_ref() != Some(version))
         .find(everywhere)
         .ok_or_else(|| Error::Usage("there is no earlier version to roll back to on every host (use 'kamal app containers' to see what there is)".to_owned()))
+}
+
+/// Looks up every secret the operation needs, side by side, before anything is changed.
+fn look_up_secrets(cx: &Cx<'_>, options: &DeployOptions, hooks: &Hooks) -> Result<(), Error> {
+    let (config, mut needs) = (cx.fleet.config, Needs::new());
+    needs.registry(config);
+    for role in &cx.targets.roles {
+        needs.role(config, role, &role.hosts);
+    }
+    if !options.skip_push && !matches!(options.verb, Verb::Rollback | Verb::Boot) {
+        needs.build(config);
+    }
+    for accessory in config.accessories.iter().filter(|_| options.verb == Verb::Setup) {
+        needs.accessory(accessory);
+    }
+    let secrets = &*cx.fleet.world.secrets;
+    let run = if options.verb == Verb::Boot { &hooks::TRUSTED[..1] } else { &hooks::TRUSTED };
+    if run.iter().any(|name| hooks.has(name)) {
+        // Hooks will ask for all of them; what cannot be had is told then.
+        drop(secrets.all());
+    }
+    needs.look_up(secrets)
 }
 
 async fn error_pages(cx: &Cx<'_>) -> Result<Vec<(String, Blob)>, Error> {

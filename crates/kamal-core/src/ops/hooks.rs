@@ -24,6 +24,9 @@ pub const NAMES: [&str; 9] = [
     "pre-proxy-reboot",
 ];
 
+/// Those that are given all secrets.
+pub(super) const TRUSTED: [&str; 3] = ["pre-connect", "pre-deploy", "post-deploy"];
+
 /// What a hook is told besides the run's settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Told<'a> {
@@ -52,7 +55,7 @@ pub async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) -> Resu
     let path = format!("{}/{name}", cx.fleet.config.hooks_path);
     let mut command = Command::new(if path.starts_with('/') { path } else { format!("./{path}") }, [] as [&str; 0]);
     command.env = environment(cx, told);
-    if matches!(name, "pre-connect" | "pre-deploy" | "post-deploy") {
+    if TRUSTED.contains(&name) {
         command.env.extend(cx.fleet.world.secrets.all().map_err(|error| Error::Secrets(vec![error]))?);
     }
     let step = format!("run the hook {name}");

@@ -5,7 +5,7 @@ use futures_util::{
     future::{BoxFuture, join_all},
 };
 
-use super::{Cx, lock};
+use super::{Cx, Needs, lock};
 use crate::{
     config::model::Role,
     error::{Error, HostError},
@@ -212,6 +212,9 @@ pub async fn pull(cx: &Cx<'_>, version: &Version) -> Result<(), Error> {
 
 /// `registry login` on the hosts.
 pub async fn login(cx: &Cx<'_>) -> Result<(), Error> {
+    let mut needs = Needs::new();
+    needs.registry(cx.fleet.config);
+    needs.look_up(&*cx.fleet.world.secrets)?;
     let steps = plan::login_steps(cx.fleet.config);
     let work = |host: &HostName| HostWork { host: host.clone(), steps: steps.clone() };
     run(cx, "login", &cx.targets.hosts.iter().map(work).collect::<Vec<_>>()).await

@@ -35,8 +35,14 @@ pub trait Events: Send + Sync + std::fmt::Debug {
 
 /// Looks secrets up by key.
 pub trait Secrets: Send + Sync + std::fmt::Debug {
-    /// The secret, or a message that names the key and where it was looked for.
+    /// The secret something needs, or a message that names the key and where it was looked for.
     fn get(&self, key: &str) -> Result<Secret, String>;
+
+    /// Several at once, the answers in the order of the keys. Where a secret takes a command or a question to a
+    /// password manager, these go on side by side.
+    fn get_many(&self, keys: &[&str]) -> Vec<Result<Secret, String>> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
 
     /// All of them, in the order of the files: what hooks get to see.
     fn all(&self) -> Result<Vec<(String, Secret)>, String>;

@@ -1,29 +1,49 @@
 //! Backslashes, `$VARIABLES` and `$(commands)` in a value (spec 3.2). The text is walked once, so what a command
 //! printed is never expanded again.
 
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
 /// What a secrets file may ask of the world.
 pub trait Commands {
     /// An environment variable.
     fn env(&self, name: &str) -> Option<String>;
 
-    /// Runs `sh -c COMMAND` and returns its standard output. Its exit status does not matter (Kamal takes what a
-    /// failing command printed); the error says why it could not be run at all.
-    fn run(&self, command: &str) -> Result<String, String>;
+    /// Runs a command line as `sh -c` would. The error says why it could not be run at all; it must not repeat the
+    /// command, which may hold a secret.
+    fn run(&self, command: &str) -> Result<Ran, String>;
 
     /// Runs `kamal secrets …` inside this process. `args` begins with `secrets`; the answer is what goes into the
     /// value, for `fetch` shell-escaped so that it is one word again when it is inserted into another command.
     fn inline_kamal(&self, args: &[String]) -> Result<String, String>;
 }
 
+/// How a command went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// Its standard output.
+    pub printed: Zeroizing<String>,
+    /// Its exit status. Kamal takes what a failing command printed, so a value that is not blank does not depend on it.
+    pub status: i32,
+}
+
+impl Ran {
+    /// A command that succeeded.
+    pub fn printed(text: impl Into<String>) -> Self {
+        Self { printed: Zeroizing::new(text.into()), status: 0 }
+    }
+}
+
 /// Expands a value. `variable` answers for `$NAME`, `command` for `$(…)`, both in the value and, for variables, in
 /// the command's own text.
 pub(crate) fn expand<E>(
     value: &str,
-    variable: &mut dyn FnMut(&str) -> Result<String, E>,
-    command: &mut dyn FnMut(&str) -> Result<String, E>,
-) -> Result<String, E> {
+    variable: &mut dyn FnMut(&str) -> Result<Secret, E>,
+    command: &mut dyn FnMut(&str) -> Result<Secret, E>,
+) -> Result<Zeroizing<String>, E> {
     let value = unescape(value);
-    let mut out = String::new();
+    let mut out = Zeroizing::new(String::new());
     let mut rest = value.as_str();
     while let Some(at) = rest.find('$') {
         let (before, after) = (&rest[..at], &rest[at + 1..]);
@@ -39,10 +59,10 @@ pub(crate) fn expand<E>(
         out.push_str(before);
         if let Some(length) = command_length(after) {
             let text = variables(&after[1..length - 1], variable)?;
-            out.push_str(&command(&text)?);
+            out.push_str(command(&text)?.expose());
             rest = &after[length..];
         } else if let Some((name, length)) = name(after) {
-            out.push_str(&variable(name)?);
+            out.push_str(variable(name)?.expose());
             rest = &after[length..];
         } else {
             out.push('$');
@@ -54,8 +74,8 @@ pub(crate) fn expand<E>(
 }
 
 /// The variables alone.
-fn variables<E>(text: &str, variable: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
-    let mut out = String::new();
+fn variables<E>(text: &str, variable: &mut dyn FnMut(&str) -> Result<Secret, E>) -> Result<Zeroizing<String>, E> {
+    let mut out = Zeroizing::new(String::new());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
         let (before, after) = (&rest[..at], &rest[at + 1..]);
@@ -67,7 +87,7 @@ fn variables<E>(text: &str, variable: &mut dyn FnMut(&str) -> Result<String, E>)
             }
             Some((name, length)) => {
                 out.push_str(before);
-                out.push_str(&variable(name)?);
+                out.push_str(variable(name)?.expose());
                 rest = &after[length..];
             }
             None => {
@@ -106,8 +126,8 @@ fn name(text: &str) -> Option<(&str, usize)> {
 
 /// Drops backslashes, but those before `$`. Inside a command a backslash before a letter or a digit is the command's
 /// own (`printf 'a\nb'`): the gem drops that one too, which leaves commands that cannot have been meant.
-fn unescape(value: &str) -> String {
-    let mut out = String::new();
+fn unescape(value: &str) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::new());
     let mut command_end = 0;
     let mut characters = value.char_indices().peekable();
     while let Some((at, character)) = characters.next() {

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
+use zeroize::Zeroizing;
 
 use super::dotenv::{Entry, Value, entries};
-use super::expand::{Commands, expand};
+use super::expand::{Commands, Ran, expand};
 use crate::secret::Secret;
 
 /// A secrets file that exists.
@@ -60,6 +61,18 @@ pub enum SecretsError {
         /// What went wrong, without the command's text, which may hold a secret.
         message: String,
     },
+    /// Something needs a value that has nothing in it.
+    #[error("{path}:{line}: Secret '{key}' is blank{}", why_blank(*.status))]
+    Blank {
+        /// The file.
+        path: String,
+        /// The line of the entry.
+        line: usize,
+        /// The entry's key.
+        key: String,
+        /// The exit status of the command that should have printed it, when that failed.
+        status: Option<i32>,
+    },
     /// A value refers to others so often that it would fill the memory.
     #[error("{path}:{line}: {key}: too large with all it refers to (over {MAX_VALUE} bytes, or {MAX_DEPTH} levels)")]
     TooLarge {
@@ -70,6 +83,15 @@ pub enum SecretsError {
         /// The entry's key.
         key: String,
     },
+}
+
+/// The variable, in a secrets file or in the environment, that lists the names which may be blank, with commas or
+/// blanks between them. It is a variable and not a comment, so that Kamal reads the same file.
+pub const ALLOW_BLANK: &str = "KAMAL_ALLOW_BLANK";
+
+fn why_blank(status: Option<i32>) -> String {
+    let cause = status.map(|status| format!(": its command ended with exit status {status}, what it said is above"));
+    format!("{}; if it is meant to be, name it in {ALLOW_BLANK}", cause.unwrap_or_default())
 }
 
 /// More bytes than any secret has: `A=$A$A` a few dozen times is more than any machine has.
@@ -88,15 +110,22 @@ pub struct Secrets {
     printed: Mutex<HashMap<String, Arc<Printed>>>,
 }
 
-/// What a command printed, or why it could not be run.
-type Printed = OnceLock<Result<Secret, String>>;
+/// What a command printed and how it ended, or why it could not be run.
+type Printed = OnceLock<Result<Resolved, String>>;
+
+/// A value, and the exit status of a command in it that failed.
+#[derive(Clone, Debug)]
+struct Resolved {
+    secret: Secret,
+    failed: Option<i32>,
+}
 
 #[derive(Debug)]
 struct Parsed {
     path: String,
     entries: Vec<Entry>,
     /// Resolved values, by index.
-    values: Mutex<HashMap<usize, Secret>>,
+    values: Mutex<HashMap<usize, Resolved>>,
 }
 
 /// Resolves every entry of one file, as `kamal secrets print` shows them.
@@ -138,9 +167,31 @@ impl Secrets {
     ///
     /// When no file defines it, or a command could not be run.
     pub fn get(&self, key: &str, commands: &dyn Commands) -> Result<Secret, SecretsError> {
+        let (file, index) = self.find(key)?;
+        self.resolve(file, index, 0, commands).map(|resolved| resolved.secret)
+    }
+
+    /// The value of a key that something needs: as [`Secrets::get`], but it may be blank only where [`ALLOW_BLANK`]
+    /// says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secrets::get`], and [`SecretsError::Blank`].
+    pub fn need(&self, key: &str, commands: &dyn Commands) -> Result<Secret, SecretsError> {
+        let (file, index) = self.find(key)?;
+        let Resolved { secret, failed } = self.resolve(file, index, 0, commands)?;
+        if secret.expose().trim().is_empty() && !self.may_be_blank(key, commands)? {
+            let (path, line) = (file.path.clone(), file.entries[index].line);
+            return Err(SecretsError::Blank { path, line, key: key.to_owned(), status: failed });
+        }
+        Ok(secret)
+    }
+
+    /// Where a key is defined, the last file and line winning.
+    fn find(&self, key: &str) -> Result<(&Parsed, usize), SecretsError> {
         for file in self.files.iter().rev() {
             if let Some(index) = file.entries.iter().rposition(|entry| entry.key == key) {
-                return self.resolve(file, index, 0, commands);
+                return Ok((file, index));
             }
         }
         let key = key.to_owned();
@@ -149,6 +200,17 @@ impl Secrets {
         } else {
             SecretsError::NotFound { key, files: self.files.iter().map(|file| file.path.clone()).collect() }
         })
+    }
+
+    fn may_be_blank(&self, key: &str, commands: &dyn Commands) -> Result<bool, SecretsError> {
+        let mut lists = commands.env(ALLOW_BLANK).unwrap_or_default();
+        for file in &self.files {
+            if let Some(index) = file.entries.iter().rposition(|entry| entry.key == ALLOW_BLANK) {
+                lists.push(',');
+                lists.push_str(self.resolve(file, index, 0, commands)?.secret.expose());
+            }
+        }
+        Ok(lists.split([',', ' ', '\t', '\n']).any(|name| name == key))
     }
 
     /// Whether a file defines the key.
@@ -180,16 +242,17 @@ impl Secrets {
         index: usize,
         depth: usize,
         commands: &dyn Commands,
-    ) -> Result<Secret, SecretsError> {
+    ) -> Result<Resolved, SecretsError> {
         if let Some(known) = locked(&file.values).get(&index) {
             return Ok(known.clone());
         }
         let entry = &file.entries[index];
         let (path, line, key) = (&file.path, entry.line, &entry.key);
         let too_large = || SecretsError::TooLarge { path: path.clone(), line, key: key.clone() };
-        let text = match &entry.value {
-            Value::Literal(text) => text.clone(),
-            Value::Exported => String::new(),
+        let failed = Cell::new(None);
+        let mut text = match &entry.value {
+            Value::Literal(text) => Zeroizing::new(text.clone()),
+            Value::Exported => Zeroizing::default(),
             Value::Bare(text) | Value::Quoted(text) => {
                 let text =
                     if matches!(entry.value, Value::Quoted(_)) { line_breaks(text, commands) } else { text.clone() };
@@ -197,18 +260,19 @@ impl Secrets {
                     return Err(too_large());
                 }
                 let inserted = Cell::new(0);
-                let counted = |text: String| {
-                    inserted.set(inserted.get() + text.len());
-                    if inserted.get() > MAX_VALUE { Err(too_large()) } else { Ok(text) }
+                let counted = |Resolved { secret, failed: status }: Resolved| {
+                    failed.set(failed.get().or(status));
+                    inserted.set(inserted.get() + secret.expose().len());
+                    if inserted.get() > MAX_VALUE { Err(too_large()) } else { Ok(secret) }
                 };
                 let mut variable = |name: &str| self.variable(file, index, name, depth, commands).and_then(counted);
                 let mut command = |text: &str| self.command(file, index, text, commands).and_then(counted);
                 expand(&text, &mut variable, &mut command)?
             }
         };
-        let secret = Secret::new(text);
-        locked(&file.values).insert(index, secret.clone());
-        Ok(secret)
+        let resolved = Resolved { secret: Secret::new(std::mem::take(&mut *text)), failed: failed.get() };
+        locked(&file.values).insert(index, resolved.clone());
+        Ok(resolved)
     }
 
     /// A variable inside entry `index`: an earlier line of the same file, else the environment, else empty.
@@ -219,10 +283,10 @@ impl Secrets {
         name: &str,
         depth: usize,
         commands: &dyn Commands,
-    ) -> Result<String, SecretsError> {
+    ) -> Result<Resolved, SecretsError> {
         match file.entries[..index].iter().rposition(|entry| entry.key == name) {
-            Some(earlier) => Ok(self.resolve(file, earlier, depth + 1, commands)?.expose().to_owned()),
-            None => Ok(commands.env(name).unwrap_or_default()),
+            Some(earlier) => self.resolve(file, earlier, depth + 1, commands),
+            None => Ok(Resolved { secret: Secret::new(commands.env(name).unwrap_or_default()), failed: None }),
         }
     }
 
@@ -232,14 +296,14 @@ impl Secrets {
         index: usize,
         text: &str,
         commands: &dyn Commands,
-    ) -> Result<String, SecretsError> {
+    ) -> Result<Resolved, SecretsError> {
         let printed = Arc::clone(locked(&self.printed).entry(text.to_owned()).or_default());
-        let printed = printed.get_or_init(|| run(text, commands).map(Secret::new));
-        printed.as_ref().map(|printed| printed.expose().to_owned()).map_err(|message| SecretsError::Command {
+        let printed = printed.get_or_init(|| run(text, commands));
+        printed.clone().map_err(|message| SecretsError::Command {
             path: file.path.clone(),
             line: file.entries[index].line,
             key: file.entries[index].key.clone(),
-            message: message.clone(),
+            message,
         })
     }
 }
@@ -249,12 +313,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn run(command: &str, commands: &dyn Commands) -> Result<String, String> {
+fn run(command: &str, commands: &dyn Commands) -> Result<Resolved, String> {
     let inline = command.trim_start().strip_prefix("kamal ").filter(|rest| rest.starts_with("secrets "));
-    let mut printed = match inline {
+    let Ran { mut printed, status } = match inline {
         Some(arguments) => {
             let words = shlex::split(arguments).ok_or("the quotes of `kamal secrets …` do not add up")?;
-            commands.inline_kamal(&words)?
+            Ran::printed(commands.inline_kamal(&words)?)
         }
         None => commands.run(command)?,
     };
@@ -265,7 +329,7 @@ fn run(command: &str, commands: &dyn Commands) -> Result<String, String> {
             printed.pop();
         }
     }
-    Ok(printed)
+    Ok(Resolved { secret: Secret::new(std::mem::take(&mut *printed)), failed: (status != 0).then_some(status) })
 }
 
 /// `\n` in double quotes stays as it is, unless `DOTENV_LINEBREAK_MODE` asks for a line break.

@@ -1,7 +1,7 @@
 //! What fuzzing and reading the evaluator closely found: each once took all the memory, the stack or for ever.
 
 use kamal_core::config::{Source, render_template};
-use kamal_core::secrets::{Commands, Secrets, SecretsFile};
+use kamal_core::secrets::{Commands, Ran, Secrets, SecretsFile};
 
 use crate::outside::Table;
 
@@ -59,7 +59,7 @@ impl Commands for Nothing {
         None
     }
 
-    fn run(&self, _command: &str) -> Result<String, String> {
+    fn run(&self, _command: &str) -> Result<Ran, String> {
         Err("no commands here".to_owned())
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
-use kamal_core::secrets::{Commands, Secrets, SecretsFile, parse};
+use kamal_core::secrets::{Commands, Ran, Secrets, SecretsFile, parse};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -27,10 +27,12 @@ impl Commands for Shell {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the recorded cases need a real shell")]
-    fn run(&self, command: &str) -> Result<String, String> {
+    fn run(&self, command: &str) -> Result<Ran, String> {
         self.ran.borrow_mut().push(command.to_owned());
         let output = std::process::Command::new("sh").args(["-c", command]).env("HOME_X", "hx").output();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).map_err(|error| error.to_string())
+        let output = output.map_err(|error| error.to_string())?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(Ran { status: output.status.code().unwrap_or(-1), ..Ran::printed(printed) })
     }
 
     fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
@@ -132,6 +134,38 @@ fn missing_keys_are_told_in_kamals_words() {
 }
 
 #[test]
+fn a_blank_secret_that_is_needed_is_an_error_unless_it_may_be_blank() {
+    let shell = Shell::default();
+    let need = |text: &str, key: &str| {
+        Secrets::new(&[file(text)], &[]).unwrap().need(key, &shell).map(|secret| secret.expose().to_owned())
+    };
+    let blank = "; if it is meant to be, name it in KAMAL_ALLOW_BLANK";
+    let cases = [
+        ("# note\nA=\nB=$A\n", "A", format!(".kamal/secrets:2: Secret 'A' is blank{blank}")),
+        ("A=' \n\t'\n", "A", format!(".kamal/secrets:1: Secret 'A' is blank{blank}")),
+        ("A=$NOT_SET_ANYWHERE\n", "A", format!(".kamal/secrets:1: Secret 'A' is blank{blank}")),
+        (
+            "X=$(exit 7)\nA=\"$X\"\n",
+            "A",
+            format!(
+                ".kamal/secrets:2: Secret 'A' is blank: its command ended with exit status 7, what it said is above{blank}"
+            ),
+        ),
+        ("KAMAL_ALLOW_BLANK=AB\nA=\n", "A", format!(".kamal/secrets:2: Secret 'A' is blank{blank}")),
+    ];
+    for (text, key, expected) in cases {
+        assert_eq!(need(text, key).unwrap_err().to_string(), expected, "{text:?}");
+    }
+    for text in ["KAMAL_ALLOW_BLANK=B,A\nA=\n", "A=$(exit 7)\nL=A\nKAMAL_ALLOW_BLANK=\"B $L\"\n"] {
+        assert_eq!(need(text, "A").unwrap(), "", "{text:?}");
+    }
+    // What a failing command printed counts, as in Kamal.
+    assert_eq!(need("A=$(echo x; exit 7)\n", "A").unwrap(), "x");
+    // Asked for without being needed, as hooks and `secrets print` do, it may be blank.
+    assert_eq!(value("A=\n"), "");
+}
+
+#[test]
 fn later_files_win_and_do_not_see_each_others_variables() {
     let shell = Shell::default();
     let common = SecretsFile { path: ".kamal/secrets-common".to_owned(), text: "A=common\nB=b\n".to_owned() };
@@ -172,8 +206,8 @@ impl Commands for Echo {
         None
     }
 
-    fn run(&self, command: &str) -> Result<String, String> {
-        Ok(command.to_owned())
+    fn run(&self, command: &str) -> Result<Ran, String> {
+        Ok(Ran::printed(command))
     }
 
     fn inline_kamal(&self, args: &[String]) -> Result<String, String> {

@@ -1,0 +1,89 @@
+//! What can be known to fail is found before anything is changed: all missing and blank secrets at once. Since they are
+//! looked up together, their commands run side by side.
+
+use indexmap::IndexMap;
+
+use crate::{
+    config::{
+        Config,
+        model::{Accessory, Registry, Role, SecretOr, Ssl, TaggedHost},
+    },
+    error::Error,
+    ports::Secrets,
+};
+
+/// Who needs which secret.
+#[derive(Debug, Default)]
+pub struct Needs(IndexMap<String, Vec<String>>);
+
+impl Needs {
+    /// Nobody, yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The login to the registry.
+    pub fn registry(&mut self, config: &Config) {
+        self.of_registry("registry", &config.registry);
+    }
+
+    /// A role's containers on some of its hosts.
+    pub fn role(&mut self, config: &Config, role: &Role, hosts: &[TaggedHost]) {
+        for host in hosts {
+            for secret in config.env_for(role, host).secret {
+                self.add(&secret.key, format!("the environment of role {}", role.name));
+            }
+        }
+        if let Some(Ssl::Custom { certificate_pem, private_key_pem }) = role.proxy.as_ref().map(|proxy| &proxy.ssl) {
+            self.add(certificate_pem, "proxy/ssl/certificate_pem".to_owned());
+            self.add(private_key_pem, "proxy/ssl/private_key_pem".to_owned());
+        }
+    }
+
+    /// An accessory's container.
+    pub fn accessory(&mut self, accessory: &Accessory) {
+        for secret in &accessory.env.secret {
+            self.add(&secret.key, format!("the environment of accessory {}", accessory.name));
+        }
+        if let Some(registry) = &accessory.registry {
+            self.of_registry(&format!("accessories/{}/registry", accessory.name), registry);
+        }
+    }
+
+    /// The build.
+    pub fn build(&mut self, config: &Config) {
+        for key in &config.builder.secrets {
+            self.add(key, "builder/secrets".to_owned());
+        }
+    }
+
+    fn of_registry(&mut self, place: &str, registry: &Registry) {
+        for (setting, value) in [("username", &registry.username), ("password", &registry.password)] {
+            if let Some(SecretOr::Secret(key)) = value {
+                self.add(key, format!("{place}/{setting}"));
+            }
+        }
+    }
+
+    fn add(&mut self, key: &str, who: String) {
+        let known = self.0.entry(key.to_owned()).or_default();
+        if !known.contains(&who) {
+            known.push(who);
+        }
+    }
+
+    /// Looks all of them up.
+    ///
+    /// # Errors
+    ///
+    /// A line for each that is missing, with all who need it.
+    pub fn look_up(&self, secrets: &dyn Secrets) -> Result<(), Error> {
+        let keys: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        let answers = secrets.get_many(&keys).into_iter().zip(self.0.values());
+        let missing =
+            answers.filter_map(|(answer, who)| Some(format!("{} (needed by {})", answer.err()?, who.join(", "))));
+        let missing: Vec<String> = missing.collect();
+        if missing.is_empty() { Ok(()) } else { Err(Error::Secrets(missing)) }
+    }
+}
