@@ -52,12 +52,6 @@ pub fn proxy() -> Result<bool> {
     Ok(complaints.is_empty())
 }
 
-/// Rows without a test and tags without a row.
-pub(crate) fn check() -> Result<Vec<String>> {
-    let (rows, tagged) = read()?;
-    Ok(complaints(&rows, &tagged))
-}
-
 fn read() -> Result<(Vec<Row>, Vec<Tagged>)> {
     let text = |path: &Path| fs::read_to_string(path).context(|| format!("reading {}", path.display()));
     let rows = rows(&text(&workspace().join(ROWS))?);

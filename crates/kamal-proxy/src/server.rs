@@ -13,6 +13,7 @@ mod cookies;
 mod error_pages;
 mod front;
 mod go_duration;
+mod handover;
 mod listen;
 mod observe;
 mod options;

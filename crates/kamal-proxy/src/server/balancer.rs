@@ -125,6 +125,20 @@ impl Balancer {
         self.targets.iter().filter(|t| t.role == role).map(|t| t.address.as_str().to_owned()).collect()
     }
 
+    /// The addresses of targets that get no requests for now.
+    pub(crate) fn unhealthy(&self) -> impl Iterator<Item = String> {
+        let unwell = self.targets.iter().filter(|target| target.health() != Health::Healthy);
+        unwell.map(|target| target.address.as_str().to_owned())
+    }
+
+    /// Takes the targets at these addresses out until a check succeeds.
+    pub(crate) fn distrust(&self, addresses: &[String]) {
+        for target in self.targets.iter().filter(|target| addresses.iter().any(|a| a == target.address.as_str())) {
+            target.checked(false);
+        }
+        self.recompute();
+    }
+
     fn recompute(&self) {
         let of = |role| {
             let healthy = |t: &&Arc<Target>| t.role == role && t.health() == Health::Healthy;

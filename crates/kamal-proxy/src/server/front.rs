@@ -16,6 +16,7 @@ use super::balancer::{Balancer, Refused};
 use super::body::response::ResponseBody;
 use super::cookies;
 use super::error_pages;
+use super::listen::connections::Connections;
 use super::observe::access::Record;
 use super::observe::log::Log;
 use super::observe::metrics::{Counted, Metrics};
@@ -37,6 +38,7 @@ pub(crate) struct Front {
     pub(crate) log: Log,
     /// `None` when metrics are not published.
     pub(crate) metrics: Option<Arc<Metrics>>,
+    pub(crate) connections: Arc<Connections>,
 }
 
 /// What all requests of one client connection share.
@@ -86,7 +88,11 @@ pub(crate) async fn handle(
         Ok(Reply::Response(response)) => response,
         Ok(Reply::Upgraded(response, tunnel)) => {
             record.answered(response.status(), response.headers());
-            tokio::spawn(tunnel.run(record));
+            let place = front.connections.busy();
+            tokio::spawn(async move {
+                tunnel.run(record).await;
+                drop(place);
+            });
             return Ok(response);
         }
         Err(Failure::Aborted(status)) => {
@@ -97,6 +103,8 @@ pub(crate) async fn handle(
     };
     if version == Version::HTTP_2 {
         response.headers_mut().remove(CONNECTION);
+    } else if front.connections.is_leaving() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     record.answered(response.status(), response.headers());
     Ok(response.map(|body| body.recorded(record)))

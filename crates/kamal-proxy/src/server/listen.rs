@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use self::connections::{Connections, Stop};
+use self::connections::Stop;
 use super::body::response::ResponseBody;
 use super::front::{Client, Front, Scheme, handle};
 use super::observe::log::Log;
@@ -64,12 +64,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves one listener until dropped; with a TLS configuration it is the HTTPS listener.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
-    front: Arc<Front>,
-    connections: Arc<Connections>,
-) {
+pub(crate) async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, front: Arc<Front>) {
     let port = listener.local_addr().map_or(0, |address| address.port());
     let next = AtomicUsize::new(0);
     loop {
@@ -84,7 +79,7 @@ pub(crate) async fn serve(
         };
         let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
         let client = client(scheme, port, peer, next.fetch_add(1, Ordering::Relaxed));
-        let (front, tls, stop) = (Arc::clone(&front), tls.clone(), connections.enter());
+        let (front, tls, stop) = (Arc::clone(&front), tls.clone(), front.connections.enter());
         tokio::spawn(async move { converse(stream, tls, front, client, stop).await });
     }
 }
@@ -157,7 +152,7 @@ where
     tokio::select! {
         biased;
         _ = connection.as_mut() => {}
-        () = stop.asked() => {
+        () = stop.asked_to_leave() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }

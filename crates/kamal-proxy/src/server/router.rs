@@ -2,16 +2,18 @@
 //!
 //! Commands are serialised by one lock, which requests never take; they read the current table through an `ArcSwap`.
 
+mod handover;
 mod restore;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use futures_util::future::join_all;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::balancer::Balancer;
 use super::control::protocol::{
@@ -38,6 +40,8 @@ pub(crate) struct Router {
     metrics: Arc<Metrics>,
     /// Held by the command that changes the table. Holds the saved elements that could not be restored.
     changing: Mutex<Vec<Value>>,
+    /// Whether another process decides now; set under the lock.
+    handed_over: AtomicBool,
 }
 
 /// Why a command failed; these texts reach the user (spec 2.2).
@@ -52,6 +56,8 @@ pub(crate) enum CommandError {
     Unhealthy { limit: GoDuration, cause: Option<String> },
     #[error("rollout target not set")]
     NoRollout,
+    #[error("the proxy was replaced while the command ran; run it again")]
+    HandedOver,
     #[error(transparent)]
     Address(#[from] AddressError),
     #[error(transparent)]
@@ -66,7 +72,14 @@ fn because(cause: Option<&str>) -> String {
 
 impl Router {
     pub(crate) fn new(state_path: PathBuf, log: Log, metrics: Arc<Metrics>) -> Self {
-        Self { routes: ArcSwap::default(), state_path, log, metrics, changing: Mutex::default() }
+        Self {
+            routes: ArcSwap::default(),
+            state_path,
+            log,
+            metrics,
+            changing: Mutex::default(),
+            handed_over: AtomicBool::new(false),
+        }
     }
 
     /// The table as it is now.
@@ -91,7 +104,7 @@ impl Router {
         self.refuse_conflict(&self.routes(), &request.service, &options)?;
         make_ready(&set, request.deployment).await?;
 
-        let mut kept = self.changing.lock().await;
+        let mut kept = self.change().await?;
         let routes = self.routes.load_full();
         self.refuse_conflict(&routes, &request.service, &options)?;
         let assets = Assets::load(&options, &self.log)?;
@@ -128,7 +141,7 @@ impl Router {
 
     /// Forgets a service at once; what it is doing comes to its own end.
     pub(crate) async fn remove(&self, name: &str) -> Result<(), CommandError> {
-        let mut kept = self.changing.lock().await;
+        let mut kept = self.change().await?;
         let before = kept.len();
         kept.retain(|element| element["name"] != name);
         let routes = self.routes.load_full();
@@ -177,7 +190,7 @@ impl Router {
         drop(current);
         make_ready(&set, request.deployment).await?;
 
-        let kept = self.changing.lock().await;
+        let kept = self.change().await?;
         // It may have been removed meanwhile, and must not come back.
         let current = self.find(&request.service)?;
         let routes = self.routes.load_full();
@@ -195,7 +208,7 @@ impl Router {
 
     /// Replaces the split of a service that has rollout targets.
     pub(crate) async fn rollout_set(&self, request: RolloutSet) -> Result<(), CommandError> {
-        let kept = self.changing.lock().await;
+        let kept = self.change().await?;
         let current = self.find(&request.service)?;
         if current.rollout.is_none() {
             return Err(CommandError::NoRollout);
@@ -214,7 +227,7 @@ impl Router {
 
     /// Sends everybody to the active targets again; the rollout targets stay.
     pub(crate) async fn rollout_stop(&self, name: &str) -> Result<(), CommandError> {
-        let kept = self.changing.lock().await;
+        let kept = self.change().await?;
         let current = self.find(name)?;
         self.publish(&self.routes.load_full(), name, Some(Service { split: None, ..Service::clone(&current) }));
         self.save(&kept).await;
@@ -239,6 +252,12 @@ impl Router {
         self.routes().services().map(describe).collect()
     }
 
+    /// The right to change what is served.
+    async fn change(&self) -> Result<MutexGuard<'_, Vec<Value>>, CommandError> {
+        let kept = self.changing.lock().await;
+        if self.handed_over.load(Ordering::Relaxed) { Err(CommandError::HandedOver) } else { Ok(kept) }
+    }
+
     fn find(&self, name: &str) -> Result<Arc<Service>, CommandError> {
         self.routes().get(name).map(Arc::clone).ok_or(CommandError::ServiceNotFound)
     }
@@ -255,7 +274,7 @@ impl Router {
     }
 
     async fn switch(&self, name: &str, how: impl FnOnce(&Pause)) -> Result<Arc<Service>, CommandError> {
-        let kept = self.changing.lock().await;
+        let kept = self.change().await?;
         let service = self.find(name)?;
         how(&service.pause);
         self.save(&kept).await;

@@ -1,19 +1,27 @@
 //! The life of the proxy: start, serve, stop (spec 10.1).
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::control::server::ControlSocket;
+use super::control;
 use super::control::socket;
+use super::control::socket_file::SocketFile;
 use super::front::Front;
-use super::listen::connections::Connections;
+use super::go_duration::GoDuration;
+use super::handover;
+use super::handover::give::hand_over;
+use super::handover::take::{Taken, take};
 use super::listen::{self, ListenError};
 use super::observe::log::{Level, Log};
 use super::observe::metrics::Metrics;
@@ -22,6 +30,10 @@ use super::tls;
 
 /// How long connections may take to end when the proxy is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(10);
+/// The names under which sockets are handed to a successor.
+const HTTP: &str = "http";
+const HTTPS: &str = "https";
+const METRICS: &str = "metrics";
 
 /// Where to listen and how much to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +44,8 @@ pub(crate) struct RunOptions {
     /// Zero means that metrics are not published.
     pub(crate) metrics_port: u16,
     pub(crate) http3: bool,
+    /// Whether to take over from a proxy that runs, and how long that one may take to finish.
+    pub(crate) takeover: Option<GoDuration>,
 }
 
 /// Why the proxy cannot start.
@@ -41,13 +55,15 @@ pub(crate) enum RunError {
     Listen(#[from] ListenError),
     #[error("listen unix {path}: bind: {error}")]
     Control { path: String, error: io::Error },
+    #[error("taking over from the server that is running: {0}")]
+    Takeover(io::Error),
     #[error("setting up TLS: {0}")]
     Tls(#[from] rustls::Error),
     #[error("starting: {0}")]
     Start(#[from] io::Error),
 }
 
-/// Runs until told to stop by SIGTERM or SIGINT.
+/// Runs until told to stop by SIGTERM or SIGINT, or until a successor has taken over.
 pub(crate) fn run(options: RunOptions) -> Result<(), RunError> {
     raise_file_limit();
     let lowest = if options.debug { Level::Debug } else { Level::Info };
@@ -61,60 +77,85 @@ pub(crate) fn run(options: RunOptions) -> Result<(), RunError> {
 }
 
 async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
+    let mut taken = match options.takeover {
+        Some(limit) => take(&handover::path(), limit).await.map_err(RunError::Takeover)?,
+        None => None,
+    };
     let metrics = Arc::new(Metrics::default());
     let router = Arc::new(Router::new(socket::state_path(), log.clone(), Arc::clone(&metrics)));
-    router.restore().await;
-
-    let metrics_listener = if options.metrics_port > 0 { Some(listen::bind(options.metrics_port)?) } else { None };
-    let http = listen::bind(options.http_port)?;
-    let https = listen::bind(options.https_port)?;
-    let path = socket::socket_path();
-    let failed = |error| RunError::Control { path: path.display().to_string(), error };
-    let control = ControlSocket::bind(path.clone()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    match &mut taken {
+        Some(taken) => router.adopt(std::mem::take(&mut taken.estate)).await,
+        None => router.restore().await,
+    }
+    let sockets = Sockets::open(options, taken.as_mut())?;
+    let mut commands = bind_unix(socket::socket_path())?;
+    let mut successors = bind_unix(handover::path())?;
+    let mut signals =
+        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
 
     let front = Arc::new(Front {
         router: Arc::clone(&router),
         log: log.clone(),
-        metrics: metrics_listener.is_some().then(|| Arc::clone(&metrics)),
+        metrics: sockets.metrics.is_some().then(|| Arc::clone(&metrics)),
+        connections: Arc::default(),
     });
-    match &metrics_listener {
+    match &sockets.metrics {
         Some(_) => log.info("Metrics enabled", &[("address", format!(":{}", options.metrics_port).into())]),
         None => log.debug("Metrics server disabled", &[]),
     }
-    let ports = [("http", port(&http)?.into()), ("https", port(&https)?.into())];
-    log.info("Server started", &ports);
-
     if options.http3 {
         log.warn("HTTP/3 is not available; serving HTTP/1.1 and HTTP/2 only", &[]);
     }
-
-    let connections = Arc::new(Connections::default());
     let tls = tls::server_config(Arc::clone(&router), log.clone())?;
-    {
-        let listeners = async {
-            tokio::join!(
-                spawned(listen::serve(http, None, Arc::clone(&front), Arc::clone(&connections))),
-                spawned(listen::serve(https, Some(tls), Arc::clone(&front), Arc::clone(&connections))),
-                control.serve(router, log.clone()),
-                async {
-                    match metrics_listener {
-                        Some(listener) => spawned(listen::serve_metrics(listener, metrics, log.clone())).await,
-                        None => std::future::pending().await,
-                    }
-                },
-            )
-        };
-        tokio::select! {
-            _ = listeners => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    let duplicates = sockets.duplicates()?;
+    let ports = [("http", port(&sockets.http)?.into()), ("https", port(&sockets.https)?.into())];
+    let accepting = sockets.serve(tls, &front, metrics, log);
+    if let Some(taken) = taken {
+        taken.ready().await.map_err(RunError::Takeover)?;
+        log.info("Took over from another server", &ports);
     }
-    log.debug("Closing RPC listener", &[("path", control.path().display().to_string().into())]);
-    drop(control);
-    if timeout(SHUTDOWN, connections.stop()).await.is_err() {
+    log.info("Server started", &ports);
+
+    let offered = duplicates.borrowed();
+    let drain_timeout = loop {
+        let successor = tokio::select! {
+            () = control::server::serve(&commands, &router, &front.connections, log) => continue,
+            () = signals.any() => break None,
+            successor = successors.accept() => successor,
+        };
+        let handed = match successor {
+            Ok(stream) => tokio::select! {
+                handed = hand_over(stream, &router, &offered) => handed,
+                () = control::server::serve(&commands, &router, &front.connections, log) => continue,
+                () = signals.any() => break None,
+            },
+            Err(error) => Err(error),
+        };
+        match handed {
+            Ok(limit) => break Some(limit),
+            Err(error) => log.error("Not replaced by another server", &[("error", error.to_string().into())]),
+        }
+        // The one that failed may have had the paths already.
+        for socket in [&mut commands, &mut successors] {
+            if !socket.is_current() {
+                *socket = bind_unix(socket.path().to_owned())?;
+            }
+        }
+    };
+    drop((accepting, duplicates));
+    if let Some(limit) = drain_timeout {
+        log.info("Another server has taken over", &[]);
+        let left = tokio::select! {
+            () = front.connections.leave(limit) => true,
+            // Commands that had begun are passed on.
+            () = control::server::serve(&commands, &router, &front.connections, log) => true,
+            () = signals.any() => false,
+        };
+        log.debug("Left", &[("completely", left.into())]);
+    }
+    log.debug("Closing RPC listener", &[("path", commands.path().display().to_string().into())]);
+    drop((commands, successors));
+    if timeout(SHUTDOWN, front.connections.stop()).await.is_err() {
         log.warn("Closing active connections", &[]);
     }
     log.info("Server stopped", &[]);
@@ -133,15 +174,78 @@ fn port(listener: &TcpListener) -> io::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// Runs a listener as a task of its own, which ends when the caller stops waiting for it.
-async fn spawned(listener: impl Future<Output = ()> + Send + 'static) {
-    let task = tokio::spawn(listener);
-    let _aborted = AbortOnDrop(task.abort_handle());
-    // It only ends by being aborted.
-    let _ = task.await;
+fn bind_unix(path: PathBuf) -> Result<SocketFile, RunError> {
+    let shown = path.display().to_string();
+    SocketFile::bind(path).map_err(|error| RunError::Control { path: shown, error })
 }
 
-struct AbortOnDrop(tokio::task::AbortHandle);
+/// What ends the proxy.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The listening sockets.
+struct Sockets {
+    http: TcpListener,
+    https: TcpListener,
+    metrics: Option<TcpListener>,
+}
+
+/// The same sockets, kept at hand for a successor.
+struct Duplicates(Vec<(&'static str, OwnedFd)>);
+
+impl Sockets {
+    /// Those that were handed over, and new ones where none was or it is for another port.
+    fn open(options: RunOptions, mut taken: Option<&mut Taken>) -> Result<Self, RunError> {
+        let mut open = |name: &str, port: u16| -> Result<TcpListener, RunError> {
+            if let Some(taken) = &mut taken
+                && let Some(listener) = taken.listener(name, port)?
+            {
+                return Ok(listener);
+            }
+            Ok(listen::bind(port)?)
+        };
+        let metrics = if options.metrics_port > 0 { Some(open(METRICS, options.metrics_port)?) } else { None };
+        Ok(Self { http: open(HTTP, options.http_port)?, https: open(HTTPS, options.https_port)?, metrics })
+    }
+
+    fn duplicates(&self) -> io::Result<Duplicates> {
+        let named = [(HTTP, Some(&self.http)), (HTTPS, Some(&self.https)), (METRICS, self.metrics.as_ref())];
+        let there = named.into_iter().filter_map(|(name, listener)| Some((name, listener?)));
+        there
+            .map(|(name, listener)| Ok((name, listener.as_fd().try_clone_to_owned()?)))
+            .collect::<io::Result<_>>()
+            .map(Duplicates)
+    }
+
+    /// Begins to accept connections; dropping the result ends that.
+    fn serve(self, tls: Arc<ServerConfig>, front: &Arc<Front>, metrics: Arc<Metrics>, log: &Log) -> Vec<AbortOnDrop> {
+        let mut tasks = vec![
+            tokio::spawn(listen::serve(self.http, None, Arc::clone(front))),
+            tokio::spawn(listen::serve(self.https, Some(tls), Arc::clone(front))),
+        ];
+        tasks.extend(self.metrics.map(|listener| tokio::spawn(listen::serve_metrics(listener, metrics, log.clone()))));
+        tasks.iter().map(|task| AbortOnDrop(task.abort_handle())).collect()
+    }
+}
+
+impl Duplicates {
+    fn borrowed(&self) -> Vec<(&'static str, BorrowedFd<'_>)> {
+        self.0.iter().map(|(name, socket)| (*name, socket.as_fd())).collect()
+    }
+}
+
+struct AbortOnDrop(AbortHandle);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

@@ -85,6 +85,11 @@ pub(crate) fn load(path: &Path) -> io::Result<Option<Loaded>> {
         // The error that matters is the one being returned.
         let _ = fs::copy(path, with_suffix(path, ".invalid"));
     })?;
+    Ok(Some(sort(elements)))
+}
+
+/// Tells services from elements that are none.
+pub(crate) fn sort(elements: Vec<Value>) -> Loaded {
     let mut loaded = Loaded::default();
     for element in elements {
         match serde_json::from_value::<Saved>(element.clone()) {
@@ -93,7 +98,7 @@ pub(crate) fn load(path: &Path) -> io::Result<Option<Loaded>> {
             Err(error) => loaded.broken.push((element, error.to_string())),
         }
     }
-    Ok(Some(loaded))
+    loaded
 }
 
 /// Replaces a file by one that holds these services and elements, on disk when this returns.

@@ -6,11 +6,13 @@
 mod bodies;
 mod deploys;
 mod headers;
+mod load;
 mod maintenance;
 mod process;
 mod protocol;
 mod routing;
 mod support;
 mod switching;
+mod takeover;
 mod tls;
 mod upgrades;

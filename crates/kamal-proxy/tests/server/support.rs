@@ -119,6 +119,11 @@ impl Proxy {
         }
     }
 
+    /// How many lines of the log are such.
+    pub(crate) fn count(&self, wanted: impl Fn(&Value) -> bool) -> usize {
+        self.log.lock().unwrap().iter().filter(|line| wanted(line)).count()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
     }

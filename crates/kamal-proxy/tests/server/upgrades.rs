@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::support::{PATIENCE, Proxy, TestBody, Upstream};
 
 /// Agrees to any upgrade and then echoes.
-async fn echo(mut request: Request<Incoming>) -> Response<TestBody> {
+pub(crate) async fn echo(mut request: Request<Incoming>) -> Response<TestBody> {
     let protocol = request.headers()["upgrade"].clone();
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -25,7 +25,7 @@ async fn echo(mut request: Request<Incoming>) -> Response<TestBody> {
         .unwrap()
 }
 
-async fn open(proxy: &Proxy) -> TcpStream {
+pub(crate) async fn open(proxy: &Proxy) -> TcpStream {
     let mut stream = TcpStream::connect(proxy.http).await.unwrap();
     let head = "GET /socket HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();

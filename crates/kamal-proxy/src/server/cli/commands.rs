@@ -77,6 +77,12 @@ const RUN: &[Flag] = &[
     flag("http3", Kind::Bool(false), "Enable HTTP/3"),
     flag("https-port", Kind::Int(443), "Port to serve HTTPS traffic on"),
     flag("metrics-port", Kind::Int(0), "Publish metrics on the specified port (default zero to disable)"),
+    flag("takeover", Kind::Bool(false), "Take over from the server that is running, if there is one, without downtime"),
+    flag(
+        "takeover-timeout",
+        SECONDS_30,
+        "With --takeover, how long the other server may take to finish requests and connections",
+    ),
 ];
 
 const PAUSE: &[Flag] = &[

@@ -1,25 +1,36 @@
-//! The open client connections, so that a shutdown can tell each of them and wait for all (spec 10.1).
+//! The open client connections, so that the end can tell each of them and wait for all (spec 10.1).
 //!
 //! Each connection has a notification of its own: one they all shared would be a lock they all meet at.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 /// All open connections.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: Mutex<Open>,
     empty: Notify,
+    phase: AtomicU8,
 }
 
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    stopping: bool,
     signals: HashMap<u64, Arc<Notify>>,
+    busy: usize,
 }
+
+/// Everything is served.
+const SERVING: u8 = 0;
+/// Another process accepts by now: clients are asked to connect again, but none is cut off.
+const LEAVING: u8 = 1;
+/// Connections end as soon as they are idle.
+const STOPPING: u8 = 2;
 
 /// One connection's place in the list, given up when dropped.
 #[derive(Debug)]
@@ -29,30 +40,59 @@ pub(crate) struct Stop {
     signal: Arc<Notify>,
 }
 
+/// What is waited for when leaving and not when stopping: an upgraded connection, a command under way.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Connections>);
+
 impl Connections {
     pub(crate) fn enter(self: &Arc<Self>) -> Stop {
         let mut open = self.lock();
         let (number, signal) = (open.next, Arc::new(Notify::new()));
         open.next += 1;
-        if open.stopping {
+        if self.phase.load(Ordering::Relaxed) != SERVING {
             signal.notify_one();
         }
         open.signals.insert(number, Arc::clone(&signal));
         Stop { connections: Arc::clone(self), number, signal }
     }
 
+    /// Counts something that is not among the connections that were entered, or no longer.
+    pub(crate) fn busy(self: &Arc<Self>) -> Busy {
+        self.lock().busy += 1;
+        Busy(Arc::clone(self))
+    }
+
+    /// Whether a client should make a new connection for its next request.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) != SERVING
+    }
+
+    /// Lets connections go, each after its next response, and waits until all have gone or the time is over. None is
+    /// closed while its client may be about to send a request, which would be lost.
+    pub(crate) async fn leave(&self, limit: Duration) {
+        self.announce(LEAVING);
+        // What is left then is for `stop`.
+        let _ = timeout(limit, self.emptied(|open| open.signals.is_empty() && open.busy == 0)).await;
+    }
+
     /// Asks all connections to end once they are idle, and waits until they have.
     pub(crate) async fn stop(&self) {
-        {
-            let mut open = self.lock();
-            open.stopping = true;
-            open.signals.values().for_each(|signal| signal.notify_one());
-        }
+        self.announce(STOPPING);
+        self.emptied(|open| open.signals.is_empty()).await;
+    }
+
+    fn announce(&self, phase: u8) {
+        let open = self.lock();
+        self.phase.store(phase, Ordering::Relaxed);
+        open.signals.values().for_each(|signal| signal.notify_one());
+    }
+
+    async fn emptied(&self, is_empty: impl Fn(&Open) -> bool) {
         loop {
             let emptied = self.empty.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
-            if self.lock().signals.is_empty() {
+            if is_empty(&self.lock()) {
                 return;
             }
             emptied.await;
@@ -65,9 +105,18 @@ impl Connections {
 }
 
 impl Stop {
-    /// Resolves when the connection is to end.
+    /// Resolves when the connection is to end as soon as it is idle.
     pub(crate) async fn asked(&self) {
-        self.signal.notified().await;
+        while self.connections.phase.load(Ordering::Relaxed) != STOPPING {
+            self.signal.notified().await;
+        }
+    }
+
+    /// Resolves when the connection is to end by a way that loses no request: HTTP/2 has one.
+    pub(crate) async fn asked_to_leave(&self) {
+        while self.connections.phase.load(Ordering::Relaxed) == SERVING {
+            self.signal.notified().await;
+        }
     }
 }
 
@@ -77,6 +126,16 @@ impl Drop for Stop {
         open.signals.remove(&self.number);
         if open.signals.is_empty() {
             self.connections.empty.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut open = self.0.lock();
+        open.busy -= 1;
+        if open.busy == 0 {
+            self.0.empty.notify_waiters();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Taking up the services of the state file at start (spec 2.5).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -10,7 +11,7 @@ use crate::server::options::ServiceOptions;
 use crate::server::pause::Pause;
 use crate::server::routes::Routes;
 use crate::server::service::{Assets, Service, TlsPolicy};
-use crate::server::state::{self, Saved};
+use crate::server::state::{self, Loaded, Saved};
 use crate::server::target::Health;
 
 impl Router {
@@ -26,6 +27,13 @@ impl Router {
             }
         };
         let mut kept = self.changing.lock().await;
+        self.take_up(loaded, &BTreeMap::new(), &mut kept);
+        self.log.info("Restored saved state", &[path]);
+    }
+
+    /// Puts everything that can be restored into the table; what cannot is kept. Of the targets, those named are taken
+    /// to be unhealthy.
+    pub(super) fn take_up(&self, loaded: Loaded, unhealthy: &BTreeMap<String, Vec<String>>, kept: &mut Vec<Value>) {
         let mut services = Vec::new();
         let skip = |name: Value, error: String| {
             self.log.error("Failed to restore service", &[("service", name), ("error", error.into())]);
@@ -36,7 +44,7 @@ impl Router {
         }
         for (saved, element) in loaded.services {
             let name = saved.name.clone();
-            match self.restored(saved) {
+            match self.restored(saved, unhealthy.get(&name).map_or(&[], Vec::as_slice)) {
                 Ok(service) => services.push(service),
                 Err(error) => {
                     skip(name.into(), error.to_string());
@@ -45,10 +53,9 @@ impl Router {
             }
         }
         self.routes.store(Arc::new(Routes::new(services)));
-        self.log.info("Restored saved state", &[path]);
     }
 
-    fn restored(&self, saved: Saved) -> Result<Service, CommandError> {
+    fn restored(&self, saved: Saved, unhealthy: &[String]) -> Result<Service, CommandError> {
         let mut options = saved.options.normalised();
         if !options.serves_root() {
             // Go's proxy saves what such a service only inherits, and then fails to restore it.
@@ -63,6 +70,9 @@ impl Router {
         let readers = saved.rollout_readers.unwrap_or_default();
         let rollout = if writers.is_empty() && readers.is_empty() { None } else { Some(set(&writers, &readers)?) };
         let assets = Assets::load(&options, &self.log)?;
+        for set in std::iter::once(&active).chain(&rollout) {
+            set.distrust(unhealthy);
+        }
         active.start_checks();
         rollout.iter().for_each(Balancer::start_checks);
         Ok(Service {
