@@ -362,6 +362,9 @@ pub(crate) struct ConfigArgs {
     /// yaml or json
     #[arg(long, default_value = "yaml", value_parser = ["yaml", "json"], global = true)]
     pub(crate) format: String,
+    /// Show secrets
+    #[arg(long)]
+    pub(crate) reveal: bool,
     #[command(subcommand)]
     pub(crate) chore: Option<ConfigChore>,
 }

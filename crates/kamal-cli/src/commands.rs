@@ -15,6 +15,7 @@ mod proxy;
 use std::{future::Future, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
+use kamal_core::redact::Redactor;
 
 use crate::{
     args::{self, Build, Cli, Command, Global, Proxy, Registry, Secrets, Server, normalise::normalise},
@@ -121,10 +122,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
 /// Commands that act on hosts.
 async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
     let (name, sub) = names(&command);
-    let context = Context::new(global, name, sub)?;
-    let result = act(&context, command).await;
-    context.reporter.finish();
-    result
+    let redactor = Redactor::new();
+    let work = async {
+        let context = Context::new(global, name, sub, &redactor)?;
+        let result = act(&context, command).await;
+        context.reporter.finish();
+        result
+    };
+    work.await.map_err(|failure| failure.redacted(&redactor))
 }
 
 async fn act(context: &Context, command: Command) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use kamal_core::{
     name::{Destination, Version},
     ops::{Cx, ProxyImage, RunSettings},
     ports::{BuildOrder, Entropy, Secrets, World},
+    redact::{Redacted, Redactor},
     secret::Secret,
     targets::{Selection, Targets},
 };
@@ -64,6 +65,23 @@ pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
     config::load(&base, overlay, &asked).map_err(Failure::Config)
 }
 
+/// Tells a redactor what is known to be secret without asking anybody.
+pub(crate) fn learn(global: &Global, config: &Config, redactor: &Redactor) -> Result<(), Failure> {
+    learn_keys(config, redactor);
+    drop(FileSecrets::new(
+        config,
+        Asked { project: project()?, destination: global.destination.clone() },
+        redactor.clone(),
+    ));
+    Ok(())
+}
+
+/// Keys written out in `ssh.key_data` (deprecated, but Kamal still takes them).
+fn learn_keys(config: &Config, redactor: &Redactor) {
+    let keys = config.ssh.key_data.iter().filter(|data| data.contains('\n'));
+    keys.for_each(|key| redactor.learn(&Secret::new(key)));
+}
+
 fn source(project: &Path, path: &str) -> Result<Source, Failure> {
     let absolute = project.join(path);
     match std::fs::read_to_string(&absolute) {
@@ -78,10 +96,16 @@ fn source(project: &Path, path: &str) -> Result<Source, Failure> {
 
 impl Context {
     /// Loads everything. Nothing is connected yet.
-    pub(crate) fn new(global: &Global, command: &str, subcommand: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        global: &Global,
+        command: &str,
+        subcommand: Option<&str>,
+        redactor: &Redactor,
+    ) -> Result<Self, Failure> {
         let project = project()?;
-        let reporter = Arc::new(Reporter::new(global));
+        let reporter = Arc::new(Reporter::new(global, redactor.clone()));
         let loaded = load(global)?;
+        learn_keys(&loaded.config, redactor);
         for warning in &loaded.warnings {
             reporter.warn(&warning.to_string());
         }
@@ -91,7 +115,7 @@ impl Context {
         let targets = Targets::select(config, &selection)?;
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
         let asked = || Asked { project: project.clone(), destination: global.destination.clone() };
-        let secrets = Arc::new(FileSecrets::new(config, asked()));
+        let secrets = Arc::new(FileSecrets::new(config, asked(), redactor.clone()));
         let connector = Arc::new(kamal_ssh::Connector::new(ssh_options(config, &home, &*secrets)?));
         let identity = Identity::of_git(&project);
         let world = World {
@@ -101,7 +125,7 @@ impl Context {
             local: Arc::new(ThisMachine { project: project.clone(), home }),
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(SystemEntropy::default()),
-            events: reporter.clone(),
+            events: Arc::new(Redacted::new(reporter.clone(), redactor.clone())),
             secrets,
             templates: Arc::new(asked()),
         };

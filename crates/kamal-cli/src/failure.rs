@@ -1,6 +1,8 @@
 //! What ends a command: a message for the user, and the exit status.
 
-use kamal_core::{config::ConfigErrors, error::Error, targets::SelectionError};
+use std::borrow::Cow;
+
+use kamal_core::{config::ConfigErrors, error::Error, redact::Redactor, targets::SelectionError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,14 @@ pub(crate) enum Failure {
     /// Interrupted.
     #[error("stopped on request")]
     Interrupted,
+    /// One of the others in words without secrets.
+    #[error("{text}")]
+    Redacted {
+        /// The words.
+        text: String,
+        /// The exit status.
+        status: u8,
+    },
     /// A command in a container ended with this status, having said itself what there is to say.
     #[error("exit status {0}")]
     Status(u8),
@@ -30,8 +40,17 @@ impl Failure {
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::Interrupted | Self::Engine(Error::Cancelled) => 130,
-            Self::Status(status) => *status,
+            Self::Status(status) | Self::Redacted { status, .. } => *status,
             _ => 1,
+        }
+    }
+
+    /// As it may be shown.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        match redactor.text(&self.to_string()) {
+            _ if matches!(self, Self::Status(_)) => self,
+            Cow::Owned(text) => Self::Redacted { text, status: self.exit_status() },
+            Cow::Borrowed(_) => self,
         }
     }
 }

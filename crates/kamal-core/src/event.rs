@@ -3,13 +3,14 @@
 //!
 //! State events are never dropped. Output events ([`EventKind::is_output`]) may be, by a display that cannot keep up.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     machine::Phase,
     name::{HostName, Version},
+    redact::Redactor,
 };
 
 /// Something that happened.
@@ -127,6 +128,27 @@ impl EventKind {
     #[must_use]
     pub fn is_output(&self) -> bool {
         matches!(self, Self::Output { .. })
+    }
+
+    /// The event with its free text without secrets.
+    #[must_use]
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
+        let texts: [Option<&mut String>; 2] = match &mut self {
+            Self::Say { text, .. } => [Some(text), None],
+            Self::StepStarted { step, command, .. } => [Some(step), Some(command)],
+            Self::StepFinished { step, outcome: Outcome::Failed(why), .. } => [Some(step), Some(why)],
+            Self::StepFinished { step, .. } => [Some(step), None],
+            Self::RoundTrip { label, .. } => [Some(label), None],
+            Self::Output { line, .. } => [Some(line), None],
+            Self::Finished { outcome: Outcome::Failed(why), .. } => [Some(why), None],
+            Self::Started { .. } | Self::Phase { .. } | Self::Connected { .. } | Self::Finished { .. } => [None, None],
+        };
+        for text in texts.into_iter().flatten() {
+            if let Cow::Owned(redacted) = redactor.text(text) {
+                *text = redacted;
+            }
+        }
+        self
     }
 
     /// A sentence of progress.

@@ -16,15 +16,13 @@ use crate::{
     error::{Error, HostError},
     event::{EventKind, Outcome},
     name::HostName,
+    output::{Lines, Tail},
     ports::{Chunk, Exec, Exit, Render, World},
     render,
     shell::Script,
     state::HostState,
     step::Step,
 };
-
-/// How much of a step's output an error repeats.
-const TAIL: usize = 4096;
 
 /// Hosts, and what is needed to act on them.
 #[derive(Debug)]
@@ -210,8 +208,17 @@ impl<'a> Fleet<'a> {
         let batch = Batch { nonce: nonce.clone(), steps: steps.to_vec(), observes: then.is_some() };
         fragments.extend(then);
         let script = batch::script(label, batch, &fragments);
-        let mut watch =
-            Watch { fleet: self, host, steps, commands: &commands, progress, captured, current: None, failed: None };
+        let mut watch = Watch {
+            fleet: self,
+            host,
+            steps,
+            commands: &commands,
+            progress,
+            captured,
+            printing: Default::default(),
+            current: None,
+            failed: None,
+        };
         let mut decoder = Decoder::new(&nonce);
         let exit = self.exec(host, &script, &mut |chunk| decoder.feed(chunk, &mut |signal| watch.take(signal))).await;
         decoder.finish(&mut |signal| watch.take(signal));
@@ -227,14 +234,16 @@ struct Watch<'w, 'a> {
     commands: &'w [String],
     progress: Progress<'w>,
     captured: &'w mut Vec<u8>,
+    /// Unfinished lines of standard output and standard error, and whose they are.
+    printing: [(Option<usize>, Lines); 2],
     current: Option<Current>,
-    failed: Option<(usize, i32, String)>,
+    failed: Option<(usize, i32, Tail)>,
 }
 
 struct Current {
     fragment: usize,
     began: Duration,
-    tail: Vec<u8>,
+    tail: Tail,
 }
 
 impl Watch<'_, '_> {
@@ -242,7 +251,7 @@ impl Watch<'_, '_> {
         match signal {
             Signal::Started(fragment) => {
                 let began = self.fleet.world.clock.elapsed();
-                self.current = Some(Current { fragment, began, tail: Vec::new() });
+                self.current = Some(Current { fragment, began, tail: Tail::default() });
                 if let Some(step) = self.steps.get(fragment) {
                     (self.progress)(fragment, None);
                     self.fleet.emit(EventKind::StepStarted {
@@ -264,31 +273,47 @@ impl Watch<'_, '_> {
             }
             return;
         }
-        if let Some(current) = &mut self.current {
-            current.tail.extend_from_slice(bytes);
-            let excess = current.tail.len().saturating_sub(TAIL);
-            current.tail.drain(..excess);
-        } else {
-            // Printed by the shell itself: the script could not even be read.
-            self.failed.get_or_insert((0, 2, String::new())).2.push_str(&String::from_utf8_lossy(bytes));
+        let stream = usize::from(error);
+        if self.printing[stream].0 != fragment {
+            self.flush();
+            self.printing[stream].0 = fragment;
         }
-        for line in String::from_utf8_lossy(bytes).lines().filter(|line| !line.is_empty()) {
+        let mut lines = std::mem::take(&mut self.printing[stream].1);
+        lines.feed(bytes, &mut |line| self.line(line, error));
+        self.printing[stream].1 = lines;
+    }
+
+    /// Hands on lines that will have no end.
+    fn flush(&mut self) {
+        for stream in 0..2 {
+            let mut lines = std::mem::take(&mut self.printing[stream].1);
+            lines.end(&mut |line| self.line(line, stream == 1));
+        }
+    }
+
+    fn line(&mut self, line: &str, error: bool) {
+        match &mut self.current {
+            Some(current) => current.tail.push(line),
+            // Printed by the shell itself: the script could not even be read.
+            None => self.failed.get_or_insert_with(|| (0, 2, Tail::default())).2.push(line),
+        }
+        if !line.is_empty() {
             self.fleet.emit(EventKind::Output { host: Some(self.host.clone()), line: line.to_owned(), error });
         }
     }
 
     fn finished(&mut self, fragment: usize, status: i32) {
+        self.flush();
         let Some(current) = self.current.take() else { return };
         let Some(step) = self.steps.get(fragment) else { return };
         (self.progress)(fragment, Some(status));
-        let output = String::from_utf8_lossy(&current.tail).into_owned();
         let outcome = match status {
             0 => Outcome::Ok,
             _ if render::tolerant(step) => Outcome::Ignored,
             _ => Outcome::Failed(format!("exit status {status}")),
         };
         if matches!(outcome, Outcome::Failed(_)) {
-            self.failed = Some((fragment, status, output));
+            self.failed = Some((fragment, status, current.tail));
         }
         let took = self.fleet.since(current.began);
         self.fleet.emit(EventKind::StepFinished {
@@ -300,16 +325,17 @@ impl Watch<'_, '_> {
     }
 
     fn end(mut self, exit: Exit) -> Result<(), HostError> {
+        self.flush();
         if exit.success() {
             return Ok(());
         }
         // A step that ended the shell itself has no end marker.
         if let Some(current) = self.current.take() {
-            let output = String::from_utf8_lossy(&current.tail).into_owned();
-            self.failed = Some((current.fragment, exit.0, output));
             (self.progress)(current.fragment, Some(exit.0));
+            self.failed = Some((current.fragment, exit.0, current.tail));
         }
-        let (fragment, status, output) = self.failed.unwrap_or((0, exit.0, String::new()));
+        let (fragment, status, output) = self.failed.unwrap_or((0, exit.0, Tail::default()));
+        let output = output.text();
         let step = self.steps.get(fragment).map_or_else(|| "run the script".to_owned(), ToString::to_string);
         Err(HostError::Step { host: self.host.clone(), step, status, output, post_mortem: String::new() })
     }

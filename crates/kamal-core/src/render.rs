@@ -2,6 +2,7 @@
 //! proxy's dialect.
 
 use base64::Engine as _;
+use zeroize::Zeroizing;
 
 use crate::{
     naming,
@@ -44,14 +45,15 @@ pub fn tolerant(step: &Step) -> bool {
 fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
         Step::WriteEnv { path, secrets } => {
-            let mut content = String::new();
+            let mut content = Zeroizing::new(String::new());
             for name in secrets {
                 let missing = |error| RenderError::Secret(format!("{error} (needed by {path})"));
                 let secret = cx.secrets.get(&name.key).map_err(missing)?;
-                content.push_str(&format!("{}={}\n", name.name, env_file_value(secret.expose())));
+                let value = Zeroizing::new(env_file_value(secret.expose()));
+                content.extend([&name.name, "=", value.as_str(), "\n"]);
             }
             // Kamal never writes an empty file (spec 5.7), so neither do we.
-            let content = if content.is_empty() { "\n".to_owned() } else { content };
+            let content = if content.is_empty() { "\n" } else { &content };
             write_file(path, content.as_bytes(), 0o600)
         }
         Step::WriteSecret { path, key, mode } => {
@@ -89,7 +91,7 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
 fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
     // Base64 keeps every byte, and a here document keeps it out of every argument vector.
-    let encoded = base64::engine::general_purpose::STANDARD.encode(content);
+    let encoded = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(content));
     let mut text = Text::from(format!(
         "mkdir -p {} && (umask 077; base64 -d > {}) <<'KAMAL_FILE' && chmod {mode:04o} {} && mv -f {} {}\n",
         word(folder),
@@ -126,6 +128,6 @@ fn audit(text: &str, role: Option<&str>, cx: &Render<'_>) -> String {
     let time = cx.now.strftime("%Y-%m-%dT%H:%M:%SZ");
     let tags = [Some(cx.performer), cx.config.destination.as_deref(), role].into_iter().flatten();
     let tags: String = tags.map(|tag| format!(" [{tag}]")).collect();
-    let line = format!("[{time}]{tags} {text}");
+    let line = format!("[{time}]{}", cx.secrets.redactor().text(&format!("{tags} {text}")));
     format!("mkdir -p {} && printf '%s\\n' {} >> {}", naming::RUN_DIRECTORY, word(&line), naming::audit_log(cx.config))
 }

@@ -5,6 +5,7 @@ mod clone;
 
 use kamal_core::{
     event::{EventKind, Outcome, Tone},
+    output::{Lines, Tail},
     ports::{BuildError, BuildOrder, Chunk, Command, Exit, Local},
     secret::Secret,
 };
@@ -67,7 +68,7 @@ async fn ensure_builder(order: &BuildOrder<'_>) -> Result<(), BuildError> {
     run(order, "create the builder", &argv::create_builder(order.config, &name), false).await.map(drop)
 }
 
-/// Runs a local program, its output being events; fails on a non-zero exit with what it printed last.
+/// Runs a local program, its output being events, and returns what it printed last; fails with that on a non-zero exit.
 pub(crate) async fn run(
     order: &BuildOrder<'_>,
     what: &str,
@@ -75,15 +76,21 @@ pub(crate) async fn run(
     shown: bool,
 ) -> Result<String, BuildError> {
     order.events.emit(EventKind::StepStarted { host: None, step: what.to_owned(), command: command.to_string() });
-    let mut printed = Vec::new();
-    let mut output = |chunk: Chunk<'_>| {
-        let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
-        printed.extend_from_slice(bytes);
-        for line in String::from_utf8_lossy(bytes).lines().filter(|line| shown && !line.trim().is_empty()) {
+    let mut tail = Tail::default();
+    let mut show = |line: &str| {
+        tail.push(line);
+        if shown && !line.trim().is_empty() {
             order.events.emit(EventKind::Output { host: None, line: line.to_owned(), error: false });
         }
     };
+    let (mut out, mut err) = (Lines::default(), Lines::default());
+    let mut output = |chunk: Chunk<'_>| match chunk {
+        Chunk::Stdout(bytes) => out.feed(bytes, &mut show),
+        Chunk::Stderr(bytes) => err.feed(bytes, &mut show),
+    };
     let exit = order.local.run(command, &mut output).await?;
+    out.end(&mut show);
+    err.end(&mut show);
     let outcome = if exit.success() { Outcome::Ok } else { Outcome::Failed(format!("exit status {}", exit.0)) };
     order.events.emit(EventKind::StepFinished {
         host: None,
@@ -91,12 +98,10 @@ pub(crate) async fn run(
         outcome,
         took: std::time::Duration::ZERO,
     });
-    let printed = String::from_utf8_lossy(&printed).into_owned();
+    let output = tail.text();
     if exit.success() {
-        return Ok(printed);
+        return Ok(output);
     }
-    let last: Vec<&str> = printed.lines().rev().take(20).collect();
-    let output = last.into_iter().rev().collect::<Vec<_>>().join("\n");
     let hint = if output.contains("is not a docker command") || output.contains("unknown flag: --output") {
         "\nthe docker buildx plugin is not installed locally"
     } else {

@@ -12,9 +12,11 @@ use std::{
 
 use kamal_core::{
     config::Config,
+    ops::Needs,
     ports::Secrets,
+    redact::Redactor,
     secret::Secret,
-    secrets::{Secrets as Store, SecretsFile},
+    secrets::{Commands, Ran, Secrets as Store, SecretsFile},
 };
 
 use super::outside::Asked;
@@ -25,6 +27,7 @@ pub(crate) struct FileSecrets {
     candidates: Vec<String>,
     asked: Asked,
     store: OnceLock<Result<Store, String>>,
+    redactor: Redactor,
 }
 
 /// How many secrets are resolved side by side; `KAMAL_SECRETS_JOBS` is another number. 1 is for password managers whose
@@ -33,16 +36,48 @@ const JOBS: usize = 32;
 
 impl FileSecrets {
     /// Secrets of a configuration's files.
-    pub(crate) fn new(config: &Config, asked: Asked) -> Self {
+    pub(crate) fn new(config: &Config, asked: Asked, redactor: Redactor) -> Self {
         let path = &config.secrets_path;
         let own =
             config.destination.as_ref().map_or_else(|| path.clone(), |destination| format!("{path}.{destination}"));
-        Self { candidates: vec![format!("{path}-common"), own], asked, store: OnceLock::new() }
+        let candidates = vec![format!("{path}-common"), own];
+        let secrets = Self { candidates, asked, store: OnceLock::new(), redactor };
+        secrets.learn_plain(config);
+        secrets
+    }
+
+    /// What the configuration needs and stands in the files in clear is covered from the beginning: commands such as
+    /// `app logs` need no secret, but show what may repeat one. A secret that takes a command is covered once it is
+    /// resolved.
+    fn learn_plain(&self, config: &Config) {
+        // What is wrong with the files is said when a secret is needed.
+        if let Ok(store) = load(&self.asked.project, &self.candidates) {
+            let store = store.redacted_by(self.redactor.clone());
+            Needs::all(config).keys().for_each(|key| drop(store.get(key, &Commandless(&self.asked))));
+        }
     }
 
     fn store(&self) -> Result<&Store, String> {
-        let store = self.store.get_or_init(|| load(&self.asked.project, &self.candidates));
+        let load = || Ok(load(&self.asked.project, &self.candidates)?.redacted_by(self.redactor.clone()));
+        let store = self.store.get_or_init(load);
         store.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// The machine, refusing commands.
+struct Commandless<'a>(&'a Asked);
+
+impl Commands for Commandless<'_> {
+    fn env(&self, name: &str) -> Option<String> {
+        Commands::env(self.0, name)
+    }
+
+    fn run(&self, _command: &str) -> Result<Ran, String> {
+        Err("not asked for".to_owned())
+    }
+
+    fn inline_kamal(&self, _args: &[String]) -> Result<String, String> {
+        Err("not asked for".to_owned())
     }
 }
 
@@ -96,6 +131,10 @@ impl Secrets for FileSecrets {
         let value = |key: &&str| store.get(key, &self.asked).map(|secret| ((*key).to_owned(), secret));
         side_by_side(&store.keys(), value).into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
+
+    fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +144,7 @@ mod tests {
     fn secrets(project: &Path, text: &str) -> FileSecrets {
         std::fs::write(project.join("secrets"), text).unwrap();
         let asked = Asked { project: project.to_owned(), destination: None };
-        FileSecrets { candidates: vec!["secrets".to_owned()], asked, store: OnceLock::new() }
+        FileSecrets { candidates: vec!["secrets".to_owned()], asked, store: OnceLock::new(), redactor: Redactor::new() }
     }
 
     /// Each command waits until all of them have begun, so that they end only when they run at the same time.

@@ -48,12 +48,14 @@ pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failur
     let mut status = 0;
     for ((host, _), answer) in questions.iter().zip(&answers) {
         if args.raw {
-            context.reporter.data(&answer.stdout);
+            // For another program, which needs it as it is.
+            context.reporter.bytes(answer.stdout.as_bytes());
         } else {
             context.reporter.host("App", host, &answer.stdout);
         }
         if answer.status != 0 {
-            anstream::eprintln!("{host}: exit status {}\n{}", answer.status, answer.stderr.trim_end());
+            let text = format!("{host}: exit status {}\n{}", answer.status, answer.stderr.trim_end());
+            context.reporter.complain(&text);
             status = answer.status;
         }
     }

@@ -1,6 +1,6 @@
 //! Commands that only look: details, audit, config, secrets.
 
-use kamal_core::{config::effective, name::HostName, ops::small, query::Query};
+use kamal_core::{config::effective, name::HostName, ops::small, query::Query, redact::Redactor};
 
 use crate::{
     args::{ConfigArgs, ConfigChore, Global},
@@ -61,11 +61,12 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     }
     let version = context::version(global, &loaded.config)?;
     let effective = effective::effective(&loaded, &version);
-    if args.format == "json" {
-        anstream::println!("{:#}", effective.to_json());
-    } else {
-        anstream::print!("{}", effective.to_yaml());
+    let text = if args.format == "json" { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
+    let redactor = Redactor::new();
+    if !args.reveal {
+        context::learn(global, &loaded.config, &redactor)?;
     }
+    anstream::print!("{}", redactor.text(&text));
     Ok(())
 }
 
@@ -93,7 +94,7 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
 /// `secrets print`.
 pub(super) fn secrets(context: &Context) -> Result<(), Failure> {
     for (name, secret) in context.world.secrets.all().map_err(Failure::User)? {
-        context.reporter.data(&format!("{name}={}\n", secret.expose()));
+        context.reporter.bytes(format!("{name}={}\n", secret.expose()).as_bytes());
     }
     Ok(())
 }

@@ -67,11 +67,14 @@ async fn follow(context: &Context, host: &HostName, query: Query) -> Result<(), 
     let version = context.version_or_unknown();
     let cx = context.cx(&version);
     let script = Script::read("follow", context.world.docker.query(&query, context.config()));
-    let mut show = |chunk: Chunk<'_>| {
+    let mut show = context.reporter.follow();
+    let mut pass = |chunk: Chunk<'_>| {
         let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
-        context.reporter.data(&String::from_utf8_lossy(bytes));
+        show(Some(bytes));
     };
-    match cx.fleet.exec(host, &script, &mut show).await {
+    let ended = cx.fleet.exec(host, &script, &mut pass).await;
+    show(None);
+    match ended {
         Ok(exit) if exit.success() => Ok(()),
         Ok(exit) => Err(Failure::User(format!("{host}: the log ended with exit status {}", exit.0))),
         Err(kamal_core::error::HostError::Cancelled { .. }) => Ok(()),

@@ -6,6 +6,7 @@ use crate::{
     event::{EventKind, Outcome, Tone},
     name::HostName,
     ops::Cx,
+    output::{Lines, Tail},
     plan::Hooks,
     ports::{Chunk, Command},
     secret::Secret,
@@ -61,22 +62,23 @@ pub async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) -> Resu
     let step = format!("run the hook {name}");
     let began = cx.fleet.world.clock.elapsed();
     cx.fleet.emit(EventKind::StepStarted { host: None, step: step.clone(), command: command.to_string() });
-    let (mut lines, level) = (String::new(), level(cx, name));
-    let mut output = |chunk: Chunk<'_>| {
-        let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
-        let text = String::from_utf8_lossy(bytes);
-        lines.push_str(&text);
-        for line in text.lines() {
-            cx.fleet.emit(match level {
-                Some(HookLevel::Verbose) => EventKind::tell(Tone::Info, line),
-                Some(HookLevel::Quiet) => return,
-                None => {
-                    EventKind::Output { host: None, line: line.to_owned(), error: matches!(chunk, Chunk::Stderr(_)) }
-                }
-            });
+    let (mut tail, level) = (Tail::default(), level(cx, name));
+    let mut show = |line: &str, error: bool| {
+        tail.push(line);
+        match level {
+            Some(HookLevel::Verbose) => cx.fleet.emit(EventKind::tell(Tone::Info, line)),
+            Some(HookLevel::Quiet) => {}
+            None => cx.fleet.emit(EventKind::Output { host: None, line: line.to_owned(), error }),
         }
     };
+    let (mut out, mut err) = (Lines::default(), Lines::default());
+    let mut output = |chunk: Chunk<'_>| match chunk {
+        Chunk::Stdout(bytes) => out.feed(bytes, &mut |line| show(line, false)),
+        Chunk::Stderr(bytes) => err.feed(bytes, &mut |line| show(line, true)),
+    };
     let exit = cx.fleet.cancel.guard(cx.fleet.world.local.run(&command, &mut output)).await;
+    out.end(&mut |line| show(line, false));
+    err.end(&mut |line| show(line, true));
     let exit = exit.ok_or(Error::Cancelled)??;
     let outcome = if exit.success() { Outcome::Ok } else { Outcome::Failed(format!("exit status {}", exit.0)) };
     let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
@@ -84,9 +86,7 @@ pub async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) -> Resu
     if exit.success() {
         return Ok(());
     }
-    let last: Vec<&str> = lines.lines().rev().take(20).collect();
-    let output = last.into_iter().rev().collect::<Vec<_>>().join("\n");
-    Err(Error::Hook { name: name.to_owned(), status: exit.0, output })
+    Err(Error::Hook { name: name.to_owned(), status: exit.0, output: tail.text() })
 }
 
 fn level(cx: &Cx<'_>, name: &str) -> Option<HookLevel> {

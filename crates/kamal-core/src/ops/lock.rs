@@ -19,11 +19,12 @@ use crate::{
 /// What Kamal writes into a lock nobody took by hand.
 pub const AUTOMATIC: &str = "Automatic deploy lock";
 
-/// A lock's three lines.
+/// A lock's three lines, without secrets: others read them.
 #[must_use]
 pub fn details(fleet: &Fleet<'_>, user_name: &str, version: &Version, message: &str) -> String {
     let now = fleet.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    format!("Locked by: {user_name} at {now}\nVersion: {version}\nMessage: {message}")
+    let text = format!("Locked by: {user_name} at {now}\nVersion: {version}\nMessage: {message}");
+    fleet.world.secrets.redactor().text(&text).into_owned()
 }
 
 /// Takes the lock, waiting for it if the settings say so, and observes its host in the same round trip. A request to

@@ -23,6 +23,22 @@ impl Needs {
         Self::default()
     }
 
+    /// Everybody the configuration knows.
+    #[must_use]
+    pub fn all(config: &Config) -> Self {
+        let mut needs = Self::new();
+        needs.registry(config);
+        config.roles.iter().for_each(|role| needs.role(config, role, &role.hosts));
+        config.accessories.iter().for_each(|accessory| needs.accessory(accessory));
+        needs.build(config);
+        needs
+    }
+
+    /// The secrets needed.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The login to the registry.
     pub fn registry(&mut self, config: &Config) {
         self.of_registry("registry", &config.registry);
@@ -79,7 +95,7 @@ impl Needs {
     ///
     /// A line for each that is missing, with all who need it.
     pub fn look_up(&self, secrets: &dyn Secrets) -> Result<(), Error> {
-        let keys: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        let keys: Vec<&str> = self.keys().collect();
         let answers = secrets.get_many(&keys).into_iter().zip(self.0.values());
         let missing =
             answers.filter_map(|(answer, who)| Some(format!("{} (needed by {})", answer.err()?, who.join(", "))));

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Docker, Local, Proxy, Ssh};
-use crate::{event::EventKind, secret::Secret};
+use crate::{event::EventKind, redact::Redactor, secret::Secret};
 
 /// Time.
 #[async_trait]
@@ -46,6 +46,9 @@ pub trait Secrets: Send + Sync + std::fmt::Debug {
 
     /// All of them, in the order of the files: what hooks get to see.
     fn all(&self) -> Result<Vec<(String, Secret)>, String>;
+
+    /// What covers the secrets handed out so far, wherever something is shown or written down.
+    fn redactor(&self) -> &Redactor;
 }
 
 /// Renders templates (ERB) among accessories' files.
@@ -69,7 +72,7 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
-    /// Listeners.
+    /// Listeners. [`Redacted`](crate::redact::Redacted) keeps secrets out of what they are told.
     pub events: Arc<dyn Events>,
     /// Secrets.
     pub secrets: Arc<dyn Secrets>,

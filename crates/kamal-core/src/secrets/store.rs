@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::dotenv::{Entry, Value, entries};
 use super::expand::{Commands, Ran, expand};
-use crate::secret::Secret;
+use crate::{redact::Redactor, secret::Secret};
 
 /// A secrets file that exists.
 #[derive(Clone, Debug)]
@@ -102,12 +102,13 @@ const MAX_DEPTH: usize = 100;
 
 /// The secrets of the files of a destination. It may be asked from several threads at once, so that commands run side
 /// by side; who needs a command that is already running waits for it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Secrets {
     files: Vec<Parsed>,
     candidates: Vec<String>,
     /// What commands printed, by their text with the variables filled in.
     printed: Mutex<HashMap<String, Arc<Printed>>>,
+    redactor: Redactor,
 }
 
 /// What a command printed and how it ended, or why it could not be run.
@@ -158,7 +159,14 @@ impl Secrets {
             }
             parsed.push(Parsed { path: file.path.clone(), entries: kept, values: Mutex::default() });
         }
-        Ok(Self { files: parsed, candidates: candidates.to_vec(), printed: Mutex::default() })
+        Ok(Self { files: parsed, candidates: candidates.to_vec(), ..Self::default() })
+    }
+
+    /// Tells a redactor every value as soon as it is resolved.
+    #[must_use]
+    pub fn redacted_by(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
     }
 
     /// The value of a key: resolved now, with all it refers to, or from memory.
@@ -271,6 +279,9 @@ impl Secrets {
             }
         };
         let resolved = Resolved { secret: Secret::new(std::mem::take(&mut *text)), failed: failed.get() };
+        if key != ALLOW_BLANK {
+            self.redactor.learn(&resolved.secret);
+        }
         locked(&file.values).insert(index, resolved.clone());
         Ok(resolved)
     }

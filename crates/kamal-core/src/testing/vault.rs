@@ -4,34 +4,45 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::{
     ports::{Secrets, Templates},
+    redact::Redactor,
     secret::Secret,
 };
 
 /// Secrets by key, in order.
 #[derive(Debug, Default)]
-pub struct TableSecrets(Mutex<Vec<(String, Secret)>>);
+pub struct TableSecrets {
+    table: Mutex<Vec<(String, Secret)>>,
+    redactor: Redactor,
+}
 
 impl TableSecrets {
     /// Adds a secret.
     pub fn put(&self, key: &str, value: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((key.to_owned(), Secret::new(value)));
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).push((key.to_owned(), Secret::new(value)));
     }
 
     /// Takes a secret out.
     pub fn remove(&self, key: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| known != key);
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| known != key);
     }
 }
 
 impl Secrets for TableSecrets {
     fn get(&self, key: &str) -> Result<Secret, String> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let found = all.iter().find(|(known, _)| known == key).map(|(_, secret)| secret.clone());
+        found.iter().for_each(|secret| self.redactor.learn(secret));
         found.ok_or_else(|| format!("Secret '{key}' not found in .kamal/secrets"))
     }
 
     fn all(&self) -> Result<Vec<(String, Secret)>, String> {
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        let all = self.table.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.iter().for_each(|(_, secret)| self.redactor.learn(secret));
+        Ok(all)
+    }
+
+    fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 }
 
