@@ -24,4 +24,5 @@ pub use diagnostic::{ConfigErrors, Diagnostic, Severity};
 pub use erb::{Outside, render_template};
 pub use load::{Loaded, Raw, load, load_aliases};
 pub use model::Config;
+pub(crate) use shape::suggest::did_you_mean;
 pub use source::Source;

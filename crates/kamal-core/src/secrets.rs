@@ -3,9 +3,12 @@
 //!
 //! Everything outside comes through [`Commands`]: this module starts no process and reads no variable.
 
+pub mod answer;
 mod dotenv;
+pub mod encrypted;
 mod expand;
 mod store;
+pub mod vendors;
 
 pub use expand::{Commands, Ran};
 pub use store::{ALLOW_BLANK, Secrets, SecretsError, SecretsFile, parse};
