@@ -290,6 +290,15 @@ pub(crate) enum Proxy {
     List,
     /// Show kamal-proxy's log
     Logs(LogsArgs),
+    /// Replace kamal-proxy's containers by new ones
+    Reboot {
+        /// One host after another
+        #[arg(long)]
+        rolling: bool,
+        /// Without asking
+        #[arg(short = 'y', long)]
+        confirmed: bool,
+    },
     /// Remove kamal-proxy
     Remove {
         /// Even though apps are installed

@@ -201,6 +201,7 @@ fn names(command: &Command) -> (&'static str, Option<&'static str>) {
                 Proxy::Details => "details",
                 Proxy::List => "list",
                 Proxy::Logs(_) => "logs",
+                Proxy::Reboot { .. } => "reboot",
                 Proxy::Remove { .. } => "remove",
             }),
         ),

@@ -4,6 +4,7 @@
 mod adapters;
 mod args;
 mod commands;
+mod confirm;
 mod context;
 mod failure;
 mod proxy_image;

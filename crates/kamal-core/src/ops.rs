@@ -6,10 +6,12 @@ pub mod deploy;
 pub mod hooks;
 pub mod lock;
 mod needs;
+mod reboot;
 pub mod small;
 
 pub use deploy::{DeployOptions, Report, deploy, dry_run};
 pub use needs::Needs;
+pub use reboot::proxy_reboot;
 
 use std::time::Duration;
 

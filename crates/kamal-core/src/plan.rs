@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use accessory::AccessoryFile;
 pub use boot::logging;
 pub use boot::{Hooks, Placement};
-pub(crate) use boot::{route_to, stop_timeout};
+pub(crate) use boot::{proxy_container, route_to, stop_timeout};
 pub use deploy::{Intent, Verb, plan};
 pub(crate) use deploy::{ensure_proxy, login as login_steps, prune as prune_steps, pull as pull_steps};
 pub use digest::fnv1a;

@@ -36,6 +36,9 @@ pub enum Step {
     EnsureProxy(Box<ProxyContainerSpec>),
     /// Stops and removes the proxy's container, to be created anew.
     RemoveProxy,
+    /// Puts a new container in the place of the proxy's: one takes over from the other where they can share a network,
+    /// else the old one goes first.
+    ReplaceProxy(Box<ProxyContainerSpec>),
     /// Takes the deploy lock; fails when it is held.
     AcquireLock {
         /// Its folder.
@@ -305,6 +308,7 @@ impl std::fmt::Display for Step {
             Self::CreateNetwork { name } => write!(f, "create network {name}"),
             Self::EnsureProxy(_) => f.write_str("start kamal-proxy"),
             Self::RemoveProxy => f.write_str("remove kamal-proxy"),
+            Self::ReplaceProxy(_) => f.write_str("replace kamal-proxy"),
             Self::AcquireLock { .. } => f.write_str("take the deploy lock"),
             Self::ReleaseLock { .. } => f.write_str("release the deploy lock"),
             Self::WriteEnv { path, secrets } => write!(f, "write {path} ({} secrets, mode 0600)", secrets.len()),

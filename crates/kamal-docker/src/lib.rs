@@ -6,6 +6,7 @@ pub mod registry;
 mod build;
 mod credentials;
 mod observe;
+mod proxy;
 mod query;
 mod render;
 

@@ -9,10 +9,10 @@ use kamal_core::{
         Text,
         escape::{options, pairs, word},
     },
-    step::{ProxyContainerSpec, RunSpec, Step},
+    step::{RunSpec, Step},
 };
 
-use crate::credentials;
+use crate::{credentials, proxy};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
@@ -34,7 +34,8 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         Step::CreateNetwork { name } => {
             format!("docker network create {name} >/dev/null 2>&1 || docker network inspect {name} >/dev/null").into()
         }
-        Step::EnsureProxy(spec) => ensure_proxy(spec).into(),
+        Step::EnsureProxy(spec) => proxy::ensure(spec).into(),
+        Step::ReplaceProxy(spec) => proxy::replace(spec).into(),
         Step::RemoveProxy => format!(
             "docker container stop {0} >/dev/null 2>&1; \
              docker container prune --force --filter label=org.opencontainers.image.title=kamal-proxy",
@@ -104,54 +105,6 @@ pub(crate) fn run(spec: &RunSpec, cx: &Render<'_>) -> String {
     words.push(word(&spec.image));
     words.extend(spec.cmd.iter().cloned());
     words.join(" ")
-}
-
-/// Starts the proxy's container, creating it when it is not there. Without `proxy.run` Kamal's legacy files on the host
-/// have their say (spec 9.5).
-fn ensure_proxy(spec: &ProxyContainerSpec) -> String {
-    let (volume, apps) = (format!("{}-config", naming::PROXY_CONTAINER), naming::PROXY_APPS_CONFIG);
-    let base = format!(
-        "docker run --name kamal-proxy --network {} --detach --restart unless-stopped \
-         --volume {volume}:/home/kamal-proxy/.config/kamal-proxy --volume $PWD/{apps}:{}",
-        naming::NETWORK,
-        naming::PROXY_APPS_CONFIG_INSIDE
-    );
-    let start = match &spec.run {
-        Some(run) => {
-            let mut words = vec![base];
-            if run.publish {
-                let bind = |ip: &String| if ip.contains(':') { format!("[{ip}]:") } else { format!("{ip}:") };
-                let ips: Vec<String> =
-                    if run.bind_ips.is_empty() { vec![String::new()] } else { run.bind_ips.iter().map(bind).collect() };
-                for ip in ips {
-                    words.push(format!("--publish {ip}{}:80 --publish {ip}{}:443", run.http_port, run.https_port));
-                }
-            }
-            words.extend(run.log_max_size.iter().map(|size| format!("--log-opt max-size={size}")));
-            words.extend(run.metrics_port.iter().map(|port| format!("--expose={port}")));
-            words.extend(options(&run.options));
-            let registry = run.registry.iter().map(|registry| format!("{registry}/")).collect::<String>();
-            let configured = format!("{registry}{}:{}", run.repository, run.version);
-            words.push(spec.image.as_ref().map_or(configured, ToString::to_string));
-            words.push("kamal-proxy run".to_owned());
-            words.extend(run.debug.then(|| "--debug".to_owned()));
-            words.extend(run.metrics_port.iter().map(|port| format!("--metrics-port \"{port}\"")));
-            words.join(" ")
-        }
-        None => {
-            let image = spec.image.as_ref().map_or_else(
-                || format!("{}:{}", naming::PROXY_REPOSITORY, naming::PROXY_MINIMUM_VERSION),
-                ToString::to_string,
-            );
-            let (repository, version) = image.rsplit_once(':').unwrap_or((&image, "latest"));
-            format!(
-                "echo $(cat .kamal/proxy/options 2> /dev/null || echo \"--publish 80:80 --publish 443:443 --log-opt max-size=10m\") \
-                 $(cat .kamal/proxy/image 2> /dev/null || echo \"{repository}\"):$(cat .kamal/proxy/image_version 2> /dev/null || echo \"{version}\") \
-                 $(cat .kamal/proxy/run_command 2> /dev/null || echo \"\") | xargs {base}"
-            )
-        }
-    };
-    format!("mkdir -p {apps}; docker container start kamal-proxy >/dev/null 2>&1 || {start}")
 }
 
 /// Waits on the host until a container without a proxy is ready: one round trip instead of one a look (spec 9.6,

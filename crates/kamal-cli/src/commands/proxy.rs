@@ -1,9 +1,13 @@
 //! `kamal proxy …` (spec 9.5).
 
-use kamal_core::{name::HostName, ops::small, query::Query};
+use kamal_core::{
+    name::HostName,
+    ops::{proxy_reboot, small},
+    query::Query,
+};
 
 use super::{inspect, logs};
-use crate::{args::Proxy, context::Context, failure::Failure};
+use crate::{args::Proxy, confirm::confirm, context::Context, failure::Failure};
 
 /// Runs a proxy command.
 pub(super) async fn run(context: &Context, command: Proxy) -> Result<(), Failure> {
@@ -16,6 +20,11 @@ pub(super) async fn run(context: &Context, command: Proxy) -> Result<(), Failure
         Proxy::Details => inspect::show(context, "Proxy", &on(Query::ProxyDetails)).await?,
         Proxy::List => inspect::show(context, "Proxy", &on(Query::ProxyRoutes)).await?,
         Proxy::Logs(args) => logs::proxy(context, &args).await?,
+        Proxy::Reboot { rolling, confirmed } => {
+            if confirmed || confirm("This will cause a brief outage on each host. Are you sure?") {
+                proxy_reboot(&context.cx(&version), rolling).await?;
+            }
+        }
         Proxy::Remove { force } => {
             if !small::proxy_remove(&context.cx(&version), force).await? {
                 context.reporter.data(

@@ -8,7 +8,7 @@ use crate::{
         Config,
         model::{BootLimit, Proxy, Role, Ssl, TaggedHost},
     },
-    name::{ContainerName, HostName, RoleName, Version},
+    name::{ContainerName, HostName, ImageRef, RoleName, Version},
     naming,
     state::{Container, HostState},
     step::{Blob, ProxyContainerSpec, Route, RunSpec, Step},
@@ -56,7 +56,7 @@ pub(super) struct Boot<'a> {
     pub(super) version: &'a Version,
     pub(super) token: &'a str,
     pub(super) error_pages: &'a [(String, Blob)],
-    pub(super) proxy_image: Option<&'a crate::name::ImageRef>,
+    pub(super) proxy_image: Option<&'a ImageRef>,
 }
 
 /// Groups of app hosts that boot one after another (`boot.limit`).
@@ -78,11 +78,16 @@ pub(super) fn ensure_proxy(boot: &Boot<'_>, state: &HostState) -> Vec<Step> {
     }
     let running = state.proxy.as_ref().is_some_and(|proxy| proxy.state.is_current());
     if boot.targets.proxy_hosts.contains(&state.host) && !running {
-        let run = proxy_run(boot.config, &state.host);
-        let image = boot.proxy_image.filter(|_| !run.as_ref().is_some_and(|run| run.image_chosen)).cloned();
-        steps.push(Step::EnsureProxy(Box::new(ProxyContainerSpec { run, image })));
+        steps.push(Step::EnsureProxy(Box::new(proxy_container(boot.config, &state.host, boot.proxy_image))));
     }
     steps
+}
+
+/// The proxy's container as a host is to have it; `image` is used where none is configured.
+pub(crate) fn proxy_container(config: &Config, host: &HostName, image: Option<&ImageRef>) -> ProxyContainerSpec {
+    let run = proxy_run(config, host);
+    let image = image.filter(|_| !run.as_ref().is_some_and(|run| run.image_chosen)).cloned();
+    ProxyContainerSpec { run, image }
 }
 
 /// The `proxy.run` that applies to a host: of any role or accessory on it (they agree, the loader saw to that).

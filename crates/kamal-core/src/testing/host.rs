@@ -165,10 +165,10 @@ impl SimHost {
             Step::Login { .. } => {}
             Step::Pull { image, .. } => self.pull(image, around)?,
             Step::CreateNetwork { .. } => self.network = true,
-            Step::EnsureProxy(_) if self.proxy.is_none() && !self.network => {
+            Step::EnsureProxy(_) | Step::ReplaceProxy(_) if self.proxy.is_none() && !self.network => {
                 return Err((125, "docker: Error response from daemon: network kamal not found.".to_owned()));
             }
-            Step::EnsureProxy(_) => self.proxy = Some(ContainerState::Running),
+            Step::EnsureProxy(_) | Step::ReplaceProxy(_) => self.proxy = Some(ContainerState::Running),
             Step::RemoveProxy => self.proxy = None,
             Step::SyncAssets { image, .. } => drop(self.image(image)?),
             Step::Rename { from, to } => self.rename(from, to)?,

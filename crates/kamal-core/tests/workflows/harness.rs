@@ -93,6 +93,14 @@ impl App {
         self.fleet.drive(ops::deploy(&cx, &options(verb))).unwrap_or_else(|stalled| panic!("{verb}: {stalled}"))
     }
 
+    /// `proxy reboot`; panics when it hangs.
+    pub(crate) fn reboot_proxy(&self, rolling: bool, fault: Option<Fault>) -> Result<(), Error> {
+        let cancel = self.fleet.begin(&self.groups(), fault);
+        let version = Version::new("latest");
+        let cx = self.cx(&version, cancel);
+        self.fleet.drive(ops::proxy_reboot(&cx, rolling)).unwrap()
+    }
+
     pub(crate) fn dry_run(&self, verb: Verb, version: &str) -> Result<Plan, Error> {
         let cancel = self.fleet.begin(&self.groups(), None);
         let version = Version::new(version);

@@ -120,3 +120,24 @@ fn skip_hooks_skips_them() {
     app.deploy("v1").unwrap();
     assert_eq!(order(&app), ["build"]);
 }
+
+// spec 9.5
+#[test]
+fn a_reboot_of_the_proxy_asks_its_hooks_once_for_each_group() {
+    let app = App::deployed(THREE, "v1");
+    for hook in ["pre-proxy-reboot", "post-proxy-reboot"] {
+        app.fleet.hook(hook, 0);
+    }
+    let told = |rolling| {
+        app.reboot_proxy(rolling, None).unwrap();
+        let ran = app.fleet.ran();
+        ran.iter()
+            .map(|ran| (ran.command.replace("./.kamal/hooks/", ""), ran.env["KAMAL_HOSTS"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let pair = |hosts: &str| ["pre-proxy-reboot", "post-proxy-reboot"].map(|name| (name.to_owned(), hosts.to_owned()));
+    assert_eq!(told(false), pair("h1,h2,h3"));
+    assert_eq!(told(true), ["h1", "h2", "h3"].map(pair).concat());
+    app.fleet.hook("pre-proxy-reboot", 1);
+    assert!(app.reboot_proxy(false, None).is_err());
+}

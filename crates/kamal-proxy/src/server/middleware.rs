@@ -1,0 +1,121 @@
+//! What stands between a request and its service where the service asks for it: who may come, how often, where to, and
+//! how small the answer gets.
+//!
+//! A service that asks for nothing has no policy, and its requests pass with one look at that.
+
+mod addresses;
+mod basic_auth;
+pub(crate) mod compress;
+mod rate;
+mod redirects;
+pub(crate) mod sticky;
+
+use std::net::IpAddr;
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+
+use self::addresses::{Addresses, NetworkError};
+use self::basic_auth::{BasicAuth, UsersError};
+use self::compress::Compression;
+use self::rate::{Rate, RateError};
+use self::redirects::{RedirectError, Redirects};
+use super::body::response::ResponseBody;
+use super::error_pages::{self, Pages};
+use super::front::Client;
+use super::options::Policies;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// What one service asks for, ready to be used.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    addresses: Addresses,
+    rate: Option<Rate>,
+    redirects: Redirects,
+    basic_auth: Option<BasicAuth>,
+    pub(crate) compression: Option<Compression>,
+    pub(crate) sticky: bool,
+    /// Failures in a row after which a target is left alone.
+    pub(crate) eject_after: Option<u32>,
+}
+
+/// Why a policy cannot be put into force.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PolicyError {
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error(transparent)]
+    Rate(#[from] RateError),
+    #[error(transparent)]
+    Redirect(#[from] RedirectError),
+    #[error(transparent)]
+    Users(#[from] UsersError),
+}
+
+impl Policy {
+    /// Reads what the options name; `None` where they ask for nothing.
+    pub(crate) fn new(options: &Policies) -> Result<Option<Self>, PolicyError> {
+        if options.is_off() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            addresses: Addresses::new(&options.allow, &options.deny, &options.trusted_proxies)?,
+            rate: Rate::new(&options.rate_limit, options.rate_limit_burst)?,
+            redirects: Redirects::new(&options.redirects)?,
+            basic_auth: BasicAuth::load(&options.basic_auth_file, &options.basic_auth_env)?,
+            compression: options.compress.then(|| Compression::new(options)),
+            sticky: options.sticky,
+            eject_after: u32::try_from(options.eject_after).ok().filter(|after| *after > 0),
+        }))
+    }
+
+    /// Turns away who may not come at all, and who comes too often; asked before anything else.
+    pub(crate) fn screen(&self, client: &Client, headers: &HeaderMap, pages: Option<&Pages>) -> Option<Response<ResponseBody>> {
+        let peer: Option<IpAddr> = client.address.parse().ok();
+        let address = peer.map(|peer| self.addresses.client(peer, headers.get_all(FORWARDED_FOR)));
+        if !self.addresses.admit(address) {
+            return Some(refusal(StatusCode::FORBIDDEN, pages, None));
+        }
+        let wait = self.rate.as_ref().zip(address).and_then(|(rate, address)| rate.take(address).err())?;
+        let seconds = HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+        Some(refusal(StatusCode::TOO_MANY_REQUESTS, pages, Some((RETRY_AFTER, seconds))))
+    }
+
+    /// Sends elsewhere and asks for a password; asked once it is settled that this is the right scheme and host.
+    pub(crate) async fn admit<B>(
+        &self,
+        host: &str,
+        request: &Request<B>,
+        pages: Option<&Pages>,
+    ) -> Option<Response<ResponseBody>> {
+        if let Some(redirect) = self.redirects.answer(host, request.method(), request.uri()) {
+            return Some(redirect);
+        }
+        let auth = self.basic_auth.as_ref()?;
+        // The future must not hold the request, whose body not everybody may share.
+        let given = auth.given(request.headers());
+        if auth.admits(given).await {
+            return None;
+        }
+        let challenge = HeaderValue::from_static("Basic realm=\"Restricted\", charset=\"UTF-8\"");
+        Some(refusal(StatusCode::UNAUTHORIZED, pages, Some((WWW_AUTHENTICATE, challenge))))
+    }
+
+    /// The credentials for this service are not for its targets.
+    pub(crate) fn checks_passwords(&self) -> bool {
+        self.basic_auth.is_some()
+    }
+}
+
+fn refusal(
+    status: StatusCode,
+    pages: Option<&Pages>,
+    header: Option<(HeaderName, HeaderValue)>,
+) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(error_pages::render(pages, status, None)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response.headers_mut().extend(header);
+    response
+}
