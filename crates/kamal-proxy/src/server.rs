@@ -15,6 +15,7 @@ mod front;
 mod go_duration;
 mod handover;
 mod listen;
+mod middleware;
 mod observe;
 mod options;
 mod path;

@@ -96,8 +96,9 @@ impl Balancer {
         }
     }
 
-    /// Claims the next healthy target: a reader for reads where there is one, else a writer.
-    pub(crate) fn claim(&self, prefer_reader: bool, shard: usize) -> Result<Claim, Refused> {
+    /// Claims the next healthy target: a reader for reads where there is one, else a writer; or the one of a number, if
+    /// it is among those.
+    pub(crate) fn claim(&self, prefer_reader: bool, shard: usize, number: Option<u64>) -> Result<Claim, Refused> {
         let healthy = self.healthy.load();
         let (list, turn) = if prefer_reader && !healthy.readers.is_empty() {
             (&healthy.readers, &self.next_reader)
@@ -106,6 +107,9 @@ impl Balancer {
         };
         if list.is_empty() {
             return Err(Refused::NoneHealthy);
+        }
+        if let Some(target) = number.and_then(|number| list.iter().find(|target| target.number == number)) {
+            return target.claim(shard).map_err(|_| Refused::Draining);
         }
         let at = if list.len() == 1 { 0 } else { turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1) % list.len() };
         list[at].claim(shard).map_err(|_| Refused::Draining)
@@ -137,6 +141,22 @@ impl Balancer {
             target.checked(false);
         }
         self.recompute();
+    }
+
+    /// Takes a target out that failed too many requests in a row, until a check of it succeeds; not the last one, as one
+    /// that sometimes answers is better than none.
+    pub(crate) fn eject(&self, target: &Target) {
+        let healthy =
+            self.targets.iter().filter(|other| other.role == target.role && other.health() == Health::Healthy);
+        if healthy.count() > 1
+            && let Some(was) = target.checked(false)
+        {
+            self.log.warn(
+                "Target ejected after failed requests",
+                &[("target", target.address.as_str().into()), ("was", was.name().into())],
+            );
+            self.recompute();
+        }
     }
 
     fn recompute(&self) {
@@ -206,7 +226,7 @@ mod tests {
     }
 
     fn claimed(set: &Balancer, reader: bool) -> String {
-        set.claim(reader, 0).unwrap().target().address.to_string()
+        set.claim(reader, 0, None).unwrap().target().address.to_string()
     }
 
     // spec 11.E.99, 11.E.101, 11.E.102, 11.E.103
@@ -219,7 +239,7 @@ mod tests {
         );
         assert_eq!([claimed(&both, false), claimed(&both, false), claimed(&both, true)], ["w2", "w1", "r1"]);
         assert_eq!(claimed(&set(&["w1"], &[], Health::Healthy), true), "w1");
-        assert_eq!(set(&["w1"], &[], Health::Adding).claim(false, 0).unwrap_err(), Refused::NoneHealthy);
+        assert_eq!(set(&["w1"], &[], Health::Adding).claim(false, 0, None).unwrap_err(), Refused::NoneHealthy);
     }
 
     // spec 11.E.100: readiness needs all at once, and stays.

@@ -7,7 +7,7 @@ mod redirect;
 use std::io;
 use std::sync::Arc;
 
-use http::header::{CONNECTION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use super::body::response::ResponseBody;
 use super::cookies;
 use super::error_pages;
 use super::listen::connections::Connections;
+use super::middleware::sticky;
 use super::observe::access::Record;
 use super::observe::log::Log;
 use super::observe::metrics::{Counted, Metrics};
@@ -142,10 +143,24 @@ async fn respond(
         && seen_path == service.target_options.health_check_config.path.as_str();
     let target_path = stripped.as_ref().and_then(|_| with_query(&raw_path, request.uri().query()));
 
+    let policy = service.assets.policy.clone();
+    if let Some(policy) = &policy
+        && let Some(refusal) = policy.screen(client, request.headers(), service.assets.pages.as_deref())
+    {
+        return Ok(Reply::Response(refusal));
+    }
     rewrite_client_address(&service, request.headers_mut());
     record.forwarded_for = request.headers().get(FORWARDED_FOR).cloned();
     if let Some(response) = redirect::answer(&service, client.scheme, name, &request) {
         return Ok(Reply::Response(response));
+    }
+    if let Some(policy) = &policy {
+        if let Some(answer) = policy.admit(name, &request, service.assets.pages.as_deref()).await {
+            return Ok(Reply::Response(answer));
+        }
+        if policy.checks_passwords() {
+            request.headers_mut().remove(AUTHORIZATION);
+        }
     }
     if probe && !service.pause.is_running() {
         return Ok(Reply::Response(Response::new(ResponseBody::empty())));
@@ -163,7 +178,9 @@ async fn respond(
             .filter(|timeout| timeout.0 > 0),
         log: &front.log,
     };
-    proxying::forward(request, claim, forwarding).await
+    let Some(policy) = policy else { return proxying::forward(request, claim, forwarding).await };
+    let finish = policy.finish(request.method(), request.headers(), &set, claim.target());
+    finish.finish(proxying::forward(request, claim, forwarding).await)
 }
 
 /// Waits while the service is paused, then takes a place at one of its targets. A request that comes to targets which
@@ -202,7 +219,9 @@ async fn claim(
         let prefer_reader = set.has_readers()
             && is_read(&service, request)
             && !(service.options.writer_affinity_timeout.0 > 0 && cookies::has_writer_affinity(request.headers()));
-        match set.claim(prefer_reader, client.shard) {
+        let sticky = service.assets.policy.as_ref().is_some_and(|policy| policy.sticky);
+        let number = if sticky { sticky::asked(request.headers()) } else { None };
+        match set.claim(prefer_reader, client.shard, number) {
             Ok(claim) => {
                 let set = Arc::clone(set);
                 return Ok((service, set, claim));

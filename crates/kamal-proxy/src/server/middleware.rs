@@ -11,19 +11,23 @@ mod redirects;
 pub(crate) mod sticky;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use self::addresses::{Addresses, NetworkError};
 use self::basic_auth::{BasicAuth, UsersError};
-use self::compress::Compression;
+use self::compress::{Compression, Encoding};
 use self::rate::{Rate, RateError};
 use self::redirects::{RedirectError, Redirects};
+use super::balancer::Balancer;
 use super::body::response::ResponseBody;
 use super::error_pages::{self, Pages};
 use super::front::Client;
 use super::options::Policies;
+use super::proxying::{Failure, Reply};
+use super::target::Target;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -34,10 +38,10 @@ pub(crate) struct Policy {
     rate: Option<Rate>,
     redirects: Redirects,
     basic_auth: Option<BasicAuth>,
-    pub(crate) compression: Option<Compression>,
+    compression: Option<Compression>,
     pub(crate) sticky: bool,
     /// Failures in a row after which a target is left alone.
-    pub(crate) eject_after: Option<u32>,
+    eject_after: Option<u32>,
 }
 
 /// Why a policy cannot be put into force.
@@ -71,7 +75,12 @@ impl Policy {
     }
 
     /// Turns away who may not come at all, and who comes too often; asked before anything else.
-    pub(crate) fn screen(&self, client: &Client, headers: &HeaderMap, pages: Option<&Pages>) -> Option<Response<ResponseBody>> {
+    pub(crate) fn screen(
+        &self,
+        client: &Client,
+        headers: &HeaderMap,
+        pages: Option<&Pages>,
+    ) -> Option<Response<ResponseBody>> {
         let peer: Option<IpAddr> = client.address.parse().ok();
         let address = peer.map(|peer| self.addresses.client(peer, headers.get_all(FORWARDED_FOR)));
         if !self.addresses.admit(address) {
@@ -93,9 +102,7 @@ impl Policy {
             return Some(redirect);
         }
         let auth = self.basic_auth.as_ref()?;
-        // The future must not hold the request, whose body not everybody may share.
-        let given = auth.given(request.headers());
-        if auth.admits(given).await {
+        if auth.admits(auth.given(request.headers())).await {
             return None;
         }
         let challenge = HeaderValue::from_static("Basic realm=\"Restricted\", charset=\"UTF-8\"");
@@ -105,6 +112,56 @@ impl Policy {
     /// The credentials for this service are not for its targets.
     pub(crate) fn checks_passwords(&self) -> bool {
         self.basic_auth.is_some()
+    }
+}
+
+/// What a policy has to do once there is a response.
+#[derive(Debug)]
+pub(crate) struct Finish {
+    policy: Arc<Policy>,
+    encoding: Option<Encoding>,
+    /// The target the client is to come back to, unless it has come to it by itself.
+    keep_to: Option<u64>,
+    set: Arc<Balancer>,
+    target: Arc<Target>,
+}
+
+impl Policy {
+    /// Remembers of a request what matters for its response.
+    pub(crate) fn finish(
+        self: Arc<Self>,
+        method: &Method,
+        headers: &HeaderMap,
+        set: &Arc<Balancer>,
+        target: &Arc<Target>,
+    ) -> Finish {
+        let encoding = self.compression.as_ref().and_then(|compression| compression.choose(method, headers));
+        let keep_to = Some(target.number).filter(|number| self.sticky && sticky::asked(headers) != Some(*number));
+        Finish { policy: self, encoding, keep_to, set: Arc::clone(set), target: Arc::clone(target) }
+    }
+}
+
+impl Finish {
+    /// Notes whether the target did well, and makes the response what the policy wants it to be.
+    pub(crate) fn finish(self, reply: Result<Reply, Failure>) -> Result<Reply, Failure> {
+        if let Some(after) = self.policy.eject_after {
+            let failed =
+                matches!(reply, Err(Failure::Status(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT, _)));
+            if self.target.went(!failed) >= after {
+                self.set.eject(&self.target);
+            }
+        }
+        let mut response = match reply {
+            Ok(Reply::Response(response)) => response,
+            other => return other,
+        };
+        if let Some(number) = self.keep_to {
+            sticky::keep(response.headers_mut(), number);
+        }
+        Ok(Reply::Response(match &self.policy.compression {
+            Some(compression) => compression.apply(self.encoding, response),
+            None => response,
+        }))
     }
 }
 

@@ -4,10 +4,12 @@
 //! The field names are those of the state file, so that Go's kamal-proxy reads what this one wrote and the other way
 //! round. A missing field is its zero value, not its default, because that is how Go reads it.
 
+mod policies;
 mod validate;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub(crate) use self::policies::Policies;
 pub(crate) use self::validate::OptionsError;
 use super::go_duration::GoDuration;
 
@@ -34,6 +36,8 @@ pub(crate) struct ServiceOptions {
     #[serde(serialize_with = "empty_is_null", deserialize_with = "null_is_empty")]
     pub(crate) exclude_metrics_paths: Vec<String>,
     pub(crate) client_ip_header: String,
+    #[serde(skip_serializing_if = "Policies::is_off")]
+    pub(crate) policies: Policies,
 }
 
 /// How one target is checked, spoken to and logged.

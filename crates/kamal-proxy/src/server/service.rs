@@ -11,6 +11,7 @@ use rustls::sign::CertifiedKey;
 
 use super::balancer::Balancer;
 use super::error_pages::{Pages, PagesError};
+use super::middleware::{Policy, PolicyError};
 use super::observe::log::Log;
 use super::observe::metrics::Gauge;
 use super::options::{ServiceOptions, TargetOptions};
@@ -46,6 +47,8 @@ pub(crate) struct TlsPolicy {
 pub(crate) struct Assets {
     pub(crate) pages: Option<Arc<Pages>>,
     pub(crate) certificate: Option<Arc<CertifiedKey>>,
+    /// `None` where the service asks for nothing of the kind.
+    pub(crate) policy: Option<Arc<Policy>>,
 }
 
 /// Why the options of a service cannot be put into force.
@@ -57,12 +60,15 @@ pub(crate) enum AssetsError {
     Certificate(#[from] CertificateError),
     #[error(transparent)]
     Pages(#[from] PagesError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 impl Assets {
     /// Reads the files; causes go to the log.
     pub(crate) fn load(options: &ServiceOptions, log: &Log) -> Result<Self, AssetsError> {
-        let mut assets = Self::default();
+        let policy = Policy::new(&options.policies)?.map(Arc::new);
+        let mut assets = Self { policy, ..Self::default() };
         if options.tls_enabled && options.has_custom_certificate() {
             let (certificate, key) =
                 (Path::new(&options.tls_certificate_path), Path::new(&options.tls_private_key_path));

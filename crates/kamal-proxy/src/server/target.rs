@@ -8,7 +8,7 @@ pub(crate) mod pool;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -16,6 +16,7 @@ use http::HeaderValue;
 use self::address::Address;
 use self::gate::{Draining, Gate, Pass};
 use self::pool::Pool;
+use super::middleware::sticky;
 use super::options::TargetOptions;
 
 /// Whether a target takes writes or reads only.
@@ -54,7 +55,11 @@ pub(crate) struct Target {
     pub(crate) pool: Arc<Pool>,
     /// The address as the value of a header.
     pub(crate) header: HeaderValue,
+    /// Stands for the address in the cookie of clients that keep to it.
+    pub(crate) number: u64,
     health: AtomicU8,
+    /// Requests that failed since one last succeeded.
+    failures: AtomicU32,
     gate: Gate,
 }
 
@@ -62,7 +67,21 @@ impl Target {
     pub(crate) fn new(address: Address, role: Role, options: Arc<TargetOptions>, health: Health) -> Self {
         let header = HeaderValue::from_str(address.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""));
         let pool = Pool::new(address.clone());
-        Self { address, role, options, pool, header, health: AtomicU8::new(health as u8), gate: Gate::default() }
+        let number = sticky::number(address.as_str());
+        let (health, failures) = (AtomicU8::new(health as u8), AtomicU32::new(0));
+        Self { address, role, options, pool, header, number, health, failures, gate: Gate::default() }
+    }
+
+    /// Notes how a request went; gives how many have failed in a row.
+    pub(crate) fn went(&self, well: bool) -> u32 {
+        if !well {
+            return self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        }
+        // Requests that go well, as nearly all do, must not fight over who writes the same zero.
+        if self.failures.load(Ordering::Relaxed) > 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        0
     }
 
     pub(crate) fn health(&self) -> Health {

@@ -8,6 +8,7 @@ mod deploys;
 mod headers;
 mod load;
 mod maintenance;
+mod policies;
 mod process;
 mod protocol;
 mod routing;

@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::buffer::Buffered;
+use crate::server::middleware::compress::Compressed;
 use crate::server::observe::access::Record;
 use crate::server::target::Claim;
 use crate::server::target::pool::Connection;
@@ -27,6 +28,7 @@ enum Kind {
     Full(Bytes),
     Buffered(Box<Buffered>),
     Relayed(Box<Relayed>),
+    Compressed(Box<Compressed>),
 }
 
 /// A response passed on as it comes from a target.
@@ -58,6 +60,10 @@ impl ResponseBody {
         Self { kind: Kind::Buffered(Box::new(body)), record: None }
     }
 
+    pub(crate) fn compressed(body: Compressed) -> Self {
+        Self { kind: Kind::Compressed(Box::new(body)), record: None }
+    }
+
     /// Lets the record end with this body.
     #[must_use]
     pub(crate) fn recorded(self, record: Box<Record>) -> Self {
@@ -82,6 +88,7 @@ impl Body for ResponseBody {
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Buffered(body) => Pin::new(body).poll_frame(cx),
             Kind::Relayed(relayed) => Pin::new(relayed).poll_frame(cx),
+            Kind::Compressed(body) => Pin::new(body).poll_frame(cx),
         };
         if let (Poll::Ready(Some(Ok(frame))), Some(record)) = (&polled, &mut self.record)
             && let Some(data) = frame.data_ref()
@@ -96,6 +103,7 @@ impl Body for ResponseBody {
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Buffered(body) => body.is_end_stream(),
             Kind::Relayed(relayed) => relayed.is_end_stream(),
+            Kind::Compressed(body) => body.is_end_stream(),
         }
     }
 
@@ -104,6 +112,7 @@ impl Body for ResponseBody {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Buffered(body) => body.size_hint(),
             Kind::Relayed(relayed) => relayed.size_hint(),
+            Kind::Compressed(body) => body.size_hint(),
         }
     }
 }

@@ -103,6 +103,17 @@ const ROLLOUT_SET: &[Flag] = &[
 ];
 
 const DEPLOY: &[Flag] = &[
+    flag("allow-address", Kind::List, "Let in only clients of these addresses or networks (403 for others)"),
+    flag(
+        "basic-auth-env",
+        Kind::Str(""),
+        "Ask for a password; users are lines of this environment variable of the server",
+    ),
+    flag(
+        "basic-auth-file",
+        Kind::Str(""),
+        "Ask for a password; users are lines of this file, as htpasswd -B writes it",
+    ),
     flag("buffer-memory", Kind::Int(1024 * 1024), "Max size of memory buffer"),
     flag("buffer-requests", Kind::Bool(false), "Buffer requests before forwarding to target"),
     flag("buffer-responses", Kind::Bool(false), "Buffer responses before forwarding to client"),
@@ -112,8 +123,21 @@ const DEPLOY: &[Flag] = &[
         Kind::Str(""),
         "Request header containing the original client IP; used to populate X-Forwarded-For when present",
     ),
+    flag("compress", Kind::Bool(false), "Compress responses for clients that accept zstd, br or gzip"),
+    flag("compress-min-size", Kind::Int(1024), "With --compress, leave shorter responses as they are"),
+    flag(
+        "compress-type",
+        Kind::List,
+        "With --compress, media type(s) to compress besides text, JSON, XML and the like",
+    ),
+    flag("deny-address", Kind::List, "Turn away clients of these addresses or networks (403)"),
     DEPLOY_TIMEOUT,
     DRAIN_TIMEOUT,
+    flag(
+        "eject-after",
+        Kind::Int(0),
+        "Leave a target alone after this many failed requests in a row, until it is healthy",
+    ),
     flag("error-pages", Kind::Str(""), "Path to custom error pages"),
     flag(
         "exclude-metrics-path",
@@ -137,9 +161,17 @@ const DEPLOY: &[Flag] = &[
     flag("max-request-body", Kind::Int(0), "Max size of request body when buffering (default of 0 means unlimited)"),
     flag("max-response-body", Kind::Int(0), "Max size of response body when buffering (default of 0 means unlimited)"),
     flag("path-prefix", Kind::List, "Deploy the service below the specified path(s)"),
+    flag("rate-limit", Kind::Str(""), "Requests per client, such as 10/s, 100/m or 1000/h (429 for more)"),
+    flag("rate-limit-burst", Kind::Int(0), "With --rate-limit, requests at once (default those of one second)"),
     READ_TARGET,
     flag("read-target-websockets", Kind::Bool(false), "Route WebSocket traffic to read targets, when available"),
+    flag(
+        "redirect",
+        Kind::List,
+        "Redirect, such as /old=/new, /blog/*=https://blog.example.com/* or www.example.com=https://example.com",
+    ),
     flag("scope-cookie-paths", Kind::Bool(false), "Scope cookie paths to match path prefix"),
+    flag("sticky", Kind::Bool(false), "Let clients keep to the target that answered them first"),
     flag("strip-path-prefix", Kind::Bool(true), "With --path-prefix, strip prefix from request before forwarding"),
     TARGET,
     flag("target-timeout", SECONDS_30, "Maximum time to wait for the target server to respond when serving requests"),
@@ -154,6 +186,11 @@ const DEPLOY: &[Flag] = &[
     flag("tls-private-key-path", Kind::Str(""), "Configure custom TLS private key path (PEM format)"),
     flag("tls-redirect", Kind::Bool(true), "Redirect HTTP traffic to HTTPS"),
     flag("tls-staging", Kind::Bool(false), "Use Let's Encrypt staging environment for certificate provisioning"),
+    flag(
+        "trusted-proxy",
+        Kind::List,
+        "Believe X-Forwarded-For of these addresses or networks, for the flags about addresses and rates",
+    ),
     flag(
         "writer-affinity-timeout",
         Kind::Duration(GoDuration::from_secs(1)),

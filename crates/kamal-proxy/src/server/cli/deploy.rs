@@ -4,7 +4,7 @@ use super::Failed;
 use super::flags::Parsed;
 use crate::server::control::protocol::Deploy;
 use crate::server::control::socket;
-use crate::server::options::{DeploymentOptions, HealthCheckOptions, ServiceOptions, TargetOptions};
+use crate::server::options::{DeploymentOptions, HealthCheckOptions, Policies, ServiceOptions, TargetOptions};
 
 const STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
@@ -58,6 +58,26 @@ fn service_options(flags: &Parsed) -> ServiceOptions {
         read_targets_accept_websockets: flags.bool("read-target-websockets"),
         exclude_metrics_paths: flags.list("exclude-metrics-path"),
         client_ip_header: flags.str("client-ip-header"),
+        policies: policies(flags),
+    }
+}
+
+fn policies(flags: &Parsed) -> Policies {
+    let compress = flags.bool("compress");
+    Policies {
+        compress,
+        compress_min_size: if compress { flags.int("compress-min-size") } else { 0 },
+        compress_types: flags.list("compress-type"),
+        basic_auth_file: flags.str("basic-auth-file"),
+        basic_auth_env: flags.str("basic-auth-env"),
+        allow: flags.list("allow-address"),
+        deny: flags.list("deny-address"),
+        trusted_proxies: flags.list("trusted-proxy"),
+        rate_limit: flags.str("rate-limit"),
+        rate_limit_burst: flags.int("rate-limit-burst"),
+        redirects: flags.list("redirect"),
+        sticky: flags.bool("sticky"),
+        eject_after: flags.int("eject-after"),
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct NetworkError(String);
 
 impl Addresses {
     pub(super) fn new(allow: &[String], deny: &[String], trusted: &[String]) -> Result<Self, NetworkError> {
-        let networks = |texts: &[String]| texts.iter().map(|text| Network::parse(text)).collect();
+        let networks = |texts: &[String]| texts.iter().map(|text| Network::parse(text)).collect::<Result<_, _>>();
         Ok(Self { allow: networks(allow)?, deny: networks(deny)?, trusted: networks(trusted)? })
     }
 
@@ -59,9 +59,7 @@ impl Addresses {
     pub(super) fn admit(&self, address: Option<IpAddr>) -> bool {
         let within = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
         match address {
-            Some(address) => {
-                !within(&self.deny, address) && (self.allow.is_empty() || within(&self.allow, address))
-            }
+            Some(address) => !within(&self.deny, address) && (self.allow.is_empty() || within(&self.allow, address)),
             None => self.allow.is_empty(),
         }
     }
@@ -142,7 +140,11 @@ mod tests {
             ("fe80::/10", "2001:db8::1", false),
             ("127.0.0.0/8", "::ffff:127.0.0.1", true),
         ] {
-            assert_eq!(Network::parse(network).unwrap().contains(address.parse().unwrap()), inside, "{network} {address}");
+            assert_eq!(
+                Network::parse(network).unwrap().contains(address.parse().unwrap()),
+                inside,
+                "{network} {address}"
+            );
         }
         for wrong in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "example.com"] {
             assert!(Network::parse(wrong).is_err(), "{wrong}");

@@ -28,12 +28,18 @@ enum From {
 
 /// A text that is no redirect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a redirect such as /old=/new, /blog/*=https://blog.example.com/* or www.example.com=https://example.com")]
+#[error(
+    "{0:?} is not a redirect such as /old=/new, /blog/*=https://blog.example.com/* or www.example.com=https://example.com"
+)]
 pub(crate) struct RedirectError(String);
 
 impl Redirects {
     pub(super) fn new(texts: &[String]) -> Result<Self, RedirectError> {
-        texts.iter().map(|text| parse(text).ok_or_else(|| RedirectError(text.clone()))).collect::<Result<_, _>>().map(Self)
+        texts
+            .iter()
+            .map(|text| parse(text).ok_or_else(|| RedirectError(text.clone())))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Where to instead, if anywhere. `host` has no port.
@@ -97,7 +103,8 @@ mod tests {
 
     #[test]
     fn where_to() {
-        let texts = ["www.example.com=https://example.com", "/old=/new", "/blog/*=https://blog.test/*", "/x/*=/*", "/gone/*=/"];
+        let texts =
+            ["www.example.com=https://example.com", "/old=/new", "/blog/*=https://blog.test/*", "/x/*=/*", "/gone/*=/"];
         let redirects = Redirects::new(&texts.map(str::to_owned)).unwrap();
         for (host, uri, location) in [
             ("WWW.example.com", "/a/b?c=d", Some("https://example.com/a/b?c=d")),
