@@ -3,6 +3,7 @@
 pub(crate) mod chance;
 pub(crate) mod local;
 pub(crate) mod outside;
+mod programs;
 pub(crate) mod secrets;
 pub(crate) mod terminal;
 pub(crate) mod time;

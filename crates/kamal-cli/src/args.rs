@@ -1,8 +1,11 @@
 //! The command line (spec kamal.md chapter 1).
 
 pub(crate) mod normalise;
+mod secrets;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use secrets::{ExtractArgs, FetchArgs, Secrets, inline};
 
 /// Deploy web apps anywhere: bare metal, cloud VMs, anything with SSH and Docker.
 #[derive(Debug, Parser)]
@@ -356,13 +359,6 @@ pub(crate) enum Prune {
         #[arg(long)]
         retain: Option<u32>,
     },
-}
-
-/// Secrets commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Secrets {
-    /// Print all secrets of the secrets files
-    Print,
 }
 
 /// Options of `config`.

@@ -11,6 +11,7 @@ mod inspect;
 mod lock;
 mod logs;
 mod proxy;
+mod secrets;
 
 use std::{future::Future, process::ExitCode};
 
@@ -105,6 +106,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             docs::run(&args);
             Ok(())
         }
+        Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, &args),
+        Command::Secrets(Secrets::Extract(args)) => secrets::extract(&args),
         command => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -156,9 +159,12 @@ async fn act(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Secrets(Secrets::Print) => inspect::secrets(context),
         Command::Details => inspect::details(context).await,
         Command::Audit => inspect::audit(context).await,
-        Command::Version | Command::Init(_) | Command::Completion { .. } | Command::Config(_) | Command::Docs(_) => {
-            Ok(())
-        }
+        Command::Version
+        | Command::Init(_)
+        | Command::Completion { .. }
+        | Command::Config(_)
+        | Command::Docs(_)
+        | Command::Secrets(Secrets::Fetch(_) | Secrets::Extract(_)) => Ok(()),
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
         }
         None => None,
     };
-    let asked = Asked { project, destination: global.destination.clone() };
+    let asked = Asked::new(project, global.destination.clone());
     let overlay = overlay.as_ref().map(|(destination, source)| (*destination, source));
     config::load(&base, overlay, &asked).map_err(Failure::Config)
 }
@@ -68,11 +68,7 @@ pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
 /// Tells a redactor what is known to be secret without asking anybody.
 pub(crate) fn learn(global: &Global, config: &Config, redactor: &Redactor) -> Result<(), Failure> {
     learn_keys(config, redactor);
-    drop(FileSecrets::new(
-        config,
-        Asked { project: project()?, destination: global.destination.clone() },
-        redactor.clone(),
-    ));
+    drop(FileSecrets::new(config, Asked::new(project()?, global.destination.clone()), redactor.clone()));
     Ok(())
 }
 
@@ -114,7 +110,7 @@ impl Context {
         let selection = Selection { hosts: split(&global.hosts), roles: split(&global.roles), primary: global.primary };
         let targets = Targets::select(config, &selection)?;
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
-        let asked = || Asked { project: project.clone(), destination: global.destination.clone() };
+        let asked = || Asked::new(project.clone(), global.destination.clone());
         let secrets = Arc::new(FileSecrets::new(config, asked(), redactor.clone()));
         let connector = Arc::new(kamal_ssh::Connector::new(ssh_options(config, &home, &*secrets)?));
         let identity = Identity::of_git(&project);

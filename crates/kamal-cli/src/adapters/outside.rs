@@ -6,18 +6,27 @@ use kamal_core::{
     config::{self, Outside, Source},
     ports::Templates,
     secret::Secret,
-    secrets::{Commands, Ran},
+    secrets::{Commands, Ran, vendors::Sessions},
 };
 use zeroize::Zeroizing;
+
+use crate::args::{self, Secrets};
 
 /// This machine, for templates and secrets files.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) project: PathBuf,
     pub(crate) destination: Option<String>,
+    /// Logins to vendors of secrets, made once.
+    pub(crate) sessions: Sessions,
 }
 
 impl Asked {
+    /// This machine, as seen from a project's folder.
+    pub(crate) fn new(project: PathBuf, destination: Option<String>) -> Self {
+        Self { project, destination, sessions: Sessions::default() }
+    }
+
     /// Runs a command line as `sh -c` would. Values of secrets stand in it, so the shell finds it in its environment,
     /// which is for its own user's eyes, and not in its arguments.
     fn shell(&self, command: &str, variables: &[(String, Secret)]) -> Result<Ran, String> {
@@ -120,7 +129,12 @@ impl Commands for Asked {
     }
 
     fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
-        Err(format!("`kamal {}` is not supported in secrets files yet", args.join(" ")))
+        let mut text = match args::inline(args)? {
+            Secrets::Fetch(args) => self.fetch(&args)?.unwrap_or_default(),
+            Secrets::Extract(args) => Self::extract(&args)?,
+            Secrets::Print => Zeroizing::default(),
+        };
+        Ok(std::mem::take(&mut *text))
     }
 }
 
@@ -130,7 +144,7 @@ mod tests {
 
     #[test]
     fn templates_see_the_accessorys_variables_also_in_commands() {
-        let asked = Asked { project: std::env::temp_dir(), destination: None };
+        let asked = Asked::new(std::env::temp_dir(), None);
         let variables = [("PASSWORD".to_owned(), Secret::new("s3cret"))];
         let render = |text: &str| asked.render("my.cnf.erb", text, &variables);
         assert_eq!(render("a=<%= ENV[\"PASSWORD\"] %>\n").as_deref(), Ok("a=s3cret\n"));

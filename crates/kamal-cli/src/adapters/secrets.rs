@@ -16,12 +16,12 @@ use kamal_core::{
     ports::Secrets,
     redact::Redactor,
     secret::Secret,
-    secrets::{Commands, Ran, Secrets as Store, SecretsFile},
+    secrets::{Commands, Ran, Secrets as Store, SecretsFile, encrypted, vendors::Programs},
 };
 
 use super::outside::Asked;
 
-/// Secrets of `.kamal/secrets-common` and `.kamal/secrets[.DESTINATION]` (spec 3.1).
+/// Secrets of `.kamal/secrets-common` and `.kamal/secrets[.DESTINATION]` (spec 3.1), and of encrypted files beside them.
 #[derive(Debug)]
 pub(crate) struct FileSecrets {
     candidates: Vec<String>,
@@ -51,14 +51,17 @@ impl FileSecrets {
     /// resolved.
     fn learn_plain(&self, config: &Config) {
         // What is wrong with the files is said when a secret is needed.
-        if let Ok(store) = load(&self.asked.project, &self.candidates) {
+        if let Ok(store) = load(&self.asked.project, &self.candidates, None) {
             let store = store.redacted_by(self.redactor.clone());
             Needs::all(config).keys().for_each(|key| drop(store.get(key, &Commandless(&self.asked))));
         }
     }
 
     fn store(&self) -> Result<&Store, String> {
-        let load = || Ok(load(&self.asked.project, &self.candidates)?.redacted_by(self.redactor.clone()));
+        let load = || {
+            let store = load(&self.asked.project, &self.candidates, Some(&self.asked))?;
+            Ok(store.redacted_by(self.redactor.clone()))
+        };
         let store = self.store.get_or_init(load);
         store.as_ref().map_err(Clone::clone)
     }
@@ -82,7 +85,7 @@ impl Commands for Commandless<'_> {
 }
 
 /// Does something for each item, on several threads. The answers have the order of the items.
-fn side_by_side<I: Sync, O: Send + Sync>(items: &[I], work: impl Fn(&I) -> O + Sync) -> Vec<O> {
+pub(super) fn side_by_side<I: Sync, O: Send + Sync>(items: &[I], work: impl Fn(&I) -> O + Sync) -> Vec<O> {
     let jobs = std::env::var("KAMAL_SECRETS_JOBS").ok().and_then(|jobs| jobs.parse().ok());
     let jobs = jobs.map_or(JOBS, NonZero::get).min(items.len());
     let answers: Vec<OnceLock<O>> = items.iter().map(|_| OnceLock::new()).collect();
@@ -105,11 +108,16 @@ fn at<'s, I, O>(items: &'s [I], answers: &'s [OnceLock<O>], index: usize) -> Opt
     Some((items.get(index)?, answers.get(index)?))
 }
 
-fn load(project: &Path, candidates: &[String]) -> Result<Store, String> {
+/// Reads the files that are there. Encrypted ones are left out where there are no programs to decrypt them.
+fn load(project: &Path, candidates: &[String], programs: Option<&dyn Programs>) -> Result<Store, String> {
     let mut files = Vec::new();
-    for path in candidates {
-        match std::fs::read_to_string(project.join(path)) {
-            Ok(text) => files.push(SecretsFile { path: path.clone(), text }),
+    for path in candidates.iter().flat_map(|path| encrypted::SUFFIXES.map(|suffix| format!("{path}{suffix}"))) {
+        match std::fs::read(project.join(&path)) {
+            Ok(bytes) => {
+                if let Some(text) = encrypted::plain(&path, bytes, programs).map_err(|error| error.to_string())? {
+                    files.push(SecretsFile { path, text: text.expose().to_owned() });
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(format!("cannot read {path}: {error}")),
         }
@@ -143,7 +151,7 @@ mod tests {
 
     fn secrets(project: &Path, text: &str) -> FileSecrets {
         std::fs::write(project.join("secrets"), text).unwrap();
-        let asked = Asked { project: project.to_owned(), destination: None };
+        let asked = Asked::new(project.to_owned(), None);
         FileSecrets { candidates: vec!["secrets".to_owned()], asked, store: OnceLock::new(), redactor: Redactor::new() }
     }
 

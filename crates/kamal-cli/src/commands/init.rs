@@ -68,7 +68,7 @@ mod tests {
     use crate::adapters::outside::Asked;
 
     fn loaded(text: &str) -> config::Loaded {
-        let asked = Asked { project: std::env::temp_dir(), destination: None };
+        let asked = Asked::new(std::env::temp_dir(), None);
         config::load(&Source::new("config/deploy.yml", text), None, &asked).unwrap()
     }
 

@@ -14,17 +14,18 @@ const AGE: [&[u8]; 2] = [b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE
 /// The entry every sops file in dotenv form has (getsops/sops, `stores/dotenv`).
 const SOPS: &[u8] = b"sops_mac=";
 
-/// The text of a secrets file whose bytes are these, decrypted where it is encrypted. `path` is where programs find it.
+/// The text of a secrets file whose bytes are these, decrypted where it is encrypted; none where it is and there are no
+/// programs to do so. `path` is where they find it.
 ///
 /// # Errors
 ///
 /// When it cannot be decrypted, or is no text.
-pub fn plain(path: &str, bytes: Vec<u8>, programs: &dyn Programs) -> Result<Secret, VendorError> {
+pub fn plain(path: &str, bytes: Vec<u8>, programs: Option<&dyn Programs>) -> Result<Option<Secret>, VendorError> {
     let unreadable = |what: &str| VendorError::Usage { message: format!("{path} is {what}") };
     if AGE.iter().any(|start| bytes.starts_with(start)) {
-        decrypt_age(programs, path, None)
+        programs.map(|programs| decrypt_age(programs, path, None)).transpose()
     } else if bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(SOPS)) {
-        decrypt_sops(programs, path)
+        programs.map(|programs| decrypt_sops(programs, path)).transpose()
     } else if path.ends_with(".sops") || path.ends_with(".sops.env") {
         Err(unreadable(
             "not encrypted with sops in dotenv form\nhelp: `sops encrypt --input-type dotenv --output-type dotenv` makes \
@@ -33,7 +34,7 @@ pub fn plain(path: &str, bytes: Vec<u8>, programs: &dyn Programs) -> Result<Secr
     } else if path.ends_with(".age") {
         Err(unreadable("not encrypted with age\nhelp: `age -R ~/.ssh/id_ed25519.pub -o FILE.age FILE` makes it"))
     } else {
-        String::from_utf8(bytes).map(Secret::new).map_err(|_| unreadable("no text in UTF-8"))
+        String::from_utf8(bytes).map(|text| Some(Secret::new(text))).map_err(|_| unreadable("no text in UTF-8"))
     }
 }
 
@@ -43,8 +44,8 @@ mod tests {
     use super::*;
 
     fn read(path: &str, text: &str, script: &Script) -> Result<String, String> {
-        let text = plain(path, text.as_bytes().to_vec(), script);
-        text.map(|text| text.expose().to_owned()).map_err(|error| error.to_string())
+        let text = plain(path, text.as_bytes().to_vec(), Some(script));
+        text.map(|text| text.unwrap().expose().to_owned()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -64,6 +65,13 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_decrypted_without_programs() {
+        let armoured = b"-----BEGIN AGE ENCRYPTED FILE-----\n".to_vec();
+        assert_eq!(plain(".kamal/secrets.age", armoured, None), Ok(None));
+        assert_eq!(plain(".kamal/secrets", b"A=1\n".to_vec(), None), Ok(Some(Secret::new("A=1\n"))));
+    }
+
+    #[test]
     fn a_file_that_claims_to_be_encrypted_must_be() {
         for (path, begin) in [
             (".kamal/secrets.age", ".kamal/secrets.age is not encrypted with age\nhelp: "),
@@ -73,7 +81,7 @@ mod tests {
             let error = read(path, "A=oops\n", &Script::default()).unwrap_err();
             assert!(error.starts_with(begin), "{error}");
         }
-        let error = plain(".kamal/secrets", vec![0x41, 0x3d, 0xff], &Script::default()).unwrap_err();
+        let error = plain(".kamal/secrets", vec![0x41, 0x3d, 0xff], None).unwrap_err();
         assert_eq!(error.to_string(), ".kamal/secrets is no text in UTF-8");
     }
 }

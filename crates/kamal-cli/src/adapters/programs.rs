@@ -1,0 +1,96 @@
+//! Programs of this machine, and `kamal secrets fetch|extract` over them, for the command line and for secrets files.
+
+use std::{
+    io::{ErrorKind, Write},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+use kamal_core::secrets::{
+    answer::{escaped, extracted, printed},
+    vendors::{Ask, NotRun, Output, Program, Programs, Terminal, Vendor},
+};
+use zeroize::Zeroizing;
+
+use super::{outside::Asked, secrets::side_by_side};
+use crate::args::{ExtractArgs, FetchArgs};
+
+/// Held while a program talks with the user.
+static TERMINAL: Mutex<()> = Mutex::new(());
+
+impl Programs for Asked {
+    fn run(&self, program: &Program) -> Result<Output, NotRun> {
+        let alone =
+            (program.terminal == Terminal::Alone).then(|| TERMINAL.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut command = Command::new(program.name);
+        command.args(&program.args).current_dir(&self.project);
+        command.envs(program.env.iter().map(|(name, value)| (name, value.expose())));
+        if let Some(destination) = &self.destination {
+            command.env("KAMAL_DESTINATION", destination);
+        }
+        command.stdin(if program.stdin.is_some() { Stdio::piped() } else { Stdio::inherit() });
+        command.stdout(Stdio::piped());
+        command.stderr(if program.terminal == Terminal::Unused { Stdio::piped() } else { Stdio::inherit() });
+        let child = command.spawn().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => NotRun::NotInstalled,
+            _ => NotRun::Failed(error.to_string()),
+        })?;
+        let output = finish(child, program).map_err(|error| NotRun::Failed(error.to_string()))?;
+        drop(alone);
+        Ok(Output { status: output.status.code(), stdout: Zeroizing::new(output.stdout), stderr: output.stderr })
+    }
+
+    fn run_all(&self, programs: &[Program]) -> Vec<Result<Output, NotRun>> {
+        side_by_side(programs, |program| self.run(program))
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.project.join(path).is_file()
+    }
+}
+
+fn finish(mut child: Child, program: &Program) -> std::io::Result<std::process::Output> {
+    let stdin = child.stdin.take();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if let (Some(mut stdin), Some(text)) = (stdin, &program.stdin) {
+                // A program that does not read it all has its reason, which its status tells.
+                drop(stdin.write_all(text.expose().as_bytes()));
+            }
+        });
+        child.wait_with_output()
+    })
+}
+
+impl Asked {
+    /// `kamal secrets fetch`: JSON, with `--inline` as one word of a command. None when the account is lacking, of
+    /// which Kamal makes no error.
+    pub(crate) fn fetch(&self, args: &FetchArgs) -> Result<Option<Zeroizing<String>>, String> {
+        let ask = Ask::new(&args.names, args.account.as_deref(), args.from.as_deref());
+        let vendor = Vendor::named(&args.adapter).map_err(|error| error.to_string())?;
+        if vendor.lacks_account(&ask) && !args.inline {
+            return Ok(None);
+        }
+        let found = self.sessions.fetch(vendor, &ask, self).map_err(|error| error.to_string())?;
+        let json = printed(&found);
+        Ok(Some(if args.inline { escaped(&json) } else { json }))
+    }
+
+    /// `kamal secrets extract`.
+    pub(crate) fn extract(args: &ExtractArgs) -> Result<Zeroizing<String>, String> {
+        let json = args.json.as_deref().filter(|json| !json.trim().is_empty()).ok_or_else(|| {
+            format!(
+                "there is nothing to extract {} from\nhelp: the second argument is what `kamal secrets fetch` printed; a \
+                 variable must be set above the line that uses it",
+                args.name
+            )
+        })?;
+        let value = extracted(&args.name, json).map_err(|error| error.to_string())?;
+        Ok(Zeroizing::new(value.expose().to_owned()))
+    }
+}

@@ -1,0 +1,119 @@
+//! `kamal secrets` (spec 1.3, 3.3).
+
+use clap::{Args, Parser, Subcommand};
+use kamal_core::secrets::vendors::Vendor;
+
+/// Secrets commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Fetch secrets from where they are kept, and print them as JSON
+    Fetch(FetchArgs),
+    /// Print one secret of what `secrets fetch` printed
+    Extract(ExtractArgs),
+    /// Print all secrets of the secrets files
+    Print,
+}
+
+/// Options of `secrets fetch`.
+#[derive(Args, Debug)]
+#[command(after_help = adapters())]
+pub(crate) struct FetchArgs {
+    /// The names of the secrets
+    #[arg(value_name = "SECRETS")]
+    pub(crate) names: Vec<String>,
+    /// Where they are kept, one of those listed below
+    #[arg(short, long)]
+    pub(crate) adapter: String,
+    /// The account or user to fetch them as
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// The vault, folder, project or file to fetch them from
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// As one word of a command, for secrets files
+    #[arg(long, hide = true)]
+    pub(crate) inline: bool,
+}
+
+/// Options of `secrets extract`.
+#[derive(Args, Debug)]
+#[command(after_help = "NAME may be the end of a longer one: DB_PASSWORD finds my-vault/my-item/DB_PASSWORD.")]
+pub(crate) struct ExtractArgs {
+    /// The name of the secret
+    pub(crate) name: String,
+    /// What `kamal secrets fetch` printed
+    pub(crate) json: Option<String>,
+    /// For secrets files
+    #[arg(long, hide = true)]
+    pub(crate) inline: bool,
+}
+
+fn adapters() -> String {
+    let lines: Vec<String> = Vendor::all().map(|vendor| format!("  {:<24}{}", vendor.name(), vendor.about())).collect();
+    format!(
+        "Adapters; each but `test` needs its vendor's program on this machine:\n{}\n\n\
+         In .kamal/secrets, one fetch serves all its names, and runs only when one of them is used:\n\
+         \x20 SECRETS=$(kamal secrets fetch --adapter 1password --account my-team --from Vault/Item DB_PASSWORD API_KEY)\n\
+         \x20 DB_PASSWORD=$(kamal secrets extract DB_PASSWORD $SECRETS)\n\
+         \x20 API_KEY=$(kamal secrets extract API_KEY $SECRETS)",
+        lines.join("\n")
+    )
+}
+
+/// The command a secrets file has in `$(kamal secrets …)`.
+#[derive(Debug, Parser)]
+#[command(name = "kamal", disable_help_flag = true, subcommand_required = true)]
+struct Inline {
+    #[command(subcommand)]
+    group: Group,
+}
+
+#[derive(Debug, Subcommand)]
+enum Group {
+    #[command(subcommand)]
+    Secrets(Secrets),
+}
+
+/// Reads the words of `$(kamal secrets …)`, which begin with `secrets`.
+pub(crate) fn inline(words: &[String]) -> Result<Secrets, String> {
+    let shell = ["|", "||", "&&", "&", ";", ">", "2>", "<"];
+    if let Some(word) = words.iter().find(|word| shell.contains(&word.as_str())) {
+        return Err(format!(
+            "`{word}` has no meaning in $(kamal secrets …), which is run without a shell\n\
+             help: put the rest of the command into another $(…)"
+        ));
+    }
+    let words = super::normalise::normalise(words.to_vec());
+    let words = std::iter::once("kamal".to_owned()).chain(words).chain(["--inline".to_owned()]);
+    match Inline::try_parse_from(words) {
+        Ok(Inline { group: Group::Secrets(Secrets::Print) }) => Err("a secrets file cannot print itself".to_owned()),
+        Ok(Inline { group: Group::Secrets(command) }) => Ok(command),
+        // Only its kind: the words may hold what was fetched.
+        Err(error) if words_may_show(&error) => Err(error.render().to_string().trim().to_owned()),
+        Err(_) => Err("`kamal secrets …` has arguments it does not know; see `kamal secrets --help`".to_owned()),
+    }
+}
+
+/// Whether a message about wrong arguments repeats none of their values.
+fn words_may_show(error: &clap::Error) -> bool {
+    matches!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument | clap::error::ErrorKind::InvalidSubcommand)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(line: &str) -> String {
+        inline(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap_err()
+    }
+
+    #[test]
+    fn wrong_words_in_a_secrets_file_are_explained_without_repeating_secrets() {
+        assert!(refused("secrets fetch A").contains("--adapter <ADAPTER>"));
+        assert!(refused("secrets fech A").contains("fech"));
+        assert_eq!(refused("secrets print"), "a secrets file cannot print itself");
+        assert!(refused("secrets fetch -a test A | jq .A").starts_with("`|` has no meaning in $(kamal secrets …)"));
+        let error = refused("secrets extract A {\"A\":\"hunter2\"} --hunter2");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

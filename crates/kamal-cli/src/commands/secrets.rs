@@ -1,0 +1,34 @@
+//! `kamal secrets fetch` and `extract` (spec 3.3). They need no configuration.
+
+use std::io::Write;
+
+use crate::{
+    adapters::outside::Asked,
+    args::{ExtractArgs, FetchArgs, Global},
+    context,
+    failure::Failure,
+};
+
+/// `secrets fetch`.
+pub(super) fn fetch(global: &Global, args: &FetchArgs) -> Result<(), Failure> {
+    let asked = Asked::new(context::project()?, global.destination.clone());
+    match asked.fetch(args).map_err(Failure::User)? {
+        Some(json) => print(&json),
+        None => print("No value provided for required options '--account'"),
+    }
+    Ok(())
+}
+
+/// `secrets extract`.
+pub(super) fn extract(args: &ExtractArgs) -> Result<(), Failure> {
+    print(&Asked::extract(args).map_err(Failure::User)?);
+    Ok(())
+}
+
+/// A line, byte for byte: control characters in a secret are the secret's.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+    // A reader that went away is no error of ours.
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.write_all(end)));
+}
