@@ -5,5 +5,6 @@ pub(crate) mod local;
 pub(crate) mod outside;
 mod programs;
 pub(crate) mod secrets;
+mod slots;
 pub(crate) mod terminal;
 pub(crate) mod time;

@@ -10,6 +10,7 @@ use kamal_core::{
 };
 use zeroize::Zeroizing;
 
+use super::slots::Slots;
 use crate::args::{self, Secrets};
 
 /// This machine, for templates and secrets files.
@@ -19,12 +20,14 @@ pub(crate) struct Asked {
     pub(crate) destination: Option<String>,
     /// Logins to vendors of secrets, made once.
     pub(crate) sessions: Sessions,
+    /// Places for programs that secrets need.
+    pub(crate) slots: Slots,
 }
 
 impl Asked {
     /// This machine, as seen from a project's folder.
     pub(crate) fn new(project: PathBuf, destination: Option<String>) -> Self {
-        Self { project, destination, sessions: Sessions::default() }
+        Self { project, destination, sessions: Sessions::default(), slots: Slots::from_env() }
     }
 
     /// Runs a command line as `sh -c` would. Values of secrets stand in it, so the shell finds it in its environment,
@@ -125,6 +128,7 @@ impl Commands for Asked {
     }
 
     fn run(&self, command: &str) -> Result<Ran, String> {
+        let _slot = self.slots.take();
         self.shell(command, &[])
     }
 

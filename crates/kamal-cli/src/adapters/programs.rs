@@ -23,6 +23,7 @@ impl Programs for Asked {
     fn run(&self, program: &Program) -> Result<Output, NotRun> {
         let alone =
             (program.terminal == Terminal::Alone).then(|| TERMINAL.lock().unwrap_or_else(PoisonError::into_inner));
+        let _slot = self.slots.take();
         let mut command = Command::new(program.name);
         command.args(&program.args).current_dir(&self.project);
         command.envs(program.env.iter().map(|(name, value)| (name, value.expose())));
@@ -83,7 +84,7 @@ impl Asked {
 
     /// `kamal secrets extract`.
     pub(crate) fn extract(args: &ExtractArgs) -> Result<Zeroizing<String>, String> {
-        let json = args.json.as_deref().filter(|json| !json.trim().is_empty()).ok_or_else(|| {
+        let json = args.fetched.as_deref().filter(|json| !json.trim().is_empty()).ok_or_else(|| {
             format!(
                 "there is nothing to extract {} from\nhelp: the second argument is what `kamal secrets fetch` printed; a \
                  variable must be set above the line that uses it",

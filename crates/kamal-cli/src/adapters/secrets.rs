@@ -1,7 +1,6 @@
 //! Secrets files of the project, read when the first secret is asked for.
 
 use std::{
-    num::NonZero,
     path::Path,
     sync::{
         OnceLock,
@@ -30,9 +29,9 @@ pub(crate) struct FileSecrets {
     redactor: Redactor,
 }
 
-/// How many secrets are resolved side by side; `KAMAL_SECRETS_JOBS` is another number. 1 is for password managers whose
-/// programs ask on the terminal and would talk at the same time.
-const JOBS: usize = 32;
+/// The most threads for secrets. Most of them wait for the command another began, which is why it is not they that are
+/// counted but the programs.
+const THREADS: usize = 256;
 
 impl FileSecrets {
     /// Secrets of a configuration's files.
@@ -86,8 +85,6 @@ impl Commands for Commandless<'_> {
 
 /// Does something for each item, on several threads. The answers have the order of the items.
 pub(super) fn side_by_side<I: Sync, O: Send + Sync>(items: &[I], work: impl Fn(&I) -> O + Sync) -> Vec<O> {
-    let jobs = std::env::var("KAMAL_SECRETS_JOBS").ok().and_then(|jobs| jobs.parse().ok());
-    let jobs = jobs.map_or(JOBS, NonZero::get).min(items.len());
     let answers: Vec<OnceLock<O>> = items.iter().map(|_| OnceLock::new()).collect();
     let next = AtomicUsize::new(0);
     let take = || {
@@ -96,7 +93,7 @@ pub(super) fn side_by_side<I: Sync, O: Send + Sync>(items: &[I], work: impl Fn(&
         }
     };
     thread::scope(|scope| {
-        for _ in 1..jobs {
+        for _ in 1..items.len().min(THREADS) {
             scope.spawn(take);
         }
         take();

@@ -42,7 +42,8 @@ pub(crate) struct ExtractArgs {
     /// The name of the secret
     pub(crate) name: String,
     /// What `kamal secrets fetch` printed
-    pub(crate) json: Option<String>,
+    #[arg(value_name = "JSON")]
+    pub(crate) fetched: Option<String>,
     /// For secrets files
     #[arg(long, hide = true)]
     pub(crate) inline: bool,
@@ -83,10 +84,12 @@ pub(crate) fn inline(words: &[String]) -> Result<Secrets, String> {
              help: put the rest of the command into another $(…)"
         ));
     }
+    if words.get(1).is_some_and(|verb| verb == "print") {
+        return Err("a secrets file cannot print itself".to_owned());
+    }
     let words = super::normalise::normalise(words.to_vec());
     let words = std::iter::once("kamal".to_owned()).chain(words).chain(["--inline".to_owned()]);
     match Inline::try_parse_from(words) {
-        Ok(Inline { group: Group::Secrets(Secrets::Print) }) => Err("a secrets file cannot print itself".to_owned()),
         Ok(Inline { group: Group::Secrets(command) }) => Ok(command),
         // Only its kind: the words may hold what was fetched.
         Err(error) if words_may_show(&error) => Err(error.render().to_string().trim().to_owned()),

@@ -1,0 +1,89 @@
+//! The command line of `kamal secrets` itself.
+
+use crate::bench::{Bench, to};
+
+const TEST: [&str; 6] = ["secrets", "fetch", "--adapter", "test", "--account", "me"];
+
+#[test]
+fn fetch_prints_compact_json_and_extract_takes_it_apart_in_any_folder() {
+    let bench = Bench::new();
+    std::fs::remove_dir_all(bench.project().join("config")).unwrap();
+    let json = bench.kamal(&[&TEST[..], &["foo", "bar"]].concat());
+    assert_eq!(json.ok(), "{\"foo\":\"oof\",\"bar\":\"rab\"}\n");
+    assert_eq!(bench.kamal(&["secrets", "extract", "foo", json.ok()]).ok(), "oof\n");
+    let inline = bench.kamal(&[&TEST[..], &["--from", "f", "b r", "--inline"]].concat());
+    assert_eq!(inline.ok(), "\\{\\\"f/b\\ r\\\":\\\"r\\ b/f\\\"\\}\n");
+    assert_eq!(bench.kamal(&["secrets", "extract", "r", "{\"f/r\":\"a\\u001b[31m\\n\"}"]).ok(), "a\u{1b}[31m\n");
+}
+
+#[test]
+fn a_missing_account_is_no_error_as_in_kamal_but_one_in_a_secrets_file() {
+    for account in [&[][..], &["--account", " "]] {
+        let ran = Bench::new().kamal(&[&["secrets", "fetch", "-a", "1password", "A"], account].concat());
+        assert_eq!(ran.ok(), "No value provided for required options '--account'\n");
+    }
+    let bench = Bench::new().with_secrets("\nA=$(kamal secrets fetch -a 1password A)\n");
+    assert_eq!(
+        bench.kamal(&["secrets", "print"]).refused(),
+        ".kamal/secrets:2: A: Missing required option '--account'"
+    );
+}
+
+#[test]
+fn slips_are_explained() {
+    let bench = Bench::new();
+    assert_eq!(
+        bench.kamal(&["secrets", "fetch", "-a", "dopler", "A"]).refused(),
+        "Unknown secrets adapter: dopler\nhelp: did you mean `doppler`?"
+    );
+    assert!(bench.kamal(&["secrets", "fetch", "A"]).stderr.contains("--adapter <ADAPTER>"));
+    assert_eq!(
+        bench.kamal(&["secrets", "extract", "B", "{\"A\":\"hunter2\"}"]).refused(),
+        "Could not find secret B\nhelp: fetched were A"
+    );
+    let error = bench.kamal(&["secrets", "extract", "A", "hunter2"]);
+    assert!(error.refused().starts_with("what `kamal secrets extract` was given is no JSON object"));
+    assert!(!error.stderr.contains("hunter2"));
+    assert!(
+        bench.kamal(&["secrets", "extract", "A"]).refused().starts_with("there is nothing to extract A from\nhelp: ")
+    );
+    let help = bench.kamal(&["secrets", "fetch", "--help"]);
+    for adapter in ["1password", "aws_ssm_parameter_store", "infisical", "age"] {
+        assert!(help.ok().contains(adapter), "{}", help.stdout);
+    }
+}
+
+#[test]
+fn a_slip_in_a_secrets_file_has_its_place_and_shows_no_secret() {
+    for (line, expected) in [
+        ("A=$(kamal secrets fetch -a dopler A)", "A: Unknown secrets adapter: dopler\nhelp: did you mean `doppler`?"),
+        ("A=$(kamal secrets extract A $NOTHING)", "A: there is nothing to extract A from\nhelp: "),
+        ("A=$(kamal secrets fetch -a test --account me X | jq -r .X)", "A: `|` has no meaning in $(kamal secrets …)"),
+        ("A=$(kamal secrets print)", "A: a secrets file cannot print itself"),
+        ("A=$(kamal secrets extract X '{\"A\":\"hunter2\"}' --hunter2)", "A: `kamal secrets …` has arguments"),
+    ] {
+        let ran = Bench::new().with_secrets(&format!("# note\n{line}\n")).kamal(&["secrets", "print"]);
+        assert!(ran.refused().starts_with(&format!(".kamal/secrets:2: {expected}")), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_program_that_is_none_is_no_missing_one() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("bin/sops"), "not executable").unwrap();
+    let ran = bench.kamal(&["secrets", "fetch", "-a", "sops", "--from", "f", "A"]);
+    assert_eq!(ran.refused(), "cannot run `sops`: Permission denied (os error 13)");
+}
+
+#[test]
+fn what_no_secret_needs_is_not_fetched_and_what_two_need_is_fetched_once() {
+    let bench = Bench::new().with_secrets(
+        "S=$(kamal secrets fetch -a sops --from f)\nA=$(kamal secrets extract A $S)\nB=$(kamal secrets extract B $S)\n",
+    );
+    bench.program("sops", &[to(&["decrypt", "--output-type", "json", "f"]).says(&"{\"A\":\"a\",\"B\":\"b\"}")]);
+    bench.kamal(&["config"]);
+    assert!(bench.ran().is_empty(), "{:?}", bench.ran());
+    assert!(bench.kamal(&["secrets", "print"]).ok().ends_with("A=a\nB=b\n"));
+    assert_eq!(bench.ran().len(), 1);
+}
