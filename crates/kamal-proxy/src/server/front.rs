@@ -17,6 +17,7 @@ use super::body::response::ResponseBody;
 use super::cookies;
 use super::error_pages;
 use super::listen::connections::Connections;
+use super::listen::requests::Requests;
 use super::middleware::sticky;
 use super::observe::access::Record;
 use super::observe::log::Log;
@@ -51,6 +52,7 @@ pub(crate) struct Client {
     pub(crate) port: String,
     /// The address as the value of a header.
     pub(crate) header: HeaderValue,
+    pub(crate) requests: Requests,
     /// Spreads connections over whatever is kept in several lists.
     pub(crate) shard: usize,
 }

@@ -1,6 +1,8 @@
 //! The listeners: accepting connections, TLS, and the protocol each connection speaks (spec 8.1, 10.1).
 
 pub(crate) mod connections;
+mod patience;
+pub(crate) mod requests;
 
 use std::convert::Infallible;
 use std::io;
@@ -22,6 +24,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use self::connections::Stop;
+use self::patience::Patient;
+use self::requests::Requests;
 use super::body::response::ResponseBody;
 use super::front::{Client, Front, Scheme, handle};
 use super::observe::log::Log;
@@ -77,9 +81,10 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>,
                 continue;
             }
         };
+        let Some(stop) = front.connections.enter() else { continue };
         let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
         let client = client(scheme, port, peer, next.fetch_add(1, Ordering::Relaxed));
-        let (front, tls, stop) = (Arc::clone(&front), tls.clone(), front.connections.enter());
+        let (front, tls) = (Arc::clone(&front), tls.clone());
         tokio::spawn(async move { converse(stream, tls, front, client, stop).await });
     }
 }
@@ -87,7 +92,8 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>,
 fn client(scheme: Scheme, listener_port: u16, peer: SocketAddr, shard: usize) -> Arc<Client> {
     let address = peer.ip().to_canonical().to_string();
     let header = HeaderValue::from_str(&address).unwrap_or_else(|_| HeaderValue::from_static(""));
-    Arc::new(Client { scheme, listener_port, address, port: peer.port().to_string(), header, shard })
+    let (port, requests) = (peer.port().to_string(), Requests::default());
+    Arc::new(Client { scheme, listener_port, address, port, header, requests, shard })
 }
 
 async fn converse(
@@ -116,6 +122,7 @@ async fn http1<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let stream = Patient::new(stream, Arc::clone(&client));
     let service = service_fn(move |request| handle(Arc::clone(&front), Arc::clone(&client), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

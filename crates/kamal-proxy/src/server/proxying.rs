@@ -18,6 +18,7 @@ use tokio::time::sleep;
 pub(crate) use self::headers::is_websocket;
 pub(crate) use self::tunnel::Tunnel;
 use super::body::buffer::{BufferError, Limits, collect};
+use super::body::patience;
 use super::body::request::{Fault, RequestBody, UploadFault, upload_fault};
 use super::body::response::{Relayed, ResponseBody};
 use super::cookies;
@@ -114,7 +115,7 @@ async fn outgoing_body(
     }
     let limits = limits(options, options.max_request_body_size);
     let collected = tokio::select! {
-        collected = collect(body, limits) => collected,
+        collected = collect(patience::Upload::new(body), limits) => collected,
         () = claim.until_cut() => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
     };
     match collected {

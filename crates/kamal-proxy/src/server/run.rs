@@ -22,6 +22,7 @@ use super::go_duration::GoDuration;
 use super::handover;
 use super::handover::give::hand_over;
 use super::handover::take::{Taken, take};
+use super::listen::connections::Connections;
 use super::listen::{self, ListenError};
 use super::observe::log::{Level, Log};
 use super::observe::metrics::Metrics;
@@ -44,6 +45,8 @@ pub(crate) struct RunOptions {
     /// Zero means that metrics are not published.
     pub(crate) metrics_port: u16,
     pub(crate) http3: bool,
+    /// Connections of clients at the same time; zero means any number.
+    pub(crate) max_connections: usize,
     /// Whether to take over from a proxy that runs, and how long that one may take to finish.
     pub(crate) takeover: Option<GoDuration>,
 }
@@ -97,7 +100,7 @@ async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
         router: Arc::clone(&router),
         log: log.clone(),
         metrics: sockets.metrics.is_some().then(|| Arc::clone(&metrics)),
-        connections: Arc::default(),
+        connections: Arc::new(Connections::new(options.max_connections)),
     });
     match &sockets.metrics {
         Some(_) => log.info("Metrics enabled", &[("address", format!(":{}", options.metrics_port).into())]),

@@ -6,6 +6,7 @@
 mod bodies;
 mod deploys;
 mod headers;
+mod hostile;
 mod load;
 mod maintenance;
 mod policies;

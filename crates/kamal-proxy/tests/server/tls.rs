@@ -12,12 +12,12 @@ use tokio_rustls::client::TlsStream;
 
 use super::support::{Proxy, Upstream, request};
 
-struct Pair {
-    flags: String,
-    der: CertificateDer<'static>,
+pub(crate) struct Pair {
+    pub(crate) flags: String,
+    pub(crate) der: CertificateDer<'static>,
 }
 
-fn pair(proxy: &Proxy, name: &str) -> Pair {
+pub(crate) fn pair(proxy: &Proxy, name: &str) -> Pair {
     let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     let path = |extension: &str| proxy.home.path().join(format!("{name}.{extension}"));
     std::fs::write(path("crt"), made.cert.pem()).unwrap();
@@ -28,7 +28,7 @@ fn pair(proxy: &Proxy, name: &str) -> Pair {
     Pair { flags, der: made.cert.der().clone() }
 }
 
-async fn connect(
+pub(crate) async fn connect(
     proxy: &Proxy,
     trusted: &CertificateDer<'static>,
     name: &str,

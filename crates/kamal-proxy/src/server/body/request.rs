@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::buffer::Buffered;
+use super::patience::{Upload, UploadError};
 
 /// What is sent to a target.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(crate) enum RequestBody {
 /// A client's upload, passed on as it comes.
 #[derive(Debug)]
 pub(crate) struct Streamed {
-    body: Incoming,
+    body: Upload,
     fault: Arc<Fault>,
     /// Dropped when the upload is over, which starts the clock of the target timeout.
     _sending: oneshot::Sender<()>,
@@ -62,12 +63,17 @@ impl RequestBody {
     pub(crate) fn streamed(body: Incoming) -> (Self, Arc<Fault>, oneshot::Receiver<()>) {
         let (sending, sent) = oneshot::channel();
         let fault = Arc::new(Fault::default());
-        (Self::Streamed(Streamed { body, fault: Arc::clone(&fault), _sending: sending }), fault, sent)
+        (
+            Self::Streamed(Streamed { body: Upload::new(body), fault: Arc::clone(&fault), _sending: sending }),
+            fault,
+            sent,
+        )
     }
 }
 
 /// Says whose fault an error of reading a client's body is.
-pub(crate) fn upload_fault(error: &hyper::Error) -> UploadFault {
+pub(crate) fn upload_fault(error: &UploadError) -> UploadFault {
+    let UploadError::Http(error) = error else { return UploadFault::Gone };
     let kind = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
     match kind {
         Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => UploadFault::Malformed,

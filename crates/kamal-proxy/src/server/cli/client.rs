@@ -64,6 +64,7 @@ fn run_options(flags: &Parsed) -> Result<RunOptions, Failed> {
         https_port: port("https-port", "HTTPS_PORT")?,
         metrics_port: port("metrics-port", "METRICS_PORT")?,
         http3: flags.bool("http3"),
+        max_connections: usize::try_from(flags.int("max-connections")).unwrap_or(0),
         takeover: flags.bool("takeover").then(|| flags.duration("takeover-timeout")),
     })
 }

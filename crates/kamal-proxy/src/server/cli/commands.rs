@@ -76,6 +76,7 @@ const RUN: &[Flag] = &[
     flag("http-port", Kind::Int(80), "Port to serve HTTP traffic on"),
     flag("http3", Kind::Bool(false), "Enable HTTP/3"),
     flag("https-port", Kind::Int(443), "Port to serve HTTPS traffic on"),
+    flag("max-connections", Kind::Int(0), "Close client connections beyond this number (default zero for any number)"),
     flag("metrics-port", Kind::Int(0), "Publish metrics on the specified port (default zero to disable)"),
     flag("takeover", Kind::Bool(false), "Take over from the server that is running, if there is one, without downtime"),
     flag(

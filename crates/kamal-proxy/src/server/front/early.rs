@@ -33,7 +33,16 @@ pub(crate) fn answer<B>(request: &Request<B>) -> Option<Response<ResponseBody>> 
             return Some(refusal("400 Bad Request: missing required Host header"));
         }
     }
+    if request.headers().get(HOST).is_some_and(|host| !host.as_bytes().iter().all(|byte| may_be_in_host(*byte))) {
+        return Some(refusal("400 Bad Request: malformed Host header"));
+    }
     None
+}
+
+/// What a name, an address or a port consists of (RFC 3986, 3.2.2). Anything else would be taken apart differently by
+/// whoever reads it next.
+fn may_be_in_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!$%&'()*+,-.:;=[]_~".contains(&byte)
 }
 
 fn refusal(text: &'static str) -> Response<ResponseBody> {

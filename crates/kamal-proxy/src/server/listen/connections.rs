@@ -13,6 +13,8 @@ use tokio::time::timeout;
 /// All open connections.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
+    /// Zero means any number.
+    most: usize,
     open: Mutex<Open>,
     empty: Notify,
     phase: AtomicU8,
@@ -45,15 +47,24 @@ pub(crate) struct Stop {
 pub(crate) struct Busy(Arc<Connections>);
 
 impl Connections {
-    pub(crate) fn enter(self: &Arc<Self>) -> Stop {
+    /// `most` connections at the same time; zero means any number.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
+    /// A place for a connection, if there is one left.
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Stop> {
         let mut open = self.lock();
+        if self.most > 0 && open.signals.len() >= self.most {
+            return None;
+        }
         let (number, signal) = (open.next, Arc::new(Notify::new()));
         open.next += 1;
         if self.phase.load(Ordering::Relaxed) != SERVING {
             signal.notify_one();
         }
         open.signals.insert(number, Arc::clone(&signal));
-        Stop { connections: Arc::clone(self), number, signal }
+        Some(Stop { connections: Arc::clone(self), number, signal })
     }
 
     /// Counts something that is not among the connections that were entered, or no longer.

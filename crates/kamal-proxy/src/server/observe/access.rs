@@ -57,6 +57,7 @@ impl Record {
         unknown_length: bool,
     ) -> Box<Self> {
         let headers = request.headers();
+        client.requests.begin();
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         Box::new(Self {
             front: Arc::clone(front),
@@ -120,6 +121,7 @@ fn text(value: Option<&HeaderValue>) -> std::borrow::Cow<'_, str> {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        self.client.requests.end();
         let duration = self.start.elapsed();
         let service = self.service.as_ref().map_or("", |service| service.name.as_str());
         if let Some(metrics) = self.front.metrics.as_ref().filter(|_| !self.excluded) {

@@ -1,0 +1,177 @@
+//! A client connection whose client must keep going: the head of a request comes within a time from its first byte, and
+//! a response is taken as long as there is one.
+//!
+//! hyper has one clock for the head, which also runs while nothing is asked at all; that one has to be long.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use crate::server::front::Client;
+
+/// From the first byte of a request to the end of its head.
+const HEAD: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is sent to it.
+const STALL: Duration = Duration::from_secs(120);
+
+/// The connection.
+#[derive(Debug)]
+pub(super) struct Patient<S> {
+    stream: S,
+    client: Arc<Client>,
+    /// Running since a head began, with the number of requests there had been by then.
+    head: Option<(Pin<Box<Sleep>>, usize)>,
+    /// Running since the client stopped taking.
+    stall: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Patient<S> {
+    pub(super) fn new(stream: S, client: Arc<Client>) -> Self {
+        Self { stream, client, head: None, stall: None }
+    }
+
+    /// The result of a write, unless it has been pending for too long.
+    fn taking<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let begun = this.client.requests.begun();
+        if this.head.as_ref().is_some_and(|(_, number)| *number != begun) {
+            // It was complete.
+            this.head = None;
+        }
+        match read {
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                if this.head.is_none() && this.client.requests.none_open() {
+                    this.head = Some((Box::pin(sleep(HEAD)), begun));
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending => match &mut this.head {
+                Some((clock, _)) => clock.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+                None => Poll::Pending,
+            },
+            ended => ended,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.taking(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.taking(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::server::front::Scheme;
+    use crate::server::listen::requests::Requests;
+
+    fn client() -> Arc<Client> {
+        Arc::new(Client {
+            scheme: Scheme::Http,
+            listener_port: 80,
+            address: "127.0.0.1".into(),
+            port: "1".into(),
+            header: HeaderValue::from_static("127.0.0.1"),
+            requests: Requests::default(),
+            shard: 0,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_has_begun_must_end() {
+        let (near, mut far) = duplex(1024);
+        let client = client();
+        let mut patient = Patient::new(near, Arc::clone(&client));
+        let mut buffer = [0; 64];
+        // Nothing at all is for another clock.
+        assert!(tokio::time::timeout(2 * HEAD, patient.read(&mut buffer)).await.is_err());
+        // A request that is answered, and an idle time after it.
+        far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        assert!(patient.read(&mut buffer).await.unwrap() > 0);
+        client.requests.begin();
+        client.requests.end();
+        assert!(tokio::time::timeout(2 * HEAD, patient.read(&mut buffer)).await.is_err());
+        // Bytes that come, but slowly.
+        let begin = Instant::now();
+        let error = loop {
+            far.write_all(b"x").await.unwrap();
+            let read = async {
+                while patient.read(&mut buffer).await? > 0 {}
+                patient.read(&mut buffer).await
+            };
+            match tokio::time::timeout(HEAD / 4, read).await {
+                Ok(Err(error)) => break error,
+                Ok(Ok(_)) | Err(_) => assert!(begin.elapsed() < 2 * HEAD),
+            }
+        };
+        assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, HEAD));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_take_longer_than_a_head() {
+        let (near, mut far) = duplex(1024);
+        let client = client();
+        let mut patient = Patient::new(near, Arc::clone(&client));
+        let mut buffer = [0; 64];
+        far.write_all(b"POST").await.unwrap();
+        assert!(patient.read(&mut buffer).await.unwrap() > 0);
+        client.requests.begin();
+        far.write_all(b"body").await.unwrap();
+        assert!(patient.read(&mut buffer).await.unwrap() > 0);
+        assert!(tokio::time::timeout(2 * HEAD, patient.read(&mut buffer)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (near, _far) = duplex(16);
+        let mut patient = Patient::new(near, client());
+        let begin = Instant::now();
+        let error = patient.write_all(&[0; 64]).await.unwrap_err();
+        assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, STALL));
+    }
+}
