@@ -23,6 +23,7 @@ pub(crate) struct Answer {
     stdout: String,
     stderr: String,
     meets: Option<&'static str>,
+    alone: bool,
 }
 
 /// A run of the command.
@@ -43,7 +44,7 @@ pub(crate) struct Bench {
 /// The arguments a stand-in expects.
 pub(crate) fn to(args: &[&str]) -> Answer {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
-    Answer { args, env: None, status: 0, stdout: String::new(), stderr: String::new(), meets: None }
+    Answer { args, env: None, status: 0, stdout: String::new(), stderr: String::new(), meets: None, alone: false }
 }
 
 impl Answer {
@@ -58,6 +59,11 @@ impl Answer {
     /// Only with this variable.
     pub(crate) fn if_env(self, name: &'static str, value: &'static str) -> Self {
         Self { env: Some((name, value)), ..self }
+    }
+
+    /// Fails when another of these runs.
+    pub(crate) fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     /// Waits, where a meeting is held, until all have come to it.
@@ -119,10 +125,19 @@ impl Bench {
                      i=$((i + 1)); [ $i -gt 500 ] && exit 98; /bin/sleep 0.02; done; fi; "
                 )
             });
+            let room = word(&self.path("room").display().to_string());
+            let alone = if answer.alone {
+                format!("/bin/mkdir {room} || exit 96; /bin/sleep 0.1; /bin/rmdir {room}; ")
+            } else {
+                String::new()
+            };
             let conditions = conditions.join(" && ");
             let (out, err, status) = (quoted("out"), quoted("err"), answer.status);
-            writeln!(script, "if {conditions}; then {meet}/bin/cat {out}; /bin/cat {err} >&2; exit {status}; fi")
-                .unwrap();
+            writeln!(
+                script,
+                "if {conditions}; then {meet}{alone}/bin/cat {out}; /bin/cat {err} >&2; exit {status}; fi"
+            )
+            .unwrap();
         }
         script.push_str("echo \"unexpected arguments: $*\" >&2\nexit 97\n");
         let path = self.path("bin").join(name);

@@ -50,15 +50,19 @@ fn fetch(programs: &dyn Programs, ask: &Ask<'_>, _session: &Session) -> Result<F
 /// The text of a file.
 pub(crate) fn decrypted(programs: &dyn Programs, file: &str, identity: Option<&str>) -> Result<Secret, VendorError> {
     let mut run = AGE.with(["--decrypt"]);
+    let home = programs.env("HOME").unwrap_or_default();
     let given = identity.map(str::to_owned).or_else(|| programs.env(IDENTITY)).filter(|given| !given.trim().is_empty());
     match given {
         Some(key) if key.contains(IDENTITY_TEXT) => {
             run.args.extend(["-i", "-"].map(str::to_owned));
             run.stdin = Some(Secret::new(key.trim_end().to_owned() + "\n"));
         }
-        Some(path) => run.args.extend(["-i".to_owned(), path]),
+        Some(path) => {
+            // CI's variables know no `~`.
+            let path = path.strip_prefix("~/").map_or(path.clone(), |rest| format!("{home}/{rest}"));
+            run.args.extend(["-i".to_owned(), path]);
+        }
         None => {
-            let home = programs.env("HOME").unwrap_or_default();
             let keys = SSH_KEYS.map(|key| format!("{home}/{key}")).into_iter().filter(|key| programs.exists(key));
             run.args.extend(keys.flat_map(|key| ["-i".to_owned(), key]));
         }
@@ -114,9 +118,11 @@ mod tests {
     fn identities_come_from_the_option_the_variable_or_the_ssh_keys() {
         let script = with_ssh_key().says("age --decrypt -i /k/other f", "A=a");
         fetch("age", &ask(&[], Some("/k/other"), Some("f")), &script).unwrap();
-        let mut script = with_ssh_key().says("age --decrypt -i /k/mine f", "A=a");
-        script.env.insert("KAMAL_AGE_IDENTITY", "/k/mine");
-        fetch("age", &ask(&[], None, Some("f")), &script).unwrap();
+        for (given, used) in [("/k/mine", "/k/mine"), ("~/k", "/home/me/k")] {
+            let mut script = with_ssh_key().says(&format!("age --decrypt -i {used} f"), "A=a");
+            script.env.insert("KAMAL_AGE_IDENTITY", given);
+            fetch("age", &ask(&[], None, Some("f")), &script).unwrap();
+        }
         let mut script = Script::default().says("age --decrypt -i - f", "A=a");
         script.env.insert("KAMAL_AGE_IDENTITY", "# created\nAGE-SECRET-KEY-1XYZ");
         fetch("age", &ask(&[], None, Some("f")), &script).unwrap();

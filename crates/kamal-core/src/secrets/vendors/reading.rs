@@ -8,14 +8,17 @@ use super::program::{Output, Tool};
 use super::{Found, VendorError};
 use crate::secret::Secret;
 
-/// More lines than anything worth reading has; Python programs print their whole stack.
-const LINES: usize = 6;
+/// Lines kept of the beginning and of the end: some programs say first what is wrong, some after their whole stack.
+const LINES: usize = 4;
 
-/// What a program said on its standard error, the end of it, trimmed.
+/// What a program said on its standard error, trimmed.
 pub(super) fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.trim().lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
+    if lines.len() <= 2 * LINES {
+        return lines.join("\n");
+    }
+    [&lines[..LINES], &["…"], &lines[lines.len() - LINES..]].concat().join("\n")
 }
 
 /// The output if the program succeeded, else what could not be read.
@@ -94,5 +97,22 @@ pub(super) fn chosen(all: &Found, names: &[String], place: &str) -> Result<Found
         Ok(found)
     } else {
         Err(VendorError::missing(format!("Could not find {} in {place}", missing.join(", "))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    #[test]
+    fn of_a_long_speech_both_ends_are_kept() {
+        let spoken = |lines: u32| {
+            let stderr = (1..=lines).map(|line| format!("{line}  \n\n")).collect::<String>().into_bytes();
+            said(&Output { status: Some(1), stdout: Zeroizing::default(), stderr })
+        };
+        assert_eq!(spoken(8), "1\n2\n3\n4\n5\n6\n7\n8");
+        assert_eq!(spoken(90), "1\n2\n3\n4\n…\n87\n88\n89\n90");
     }
 }
