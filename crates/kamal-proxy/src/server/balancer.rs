@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::observe::log::Log;
 use super::options::TargetOptions;
 use super::target::address::{Address, AddressError};
+use super::target::failure::{CheckFailure, SeenResponse};
 use super::target::health::{CheckError, check, check_url};
 use super::target::{Claim, Health, Role, Target};
 
@@ -25,7 +26,7 @@ pub(crate) struct Balancer {
     next_reader: AtomicUsize,
     /// Latched once all targets were healthy at the same time.
     ready: watch::Sender<bool>,
-    last_failure: Mutex<Option<String>>,
+    last_failure: Mutex<Option<CheckFailure>>,
     checks: Mutex<Vec<AbortHandle>>,
     log: Log,
 }
@@ -88,7 +89,7 @@ impl Balancer {
     }
 
     /// Waits until all targets have been healthy; `Err` carries the last failure seen, if any.
-    pub(crate) async fn wait_ready(&self, limit: Duration) -> Result<(), Option<String>> {
+    pub(crate) async fn wait_ready(&self, limit: Duration) -> Result<(), Option<CheckFailure>> {
         let mut ready = self.ready.subscribe();
         match timeout(limit, ready.wait_for(|ready| *ready)).await {
             Ok(Ok(_)) => Ok(()),
@@ -122,6 +123,10 @@ impl Balancer {
 
     pub(crate) fn has_readers(&self) -> bool {
         self.targets.iter().any(|target| target.role == Role::Reader)
+    }
+
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().map(|target| &**target)
     }
 
     /// The addresses of a role, as given at deploy.
@@ -175,9 +180,13 @@ impl Balancer {
     fn checked(&self, target: &Target, result: &Result<(), CheckError>) {
         if let Err(error) = result {
             let url = check_url(&target.address, &target.options.health_check_config);
-            self.log.info("Healthcheck failed", &[("url", url.into()), ("error", error.to_string().into())]);
-            *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(format!("{}: {error}", target.address));
+            self.log.info("Healthcheck failed", &[("url", url.as_str().into()), ("error", error.to_string().into())]);
+            let response = match error {
+                CheckError::Status(seen) => Some(SeenResponse::clone(seen)),
+                _ => None,
+            };
+            let failure = CheckFailure { target: target.address.to_string(), url, error: error.to_string(), response };
+            *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         }
         if let Some(was) = target.checked(result.is_ok()) {
             self.log.info(
@@ -248,9 +257,14 @@ mod tests {
         let set = set(&["w1", "w2"], &[], Health::Adding);
         let [first, second] = &set.targets[..] else { panic!("two targets") };
         set.checked(first, &Ok(()));
-        set.checked(second, &Err(CheckError::Status(500)));
+        set.checked(
+            second,
+            &Err(CheckError::Status(Box::new(SeenResponse::new(500, &http::HeaderMap::new(), b"why")))),
+        );
         let wait = Duration::from_secs(1);
-        assert_eq!(set.wait_ready(wait).await, Err(Some("w2: unexpected status (500)".into())));
+        let failure = set.wait_ready(wait).await.unwrap_err().unwrap();
+        assert_eq!(failure.to_string(), "w2: unexpected status (500)");
+        assert_eq!(failure.response.unwrap().body, "why");
         set.checked(second, &Ok(()));
         assert_eq!(set.wait_ready(wait).await, Ok(()));
         set.checked(first, &Err(CheckError::Timeout));

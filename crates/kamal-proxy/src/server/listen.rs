@@ -28,8 +28,8 @@ use self::patience::Patient;
 use self::requests::Requests;
 use super::body::response::ResponseBody;
 use super::front::{Client, Front, Scheme, handle};
-use super::observe::log::Log;
 use super::observe::metrics::Metrics;
+use super::observe::state;
 
 const BACKLOG: i32 = 4096;
 /// Counts from the end of one request to the head of the next, so it is also how long an idle connection lives; longer
@@ -167,20 +167,21 @@ where
 }
 
 /// Publishes metrics at any path, until dropped.
-pub(crate) async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, log: Log) {
+pub(crate) async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, front: Arc<Front>) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                log.warn("Error accepting connection", &[("error", error.to_string().into())]);
+                front.log.warn("Error accepting connection", &[("error", error.to_string().into())]);
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let metrics = Arc::clone(&metrics);
+        let (metrics, front) = (Arc::clone(&metrics), Arc::clone(&front));
         tokio::spawn(async move {
             let service = service_fn(|_| {
-                let mut response = Response::new(ResponseBody::full(metrics.text()));
+                let mut response =
+                    Response::new(ResponseBody::full(metrics.text() + &state::text(&front.router, &front.connections)));
                 let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
                 response.headers_mut().insert(CONTENT_TYPE, text);
                 async { Ok::<_, Infallible>(response) }

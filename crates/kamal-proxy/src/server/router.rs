@@ -29,6 +29,7 @@ use super::routes::Routes;
 use super::service::{Assets, AssetsError, Service};
 use super::state::{self, Saved};
 use super::target::address::AddressError;
+use super::target::failure::CheckFailure;
 use super::target::{Health, Role};
 
 /// Everything that is deployed.
@@ -53,7 +54,7 @@ pub(crate) enum CommandError {
     Conflict,
     /// The part in parentheses is where Kamal stops reading; what follows says why.
     #[error("target failed to become healthy within configured timeout ({limit}){}", because(.cause.as_deref()))]
-    Unhealthy { limit: GoDuration, cause: Option<String> },
+    Unhealthy { limit: GoDuration, cause: Option<Box<CheckFailure>> },
     #[error("rollout target not set")]
     NoRollout,
     #[error("the proxy was replaced while the command ran; run it again")]
@@ -66,7 +67,7 @@ pub(crate) enum CommandError {
     Assets(#[from] AssetsError),
 }
 
-fn because(cause: Option<&str>) -> String {
+fn because(cause: Option<&CheckFailure>) -> String {
     cause.map(|cause| format!(": {cause}")).unwrap_or_default()
 }
 
@@ -329,7 +330,7 @@ async fn make_ready(set: &Arc<Balancer>, options: DeploymentOptions) -> Result<(
         return Ok(());
     }
     let limit = options.deploy_timeout;
-    set.wait_ready(limit.as_std()).await.map_err(|cause| CommandError::Unhealthy { limit, cause })
+    set.wait_ready(limit.as_std()).await.map_err(|cause| CommandError::Unhealthy { limit, cause: cause.map(Box::new) })
 }
 
 /// Takes leave of a set that no longer gets requests.

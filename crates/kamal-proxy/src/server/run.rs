@@ -112,7 +112,7 @@ async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
     let tls = tls::server_config(Arc::clone(&router), log.clone())?;
     let duplicates = sockets.duplicates()?;
     let ports = [("http", port(&sockets.http)?.into()), ("https", port(&sockets.https)?.into())];
-    let accepting = sockets.serve(tls, &front, metrics, log);
+    let accepting = sockets.serve(tls, &front, metrics);
     if let Some(taken) = taken {
         taken.ready().await.map_err(RunError::Takeover)?;
         log.info("Took over from another server", &ports);
@@ -232,12 +232,14 @@ impl Sockets {
     }
 
     /// Begins to accept connections; dropping the result ends that.
-    fn serve(self, tls: Arc<ServerConfig>, front: &Arc<Front>, metrics: Arc<Metrics>, log: &Log) -> Vec<AbortOnDrop> {
+    fn serve(self, tls: Arc<ServerConfig>, front: &Arc<Front>, metrics: Arc<Metrics>) -> Vec<AbortOnDrop> {
         let mut tasks = vec![
             tokio::spawn(listen::serve(self.http, None, Arc::clone(front))),
             tokio::spawn(listen::serve(self.https, Some(tls), Arc::clone(front))),
         ];
-        tasks.extend(self.metrics.map(|listener| tokio::spawn(listen::serve_metrics(listener, metrics, log.clone()))));
+        tasks.extend(
+            self.metrics.map(|listener| tokio::spawn(listen::serve_metrics(listener, metrics, Arc::clone(front)))),
+        );
         tasks.iter().map(|task| AbortOnDrop(task.abort_handle())).collect()
     }
 }

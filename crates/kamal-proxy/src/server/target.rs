@@ -1,6 +1,7 @@
 //! One target: an address requests are sent to, its connections, its health and its requests in flight (spec 4, 7.4).
 
 pub(crate) mod address;
+pub(crate) mod failure;
 pub(crate) mod gate;
 pub(crate) mod health;
 pub(crate) mod pool;
@@ -102,6 +103,11 @@ impl Target {
         };
         self.health.store(now as u8, Ordering::Release);
         (now != was).then_some(was)
+    }
+
+    /// Requests that have been let in and have not ended.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.gate.in_flight()
     }
 
     /// Counts a request in, unless the target is being drained.

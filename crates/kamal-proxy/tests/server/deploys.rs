@@ -16,7 +16,11 @@ async fn an_unhealthy_target_changes_nothing() {
     let bad = Upstream::start(|_| async { text(500, "bad") }).await;
     let line = format!("deploy app --target {} --health-check-path /health --deploy-timeout 100ms", bad.address);
     let error = "Error: target failed to become healthy within configured timeout (100ms)";
-    assert_eq!(proxy.fails(&line), format!("{error}: {}: unexpected status (500)", bad.address));
+    let told = proxy.fails(&line);
+    let (first, details) = told.split_once('\n').unwrap();
+    assert_eq!(first, format!("{error}: {}: unexpected status (500)", bad.address));
+    assert!(details.starts_with(&format!("  GET http://{}/health\n  HTTP 500\n", bad.address)), "{details}");
+    assert!(details.contains("  content-length: 3\n") && details.ends_with("  | bad"), "{details}");
     assert_eq!(proxy.get("http://localhost/").await.status, 404);
 
     proxy.ok(&format!("deploy app --target {}", good.address));
@@ -225,7 +229,7 @@ async fn a_check_that_takes_too_long_has_failed() {
     .await;
     let checks = "--health-check-path /health --health-check-timeout 20ms --deploy-timeout 100ms";
     let error = proxy.fails(&format!("deploy app --target {} {checks}", slow.address));
-    assert!(error.ends_with("request timed out"), "{error}");
+    assert!(error.contains(": request timed out\n  GET http://"), "{error}");
 }
 
 // spec 11.F.116, 11.F.117, 11.F.118

@@ -102,4 +102,14 @@ async fn metrics() {
     let total = "kamal_proxy_http_requests_total{method=\"GET\",service=\"app\",status=\"200\"} 2";
     assert!(reply.body.lines().any(|line| line == total), "{}", reply.body);
     assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));
+    let labels = format!("service=\"app\",target=\"{}\",role=\"writer\",slot=\"active\"", target.address);
+    for line in [
+        format!("kamal_proxy_target_healthy{{{labels}}} 1"),
+        format!("kamal_proxy_target_in_flight_requests{{{labels}}} 0"),
+        "kamal_proxy_service_state{service=\"app\",state=\"running\"} 1".to_owned(),
+        "kamal_proxy_service_state{service=\"app\",state=\"paused\"} 0".to_owned(),
+    ] {
+        assert!(reply.body.lines().any(|l| l == line), "{line} in {}", reply.body);
+    }
+    assert!(reply.body.contains("\nkamal_proxy_connections "));
 }

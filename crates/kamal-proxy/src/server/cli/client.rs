@@ -46,7 +46,7 @@ pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Faile
     };
     match call(&socket::socket_path(), &request)? {
         Answer::Services(services) => Ok(list::table(&services)),
-        Answer::Done | Answer::Error(_) => Ok(String::new()),
+        Answer::Done | Answer::Error(_) | Answer::Unhealthy { .. } => Ok(String::new()),
     }
 }
 

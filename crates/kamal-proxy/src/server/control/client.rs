@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::protocol::{Answer, Request};
+use crate::server::target::failure::CheckFailure;
 
 /// Why a command got no answer, or an error for one. The texts are those of Go's client (spec 1.1).
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,8 @@ pub(crate) enum ClientError {
     Answer(#[from] serde_json::Error),
     #[error("{0}")]
     Refused(String),
+    #[error("{error}\n{}", .failure.details().trim_end())]
+    Unhealthy { error: String, failure: Box<CheckFailure> },
 }
 
 /// Sends one request and waits for its answer, however long that takes.
@@ -33,6 +36,7 @@ pub(crate) fn call(path: &Path, request: &Request) -> Result<Answer, ClientError
     }
     match serde_json::from_str(&line)? {
         Answer::Error(text) => Err(ClientError::Refused(text)),
+        Answer::Unhealthy { error, failure } => Err(ClientError::Unhealthy { error, failure }),
         answer => Ok(answer),
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::server::go_duration::GoDuration;
 use crate::server::options::{DeploymentOptions, ServiceOptions, TargetOptions};
+use crate::server::target::failure::CheckFailure;
 
 /// A command to the running proxy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +30,11 @@ pub(crate) enum Answer {
     Done,
     Services(BTreeMap<String, ServiceDescription>),
     Error(String),
+    /// An error with what the last health check saw.
+    Unhealthy {
+        error: String,
+        failure: Box<CheckFailure>,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

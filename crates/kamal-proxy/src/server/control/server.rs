@@ -73,11 +73,18 @@ async fn answer(router: &Router, request: Request, path: &Arc<Path>) -> Answer {
             match spawn_blocking(move || call(&path, &request)).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(ClientError::Refused(text))) => Answer::Error(text),
+                Ok(Err(ClientError::Unhealthy { error, failure })) => Answer::Unhealthy { error, failure },
                 _ => Answer::Error(CommandError::HandedOver.to_string()),
             }
         }
         Ok(answer) => answer,
-        Err(error) => Answer::Error(error.to_string()),
+        Err(error) => {
+            let text = error.to_string();
+            match error {
+                CommandError::Unhealthy { cause: Some(failure), .. } => Answer::Unhealthy { error: text, failure },
+                _ => Answer::Error(text),
+            }
+        }
     }
 }
 

@@ -73,6 +73,10 @@ impl Connections {
         Busy(Arc::clone(self))
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.lock().signals.len()
+    }
+
     /// Whether a client should make a new connection for its next request.
     pub(crate) fn is_leaving(&self) -> bool {
         self.phase.load(Ordering::Relaxed) != SERVING

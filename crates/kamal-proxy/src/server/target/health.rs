@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, HOST, LOCATION, USER_AGENT};
-use http::{Request, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::failure::{BODY, SeenResponse};
 use crate::server::control::client::reason;
 use crate::server::options::HealthCheckOptions;
 
@@ -23,8 +24,8 @@ const FALLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why a target does not count as healthy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckError {
-    #[error("unexpected status ({0})")]
-    Status(u16),
+    #[error("unexpected status ({})", .0.status)]
+    Status(Box<SeenResponse>),
     #[error("request timed out")]
     Timeout,
     #[error("connect: {}", reason(.0))]
@@ -79,11 +80,15 @@ fn clean(path: &str) -> String {
 async fn follow(mut url: String, host: &str) -> Result<(), CheckError> {
     for _ in 0..=REDIRECTS {
         let uri: Uri = url.parse().map_err(|_| CheckError::Url(url.clone()))?;
-        let (status, location) = get(&uri, host).await?;
-        match location {
-            Some(location) if is_redirect(status) => url = resolve(&uri, &location)?,
+        let response = get(&uri, host).await?;
+        let status = response.status();
+        match response.headers().get(LOCATION).and_then(|value| value.to_str().ok()) {
+            Some(location) if is_redirect(status) => url = resolve(&uri, location)?,
             _ if status.is_success() => return Ok(()),
-            _ => return Err(CheckError::Status(status.as_u16())),
+            _ => {
+                let seen = SeenResponse::new(status.as_u16(), response.headers(), response.body());
+                return Err(CheckError::Status(Box::new(seen)));
+            }
         }
     }
     Err(CheckError::Redirect(url))
@@ -105,7 +110,8 @@ fn resolve(from: &Uri, location: &str) -> Result<String, CheckError> {
     }
 }
 
-async fn get(uri: &Uri, host: &str) -> Result<(StatusCode, Option<String>), CheckError> {
+/// The response with the beginning of its body, after all of that has come.
+async fn get(uri: &Uri, host: &str) -> Result<Response<Vec<u8>>, CheckError> {
     let invalid = || CheckError::Url(uri.to_string());
     let authority = uri.authority().ok_or_else(invalid)?;
     let stream = TcpStream::connect((authority.host(), authority.port_u16().unwrap_or(80))).await?;
@@ -120,12 +126,14 @@ async fn get(uri: &Uri, host: &str) -> Result<(StatusCode, Option<String>), Chec
         .map_err(|_| invalid())?;
     // It ends by itself once the sender is gone.
     tokio::spawn(connection);
-    let mut response = sender.send_request(request).await?;
-    while let Some(frame) = response.body_mut().frame().await {
-        frame?;
+    let (head, mut body) = sender.send_request(request).await?.into_parts();
+    let mut beginning = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Some(data) = frame?.data_ref().filter(|_| beginning.len() < BODY) {
+            beginning.extend_from_slice(data);
+        }
     }
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok((response.status(), location))
+    Ok(Response::from_parts(head, beginning))
 }
 
 #[cfg(test)]
