@@ -10,7 +10,7 @@ use kamal_core::{
     secret::Secret,
 };
 
-use crate::credentials;
+use crate::login;
 
 /// Builds and pushes.
 pub(crate) async fn build(order: &BuildOrder<'_>) -> Result<(), BuildError> {
@@ -22,7 +22,7 @@ pub(crate) async fn build(order: &BuildOrder<'_>) -> Result<(), BuildError> {
         )));
     }
     if order.output == "registry" {
-        login(order).await?;
+        log_in(order).await?;
     }
     let folder = clone::prepare(order).await?;
     let mut command = argv::build(order)?;
@@ -36,24 +36,22 @@ pub(crate) async fn build(order: &BuildOrder<'_>) -> Result<(), BuildError> {
 }
 
 /// Logs the local docker in, unless it holds these credentials already.
-pub(crate) async fn login(order: &BuildOrder<'_>) -> Result<(), BuildError> {
+pub(crate) async fn log_in(order: &BuildOrder<'_>) -> Result<(), BuildError> {
     let registry = &order.config.registry;
     if registry.username.is_none() || registry.password.is_none() {
         return Ok(());
     }
-    let (user, password) =
-        credentials::resolve(registry, order.secrets).map_err(|error| BuildError::Unfit(error.to_string()))?;
-    let known = order.local.read("~/.docker/config.json").await.unwrap_or_default();
-    let known = serde_json::from_slice::<serde_json::Value>(&known).unwrap_or_default();
-    if known["auths"][credentials::config_key(registry)]["auth"] == credentials::auth(&user, &password) {
-        return Ok(());
-    }
-    let mut args = vec!["login".to_owned()];
-    args.extend(registry.server.clone());
-    args.extend(["--username".to_owned(), user.expose().to_owned(), "--password-stdin".to_owned()]);
-    let mut command = Command::new("docker", args);
-    command.input = Some(Secret::new(format!("{}\n", password.expose())));
-    run(order, "log in to the registry", &command, false).await.map(drop)
+    let text = login::text(registry, order.secrets).map_err(|error| BuildError::Unfit(error.to_string()))?;
+    let mut command = Command::new("sh", ["-s"]);
+    command.input = Some(Secret::new(std::mem::take(&mut *text.expose())));
+    let named = |error| match error {
+        BuildError::Failed { status, output, .. } => {
+            let server = registry.server.as_deref().unwrap_or_default();
+            BuildError::Failed { what: format!("`docker login {server}`"), status, output }
+        }
+        error => error,
+    };
+    run(order, "log in to the registry", &command, false).await.map(drop).map_err(named)
 }
 
 /// Creates the buildx builder when its driver needs one and it is not there.

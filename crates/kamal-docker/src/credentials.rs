@@ -19,11 +19,18 @@ pub(crate) fn resolve(registry: &Registry, secrets: &dyn Secrets) -> Result<(Sec
 }
 
 /// What docker's config.json holds for them (`auths.SERVER.auth`).
-pub(crate) fn auth(user: &Secret, password: &Secret) -> String {
-    base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", user.expose(), password.expose()))
+pub(crate) fn auth(user: &Secret, password: &Secret) -> Secret {
+    let pair = Secret::new(format!("{}:{}", user.expose(), password.expose()));
+    Secret::new(base64::engine::general_purpose::STANDARD.encode(pair.expose()))
 }
 
-/// The key they stand under in config.json; Docker Hub's is its first address.
+/// The key they stand under in config.json: the host's name; Docker Hub's is its first address.
 pub(crate) fn config_key(registry: &Registry) -> String {
-    registry.server.clone().unwrap_or_else(|| "https://index.docker.io/v1/".to_owned())
+    match registry.server.as_deref().unwrap_or("docker.io") {
+        "docker.io" => "https://index.docker.io/v1/".to_owned(),
+        server => {
+            let host = server.split_once("://").map_or(server, |(_, rest)| rest);
+            host.split('/').next().unwrap_or(host).to_owned()
+        }
+    }
 }

@@ -5,6 +5,7 @@ pub mod registry;
 
 mod build;
 mod credentials;
+mod login;
 mod observe;
 mod proxy;
 mod query;
@@ -48,6 +49,6 @@ impl Docker for DockerCli {
     }
 
     async fn login(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
-        build::login(order).await
+        build::log_in(order).await
     }
 }

@@ -1,7 +1,7 @@
 //! Steps as docker commands (spec 9.4 to 9.9, golden vectors 13.1 to 13.5).
 
 use kamal_core::{
-    config::model::{Registry, SecretOr},
+    config::model::SecretOr,
     naming,
     ports::{Render, RenderError},
     secret::Secret,
@@ -12,12 +12,12 @@ use kamal_core::{
     step::{RunSpec, Step},
 };
 
-use crate::{credentials, proxy};
+use crate::{login, proxy};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
-        Step::Login { registry } => login(registry, cx)?,
+        Step::Login { registry } => login::text(registry, cx.secrets)?,
         Step::Pull { image, service, held } => {
             let image = word(image);
             // As Kamal does: a tag that moved must not keep the old image (spec 12.1, 24).
@@ -67,24 +67,6 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         }
         _ => return Ok(None),
     }))
-}
-
-/// Logs in with the password on standard input, unless the host holds these very credentials already: a login asks the
-/// registry over the network each time. Nothing secret is ever an argument.
-fn login(registry: &Registry, cx: &Render<'_>) -> Result<Text, RenderError> {
-    let (user, password) = credentials::resolve(registry, cx.secrets)?;
-    let (server, key) = (registry.server.as_deref().map(word).unwrap_or_default(), credentials::config_key(registry));
-    let entry = Secret::new(format!("\"auth\": \"{}\"", credentials::auth(&user, &password)));
-    let mut text = Text::from(format!(
-        "case \"$(cat \"${{DOCKER_CONFIG:-$HOME/.docker}}/config.json\" 2>/dev/null)\" in *'\"{key}\"'*'"
-    ));
-    text.push_secret(entry);
-    text.push(&format!("'*) ;; *) docker login {server} --username "));
-    text.push_secret(Secret::new(word(user.expose())));
-    text.push(" --password-stdin >/dev/null <<'KAMAL_PASSWORD'\n");
-    text.push_secret(password);
-    text.push("\nKAMAL_PASSWORD\n;; esac");
-    Ok(text)
 }
 
 /// `docker run` for an app's or an accessory's container, its arguments in Kamal's order.
