@@ -4,3 +4,4 @@ pub mod app;
 pub mod effects;
 pub mod images;
 pub mod rig;
+pub mod sentinel;

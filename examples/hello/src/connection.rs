@@ -123,7 +123,7 @@ mod tests {
     /// Sends `text` to a server of the given health on a real socket and gives back everything it answers.
     fn talk(health: Health, text: &str) -> String {
         let server = Server {
-            settings: Settings { port: 0, version: "v7".to_owned(), health },
+            settings: Settings { port: 0, version: "v7".to_owned(), health, echo: Vec::new() },
             stopping: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
         };

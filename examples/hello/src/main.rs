@@ -6,6 +6,7 @@
 //! * `PORT`: where to listen; 80 unless told.
 //! * `KAMAL_VERSION`: what `GET /` and the header `x-version` say.
 //! * `HEALTH`: `fail` refuses health checks, `crash` ends at once with exit code 3.
+//! * `ECHO`: names of variables, with commas between them, that it logs at start, as careless apps do.
 //!
 //! As process 1 of a container it gets no default action for SIGTERM, so it handles that signal itself.
 
@@ -50,6 +51,9 @@ fn main() -> ExitCode {
 
 fn run() -> io::Result<ExitCode> {
     let settings = Settings::from_env().map_err(io::Error::other)?;
+    for (name, value) in &settings.echo {
+        log(&format!("{name}={value}"));
+    }
     if settings.health == Health::Crash {
         log("crashing at start, because HEALTH=crash");
         return Ok(ExitCode::from(3));

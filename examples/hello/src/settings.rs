@@ -16,6 +16,7 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) version: String,
     pub(crate) health: Health,
+    pub(crate) echo: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -39,7 +40,10 @@ impl Settings {
         if version.chars().any(char::is_control) {
             return Err("KAMAL_VERSION has control characters, which no HTTP header may carry".to_owned());
         }
-        Ok(Self { port, version, health })
+        let echo = get("ECHO").unwrap_or_default();
+        let names = echo.split(',').filter(|name| !name.is_empty());
+        let echo = names.map(|name| (name.to_owned(), get(name).unwrap_or_default())).collect();
+        Ok(Self { port, version, health, echo })
     }
 }
 
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn defaults_are_port_80_and_healthy() {
-        let expected = Settings { port: 80, version: "unknown".to_owned(), health: Health::Ok };
+        let expected = Settings { port: 80, version: "unknown".to_owned(), health: Health::Ok, echo: Vec::new() };
         assert_eq!(read(&[]), Ok(expected));
     }
 
@@ -66,7 +70,9 @@ mod tests {
 
     #[test]
     fn the_environment_chooses_version_and_health() {
-        let settings = read(&[("KAMAL_VERSION", "abc"), ("HEALTH", "fail"), ("PORT", "3000")]).unwrap();
-        assert_eq!(settings, Settings { port: 3000, version: "abc".to_owned(), health: Health::Fail });
+        let given = [("KAMAL_VERSION", "abc"), ("HEALTH", "fail"), ("PORT", "3000"), ("ECHO", "HEALTH,X")];
+        let echo = vec![("HEALTH".to_owned(), "fail".to_owned()), ("X".to_owned(), String::new())];
+        let expected = Settings { port: 3000, version: "abc".to_owned(), health: Health::Fail, echo };
+        assert_eq!(read(&given).unwrap(), expected);
     }
 }

@@ -33,11 +33,15 @@ pub(super) fn of(value: &str) -> Vec<Zeroizing<String>> {
     out
 }
 
-fn escaped(text: &str) -> [Zeroizing<String>; 8] {
+fn escaped(text: &str) -> [Zeroizing<String>; 10] {
     let json = json(text);
     let within = |quoted: String| quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map(str::to_owned);
     [
         text.replace('\'', r"'\''"),
+        // dash's and Python's.
+        text.replace('\'', r#"'"'"'"#),
+        // Within bash's `$'…'`.
+        text.replace('\\', r"\\").replace('\'', r"\'").replace('\n', r"\n").replace('\t', r"\t"),
         backslashed(text),
         within(escape::value(text)).unwrap_or_default(),
         escape::env_file_value(text),
