@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::command::run;
 use crate::error::{Context, Result};
-use crate::{schema, workspace};
+use crate::{parity, schema, workspace};
 
 /// Most lines of production code in a file; the test module at its end does not count.
 const LINE_LIMIT: usize = 600;
@@ -26,6 +26,7 @@ const RESERVED: [(&str, &[&str]); 2] = [("russh", &["kamal-ssh"]), ("clap", &["k
 pub fn check() -> Result<Vec<String>> {
     let mut complaints = check_core_dependencies()?;
     complaints.extend(schema::check()?);
+    complaints.extend(parity::check()?);
     complaints.extend(check_reserved_dependencies()?);
     for path in sources(workspace())? {
         let text = fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;

@@ -47,7 +47,7 @@ pub(crate) async fn connect(
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
 }
 
-// spec 11.A.13, 11.A.15, 11.C.46, 11.C.53, 11.M.207, 11.M.208, 11.O.231, 11.O.232
+// spec 11.A.13, 11.A.15, 11.C.46, 11.C.53, 11.M.207, 11.M.208, 11.M.209, 11.O.231, 11.O.232
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_from_files() {
     let proxy = Proxy::start();
@@ -56,6 +56,8 @@ async fn certificates_from_files() {
     let own = pair(&proxy, "example.com");
     proxy.ok(&format!("deploy app --target {} --host example.com {}", mirror.address, own.flags));
     proxy.ok(&format!("deploy plain --target {} --host plain.test", plain.address));
+
+    assert!(std::net::UdpSocket::bind(proxy.https).is_ok(), "nothing listens for HTTP/3");
 
     let moved = proxy.send(request("POST", "http://example.com/x", "body")).await;
     assert_eq!((moved.status, moved.header("location"), moved.body.as_str()), (301, "https://example.com/x", ""));
