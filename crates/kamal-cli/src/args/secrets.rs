@@ -3,6 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 use kamal_core::secrets::vendors::Vendor;
 
+use super::Global;
+
 /// Secrets commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Secrets {
@@ -50,14 +52,17 @@ pub(crate) struct ExtractArgs {
 }
 
 fn adapters() -> String {
-    let lines: Vec<String> = Vendor::all().map(|vendor| format!("  {:<24}{}", vendor.name(), vendor.about())).collect();
+    let entry = |vendor: &Vendor| {
+        let (what, options) = vendor.about().split_once("; ").unwrap_or((vendor.about(), ""));
+        format!("  {:<25}{what}\n      {options}\n", vendor.name())
+    };
     format!(
-        "Adapters; each but `test` needs its vendor's program on this machine:\n{}\n\n\
+        "Adapters; each needs its program on this machine:\n{}\n\
          In .kamal/secrets, one fetch serves all its names, and runs only when one of them is used:\n\
-         \x20 SECRETS=$(kamal secrets fetch --adapter 1password --account my-team --from Vault/Item DB_PASSWORD API_KEY)\n\
-         \x20 DB_PASSWORD=$(kamal secrets extract DB_PASSWORD $SECRETS)\n\
-         \x20 API_KEY=$(kamal secrets extract API_KEY $SECRETS)",
-        lines.join("\n")
+         \x20 S=$(kamal secrets fetch -a 1password --account me --from Vault/Item DB_PW KEY)\n\
+         \x20 DB_PW=$(kamal secrets extract DB_PW $S)\n\
+         \x20 KEY=$(kamal secrets extract KEY $S)",
+        Vendor::all().map(entry).collect::<String>()
     )
 }
 
@@ -65,6 +70,9 @@ fn adapters() -> String {
 #[derive(Debug, Parser)]
 #[command(name = "kamal", disable_help_flag = true, subcommand_required = true)]
 struct Inline {
+    /// Every command takes them; these commands have no use for them.
+    #[command(flatten)]
+    _global: Global,
     #[command(subcommand)]
     group: Group,
 }
@@ -90,7 +98,7 @@ pub(crate) fn inline(words: &[String]) -> Result<Secrets, String> {
     let words = super::normalise::normalise(words.to_vec());
     let words = std::iter::once("kamal".to_owned()).chain(words).chain(["--inline".to_owned()]);
     match Inline::try_parse_from(words) {
-        Ok(Inline { group: Group::Secrets(command) }) => Ok(command),
+        Ok(Inline { group: Group::Secrets(command), .. }) => Ok(command),
         // Only its kind: the words may hold what was fetched.
         Err(error) if words_may_show(&error) => Err(error.render().to_string().trim().to_owned()),
         Err(_) => Err("`kamal secrets …` has arguments it does not know; see `kamal secrets --help`".to_owned()),
@@ -108,6 +116,12 @@ mod tests {
 
     fn refused(line: &str) -> String {
         inline(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap_err()
+    }
+
+    #[test]
+    fn options_of_every_command_are_taken() {
+        let words = "secrets fetch -a test --account me -d staging -v A".split(' ').map(str::to_owned);
+        assert!(matches!(inline(&words.collect::<Vec<_>>()), Ok(Secrets::Fetch(FetchArgs { inline: true, .. }))));
     }
 
     #[test]

@@ -54,7 +54,7 @@ type Session = Option<Secret>;
 pub struct Vendor {
     /// How `--adapter` may name it. The first is the one shown.
     names: &'static [&'static str],
-    /// What it is, for help texts.
+    /// What it is, and behind a semicolon what the options mean to it, for help texts.
     about: &'static str,
     /// Whether `--account` must be given.
     needs_account: bool,
@@ -117,7 +117,7 @@ impl Vendor {
         self.names.first().copied().unwrap_or_default()
     }
 
-    /// What it is and what `--from` and `--account` mean to it, in a line.
+    /// What it is, and behind a semicolon what `--from`, `--account` and names mean to it.
     #[must_use]
     pub fn about(&self) -> &'static str {
         self.about

@@ -25,7 +25,7 @@ const SSH_KEYS: [&str; 2] = [".ssh/id_ed25519", ".ssh/id_rsa"];
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["age"],
-    about: "a file encrypted with age, JSON or NAME=value lines; --from FILE, --account IDENTITY-FILE [default: KAMAL_AGE_IDENTITY, else your SSH key]",
+    about: "A file encrypted with age, JSON or NAME=value lines; --from FILE, --account IDENTITY-FILE [default: $KAMAL_AGE_IDENTITY, your SSH key]",
     needs_account: false,
     login: no_login,
     fetch,

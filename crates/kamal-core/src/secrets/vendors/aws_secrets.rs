@@ -17,7 +17,7 @@ const AT_ONCE: usize = 20;
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["aws_secrets_manager", "aws-secrets-manager"],
-    about: "AWS Secrets Manager, by `aws`; --account PROFILE, --from PREFIX; JSON secrets give NAME/KEY each",
+    about: "AWS Secrets Manager, by `aws`; --account PROFILE, --from PREFIX; JSON gives NAME/KEY each",
     needs_account: false,
     login: no_login,
     fetch,

@@ -13,7 +13,7 @@ const BW: Tool = Tool { program: "bw", name: "Bitwarden CLI", site: "https://bit
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["bitwarden"],
-    about: "Bitwarden, by `bw`; --from ITEM, names ITEM[/FIELD]",
+    about: "Bitwarden, by `bw`; --account EMAIL, --from ITEM, names ITEM[/FIELD]",
     needs_account: true,
     login,
     fetch,

@@ -17,7 +17,7 @@ const BWS: Tool = Tool {
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["bitwarden-sm", "bitwarden_secrets_manager"],
-    about: "Bitwarden Secrets Manager, by `bws`; names are ids or `all`; with --from PROJECT-ID keys or `all`",
+    about: "Bitwarden Secrets Manager, by `bws`; names are ids or `all`, with --from PROJECT-ID keys or `all`",
     needs_account: false,
     login,
     fetch,

@@ -18,7 +18,7 @@ const SERVICE_TOKEN: &str = "dp.st";
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["doppler"],
-    about: "Doppler, by `doppler`; --from PROJECT/CONFIG, not needed with a service token in DOPPLER_TOKEN",
+    about: "Doppler, by `doppler`; --from PROJECT/CONFIG, unless DOPPLER_TOKEN is a service token",
     needs_account: false,
     login,
     fetch,

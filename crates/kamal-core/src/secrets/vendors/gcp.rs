@@ -22,7 +22,7 @@ const BYTES: GeneralPurpose = GeneralPurpose::new(
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["gcp", "gcp_secret_manager"],
-    about: "Google Secret Manager, by `gcloud`; --account default or USER[|SERVICE-ACCOUNT], --from PROJECT, names NAME[/VERSION]",
+    about: "Google Secret Manager, by `gcloud`; --account default or USER[|SERVICE-ACCOUNT], --from PROJECT, NAME[/VERSION]",
     needs_account: true,
     login,
     fetch,

@@ -17,7 +17,7 @@ const LOGIN_NEEDED: &str = "[infisical login]";
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["infisical"],
-    about: "Infisical, by `infisical`; --from PROJECT-ID/ENVIRONMENT[/FOLDER], or as .infisical.json says; names [FOLDER/]NAME",
+    about: "Infisical, by `infisical`; --from PROJECT-ID/ENV[/FOLDER] or as .infisical.json says; names [FOLDER/]NAME",
     needs_account: false,
     login: no_login,
     fetch,

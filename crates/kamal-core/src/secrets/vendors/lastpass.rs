@@ -16,7 +16,7 @@ const LPASS: Tool = Tool {
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["lastpass", "last_pass"],
-    about: "LastPass, by `lpass`; --from FOLDER",
+    about: "LastPass, by `lpass`; --account EMAIL, --from FOLDER",
     needs_account: true,
     login,
     fetch,

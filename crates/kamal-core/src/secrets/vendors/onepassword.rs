@@ -17,7 +17,7 @@ const OP: Tool =
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["1password", "one_password"],
-    about: "1Password, by `op`; --from VAULT[/ITEM], names [ITEM/][SECTION/]FIELD",
+    about: "1Password, by `op`; --account ACCOUNT, --from VAULT[/ITEM], names [ITEM/][SECTION/]FIELD",
     needs_account: true,
     login,
     fetch,

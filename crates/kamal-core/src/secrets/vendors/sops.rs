@@ -15,7 +15,7 @@ const NO_KEY: i32 = 128;
 
 pub(super) const VENDOR: Vendor = Vendor {
     names: &["sops"],
-    about: "a file encrypted with sops; --from FILE, names are keys or PATH/KEY; without names all",
+    about: "A file encrypted with sops; --from FILE, names [PATH/]KEY; without names all",
     needs_account: false,
     login: no_login,
     fetch,
