@@ -24,6 +24,7 @@ pub(crate) struct Answer {
     stderr: String,
     meets: Option<&'static str>,
     alone: bool,
+    killed: bool,
 }
 
 /// A run of the command.
@@ -44,7 +45,16 @@ pub(crate) struct Bench {
 /// The arguments a stand-in expects.
 pub(crate) fn to(args: &[&str]) -> Answer {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
-    Answer { args, env: None, status: 0, stdout: String::new(), stderr: String::new(), meets: None, alone: false }
+    Answer {
+        args,
+        env: None,
+        status: 0,
+        stdout: String::new(),
+        stderr: String::new(),
+        meets: None,
+        alone: false,
+        killed: false,
+    }
 }
 
 impl Answer {
@@ -59,6 +69,11 @@ impl Answer {
     /// Only with this variable.
     pub(crate) fn if_env(self, name: &'static str, value: &'static str) -> Self {
         Self { env: Some((name, value)), ..self }
+    }
+
+    /// Is killed when it has printed.
+    pub(crate) fn killed(self) -> Self {
+        Self { killed: true, ..self }
     }
 
     /// Fails when another of these runs.
@@ -132,12 +147,10 @@ impl Bench {
                 String::new()
             };
             let conditions = conditions.join(" && ");
-            let (out, err, status) = (quoted("out"), quoted("err"), answer.status);
-            writeln!(
-                script,
-                "if {conditions}; then {meet}{alone}/bin/cat {out}; /bin/cat {err} >&2; exit {status}; fi"
-            )
-            .unwrap();
+            let (out, err) = (quoted("out"), quoted("err"));
+            let end = if answer.killed { "kill -9 $$".to_owned() } else { format!("exit {}", answer.status) };
+            writeln!(script, "if {conditions}; then {meet}{alone}/bin/cat {out}; /bin/cat {err} >&2; {end}; fi")
+                .unwrap();
         }
         script.push_str("echo \"unexpected arguments: $*\" >&2\nexit 97\n");
         let path = self.path("bin").join(name);

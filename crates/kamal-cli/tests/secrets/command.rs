@@ -87,3 +87,23 @@ fn what_no_secret_needs_is_not_fetched_and_what_two_need_is_fetched_once() {
     assert!(bench.kamal(&["secrets", "print"]).ok().ends_with("A=a\nB=b\n"));
     assert_eq!(bench.ran().len(), 1);
 }
+
+#[test]
+fn bytes_that_are_no_text_are_refused_rather_than_changed() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+    let bench = Bench::new();
+    let path = bench.path("bin/sops");
+    fs::write(&path, "#!/bin/sh\nprintf '{\"A\":\"caf\\351\"}'\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let ran = bench.kamal(&["secrets", "fetch", "-a", "sops", "--from", "f", "A"]);
+    assert!(ran.refused().starts_with("`sops` printed something else than the JSON expected of it"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("caf"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_program_that_is_killed_has_not_answered() {
+    let bench = Bench::new();
+    bench.program("sops", &[to(&["decrypt", "--output-type", "json", "f"]).says(&"{\"A\":\"half\"}").killed()]);
+    let ran = bench.kamal(&["secrets", "fetch", "-a", "sops", "--from", "f", "A"]);
+    assert_eq!(ran.refused(), "Could not decrypt f with sops: it was ended by a signal");
+}

@@ -16,7 +16,8 @@ pub(super) fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.trim().lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     if lines.len() <= 2 * LINES {
-        return lines.join("\n");
+        let killed = if output.status.is_none() { "it was ended by a signal" } else { "" };
+        return if lines.is_empty() { killed.to_owned() } else { lines.join("\n") };
     }
     [&lines[..LINES], &["…"], &lines[lines.len() - LINES..]].concat().join("\n")
 }
