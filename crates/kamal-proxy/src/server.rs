@@ -12,6 +12,8 @@ mod control;
 mod cookies;
 mod error_pages;
 mod front;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod go_duration;
 mod handover;
 mod listen;

@@ -116,6 +116,14 @@ impl Balancer {
         list[at].claim(shard).map_err(|_| Refused::Draining)
     }
 
+    /// Claims a healthy target that is none of these, by number, for a request that could not be given to them.
+    pub(crate) fn claim_another(&self, prefer_reader: bool, shard: usize, tried: &[u64]) -> Option<Claim> {
+        let healthy = self.healthy.load();
+        let readers = healthy.readers.iter().filter(|_| prefer_reader);
+        let others = readers.chain(&healthy.writers).filter(|target| !tried.contains(&target.number));
+        others.into_iter().find_map(|target| target.claim(shard).ok())
+    }
+
     /// Drains all targets side by side.
     pub(crate) async fn drain(&self, limit: Duration) {
         join_all(self.targets.iter().map(|target| target.drain(limit))).await;

@@ -167,7 +167,7 @@ async fn respond(
     if probe && !service.pause.is_running() {
         return Ok(Reply::Response(Response::new(ResponseBody::empty())));
     }
-    let (service, set, claim) = claim(front, client, service, &request).await?;
+    let Claimed { service, set, claim, prefer_reader } = claim(front, client, service, &request).await?;
     record.service = Some(Arc::clone(&service));
     record.reached(claim.target(), request.headers());
     let forwarding = Forwarding {
@@ -178,11 +178,22 @@ async fn respond(
         writer_affinity: (set.has_readers() && !is_read(&service, &request))
             .then_some(service.options.writer_affinity_timeout)
             .filter(|timeout| timeout.0 > 0),
+        set: &set,
+        prefer_reader,
         log: &front.log,
     };
-    let Some(policy) = policy else { return proxying::forward(request, claim, forwarding).await };
+    let Some(policy) = policy else { return proxying::forward(request, claim, forwarding, record).await };
     let finish = policy.finish(request.method(), request.headers(), &set, claim.target());
-    finish.finish(proxying::forward(request, claim, forwarding).await)
+    let reply = proxying::forward(request, claim, forwarding, record).await;
+    finish.finish(reply, record.target.as_ref())
+}
+
+/// A request's place at a target of a service.
+struct Claimed {
+    service: Arc<Service>,
+    set: Arc<Balancer>,
+    claim: Claim,
+    prefer_reader: bool,
 }
 
 /// Waits while the service is paused, then takes a place at one of its targets. A request that comes to targets which
@@ -192,7 +203,7 @@ async fn claim(
     client: &Client,
     mut service: Arc<Service>,
     request: &Request<Incoming>,
-) -> Result<(Arc<Service>, Arc<Balancer>, Claim), Failure> {
+) -> Result<Claimed, Failure> {
     let unavailable = || Failure::Status(StatusCode::SERVICE_UNAVAILABLE, None);
     for _ in 0..ATTEMPTS {
         if !service.pause.is_running() {
@@ -226,7 +237,7 @@ async fn claim(
         match set.claim(prefer_reader, client.shard, number) {
             Ok(claim) => {
                 let set = Arc::clone(set);
-                return Ok((service, set, claim));
+                return Ok(Claimed { service, set, claim, prefer_reader });
             }
             Err(Refused::NoneHealthy) => return Err(unavailable()),
             Err(Refused::Draining) => service = current(front, service),

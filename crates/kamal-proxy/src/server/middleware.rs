@@ -142,11 +142,13 @@ impl Policy {
 }
 
 impl Finish {
-    /// Notes whether the target did well, and makes the response what the policy wants it to be.
-    pub(crate) fn finish(self, reply: Result<Reply, Failure>) -> Result<Reply, Failure> {
+    /// Notes whether the target did well, and makes the response what the policy wants it to be. `by` is the target that
+    /// answered in the end, if any did.
+    pub(crate) fn finish(self, reply: Result<Reply, Failure>, by: Option<&Arc<Target>>) -> Result<Reply, Failure> {
+        let by_another = by.is_some_and(|target| !Arc::ptr_eq(target, &self.target));
         if let Some(after) = self.policy.eject_after {
-            let failed =
-                matches!(reply, Err(Failure::Status(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT, _)));
+            let failed = by_another
+                || matches!(reply, Err(Failure::Status(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT, _)));
             if self.target.went(!failed) >= after {
                 self.set.eject(&self.target);
             }
@@ -155,7 +157,7 @@ impl Finish {
             Ok(Reply::Response(response)) => response,
             other => return other,
         };
-        if let Some(number) = self.keep_to {
+        if let Some(number) = self.keep_to.filter(|_| !by_another) {
             sticky::keep(response.headers_mut(), number);
         }
         Ok(Reply::Response(match &self.policy.compression {

@@ -17,6 +17,7 @@ use tokio::time::sleep;
 
 pub(crate) use self::headers::is_websocket;
 pub(crate) use self::tunnel::Tunnel;
+use super::balancer::Balancer;
 use super::body::buffer::{BufferError, Limits, collect};
 use super::body::patience;
 use super::body::request::{Fault, RequestBody, UploadFault, upload_fault};
@@ -24,11 +25,11 @@ use super::body::response::{Relayed, ResponseBody};
 use super::cookies;
 use super::front::{Client, host};
 use super::go_duration::GoDuration;
-use super::observe::access::CLIENT_CLOSED_REQUEST;
+use super::observe::access::{CLIENT_CLOSED_REQUEST, Record};
 use super::observe::log::Log;
 use super::options::TargetOptions;
 use super::target::Claim;
-use super::target::pool::{Connection, SendError};
+use super::target::pool::{Connection, SendError, Unanswered};
 
 /// What is known about a request besides itself.
 #[derive(Debug)]
@@ -42,6 +43,9 @@ pub(crate) struct Forwarding<'a> {
     pub(crate) scope_cookies_to: Option<String>,
     /// How long the client is to read from writers after this request.
     pub(crate) writer_affinity: Option<GoDuration>,
+    /// Where another target is found when one cannot be reached.
+    pub(crate) set: &'a Balancer,
+    pub(crate) prefer_reader: bool,
     pub(crate) log: &'a Log,
 }
 
@@ -80,6 +84,7 @@ pub(crate) async fn forward(
     mut request: Request<Incoming>,
     claim: Claim,
     forwarding: Forwarding<'_>,
+    record: &mut Record,
 ) -> Result<Reply, Failure> {
     let target = Arc::clone(claim.target());
     let upgrade = headers::upgrade(request.headers()).filter(|_| request.version() == Version::HTTP_11);
@@ -90,7 +95,7 @@ pub(crate) async fn forward(
     headers::prepare(&mut head, &forwarding, &target, upgrade.as_ref());
     let outgoing = outgoing_request(head, body, forwarding.path.as_ref());
 
-    let (response, connection) = exchange(outgoing, &claim, upload, &forwarding, &path).await?;
+    let (response, connection, claim) = exchange(outgoing, claim, upload, &forwarding, &path, record).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switch(response, connection, claim, client_upgrade, upgrade.as_ref(), &forwarding, &path);
     }
@@ -154,16 +159,16 @@ fn outgoing_request(head: request::Parts, body: RequestBody, path: Option<&PathA
 }
 
 /// Waits for the head of the response: as long as the options allow from the end of the upload on, unless the target is
-/// drained before.
+/// drained before. A target that cannot be reached has seen nothing of the request, so the next one is asked.
 async fn exchange(
-    outgoing: Request<RequestBody>,
-    claim: &Claim,
+    mut outgoing: Request<RequestBody>,
+    mut claim: Claim,
     upload: Upload,
     forwarding: &Forwarding<'_>,
     path: &str,
-) -> Result<(Response<Incoming>, Connection), Failure> {
-    let target = claim.target();
-    let patience = target.options.response_timeout.as_std();
+    record: &mut Record,
+) -> Result<(Response<Incoming>, Connection, Claim), Failure> {
+    let patience = claim.target().options.response_timeout.as_std();
     let out_of_patience = async {
         if let Some(sent) = upload.sent {
             // Sent or given up: either way nothing more goes out.
@@ -174,19 +179,37 @@ async fn exchange(
         }
         sleep(patience).await;
     };
-    let about = || [("target", target.address.as_str().into()), ("path", path.into())];
-    let error = tokio::select! {
-        biased;
-        sent = target.pool.send(forwarding.client.shard, outgoing) => match sent {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        },
-        () = claim.until_cut() => {
-            forwarding.log.info("Request cancelled due to draining", &about());
-            return Err(StatusCode::GATEWAY_TIMEOUT.into());
-        }
-        () = out_of_patience => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
+    tokio::pin!(out_of_patience);
+    let mut tried = Vec::new();
+    let (target, error) = loop {
+        let target = Arc::clone(claim.target());
+        let about = || [("target", target.address.as_str().into()), ("path", path.into())];
+        let Unanswered { error, request } = tokio::select! {
+            biased;
+            sent = target.pool.send(forwarding.client.shard, outgoing) => match sent {
+                Ok((response, connection)) => return Ok((response, connection, claim)),
+                Err(unanswered) => unanswered,
+            },
+            () = claim.until_cut() => {
+                forwarding.log.info("Request cancelled due to draining", &about());
+                return Err(StatusCode::GATEWAY_TIMEOUT.into());
+            }
+            () = &mut out_of_patience => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
+        };
+        tried.push(target.number);
+        let next = request.and_then(|request| {
+            let next = forwarding.set.claim_another(forwarding.prefer_reader, forwarding.client.shard, &tried)?;
+            Some((request, next))
+        });
+        let Some((request, next)) = next else { break (target, error) };
+        let [target, path] = about();
+        forwarding.log.warn("Trying another target", &[target, path, ("error", chain(&error).into())]);
+        claim = next;
+        outgoing = *request;
+        headers::readdress(outgoing.headers_mut(), claim.target());
+        record.target = Some(Arc::clone(claim.target()));
     };
+    let about = || [("target", target.address.as_str().into()), ("path", path.into())];
     match upload.fault.and_then(|fault| fault.get()) {
         Some(UploadFault::Malformed) => {
             log_malformed(forwarding.log, path, &error.to_string());

@@ -110,6 +110,34 @@ async fn stale_connections() {
     }
 }
 
+// spec 12.4.3: a target that cannot be reached has seen nothing, so another is asked whatever the request is.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_target_is_asked() {
+    let proxy = Proxy::start();
+    let mirror = Upstream::mirror().await;
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = gone.local_addr().unwrap();
+    let once = tokio::spawn(async move {
+        let (mut stream, _) = gone.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    });
+    proxy.ok(&format!(
+        "deploy app --target {} --target {address} --health-check-interval 1m --drain-timeout 0s",
+        mirror.address
+    ));
+    once.await.unwrap();
+    for number in 0..4 {
+        let reply = proxy.send(request("POST", &format!("http://localhost/{number}"), "hello")).await;
+        assert_eq!(reply.status, 200);
+        let seen: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+        assert_eq!((&seen["body"], &seen["headers"]["x-kamal-target"]), (&5.into(), &mirror.address.clone().into()));
+        let line = proxy.logged(|line| line["path"] == format!("/{number}") && line["msg"] == "Request").await;
+        assert_eq!(line["target"], mirror.address.as_str());
+    }
+    proxy.logged(|line| line["msg"] == "Trying another target" && line["target"] == address.to_string()).await;
+}
+
 // spec 8.4
 #[tokio::test(flavor = "multi_thread")]
 async fn targets_that_do_not_answer() {

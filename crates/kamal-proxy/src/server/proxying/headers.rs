@@ -97,6 +97,13 @@ pub(crate) fn prepare(
     headers.insert(TARGET, value.unwrap_or_else(|_| target.header.clone()));
 }
 
+/// Makes the headers for one target those for another of the same service, which says the same about forwarding.
+pub(crate) fn readdress(headers: &mut HeaderMap, target: &Target) {
+    let before = headers.get(&TARGET).and_then(|value| value.to_str().ok()).and_then(|all| all.rsplit_once(", "));
+    let value = before.and_then(|(before, _)| HeaderValue::from_str(&format!("{before}, {}", target.address)).ok());
+    headers.insert(TARGET, value.unwrap_or_else(|| target.header.clone()));
+}
+
 /// Says who asked for what. What the client says about that counts only where the options trust it.
 fn forwarded(headers: &mut HeaderMap, forwarding: &Forwarding<'_>, trusted: bool) {
     headers.remove(FORWARDED);

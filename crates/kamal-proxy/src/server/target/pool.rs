@@ -59,6 +59,20 @@ pub(crate) enum SendError {
     Http(#[from] hyper::Error),
 }
 
+/// A request that got no response.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    pub(crate) error: SendError,
+    /// Given back where nothing of it was sent.
+    pub(crate) request: Option<Box<Request<RequestBody>>>,
+}
+
+impl<E: Into<SendError>> From<E> for Unanswered {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), request: None }
+    }
+}
+
 impl Pool {
     pub(crate) fn new(address: Address) -> Arc<Self> {
         Arc::new(Self { address, shards: std::array::from_fn(|_| Mutex::default()) })
@@ -72,7 +86,7 @@ impl Pool {
         self: &Arc<Self>,
         shard: usize,
         mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Connection), SendError> {
+    ) -> Result<(Response<Incoming>, Connection), Unanswered> {
         let shard = shard % SHARDS;
         while let Some(mut sender) = self.take_idle(shard) {
             if !is_free(&sender).await {
@@ -91,7 +105,10 @@ impl Pool {
                 },
             }
         }
-        let mut sender = self.connect().await?;
+        let mut sender = match self.connect().await {
+            Ok(sender) => sender,
+            Err(error) => return Err(Unanswered { error, request: Some(Box::new(request)) }),
+        };
         let response = sender.send_request(request).await?;
         Ok((response, Connection { sender, pool: Arc::clone(self), shard }))
     }

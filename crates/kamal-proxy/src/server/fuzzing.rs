@@ -1,0 +1,111 @@
+//! Entry points for the fuzz targets: what clients and files decide, judged by rules that are simpler than the code.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use super::balancer::Balancer;
+use super::front::host;
+use super::observe::log::{Level, Log};
+use super::options::{ServiceOptions, TargetOptions};
+use super::path;
+use super::pause::{Pause, PauseState};
+use super::routes::Routes;
+use super::service::{Assets, Service, TlsPolicy};
+use super::state;
+use super::target::Health;
+use super::target::address::Address;
+
+/// Routes a request among services. Lines of the text are services (`hosts prefixes`, each separated by commas), the
+/// last one is the request (`host path`).
+///
+/// # Panics
+///
+/// When a service gets a request that is not for it, or one that another has the better claim to.
+pub fn route(text: &str) {
+    let mut lines: Vec<&str> = text.lines().take(16).collect();
+    let Some((given_host, raw_path)) = lines.pop().and_then(|line| line.split_once(' ')) else { return };
+    let services = lines.iter().enumerate().map(|(number, line)| service(number, line)).collect::<Vec<_>>();
+    let routes = Routes::new(services.clone());
+    let name = host::without_port(given_host);
+    let decoded = path::decode(raw_path);
+    let Some((found, prefix)) = routes.find(name, &decoded) else { return };
+
+    let claims = |service: &Service| -> Vec<(usize, usize)> {
+        let hosts = service.options.hosts.iter().filter_map(|host| claim_of_host(host, name));
+        let prefixes = service.options.path_prefixes.iter().filter(|prefix| is_below(&decoded, prefix));
+        hosts.flat_map(|host| prefixes.clone().map(move |prefix| (host, prefix.len()))).collect()
+    };
+    let best = claims(found).into_iter().max();
+    assert!(best.is_some(), "{} is not for {name}{decoded}", found.name);
+    assert!(is_below(&decoded, prefix), "{prefix} is not the beginning of {decoded}");
+    // Among services for the same host the longest prefix wins; which host counts is settled before.
+    let host = best.map_or(0, |(host, _)| host);
+    for service in &services {
+        let rival = claims(service).into_iter().filter(|(claim, _)| *claim == host).max();
+        assert!(rival <= best, "{} has the better claim to {name}{decoded} than {}", service.name, found.name);
+    }
+    let rest = path::strip(raw_path, prefix);
+    assert!(rest.starts_with('/') || prefix == "/" || !raw_path.starts_with('/'), "{rest} of {raw_path}");
+    assert!(rest.len() <= raw_path.len() + 1);
+}
+
+fn service(number: usize, line: &str) -> Service {
+    static LOG: OnceLock<Option<Log>> = OnceLock::new();
+    let (hosts, prefixes) = line.split_once(' ').unwrap_or((line, ""));
+    let list = |text: &str| text.split(',').take(8).map(str::to_owned).collect();
+    let options = ServiceOptions { hosts: list(hosts), path_prefixes: list(prefixes), ..ServiceOptions::default() };
+    let log = LOG.get_or_init(|| Log::start(Level::Error, io::sink()).ok()).clone();
+    let targets = log.and_then(|log| Balancer::new(&[], &[], &Arc::default(), Health::Healthy, &log).ok());
+    Service {
+        name: number.to_string(),
+        options: Arc::new(options.normalised()),
+        target_options: Arc::new(TargetOptions::default()),
+        assets: Assets::default(),
+        active: targets.unwrap_or_else(|| unreachable!("a thread for the log, and no target to be wrong")),
+        rollout: None,
+        split: None,
+        pause: Pause::new(PauseState::default()),
+        in_flight: Arc::default(),
+        tls: TlsPolicy { enabled: false, redirect: false },
+    }
+}
+
+/// How good a claim a host of a service has to a request's: 3 for the same, 2 for a wildcard, 1 for all hosts.
+fn claim_of_host(host: &str, name: &str) -> Option<usize> {
+    let fold = |text: &str| text.strip_suffix('.').filter(|rest| !rest.is_empty()).unwrap_or(text).to_ascii_lowercase();
+    let (host, name) = (fold(host), fold(name));
+    let after_label = name.find('.').filter(|dot| *dot > 0).map(|dot| name[dot..].to_owned());
+    match host.strip_prefix('*') {
+        _ if host == name => Some(3),
+        Some(rest) if after_label.as_deref() == Some(rest) => Some(2),
+        _ => host.is_empty().then_some(1),
+    }
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    let with_slash = |text: &str| format!("{}/", text.trim_end_matches('/'));
+    prefix == "/" || path == prefix || path.starts_with(&with_slash(prefix))
+}
+
+/// Reads a state file, and reads again what it would be written as.
+///
+/// # Panics
+///
+/// When the second reading finds something else than the first, or an address is not what it was made from.
+pub fn restore(text: &[u8]) {
+    let Ok(elements) = serde_json::from_slice(text) else { return };
+    let loaded = state::sort(elements);
+    for (saved, _) in loaded.services {
+        let _ = saved.options.clone().normalised().validate();
+        for target in saved.active_targets.iter().flatten() {
+            if let Ok(address) = Address::parse(target) {
+                assert_eq!(address.as_str(), target);
+                assert!(target.starts_with(address.host()));
+            }
+        }
+        let written = serde_json::to_value(&saved).ok();
+        let again = written.clone().map(|value| state::sort(vec![value]));
+        let again = again.and_then(|loaded| loaded.services.into_iter().next()).map(|(saved, _)| saved);
+        assert_eq!(again.and_then(|saved| serde_json::to_value(saved).ok()), written);
+    }
+}
