@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use kamal_core::secret::Secret;
 use kamal_core::secrets::{Commands, Ran, Secrets, SecretsFile};
 use libfuzzer_sys::fuzz_target;
 
@@ -27,7 +28,7 @@ impl Commands for Echo {
 }
 
 fuzz_target!(|text: &str| {
-    let files = [SecretsFile { path: ".kamal/secrets".to_owned(), text: text.to_owned() }];
+    let files = [SecretsFile { path: ".kamal/secrets".to_owned(), text: Secret::new(text) }];
     let Ok(secrets) = Secrets::new(&files, &[]) else { return };
     let all = secrets.all(&Echo);
     for key in secrets.keys() {

@@ -206,7 +206,7 @@ pub enum Step {
 }
 
 /// A file's content. Plans show its size and a digest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Blob(pub std::sync::Arc<[u8]>);
 
 impl From<Vec<u8>> for Blob {
@@ -217,8 +217,13 @@ impl From<Vec<u8>> for Blob {
 
 impl Serialize for Blob {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let digest = crate::plan::fnv1a(&self.0);
-        serializer.serialize_str(&format!("{} bytes, {digest:016x}", self.0.len()))
+        serializer.serialize_str(&format!("{self:?}"))
+    }
+}
+
+impl std::fmt::Debug for Blob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes, {:016x}", self.0.len(), crate::plan::fnv1a(&self.0))
     }
 }
 

@@ -112,7 +112,7 @@ fn load(project: &Path, candidates: &[String], programs: Option<&dyn Programs>) 
         match std::fs::read(project.join(&path)) {
             Ok(bytes) => {
                 if let Some(text) = encrypted::plain(&path, bytes, programs).map_err(|error| error.to_string())? {
-                    files.push(SecretsFile { path, text: text.expose().to_owned() });
+                    files.push(SecretsFile { path, text });
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -56,16 +56,16 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
         return validate(global, args);
     }
     let loaded = context::load(global)?;
-    for warning in &loaded.warnings {
-        anstream::eprintln!("{warning}");
-    }
-    let version = context::version(global, &loaded.config)?;
-    let effective = effective::effective(&loaded, &version);
-    let text = if args.format == "json" { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
     let redactor = Redactor::new();
     if !args.reveal {
         context::learn(global, &loaded.config, &redactor)?;
     }
+    for warning in &loaded.warnings {
+        anstream::eprintln!("{}", redactor.text(&warning.to_string()));
+    }
+    let version = context::version(global, &loaded.config)?;
+    let effective = effective::effective(&loaded, &version);
+    let text = if args.format == "json" { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
     anstream::print!("{}", redactor.text(&text));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Deploy, redeploy, setup, rollback and boot: observe, plan, run (spec 9.6, 9.10).
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use futures_util::{FutureExt, future::try_join};
 
@@ -15,7 +15,7 @@ use crate::{
         model::{Accessory, Role},
     },
     error::{Error, HostError},
-    event::{EventKind, Outcome},
+    event::{EventKind, Outcome, Tone},
     gate::{Keeper, Waiter, gate},
     machine::Phase,
     name::{HostName, Version},
@@ -450,13 +450,27 @@ async fn accessory_files(cx: &Cx<'_>, options: &DeployOptions) -> Result<Vec<Acc
             let mut content = cx.fleet.world.local.read(&file.local).await?;
             // Kamal takes any name that ends so for a template (spec 2.11).
             if file.local.ends_with("erb") {
-                content = rendered(cx, accessory, &file.local, &content)?.into_bytes();
+                let text = rendered(cx, accessory, &file.local, &content)?;
+                warn_of_readers(cx, &file.local, file.mode.as_deref(), &text);
+                content = text.into_bytes();
             }
             let content = content.into();
             files.push(AccessoryFile { accessory: accessory.name.clone(), local: file.local.clone(), content });
         }
     }
     Ok(files)
+}
+
+/// Kamal makes an accessory's files readable to all of the host unless told otherwise, since the container's user has to
+/// read them; who puts a secret into one should know.
+fn warn_of_readers(cx: &Cx<'_>, path: &str, mode: Option<&str>, text: &str) {
+    let closed = mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).is_some_and(|mode| mode & 0o007 == 0);
+    if !closed && matches!(cx.fleet.world.secrets.redactor().text(text), Cow::Owned(_)) {
+        let text = format!(
+            "{path} holds a secret and every user of the host can read it; give it a `mode`, 0600 if it can be"
+        );
+        cx.fleet.emit(EventKind::tell(Tone::Warning, text));
+    }
 }
 
 /// A template among an accessory's files, rendered with the accessory's environment.

@@ -1,6 +1,10 @@
 //! The grammar of a secrets file, as the dotenv gem (3.x) reads it (spec 3.2): `KEY=value` lines, single and double
 //! quotes that may span lines, comments; what fits no rule is skipped.
 
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
 /// A value before anything in it is expanded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -14,18 +18,18 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     /// In single quotes: taken as it is.
-    Literal(String),
+    Literal(Secret),
     /// In double quotes.
-    Quoted(String),
+    Quoted(Secret),
     /// Without quotes.
-    Bare(String),
+    Bare(Secret),
     /// `export KEY` alone: a claim that the key is set above.
     Exported,
 }
 
 /// Reads all entries in order.
 pub(crate) fn entries(text: &str) -> Vec<Entry> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = Zeroizing::new(Zeroizing::new(text.replace("\r\n", "\n")).replace('\r', "\n"));
     let mut found = Vec::new();
     let mut at = 0;
     let mut line = 1;
@@ -74,7 +78,7 @@ fn key_and_value(text: &str, at: usize, export: bool) -> Option<(usize, String, 
         return Some((at, key, value, end));
     }
     let end = tail(text, after)?;
-    let value = if export { Value::Exported } else { Value::Bare(String::new()) };
+    let value = if export { Value::Exported } else { Value::Bare(Secret::new("")) };
     Some((at, key, value, end))
 }
 
@@ -94,15 +98,18 @@ fn value(text: &str, at: usize) -> Option<(Value, usize)> {
         if text[start..].starts_with(quote)
             && let Some((inner, end)) = quoted(text, start, quote)
         {
-            return Some((if quote == '"' { Value::Quoted(inner) } else { Value::Literal(inner) }, end));
+            return Some((
+                if quote == '"' { Value::Quoted(Secret::new(inner)) } else { Value::Literal(Secret::new(inner)) },
+                end,
+            ));
         }
     }
     let length = bare_length(&text[at..]);
     let raw = text[at..at + length].trim();
     let value = match strip_quotes(raw) {
-        Some(('\'', inner)) => Value::Literal(inner.to_owned()),
-        Some((_, inner)) => Value::Quoted(inner.to_owned()),
-        None => Value::Bare(raw.to_owned()),
+        Some(('\'', inner)) => Value::Literal(Secret::new(inner)),
+        Some((_, inner)) => Value::Quoted(Secret::new(inner)),
+        None => Value::Bare(Secret::new(raw)),
     };
     Some((value, tail(text, at + length)?))
 }

@@ -17,7 +17,7 @@ pub struct SecretsFile {
     /// The path as it is to be shown, `.kamal/secrets`.
     pub path: String,
     /// Its text.
-    pub text: String,
+    pub text: Secret,
 }
 
 /// Why a secret could not be had.
@@ -107,7 +107,7 @@ pub struct Secrets {
     files: Vec<Parsed>,
     candidates: Vec<String>,
     /// What commands printed, by their text with the variables filled in.
-    printed: Mutex<HashMap<String, Arc<Printed>>>,
+    printed: Mutex<HashMap<Secret, Arc<Printed>>>,
     redactor: Redactor,
 }
 
@@ -149,7 +149,7 @@ impl Secrets {
         let mut parsed = Vec::new();
         for file in files {
             let mut kept: Vec<Entry> = Vec::new();
-            for entry in entries(&file.text) {
+            for entry in entries(file.text.expose()) {
                 if entry.value != Value::Exported {
                     kept.push(entry);
                 } else if !kept.iter().any(|known| known.key == entry.key) {
@@ -259,11 +259,13 @@ impl Secrets {
         let too_large = || SecretsError::TooLarge { path: path.clone(), line, key: key.clone() };
         let failed = Cell::new(None);
         let mut text = match &entry.value {
-            Value::Literal(text) => Zeroizing::new(text.clone()),
+            Value::Literal(text) => Zeroizing::new(text.expose().to_owned()),
             Value::Exported => Zeroizing::default(),
             Value::Bare(text) | Value::Quoted(text) => {
-                let text =
-                    if matches!(entry.value, Value::Quoted(_)) { line_breaks(text, commands) } else { text.clone() };
+                let text = match entry.value {
+                    Value::Quoted(_) => line_breaks(text.expose(), commands),
+                    _ => Zeroizing::new(text.expose().to_owned()),
+                };
                 if depth > MAX_DEPTH {
                     return Err(too_large());
                 }
@@ -308,7 +310,7 @@ impl Secrets {
         text: &str,
         commands: &dyn Commands,
     ) -> Result<Resolved, SecretsError> {
-        let printed = Arc::clone(locked(&self.printed).entry(text.to_owned()).or_default());
+        let printed = Arc::clone(locked(&self.printed).entry(Secret::new(text)).or_default());
         let printed = printed.get_or_init(|| run(text, commands));
         printed.clone().map_err(|message| SecretsError::Command {
             path: file.path.clone(),
@@ -344,10 +346,8 @@ fn run(command: &str, commands: &dyn Commands) -> Result<Resolved, String> {
 }
 
 /// `\n` in double quotes stays as it is, unless `DOTENV_LINEBREAK_MODE` asks for a line break.
-fn line_breaks(text: &str, commands: &dyn Commands) -> String {
-    if commands.env("DOTENV_LINEBREAK_MODE").as_deref() == Some("legacy") {
-        text.replace("\\n", "\n").replace("\\r", "\r")
-    } else {
-        text.replace("\\n", "\\\\n").replace("\\r", "\\\\r")
-    }
+fn line_breaks(text: &str, commands: &dyn Commands) -> Zeroizing<String> {
+    let legacy = commands.env("DOTENV_LINEBREAK_MODE").as_deref() == Some("legacy");
+    let (newline, carriage) = if legacy { ("\n", "\r") } else { ("\\\\n", "\\\\r") };
+    Zeroizing::new(Zeroizing::new(text.replace("\\n", newline)).replace("\\r", carriage))
 }

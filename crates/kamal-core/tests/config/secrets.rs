@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
+use kamal_core::secret::Secret;
 use kamal_core::secrets::{Commands, Ran, Secrets, SecretsFile, parse};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -42,7 +43,7 @@ impl Commands for Shell {
 }
 
 fn file(text: &str) -> SecretsFile {
-    SecretsFile { path: ".kamal/secrets".to_owned(), text: text.to_owned() }
+    SecretsFile { path: ".kamal/secrets".to_owned(), text: Secret::new(text) }
 }
 
 fn printed(text: &str, commands: &dyn Commands) -> String {
@@ -166,9 +167,18 @@ fn a_blank_secret_that_is_needed_is_an_error_unless_it_may_be_blank() {
 }
 
 #[test]
+fn debugging_shows_no_value() {
+    let shell = Shell::default();
+    let secrets = Secrets::new(&[file("A=hunter2\nB='hunter2'\nC=$(echo $A)\n")], &[]).unwrap();
+    assert_eq!(secrets.get("C", &shell).unwrap().expose(), "hunter2");
+    let shown = format!("{secrets:?} {:?}", file("A=hunter2"));
+    assert!(shown.contains("[REDACTED]") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
 fn later_files_win_and_do_not_see_each_others_variables() {
     let shell = Shell::default();
-    let common = SecretsFile { path: ".kamal/secrets-common".to_owned(), text: "A=common\nB=b\n".to_owned() };
+    let common = SecretsFile { path: ".kamal/secrets-common".to_owned(), text: Secret::new("A=common\nB=b\n") };
     let secrets = Secrets::new(&[common, file("A=own\nC=[$B]\n")], &[]).unwrap();
     let all = secrets.all(&shell).unwrap();
     let all: Vec<(&str, &str)> = all.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();

@@ -82,8 +82,8 @@ pub(crate) fn decrypted(programs: &dyn Programs, file: &str, identity: Option<&s
 /// `NAME=value` lines. What they hold is data: nothing in it is expanded or run.
 fn lines(text: &str) -> Found {
     let value = |value| match value {
-        Written::Literal(text) | Written::Bare(text) => Some(Secret::new(text)),
-        Written::Quoted(text) => Some(Secret::new(text.replace("\\\"", "\""))),
+        Written::Literal(text) | Written::Bare(text) => Some(text),
+        Written::Quoted(text) => Some(Secret::new(text.expose().replace("\\\"", "\""))),
         Written::Exported => None,
     };
     entries(text).into_iter().filter_map(|entry| Some((entry.key, value(entry.value)?))).collect()
