@@ -9,3 +9,4 @@ mod hooks;
 mod locks;
 mod plans;
 mod roles;
+mod secrets;
