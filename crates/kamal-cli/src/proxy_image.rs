@@ -64,6 +64,10 @@ fn loader(binary: &[u8]) -> Option<bool> {
     Some((0..count).any(|i| kind(i) == Some(3)))
 }
 
+/// Whom the proxy runs as: the user and group it has in kamal-proxy's own image, so that either can work with the
+/// volume the other left. Docker lets anybody in a container listen on port 80.
+const USER: u64 = 1001;
+
 /// What `docker load` reads: one layer, FROM scratch, as the image's Dockerfile has it.
 fn archive(binary: &[u8], arch: &str, reference: &str) -> std::io::Result<Vec<u8>> {
     let mut layer = tar::Builder::new(Vec::new());
@@ -72,17 +76,19 @@ fn archive(binary: &[u8], arch: &str, reference: &str) -> std::io::Result<Vec<u8
         ["tmp/", "home/", "home/kamal-proxy/", "home/kamal-proxy/.config/", "home/kamal-proxy/.config/kamal-proxy/"]
     {
         let mode = if folder == "tmp/" { 0o1777 } else { 0o755 };
-        append(&mut layer, folder, &[], mode, tar::EntryType::Directory)?;
+        let owner = if folder.starts_with("home/kamal-proxy/") { USER } else { 0 };
+        append(&mut layer, folder, &[], mode, owner)?;
     }
     for folder in ["usr/", "usr/local/", "usr/local/bin/"] {
-        append(&mut layer, folder, &[], 0o755, tar::EntryType::Directory)?;
+        append(&mut layer, folder, &[], 0o755, 0)?;
     }
-    append(&mut layer, "usr/local/bin/kamal-proxy", binary, 0o755, tar::EntryType::Regular)?;
+    append(&mut layer, "usr/local/bin/kamal-proxy", binary, 0o755, 0)?;
     let layer = layer.into_inner()?;
     let config = serde_json::json!({
         "architecture": arch,
         "os": "linux",
         "config": {
+            "User": format!("{USER}:{USER}"),
             "Env": ["PATH=/usr/local/bin", "HOME=/home/kamal-proxy"],
             "Cmd": ["kamal-proxy", "run"],
             "ExposedPorts": { "80/tcp": {}, "443/tcp": {} },
@@ -95,21 +101,18 @@ fn archive(binary: &[u8], arch: &str, reference: &str) -> std::io::Result<Vec<u8
     let (config_name, layer_name) = (format!("{}.json", hex(&config)), format!("{}/layer.tar", hex(&layer)));
     let manifest = serde_json::json!([{ "Config": config_name, "RepoTags": [reference], "Layers": [layer_name] }]);
     let mut image = tar::Builder::new(Vec::new());
-    append(&mut image, &config_name, &config, 0o644, tar::EntryType::Regular)?;
-    append(&mut image, &layer_name, &layer, 0o644, tar::EntryType::Regular)?;
-    append(&mut image, "manifest.json", manifest.to_string().as_bytes(), 0o644, tar::EntryType::Regular)?;
+    append(&mut image, &config_name, &config, 0o644, 0)?;
+    append(&mut image, &layer_name, &layer, 0o644, 0)?;
+    append(&mut image, "manifest.json", manifest.to_string().as_bytes(), 0o644, 0)?;
     image.into_inner()
 }
 
-fn append(
-    to: &mut tar::Builder<Vec<u8>>,
-    path: &str,
-    content: &[u8],
-    mode: u32,
-    kind: tar::EntryType,
-) -> std::io::Result<()> {
+/// Adds a file, or a folder when the path ends in a slash.
+fn append(to: &mut tar::Builder<Vec<u8>>, path: &str, content: &[u8], mode: u32, owner: u64) -> std::io::Result<()> {
     let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
+    header.set_entry_type(if path.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular });
+    header.set_uid(owner);
+    header.set_gid(owner);
     header.set_mode(mode);
     header.set_size(content.len() as u64);
     header.set_mtime(0);

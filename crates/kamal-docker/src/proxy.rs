@@ -2,8 +2,8 @@
 
 use kamal_core::{naming, shell::escape::options, step::ProxyContainerSpec};
 
-/// How long a new proxy may take to answer before the old one is left where it is, in seconds.
-const PATIENCE: u32 = 30;
+/// How often a new proxy is looked at before it counts as one that does not answer; at least every fifth of a second.
+const LOOKS: u32 = 100;
 
 /// Where a container is made: which network it is in, and whether it takes over from another.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,14 +31,15 @@ pub(crate) fn replace(spec: &ProxyContainerSpec) -> String {
     let create = made(spec, "docker create --name kamal-proxy_next", Place::Own);
     format!(
         "(mkdir -p {apps}\n\
+         answers() {{ n=0; until docker exec kamal-proxy kamal-proxy list >/dev/null 2>&1; do \
+         n=$((n + 1)); [ $n -lt {LOOKS} ] || return 1; sleep 0.2 2>/dev/null || sleep 1; done; }}\n\
          mode=$(docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' kamal-proxy 2>/dev/null)\n\
          case $mode in host|container:*) docker exec kamal-proxy kamal-proxy run --help 2>/dev/null | \
          grep -q -e --takeover || mode=;; *) mode=;; esac\n\
          if [ -n \"$mode\" ]; then\n\
          docker rename kamal-proxy kamal-proxy_replaced && docker update --restart no kamal-proxy_replaced >/dev/null || exit 1\n\
-         n=0; {{ {take_over}; }} && until docker exec kamal-proxy kamal-proxy list >/dev/null 2>&1; do \
-         n=$((n + 1)); [ $n -lt {PATIENCE} ] && sleep 1 || break; done || n={PATIENCE}\n\
-         if [ $n -ge {PATIENCE} ]; then docker logs --tail 20 kamal-proxy >&2; docker rm --force kamal-proxy >/dev/null 2>&1\n\
+         if ! {{ {take_over} && answers; }}; then\n\
+         docker logs --tail 20 kamal-proxy >&2; docker rm --force kamal-proxy >/dev/null 2>&1\n\
          docker rename kamal-proxy_replaced kamal-proxy; docker update --restart unless-stopped kamal-proxy >/dev/null\n\
          echo 'the new proxy did not take over; the old one goes on serving' >&2; exit 1; fi\n\
          docker wait kamal-proxy_replaced >/dev/null; docker rm kamal-proxy_replaced >/dev/null\n\
@@ -47,6 +48,7 @@ pub(crate) fn replace(spec: &ProxyContainerSpec) -> String {
          {create} >/dev/null || exit 1\n\
          docker container stop kamal-proxy >/dev/null 2>&1; docker container rm --force kamal-proxy >/dev/null 2>&1\n\
          docker rename kamal-proxy_next kamal-proxy && docker start kamal-proxy || exit 1\n\
+         answers || {{ docker logs --tail 20 kamal-proxy >&2; exit 1; }}\n\
          fi\n\
          docker container prune --force --filter label=org.opencontainers.image.title=kamal-proxy)",
         apps = naming::PROXY_APPS_CONFIG,

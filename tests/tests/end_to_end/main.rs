@@ -11,4 +11,5 @@ mod deploy;
 mod failure;
 mod hooks;
 mod lock;
+mod proxy;
 mod secrets;
