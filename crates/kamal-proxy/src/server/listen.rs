@@ -35,6 +35,8 @@ const BACKLOG: i32 = 4096;
 /// Counts from the end of one request to the head of the next, so it is also how long an idle connection lives; longer
 /// than load balancers in front keep theirs.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(620);
+/// How often an HTTP/2 client is asked whether it is still there; it has 20 seconds to answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -149,6 +151,8 @@ where
     let service = service_fn(move |request| handle(Arc::clone(&front), Arc::clone(&client), request));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        // A peer that vanished would otherwise be kept for ever.
+        .keep_alive_interval(KEEP_ALIVE)
         .max_concurrent_streams(250)
         .initial_stream_window_size(1024 * 1024)
         .initial_connection_window_size(1024 * 1024)

@@ -3,6 +3,7 @@
 //! Commands are serialised by one lock, which requests never take; they read the current table through an `ArcSwap`.
 
 mod handover;
+mod reload;
 mod restore;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub(crate) enum CommandError {
     Unhealthy { limit: GoDuration, cause: Option<Box<CheckFailure>> },
     #[error("rollout target not set")]
     NoRollout,
+    #[error("service {service} keeps what it has: {error}")]
+    Reload { service: String, error: AssetsError },
     #[error("the proxy was replaced while the command ran; run it again")]
     HandedOver,
     #[error(transparent)]

@@ -96,6 +96,8 @@ async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
     let mut signals =
         Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
 
+    let mut hangup = signal(SignalKind::hangup())?;
+
     let front = Arc::new(Front {
         router: Arc::clone(&router),
         log: log.clone(),
@@ -124,6 +126,11 @@ async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
         let successor = tokio::select! {
             () = control::server::serve(&commands, &router, &front.connections, log) => continue,
             () = signals.any() => break None,
+            _ = hangup.recv() => {
+                // What went wrong is in the log.
+                let _ = router.reload().await;
+                continue;
+            }
             successor = successors.accept() => successor,
         };
         let handed = match successor {

@@ -95,4 +95,17 @@ async fn own_pages() {
     assert_eq!(proxy.get("http://localhost/").await.body, "<b>closed</b>");
     proxy.ok("stop app --message=soon");
     assert_eq!(proxy.get("http://localhost/").await.body, "<b>soon</b>");
+
+    std::fs::write(pages.join("503.html"), "<i>changed</i>").unwrap();
+    assert_eq!(proxy.get("http://localhost/").await.body, "<b>soon</b>", "files are read when told");
+    proxy.ok("reload");
+    assert_eq!(proxy.get("http://localhost/").await.body, "<i>changed</i>");
+    std::fs::write(pages.join("503.html"), "{{ if }}").unwrap();
+    assert_eq!(proxy.fails("reload"), "Error: service app keeps what it has: unable to load error pages");
+    assert_eq!(proxy.get("http://localhost/").await.body, "<i>changed</i>");
+    std::fs::write(pages.join("503.html"), "<i>again</i>").unwrap();
+    proxy.signal("-HUP");
+    while proxy.get("http://localhost/").await.body != "<i>again</i>" {
+        tokio::task::yield_now().await;
+    }
 }

@@ -8,6 +8,7 @@ use crate::server::go_duration::GoDuration;
 pub(crate) enum Action {
     Run,
     Deploy,
+    Reload,
     Remove,
     List,
     Pause,
@@ -43,6 +44,7 @@ pub(crate) const ROOT: &[Command] = &[
     Command { flags: DEPLOY, ..command("deploy", SERVICE, "Deploy a target host", Action::Deploy) },
     Command { alias: Some("ls"), ..command("list", "", "List the services currently running", Action::List) },
     Command { flags: PAUSE, ..command("pause", SERVICE, "Pause a service", Action::Pause) },
+    command("reload", "", "Read certificates, error pages and users again", Action::Reload),
     Command { alias: Some("rm"), ..command("remove", SERVICE, "Remove the service", Action::Remove) },
     command("resume", SERVICE, "Resume a service", Action::Resume),
     command("rollout", "", "Control rollout to new targets", Action::Group),

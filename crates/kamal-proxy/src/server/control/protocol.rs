@@ -13,6 +13,7 @@ use crate::server::target::failure::CheckFailure;
 #[serde(tag = "method", content = "args", rename_all = "snake_case")]
 pub(crate) enum Request {
     Deploy(Box<Deploy>),
+    Reload,
     Remove { service: String },
     Pause(Pause),
     Stop(Stop),

@@ -92,6 +92,7 @@ async fn perform(router: &Router, request: Request) -> Result<Answer, CommandErr
     match request {
         Request::List => return Ok(Answer::Services(router.list())),
         Request::Deploy(request) => router.deploy(*request).await,
+        Request::Reload => router.reload().await,
         Request::Remove { service } => router.remove(&service).await,
         Request::Pause(request) => router.pause(request).await,
         Request::Stop(request) => router.stop(request).await,
