@@ -10,7 +10,7 @@ use kamal_core::{
     cancel::Cancel,
     config::{self, Config, Loaded, Source, model::SshConfigFiles},
     fleet::Fleet,
-    name::{Destination, Version},
+    name::{Destination, HostName, Version},
     ops::{Cx, ProxyImage, RunSettings},
     ports::{BuildOrder, Entropy, Secrets, World},
     redact::{Redacted, Redactor},
@@ -67,13 +67,15 @@ pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
 
 /// Tells a redactor what is known to be secret without asking anybody.
 pub(crate) fn learn(global: &Global, config: &Config, redactor: &Redactor) -> Result<(), Failure> {
-    learn_keys(config, redactor);
+    learn_names_and_keys(config, redactor);
     drop(FileSecrets::new(config, Asked::new(project()?, global.destination.clone()), redactor.clone()));
     Ok(())
 }
 
-/// Keys written out in `ssh.key_data` (deprecated, but Kamal still takes them).
-fn learn_keys(config: &Config, redactor: &Redactor) {
+/// Keys written out in `ssh.key_data` (deprecated, but Kamal still takes them) are secrets, names in the file are not.
+fn learn_names_and_keys(config: &Config, redactor: &Redactor) {
+    let hosts = config.hosts();
+    redactor.spare([&*config.service, &config.repository()].into_iter().chain(hosts.iter().map(HostName::as_str)));
     let keys = config.ssh.key_data.iter().filter(|data| data.contains('\n'));
     keys.for_each(|key| redactor.learn(&Secret::new(key)));
 }
@@ -101,7 +103,7 @@ impl Context {
         let project = project()?;
         let reporter = Arc::new(Reporter::new(global, redactor.clone()));
         let loaded = load(global)?;
-        learn_keys(&loaded.config, redactor);
+        learn_names_and_keys(&loaded.config, redactor);
         for warning in &loaded.warnings {
             reporter.warn(&warning.to_string());
         }

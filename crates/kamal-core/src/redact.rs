@@ -22,7 +22,13 @@ pub const MARK: &str = "[REDACTED]";
 
 /// Knows secrets and covers them. Clones share what they know.
 #[derive(Clone, Default)]
-pub struct Redactor(Arc<RwLock<Index>>);
+pub struct Redactor(Arc<RwLock<Known>>);
+
+#[derive(Default)]
+struct Known {
+    index: Index,
+    public: Vec<String>,
+}
 
 impl Redactor {
     /// Knows nothing yet.
@@ -34,18 +40,30 @@ impl Redactor {
     /// Covers a secret from now on. Values of fewer than four characters are left alone: they would cover words that
     /// have nothing to do with them.
     pub fn learn(&self, secret: &Secret) {
-        let known = self.index().knows(secret.expose().trim().as_bytes());
-        if !known {
-            let spellings = spellings::of(secret.expose());
-            self.0.write().unwrap_or_else(PoisonError::into_inner).add(spellings);
+        let value = secret.expose().trim();
+        let skipped = {
+            let known = self.known();
+            known.index.knows(value.as_bytes()) || known.public.iter().any(|name| name.contains(value))
+        };
+        if !skipped {
+            let spellings = spellings::of(value);
+            self.0.write().unwrap_or_else(PoisonError::into_inner).index.add(spellings);
         }
+    }
+
+    /// Names that stand in deploy.yml for all to see: a value that is part of one (the registry's user in an image's
+    /// name, a database called like the service) is not covered from now on. Nothing would be hidden by that, and
+    /// whoever reads names in the output would be misled.
+    pub fn spare<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.public.extend(names.into_iter().map(str::to_owned));
     }
 
     /// The text without secrets.
     #[must_use]
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut out = Vec::new();
-        let cover = Cover::default().take(&self.index(), text.as_bytes(), true, &mut out).1;
+        let cover = Cover::default().take(&self.known().index, text.as_bytes(), true, &mut out).1;
         // Spellings are whole characters, so what is between them is, too.
         if cover.marked { Cow::Owned(String::from_utf8_lossy(&out).into_owned()) } else { Cow::Borrowed(text) }
     }
@@ -56,7 +74,7 @@ impl Redactor {
         Stream { redactor: self.clone(), held: Vec::new(), cover: Cover::default() }
     }
 
-    fn index(&self) -> RwLockReadGuard<'_, Index> {
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,10 +108,10 @@ impl Stream {
 
     fn advance(&mut self, bytes: &[u8], complete: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len() + self.held.len());
-        let index = self.redactor.index();
+        let known = self.redactor.known();
         let held = std::mem::take(&mut self.held);
         let joined = if held.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned([&held, bytes].concat()) };
-        let (taken, cover) = self.cover.take(&index, &joined, complete, &mut out);
+        let (taken, cover) = self.cover.take(&known.index, &joined, complete, &mut out);
         self.held = joined[taken..].to_vec();
         self.cover = cover;
         out

@@ -156,6 +156,14 @@ fn short_values_and_blank_ones_cover_nothing() {
     assert_eq!(redactor.text("abcd"), MARK);
 }
 
+#[test]
+fn what_is_part_of_a_public_name_is_no_secret() {
+    let redactor = Redactor::new();
+    redactor.spare(["ghcr.io/acme/shop", "shop"]);
+    ["acme", "shop", "shopping"].iter().for_each(|value| redactor.learn(&Secret::new(*value)));
+    assert_eq!(redactor.text("pull ghcr.io/acme/shop:1 for shopping"), "pull ghcr.io/acme/shop:1 for [REDACTED]");
+}
+
 /// How long 10 MB take; run with `--no-capture` to see it. The limit is far off, for slow machines and debug builds.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "it measures time")]
