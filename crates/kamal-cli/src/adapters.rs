@@ -3,6 +3,7 @@
 pub(crate) mod chance;
 pub(crate) mod local;
 pub(crate) mod outside;
+pub(crate) mod person;
 mod programs;
 pub(crate) mod secrets;
 mod slots;

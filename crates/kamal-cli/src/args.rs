@@ -136,6 +136,9 @@ pub(crate) enum Command {
     /// Show the configuration as it is understood, or check it
     #[command(disable_help_subcommand = true)]
     Config(ConfigArgs),
+    /// Find out where something fails, and what would mend it
+    #[command(subcommand, disable_help_subcommand = true)]
+    Doctor(Doctor),
     /// Explain what can be configured
     Docs(DocsArgs),
     /// Create config/deploy.yml, .kamal/secrets and sample hooks
@@ -344,6 +347,17 @@ pub(crate) enum Lock {
     },
     /// Release the deploy lock
     Release,
+}
+
+/// Doctor commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Doctor {
+    /// Go the way to hosts step by step: configuration, name, network, host key, login, shell, Docker
+    Ssh {
+        /// The hosts [default: all that are selected]
+        #[arg(value_name = "HOST")]
+        hosts: Vec<String>,
+    },
 }
 
 /// Prune commands.

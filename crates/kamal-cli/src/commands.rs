@@ -5,6 +5,7 @@ mod build;
 mod completion;
 mod deploy;
 mod docs;
+mod doctor;
 mod exec;
 mod init;
 mod inspect;
@@ -19,7 +20,7 @@ use clap::{CommandFactory, Parser};
 use kamal_core::redact::Redactor;
 
 use crate::{
-    args::{self, Build, Cli, Command, Global, Proxy, Registry, Secrets, Server, normalise::normalise},
+    args::{self, Build, Cli, Command, Doctor, Global, Proxy, Registry, Secrets, Server, normalise::normalise},
     context::{self, Context},
     failure::Failure,
 };
@@ -128,7 +129,12 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
     let redactor = Redactor::new();
     let work = async {
         let context = Context::new(global, name, sub, &redactor)?;
-        let result = act(&context, command).await;
+        let result = match command {
+            Command::Doctor(Doctor::Ssh { hosts }) => {
+                stoppable(&context, doctor::ssh(&context, &hosts, global.json)).await
+            }
+            command => act(&context, command).await,
+        };
         context.reporter.finish();
         result
     };
@@ -164,6 +170,7 @@ async fn act(context: &Context, command: Command) -> Result<(), Failure> {
         | Command::Completion { .. }
         | Command::Config(_)
         | Command::Docs(_)
+        | Command::Doctor(_)
         | Command::Secrets(Secrets::Fetch(_) | Secrets::Extract(_)) => Ok(()),
     }
 }
@@ -234,6 +241,7 @@ fn names(command: &Command) -> (&'static str, Option<&'static str>) {
         Command::Audit => ("audit", None),
         Command::Config(_) => ("config", None),
         Command::Docs(_) => ("docs", None),
+        Command::Doctor(_) => ("doctor", Some("ssh")),
         Command::Init(_) => ("init", None),
         Command::Completion { .. } => ("completion", None),
         Command::Version => ("version", None),

@@ -8,18 +8,24 @@ use std::{
 
 use kamal_core::{
     cancel::Cancel,
-    config::{self, Config, Loaded, Source, model::SshConfigFiles},
+    config::{
+        self, Config, Loaded, Source,
+        model::{KnownHosts, PinnedKeys, SshConfigFiles},
+    },
     fleet::Fleet,
     name::{Destination, HostName, Version},
     ops::{Cx, ProxyImage, RunSettings},
-    ports::{BuildOrder, Entropy, Secrets, World},
+    ports::{BuildOrder, Entropy, Events, Secrets, World},
     redact::{Redacted, Redactor},
     secret::Secret,
     targets::{Selection, Targets},
 };
 
 use crate::{
-    adapters::{chance::SystemEntropy, local::ThisMachine, outside::Asked, secrets::FileSecrets, time::SystemClock},
+    adapters::{
+        chance::SystemEntropy, local::ThisMachine, outside::Asked, person::Person, secrets::FileSecrets,
+        time::SystemClock,
+    },
     args::Global,
     failure::Failure,
     proxy_image,
@@ -114,7 +120,11 @@ impl Context {
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
         let asked = || Asked::new(project.clone(), global.destination.clone());
         let secrets = Arc::new(FileSecrets::new(config, asked(), redactor.clone()));
-        let connector = Arc::new(kamal_ssh::Connector::new(ssh_options(config, &home, &*secrets)?));
+        let events: Arc<dyn Events> = Arc::new(Redacted::new(reporter.clone(), redactor.clone()));
+        let connector = Arc::new(kamal_ssh::Connector::new(kamal_ssh::Options {
+            attendant: Some(Arc::new(Person::new(events.clone()))),
+            ..ssh_options(config, &project, &home, &*secrets)?
+        }));
         let identity = Identity::of_git(&project);
         let world = World {
             ssh: connector.clone(),
@@ -123,7 +133,7 @@ impl Context {
             local: Arc::new(ThisMachine { project: project.clone(), home }),
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(SystemEntropy::default()),
-            events: Arc::new(Redacted::new(reporter.clone(), redactor.clone())),
+            events,
             secrets,
             templates: Arc::new(asked()),
         };
@@ -255,7 +265,12 @@ fn git(project: &Path, args: &[&str]) -> Option<String> {
 }
 
 /// SSH as deploy.yml and the environment have it (spec 2.12, 5.5).
-fn ssh_options(config: &Config, home: &Path, secrets: &dyn Secrets) -> Result<kamal_ssh::Options, Failure> {
+fn ssh_options(
+    config: &Config,
+    project: &Path,
+    home: &Path,
+    secrets: &dyn Secrets,
+) -> Result<kamal_ssh::Options, Failure> {
     let ssh = &config.ssh;
     let expand = |path: &String| match path.strip_prefix("~/") {
         Some(rest) => home.join(rest),
@@ -285,6 +300,15 @@ fn ssh_options(config: &Config, home: &Path, secrets: &dyn Secrets) -> Result<ka
     options.max_concurrent_starts = config.sshkit.max_concurrent_starts as usize;
     options.dns_retries = config.sshkit.dns_retries;
     options.local_user = std::env::var("USER").unwrap_or_default();
+    options.environment = kamal_ssh::Environment::new(|name| std::env::var(name).ok());
+    options.accept_new = ssh.known_hosts == KnownHosts::AcceptNew;
+    if let KnownHosts::Pinned(pinned) = &ssh.known_hosts {
+        let pin = |keys: &PinnedKeys| match keys {
+            PinnedKeys::Line(line) => kamal_ssh::Pin::Line(line.clone()),
+            PinnedKeys::File(path) => kamal_ssh::Pin::File(project.join(expand(path))),
+        };
+        options.pins = pinned.iter().map(pin).collect();
+    }
     options.forward_agent = ssh.forward_agent.unwrap_or(false);
     Ok(options)
 }

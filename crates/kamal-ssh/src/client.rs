@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use russh::{
-    Channel,
+    Channel, Names,
     client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session},
     keys::PublicKeyOrCertificate,
 };
@@ -12,8 +12,9 @@ use tokio::net::UnixStream;
 use crate::{
     fault::{Cause, Fault},
     forward::Forwards,
-    host_key::HostKeyCheck,
+    host_key::{HostKeyCheck, describe_shown},
     stream::Stream,
+    trace::{Stage, Trace},
 };
 
 /// Answers russh.
@@ -23,6 +24,7 @@ pub(crate) struct Client {
     pub(crate) forwards: Forwards,
     /// The agent the host may use, if it was asked for.
     pub(crate) agent: Option<PathBuf>,
+    pub(crate) trace: Trace,
 }
 
 impl Handler for Client {
@@ -30,8 +32,18 @@ impl Handler for Client {
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Fault> {
         // The files were read before; at most one line is written here.
-        self.host_key.check(shown).map_err(Fault::HostKey)?;
+        self.trace.begin(Stage::HostKey);
+        self.trace.note(Stage::HostKey, || describe_shown(shown));
+        self.host_key.check(shown)?;
         Ok(true)
+    }
+
+    async fn kex_done(&mut self, _secret: Option<&[u8]>, names: &Names, session: &mut Session) -> Result<(), Fault> {
+        self.trace.note(Stage::Handshake, || {
+            let version = String::from_utf8_lossy(session.remote_sshid()).trim().to_owned();
+            format!("{version}, {}, {}", names.kex.as_ref(), names.cipher.as_ref())
+        });
+        Ok(())
     }
 
     async fn server_channel_open_forwarded_tcpip(
@@ -82,6 +94,7 @@ impl Handler for Client {
                     Fault::Russh(russh::Error::KeepaliveTimeout) => self.cause.note("the host stopped answering"),
                     Fault::Russh(error) => self.cause.note(error.to_string()),
                     Fault::HostKey(kind) => self.cause.note(kind.to_string()),
+                    Fault::UnknownHost(_) => {}
                 }
                 Err(error)
             }

@@ -15,15 +15,18 @@ use tokio::sync::Semaphore;
 
 use crate::{
     attach::{self, Terminal},
+    attendant::Desk,
     connection::Connection,
     destination::Destination,
     dial,
     forward::RemoteForward,
     host::Host,
+    host_key::Accepted,
     keyring::Keyring,
     options::Options,
     stream::Stream,
     target::{Part, Route, Target},
+    trace::Trace,
 };
 
 /// How many hosts may lead to each other before it must be a circle.
@@ -40,7 +43,9 @@ pub struct Connector {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     pub(crate) options: Options,
+    pub(crate) desk: Desk,
     pub(crate) keyring: Keyring,
+    pub(crate) accepted: Arc<Accepted>,
     pub(crate) starts: Semaphore,
     /// Hosts jumped over, by the way to them; each is locked while being connected to.
     hops: Mutex<HashMap<Vec<Destination>, Hop>>,
@@ -53,7 +58,14 @@ impl Connector {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let starts = Semaphore::new(options.max_concurrent_starts.clamp(1, Semaphore::MAX_PERMITS));
-        let dialer = Dialer { options, keyring: Keyring::default(), starts, hops: Mutex::default() };
+        let dialer = Dialer {
+            desk: Desk::new(options.attendant.clone()),
+            options,
+            keyring: Keyring::default(),
+            accepted: Arc::default(),
+            starts,
+            hops: Mutex::default(),
+        };
         Self { dialer: Arc::new(dialer), hosts: Mutex::default() }
     }
 
@@ -102,6 +114,10 @@ impl Connector {
         connection.open_tcp(to, port).await.map_err(|kind| host.error(kind))
     }
 
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
     fn host(&self, name: &HostName) -> Result<Arc<Host>, TransportError> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(name) {
@@ -126,11 +142,17 @@ impl Ssh for Connector {
 impl Dialer {
     /// Opens a connection whose first shell is already on its way.
     pub(crate) async fn dial(self: &Arc<Self>, to: &Destination) -> Result<Arc<Connection>, TransportErrorKind> {
-        let target = self.resolve(to, Part::Goal).await?;
-        self.check_way(&target).await?;
-        let connection = dial::dial(self, target).await?;
+        let target = self.target(to).await?;
+        let connection = dial::dial(self, target, &Trace::default()).await?;
         connection.warm_up().await;
         Ok(Arc::new(connection))
+    }
+
+    /// All that is known about a host to be deployed to.
+    pub(crate) async fn target(&self, to: &Destination) -> Result<Target, TransportErrorKind> {
+        let target = self.resolve(to, Part::Goal).await?;
+        self.check_way(&target).await?;
+        Ok(target)
     }
 
     /// The connection to the last of some hops, shared by all hosts behind it.
@@ -150,7 +172,7 @@ impl Dialer {
         if !before.is_empty() {
             target.route = Route::Jump(before.to_vec());
         }
-        let connection = Arc::new(dial::dial(self, target).await?);
+        let connection = Arc::new(dial::dial(self, target, &Trace::default()).await?);
         *slot = Some(connection.clone());
         Ok(connection)
     }

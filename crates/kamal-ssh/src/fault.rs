@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kamal_core::ports::TransportErrorKind;
+use russh::keys::PublicKey;
 
 /// Why a connection ended, once it has: russh tells only its handler.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub(crate) enum Fault {
     Russh(russh::Error),
     /// The host's key was refused.
     HostKey(TransportErrorKind),
+    /// The host was never seen, and somebody must be asked about its key.
+    UnknownHost(Box<PublicKey>),
 }
 
 impl From<russh::Error> for Fault {
@@ -35,17 +38,8 @@ impl From<russh::Error> for Fault {
     }
 }
 
-impl Fault {
-    /// The kind, for a fault before the login was complete.
-    pub(crate) fn kind(self, address: &str) -> TransportErrorKind {
-        match self {
-            Self::HostKey(kind) => kind,
-            Self::Russh(error) => handshake(&error, address),
-        }
-    }
-}
-
-fn handshake(error: &russh::Error, address: &str) -> TransportErrorKind {
+/// The kind of a failure before the login was complete.
+pub(crate) fn handshake(error: &russh::Error, address: &str) -> TransportErrorKind {
     match error {
         russh::Error::IO(error) => io(error, address),
         russh::Error::NoCommonAlgo { kind, theirs, .. } => TransportErrorKind::Protocol(format!(
@@ -70,6 +64,9 @@ pub(crate) fn io(error: &std::io::Error, address: &str) -> TransportErrorKind {
             TransportErrorKind::Refused(format!("{address}; is sshd running, and is this its port?"))
         }
         Kind::TimedOut => timed_out(address),
+        Kind::HostUnreachable | Kind::NetworkUnreachable => TransportErrorKind::Network(format!(
+            "{address} is unreachable ({error}); is this machine's network, or the VPN to the host, up?"
+        )),
         _ => TransportErrorKind::Network(format!("{address}: {error}")),
     }
 }

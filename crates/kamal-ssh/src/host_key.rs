@@ -1,29 +1,61 @@
-//! Whether a host is who it says: its key or certificate against known_hosts (spec 5.5: new keys are accepted and
-//! recorded, changed keys refused).
+//! Whether a host is who it says: its key or certificate against known_hosts (spec 5.5), or against the keys the project
+//! pins. New keys are accepted, asked about or refused; changed keys are always refused.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use kamal_core::ports::TransportErrorKind;
 use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 
 use crate::{
+    attendant::{Answer, Desk, Question, QuestionKind},
+    fault::Fault,
     known_hosts::{self, KnownHosts, Verdict},
     target::Target,
 };
+
+/// What becomes of a host whose key is not known (`StrictHostKeyChecking`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnknownHosts {
+    /// Refused.
+    Refuse,
+    /// Somebody at a terminal decides; without one it is refused.
+    Ask,
+    /// Accepted and written down.
+    Accept,
+}
+
+/// Keys somebody accepted in this run, by the host's name in known_hosts: files may not be writable.
+#[derive(Debug, Default)]
+pub(crate) struct Accepted(Mutex<Vec<(String, PublicKey)>>);
+
+impl Accepted {
+    fn holds(&self, name: &str, key: &PublicKey) -> bool {
+        let accepted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        accepted.iter().any(|(known, accepted)| known == name && accepted.key_data() == key.key_data())
+    }
+}
 
 /// What is known about one host's key.
 #[derive(Debug)]
 pub(crate) struct HostKeyCheck {
     known: KnownHosts,
     target: Target,
+    accepted: Arc<Accepted>,
 }
 
 impl HostKeyCheck {
-    /// Reads the host's known_hosts files. Blocks.
-    pub(crate) fn load(target: Target) -> Result<Self, TransportErrorKind> {
-        let known =
-            KnownHosts::load(&target.known_hosts).map_err(|error| TransportErrorKind::Client(error.to_string()))?;
-        Ok(Self { known, target })
+    /// Reads the host's known_hosts files, or its pins. Blocks.
+    pub(crate) fn load(target: Target, accepted: Arc<Accepted>) -> Result<Self, TransportErrorKind> {
+        let known = if target.pins.is_empty() {
+            KnownHosts::load(&target.known_hosts)
+        } else {
+            KnownHosts::pinned(&target.pins)
+        };
+        let known = known.map_err(|error| TransportErrorKind::Client(error.to_string()))?;
+        Ok(Self { known, target, accepted })
     }
 
     /// Algorithms in the order to offer them: first those by which the host is known.
@@ -46,43 +78,47 @@ impl HostKeyCheck {
     }
 
     /// Judges what the host shows.
-    pub(crate) fn check(&self, shown: &PublicKeyOrCertificate) -> Result<(), TransportErrorKind> {
+    pub(crate) fn check(&self, shown: &PublicKeyOrCertificate) -> Result<(), Fault> {
         match shown {
             PublicKeyOrCertificate::PublicKey { key, .. } => self.check_key(key),
-            PublicKeyOrCertificate::Certificate(certificate) => self.check_certificate(certificate),
+            PublicKeyOrCertificate::Certificate(certificate) => {
+                self.check_certificate(certificate).map_err(Fault::HostKey)
+            }
         }
     }
 
-    fn check_key(&self, key: &PublicKey) -> Result<(), TransportErrorKind> {
+    fn check_key(&self, key: &PublicKey) -> Result<(), Fault> {
         let Target { key_name, key_port: port, .. } = &self.target;
-        let name = known_hosts::name(key_name, *port);
+        let name = self.target.known_name();
         match self.known.check(key_name, *port, key) {
             Verdict::Known => Ok(()),
-            Verdict::Unknown if self.target.accept_new => {
-                // As in OpenSSH, a folder that cannot be written (a build machine's home, often) stops nobody.
-                if let Some(file) = self.target.known_hosts.first() {
-                    let _ = known_hosts::record(file, key_name, *port, key);
+            Verdict::Unknown if self.accepted.holds(&name, key) => Ok(()),
+            Verdict::Unknown => match self.target.unknown_hosts {
+                UnknownHosts::Accept => {
+                    // As in OpenSSH, a folder that cannot be written (a build machine's home, often) stops nobody.
+                    let _ = self.target.record(key);
+                    Ok(())
                 }
-                Ok(())
+                // Not while the host waits: it is called again once somebody has decided.
+                UnknownHosts::Ask => Err(Fault::UnknownHost(Box::new(key.clone()))),
+                UnknownHosts::Refuse => Err(Fault::HostKey(unknown(&self.target, key))),
+            },
+            Verdict::Changed(place, old) => {
+                let mend = if self.target.pins.is_empty() {
+                    format!("ssh-keygen -f {} -R '{name}'", place.file.display())
+                } else {
+                    "replace the line".to_owned()
+                };
+                Err(Fault::HostKey(TransportErrorKind::HostKeyChanged(format!(
+                    "{name} shows {} but {place} has {}; somebody may be in between; if the host was rebuilt: {mend}",
+                    describe(key),
+                    describe(&old),
+                ))))
             }
-            Verdict::Unknown => Err(TransportErrorKind::HostKeyUnknown(format!(
-                "{name} shows {}; compare it with the host's own and add it to {}, or accept new hosts",
-                describe(key),
-                self.target
-                    .known_hosts
-                    .first()
-                    .map_or_else(|| "a known_hosts file".to_owned(), |file| file.display().to_string()),
-            ))),
-            Verdict::Changed(place, old) => Err(TransportErrorKind::HostKeyChanged(format!(
-                "{name} shows {} but {place} has {}; somebody may be in between; if the host was rebuilt: ssh-keygen -f {} -R '{name}'",
-                describe(key),
-                describe(&old),
-                place.file.display(),
-            ))),
-            Verdict::Revoked(place) => Err(TransportErrorKind::HostKeyChanged(format!(
+            Verdict::Revoked(place) => Err(Fault::HostKey(TransportErrorKind::HostKeyChanged(format!(
                 "{name} shows {}, which {place} revokes",
                 describe(key)
-            ))),
+            )))),
         }
     }
 
@@ -115,7 +151,75 @@ impl HostKeyCheck {
     }
 }
 
+/// Asks whether a host never seen before is the right one, and writes down a key that is accepted.
+pub(crate) async fn ask(
+    desk: &Desk,
+    accepted: &Accepted,
+    target: &Target,
+    key: &PublicKey,
+) -> Result<(), TransportErrorKind> {
+    let (name, fingerprint) = (target.known_name(), key.fingerprint(HashAlg::Sha256).to_string());
+    let question = |text: String| Question { text, kind: QuestionKind::HostKey };
+    let mut text = format!(
+        "The authenticity of host '{name}' can't be established.\n{} key fingerprint is {fingerprint}.\n\
+         Are you sure you want to continue connecting (yes/no/[fingerprint])? ",
+        key.algorithm()
+    );
+    loop {
+        let answer = match desk.ask_unless(|| accepted.holds(&name, key), question(text)).await {
+            Answer::Settled => return Ok(()),
+            Answer::Nobody => return Err(unknown(target, key)),
+            Answer::Given(answer) => answer,
+        };
+        match answer.expose().trim() {
+            answer if answer.eq_ignore_ascii_case("yes") || answer == fingerprint => break,
+            answer if answer.eq_ignore_ascii_case("no") => {
+                return Err(TransportErrorKind::HostKeyUnknown(format!("{name} shows {}, declined", describe(key))));
+            }
+            _ => text = "Please type 'yes', 'no' or the fingerprint: ".to_owned(),
+        }
+    }
+    accepted.0.lock().unwrap_or_else(PoisonError::into_inner).push((name.clone(), key.clone()));
+    match target.record(key) {
+        Ok(Some(file)) => {
+            desk.warn(&format!("Permanently added '{name}' ({}) to {}.", key.algorithm(), file.display()));
+        }
+        Ok(None) => {}
+        Err(error) => desk.warn(&format!("the key of '{name}' could not be written down: {error}")),
+    }
+    Ok(())
+}
+
+fn unknown(target: &Target, key: &PublicKey) -> TransportErrorKind {
+    let line = known_hosts::line(&target.key_name, target.key_port, key).unwrap_or_default();
+    let mend = if target.pins.is_empty() {
+        let file = target.known_hosts.first();
+        let file = file.map_or_else(|| "a known_hosts file".to_owned(), |file| file.display().to_string());
+        format!(
+            "compare it with the host's own and add the line to {file} or to ssh/known_hosts of deploy.yml, or accept \
+             new hosts: ssh/known_hosts: accept-new"
+        )
+    } else {
+        "compare it with the host's own and add the line to ssh/known_hosts of deploy.yml, which alone counts"
+            .to_owned()
+    };
+    TransportErrorKind::HostKeyUnknown(format!(
+        "{} shows {}; {mend}; the line: {}",
+        target.known_name(),
+        describe(key),
+        line.trim_end()
+    ))
+}
+
 /// A key, for people.
 pub(crate) fn describe(key: &PublicKey) -> String {
     format!("{} {}", key.algorithm(), key.fingerprint(HashAlg::Sha256))
+}
+
+/// What a host shows, for people.
+pub(crate) fn describe_shown(shown: &PublicKeyOrCertificate) -> String {
+    match shown {
+        PublicKeyOrCertificate::PublicKey { key, .. } => describe(key),
+        PublicKeyOrCertificate::Certificate(certificate) => format!("certificate {:?}", certificate.key_id()),
+    }
 }

@@ -9,7 +9,10 @@ use std::{
 use kamal_core::secret::Secret;
 use russh::keys::{self, Certificate, PrivateKey, PublicKey};
 
-use crate::options::Passphrase;
+use crate::attendant::{Desk, QuestionKind};
+
+/// How often a passphrase is asked for, as in OpenSSH.
+const MOST_PASSPHRASES: usize = 3;
 
 /// The keys read so far.
 #[derive(Debug, Default)]
@@ -28,20 +31,43 @@ pub(crate) enum Unusable {
 
 impl Keyring {
     /// The private key in a file, asking for its passphrase if it has one.
-    pub(crate) async fn file(&self, path: &Path, passphrase: Option<&Passphrase>) -> Result<Arc<PrivateKey>, Unusable> {
+    pub(crate) async fn file(&self, path: &Path, desk: &Desk) -> Result<Arc<PrivateKey>, Unusable> {
         let mut files = self.files.lock().await;
         if let Some(known) = files.get(path) {
             return known.clone();
         }
-        let (wanted, passphrase) = (path.to_owned(), passphrase.cloned());
-        // Deriving a key from a passphrase takes a noticeable part of a second.
-        let key = tokio::task::spawn_blocking(move || read(&wanted, passphrase.as_ref()))
-            .await
-            .unwrap_or_else(|error| Err(Unusable::Because(error.to_string())))
-            .map(Arc::new);
+        let key = open(path, desk).await.map(Arc::new);
         files.insert(path.to_owned(), key.clone());
         key
     }
+}
+
+async fn open(path: &Path, desk: &Desk) -> Result<PrivateKey, Unusable> {
+    let wanted = path.to_owned();
+    let text = match blocking(move || read(&wanted)).await? {
+        Content::Key(key) => return Ok(*key),
+        Content::Encrypted(text) => text,
+    };
+    let shown = path.display();
+    for _ in 0..MOST_PASSPHRASES {
+        let word = desk.ask(QuestionKind::Passphrase, format!("Enter passphrase for key '{shown}': ")).await;
+        let Some(word) = word else {
+            return Err(Unusable::Because(format!("it is encrypted; add it to the agent: ssh-add {shown}")));
+        };
+        let text = text.clone();
+        // Deriving a key from a passphrase takes a noticeable part of a second.
+        let key = blocking(move || Ok(keys::decode_secret_key(text.expose(), Some(word.expose())).ok())).await?;
+        if let Some(key) = key {
+            return Ok(key);
+        }
+    }
+    Err(Unusable::Because("the passphrase is wrong".to_owned()))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Unusable> + Send + 'static,
+) -> Result<T, Unusable> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Unusable::Because(error.to_string())))
 }
 
 /// The private key in a text.
@@ -79,7 +105,13 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKey, Unusable> {
+/// What a key file holds.
+enum Content {
+    Key(Box<PrivateKey>),
+    Encrypted(Secret),
+}
+
+fn read(path: &Path) -> Result<Content, Unusable> {
     let because = |why: String| Unusable::Because(why);
     let text = match std::fs::read_to_string(path) {
         Ok(text) => Secret::new(text),
@@ -87,15 +119,8 @@ fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKey, Unus
         Err(error) => return Err(because(error.to_string())),
     };
     match keys::decode_secret_key(text.expose(), None) {
-        Ok(key) => Ok(key),
-        Err(keys::Error::KeyIsEncrypted) => {
-            let shown = path.display().to_string();
-            let word = passphrase
-                .and_then(|passphrase| passphrase.ask(&shown))
-                .ok_or_else(|| because(format!("it is encrypted; add it to the agent: ssh-add {shown}")))?;
-            keys::decode_secret_key(text.expose(), Some(word.expose()))
-                .map_err(|_| because("the passphrase is wrong".to_owned()))
-        }
+        Ok(key) => Ok(Content::Key(Box::new(key))),
+        Err(keys::Error::KeyIsEncrypted) => Ok(Content::Encrypted(text)),
         Err(_) if PublicKey::from_openssh(text.expose().trim()).is_ok() => {
             Err(because("it is a public key, and the agent does not hold its other half".to_owned()))
         }

@@ -15,6 +15,11 @@ use std::{
 use names::Names;
 use russh::keys::{Algorithm, PublicKey};
 
+use crate::options::Pin;
+
+/// How keys written out in deploy.yml are called in messages.
+const PINS: &str = "ssh/known_hosts of deploy.yml";
+
 /// All entries of a list of files.
 #[derive(Debug, Default)]
 pub(crate) struct KnownHosts {
@@ -72,6 +77,35 @@ impl KnownHosts {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
                     return Err(std::io::Error::new(error.kind(), format!("cannot read {}: {error}", file.display())));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The keys a project vouches for: lines, and files that must exist. A line that cannot be read is an error.
+    pub(crate) fn pinned(pins: &[Pin]) -> std::io::Result<Self> {
+        let mut all = Self::default();
+        for (index, pin) in pins.iter().enumerate() {
+            match pin {
+                Pin::File(file) => {
+                    let text = std::fs::read(file).map_err(|error| {
+                        std::io::Error::new(
+                            error.kind(),
+                            format!(
+                                "cannot read {}, which ssh/known_hosts of deploy.yml names: {error}",
+                                file.display()
+                            ),
+                        )
+                    })?;
+                    all.parse(file, &String::from_utf8_lossy(&text));
+                }
+                Pin::Line(line) => {
+                    let place = Place { file: Arc::new(PathBuf::from(PINS)), line: index + 1 };
+                    let (role, names, key) = parse_line(line).ok_or_else(|| {
+                        std::io::Error::other(format!("{place}: {line:?} is no known_hosts line: NAMES TYPE KEY"))
+                    })?;
+                    all.entries.push(Entry { place, role, names, key });
                 }
             }
         }
@@ -169,18 +203,34 @@ fn parse_line(line: &str) -> Option<(Role, Names, PublicKey)> {
     Some((role, Names::parse(first)?, key))
 }
 
+/// The line for a host's key.
+pub(crate) fn line(host: &str, port: u16, key: &PublicKey) -> std::io::Result<String> {
+    let mut key = key.clone();
+    key.set_comment("");
+    let key = key.to_openssh().map_err(std::io::Error::other)?;
+    Ok(format!("{} {}\n", name(host, port), key.trim_end()))
+}
+
 /// Writes down a new host's key, creating the file for the user alone. Connections that start side by side take turns.
-pub(crate) fn record(file: &Path, host: &str, port: u16, key: &PublicKey) -> std::io::Result<()> {
+pub(crate) fn record(file: &Path, host: &str, port: u16, key: &PublicKey, hashed: bool) -> std::io::Result<()> {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(folder) = file.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let mut key = key.clone();
-    key.set_comment("");
-    let key = key.to_openssh().map_err(std::io::Error::other)?;
-    let mut line = format!("{} {}\n", name(host, port), key.trim_end());
+    let mut line = line(host, port, key)?;
+    if hashed && let Some((name, key)) = line.split_once(' ') {
+        line = format!("{} {key}", names::hashed(name)?);
+    }
     let old = std::fs::read(file).unwrap_or_default();
+    // Another connection to the same host may have been quicker.
+    let text = String::from_utf8_lossy(&old);
+    let known = text.lines().filter_map(parse_line).any(|(role, names, known)| {
+        role == Role::Host && names.match_name(&name(host, port)) && known.key_data() == key.key_data()
+    });
+    if known {
+        return Ok(());
+    }
     if old.last().is_some_and(|last| *last != b'\n') {
         line.insert(0, '\n');
     }

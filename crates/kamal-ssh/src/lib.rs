@@ -9,13 +9,16 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)
 )]
 
+mod algorithms;
 mod attach;
+mod attendant;
 mod authentication;
 mod client;
 mod connection;
 mod connector;
 mod destination;
 mod dial;
+mod doctor;
 mod fault;
 mod forward;
 mod host;
@@ -31,10 +34,13 @@ mod shell;
 mod ssh_config;
 mod stream;
 mod target;
+mod trace;
 mod upload;
 
 pub use attach::{Pty, Size, Terminal};
+pub use attendant::{Attendant, Question, QuestionKind};
 pub use connector::Connector;
 pub use forward::RemoteForward;
-pub use options::{Options, Passphrase};
+pub use options::{Environment, Options, Pin};
 pub use stream::Stream;
+pub use trace::{Finding, Stage};

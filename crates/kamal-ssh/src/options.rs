@@ -5,6 +5,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kamal_core::secret::Secret;
 
+use crate::attendant::Attendant;
+
 /// How to reach hosts and prove who we are. `None` means: as the OpenSSH client files say.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -23,8 +25,11 @@ pub struct Options {
     /// known_hosts files; new keys are written to the first. Empty: as ssh config says, else
     /// `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`.
     pub known_hosts: Vec<PathBuf>,
-    /// True to accept and record the key of a host never seen before, as Kamal does; changed keys are always refused.
+    /// True to accept and record the key of a host never seen before where ssh config has no `StrictHostKeyChecking`;
+    /// else the [`Attendant`] is asked. Changed keys are always refused.
     pub accept_new: bool,
+    /// When there are any, a host is known by these alone: no known_hosts file is read or written.
+    pub pins: Vec<Pin>,
     /// OpenSSH client configuration files, the most important first. Missing files count as empty.
     pub config_files: Vec<PathBuf>,
     /// `[user@]host[:port]`, several separated by commas, to jump over, first hop first.
@@ -45,12 +50,23 @@ pub struct Options {
     pub local_user: String,
     /// True to let the host use the local agent. Off unless asked for.
     pub forward_agent: bool,
-    /// Asked for the passphrase of an encrypted key file.
-    pub passphrase: Option<Passphrase>,
+    /// Who answers questions and hears warnings; without one, nobody does.
+    pub attendant: Option<Arc<dyn Attendant>>,
+    /// The environment, for `$VAR` in ssh config.
+    pub environment: Environment,
+}
+
+/// Keys of hosts that the project vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// A line of a known_hosts file.
+    Line(String),
+    /// A known_hosts file, which has to exist.
+    File(PathBuf),
 }
 
 impl Options {
-    /// Kamal's defaults, for a home folder.
+    /// Kamal's defaults, for a home folder; but new hosts are not accepted unasked.
     pub fn new(home: impl Into<PathBuf>) -> Self {
         Self {
             user: None,
@@ -60,7 +76,8 @@ impl Options {
             keys_only: None,
             agent: None,
             known_hosts: Vec::new(),
-            accept_new: true,
+            accept_new: false,
+            pins: Vec::new(),
             config_files: Vec::new(),
             proxy_jump: None,
             proxy_command: None,
@@ -71,31 +88,31 @@ impl Options {
             home: home.into(),
             local_user: String::new(),
             forward_agent: false,
-            passphrase: None,
+            attendant: None,
+            environment: Environment::default(),
         }
     }
 }
 
-/// Answers with the passphrase of the key at a path, or with nothing to skip the key. May block: it is called on a
-/// thread of its own.
-#[derive(Clone)]
-pub struct Passphrase(Arc<Ask>);
+/// Looks up variables of the environment. Prints nothing of them.
+#[derive(Clone, Default)]
+pub struct Environment(Option<Arc<Lookup>>);
 
-type Ask = dyn Fn(&str) -> Option<Secret> + Send + Sync;
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-impl Passphrase {
+impl Environment {
     /// Wraps a function.
-    pub fn new(ask: impl Fn(&str) -> Option<Secret> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(ask))
+    pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(lookup)))
     }
 
-    pub(crate) fn ask(&self, key: &str) -> Option<Secret> {
-        (self.0)(key)
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        self.0.as_ref().and_then(|lookup| lookup(name))
     }
 }
 
-impl std::fmt::Debug for Passphrase {
+impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Passphrase")
+        f.write_str("Environment")
     }
 }

@@ -1,14 +1,21 @@
 //! All that is known about a host before it is called: the host string, the options, ssh config and OpenSSH's
 //! defaults, in this order.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kamal_core::ports::TransportErrorKind;
+use russh::keys::PublicKey;
 
 use crate::{
+    algorithms::Algorithms,
     destination::Destination,
-    options::Options,
-    ssh_config::{self, Asked, Proxy, Settings, Tokens, home_path},
+    host_key::UnknownHosts,
+    known_hosts,
+    options::{Options, Pin},
+    ssh_config::{self, Asked, Family, Proxy, Settings, Tokens, home_path},
 };
 
 /// One host to call.
@@ -32,8 +39,24 @@ pub(crate) struct Target {
     pub(crate) agent: Option<PathBuf>,
     pub(crate) forward_agent: bool,
     pub(crate) known_hosts: Vec<PathBuf>,
-    pub(crate) accept_new: bool,
+    pub(crate) pins: Vec<Pin>,
+    pub(crate) unknown_hosts: UnknownHosts,
+    pub(crate) hash_known_hosts: bool,
+    pub(crate) algorithms: Algorithms,
     pub(crate) connect_timeout: Duration,
+    /// How often a network connection is tried.
+    pub(crate) attempts: u32,
+    pub(crate) bind_address: Option<String>,
+    pub(crate) family: Family,
+    /// How long the peer may keep silent before it is asked, and how many questions may go unanswered.
+    pub(crate) alive: Option<(Duration, usize)>,
+    /// Whether a server's questions may be put to somebody.
+    pub(crate) keyboard: bool,
+    pub(crate) password: bool,
+    /// The lines of ssh config that hold for the host.
+    pub(crate) sources: Vec<String>,
+    /// Words of ssh config that were passed over.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The way to a host.
@@ -66,8 +89,13 @@ impl Target {
     pub(crate) fn resolve(options: &Options, to: &Destination, part: Part) -> Result<Self, TransportErrorKind> {
         let goal = part == Part::Goal;
         let user = to.user.clone().or_else(|| options.user.clone().filter(|_| goal));
-        let asked =
-            Asked { host: &to.host, user: user.as_deref(), local_user: &options.local_user, home: &options.home };
+        let asked = Asked {
+            host: &to.host,
+            user: user.as_deref(),
+            local_user: &options.local_user,
+            home: &options.home,
+            last: false,
+        };
         let files: Vec<PathBuf> = options.config_files.iter().map(|file| home_path(file, &options.home)).collect();
         let settings = ssh_config::read(&files, asked)?;
         let user = user.or_else(|| settings.user.clone()).unwrap_or_else(|| DEFAULT_USER.to_owned());
@@ -79,9 +107,11 @@ impl Target {
             user: &user,
             local_user: &options.local_user,
             home: &options.home,
+            alias: settings.host_key_alias.as_deref().unwrap_or(&to.host),
         };
         let host = settings.host_name.as_deref().map_or_else(|| to.host.clone(), |name| tokens.expand(name));
         tokens.host = &host;
+        let batch = settings.batch_mode.unwrap_or(false);
         let (keys, keys_named) = keys(options, &settings, &tokens);
         Ok(Self {
             port,
@@ -93,14 +123,37 @@ impl Target {
             keys,
             keys_named,
             keys_only: options.keys_only.or(settings.identities_only).unwrap_or(false),
-            certificates: settings.certificate_files.iter().map(|file| tokens.path(file)).collect(),
+            certificates: settings.certificate_files.iter().map(|file| path_of(options, &tokens, file)).collect(),
             agent: agent(options, &settings, &tokens),
             forward_agent: goal && (options.forward_agent || settings.forward_agent.unwrap_or(false)),
             known_hosts: known_hosts(options, &settings, &tokens),
-            accept_new: settings.accept_new.flatten().unwrap_or(options.accept_new),
+            pins: options.pins.clone(),
+            unknown_hosts: unknown_hosts(options, &settings),
+            hash_known_hosts: settings.hash_known_hosts.unwrap_or(false),
+            algorithms: Algorithms::choose(&settings)?,
             connect_timeout: settings.connect_timeout.flatten().unwrap_or(options.connect_timeout),
+            attempts: settings.connection_attempts.unwrap_or(1),
+            bind_address: settings.bind_address.clone(),
+            family: settings.family.unwrap_or(Family::Any),
+            alive: alive(options, &settings),
+            keyboard: !batch && settings.keyboard.unwrap_or(true),
+            password: !batch && settings.password.unwrap_or(true),
+            sources: settings.sources.clone(),
+            warnings: settings.warnings().collect(),
             host,
         })
+    }
+
+    /// How its key is written down in known_hosts.
+    pub(crate) fn known_name(&self) -> String {
+        known_hosts::name(&self.key_name, self.key_port)
+    }
+
+    /// Writes down a new key in the first known_hosts file, if there is one.
+    pub(crate) fn record(&self, key: &PublicKey) -> std::io::Result<Option<&Path>> {
+        let Some(file) = self.known_hosts.first() else { return Ok(None) };
+        known_hosts::record(file, &self.key_name, self.key_port, key, self.hash_known_hosts)?;
+        Ok(Some(file))
     }
 
     /// The address, for people.
@@ -142,7 +195,7 @@ fn keys(options: &Options, settings: &Settings, tokens: &Tokens<'_>) -> (Vec<Pat
         return (options.keys.iter().map(|path| home_path(path, &options.home)).collect(), true);
     }
     if !settings.identity_files.is_empty() {
-        return (settings.identity_files.iter().map(|file| tokens.path(file)).collect(), true);
+        return (settings.identity_files.iter().map(|file| path_of(options, tokens, file)).collect(), true);
     }
     (DEFAULT_KEYS.iter().map(|name| options.home.join(".ssh").join(name)).collect(), false)
 }
@@ -151,7 +204,49 @@ fn agent(options: &Options, settings: &Settings, tokens: &Tokens<'_>) -> Option<
     match settings.identity_agent.as_deref() {
         Some(none) if none.eq_ignore_ascii_case("none") => None,
         None | Some("SSH_AUTH_SOCK" | "$SSH_AUTH_SOCK" | "${SSH_AUTH_SOCK}") => options.agent.clone(),
-        Some(path) => Some(tokens.path(path)),
+        Some(path) => match path.strip_prefix('$').filter(|name| !name.starts_with('{')) {
+            Some(variable) => options.environment.get(variable).map(PathBuf::from),
+            None => Some(path_of(options, tokens, path)),
+        },
+    }
+}
+
+/// A path of ssh config, with its tokens, `~` and `${VAR}` replaced. Variables that are not set stay as they are.
+fn path_of(options: &Options, tokens: &Tokens<'_>, text: &str) -> PathBuf {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        out.push_str(before);
+        match after.split_once('}').and_then(|(name, after)| Some((options.environment.get(name)?, after))) {
+            Some((value, after)) => {
+                out.push_str(&value);
+                rest = after;
+            }
+            None => {
+                out.push_str("${");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    tokens.path(&out)
+}
+
+fn unknown_hosts(options: &Options, settings: &Settings) -> UnknownHosts {
+    if !options.pins.is_empty() {
+        return UnknownHosts::Refuse;
+    }
+    let otherwise = if options.accept_new { UnknownHosts::Accept } else { UnknownHosts::Ask };
+    let asked = settings.unknown_hosts.unwrap_or(otherwise);
+    if asked == UnknownHosts::Ask && settings.batch_mode == Some(true) { UnknownHosts::Refuse } else { asked }
+}
+
+/// ssh config's own interval counts, 0 for none included; otherwise a dead peer is noticed within the options' limit,
+/// with two questions unanswered and a quarter of the limit before each.
+fn alive(options: &Options, settings: &Settings) -> Option<(Duration, usize)> {
+    match settings.alive_interval {
+        Some(interval) => Some((interval?, settings.alive_count.unwrap_or(3).saturating_sub(1) as usize)),
+        None => Some(((options.keepalive / 4).max(Duration::from_millis(100)), 2)),
     }
 }
 
@@ -159,7 +254,7 @@ fn known_hosts(options: &Options, settings: &Settings, tokens: &Tokens<'_>) -> V
     if !options.known_hosts.is_empty() {
         return options.known_hosts.iter().map(|path| home_path(path, &options.home)).collect();
     }
-    let expand = |files: &Vec<String>| files.iter().map(|file| tokens.path(file)).collect::<Vec<_>>();
+    let expand = |files: &Vec<String>| files.iter().map(|file| path_of(options, tokens, file)).collect::<Vec<_>>();
     let mut all =
         settings.user_known_hosts.as_ref().map_or_else(|| vec![options.home.join(".ssh/known_hosts")], expand);
     all.extend(

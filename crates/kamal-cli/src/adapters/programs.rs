@@ -17,7 +17,7 @@ use super::{outside::Asked, secrets::side_by_side};
 use crate::args::{ExtractArgs, FetchArgs};
 
 /// Held while a program talks with the user.
-static TERMINAL: Mutex<()> = Mutex::new(());
+pub(super) static TERMINAL: Mutex<()> = Mutex::new(());
 
 impl Programs for Asked {
     fn run(&self, program: &Program) -> Result<Output, NotRun> {

@@ -402,6 +402,31 @@ pub struct Ssh {
     pub config: SshConfigFiles,
     /// `forward_agent`.
     pub forward_agent: Option<bool>,
+    /// `known_hosts`, which Kamal does not have.
+    pub known_hosts: KnownHosts,
+}
+
+/// `ssh.known_hosts`: by which keys hosts are known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownHosts {
+    /// By the user's known_hosts files; about others somebody is asked.
+    #[default]
+    Ask,
+    /// By the user's known_hosts files; others are accepted and written down (`accept-new`).
+    AcceptNew,
+    /// By these alone.
+    Pinned(Vec<PinnedKeys>),
+}
+
+/// An item of `ssh.known_hosts`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinnedKeys {
+    /// A line of a known_hosts file.
+    Line(String),
+    /// The path of such a file, from the project's folder.
+    File(String),
 }
 
 /// `ssh.config`: which OpenSSH client files are read.

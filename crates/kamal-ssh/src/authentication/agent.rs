@@ -1,17 +1,20 @@
 //! Keys held by the user's agent: ssh-agent, gpg-agent, 1Password, and hardware keys behind any of them.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use russh::{
     client::{AuthResult, Handle},
     keys::{
-        HashAlg, PublicKey,
+        Certificate, HashAlg, PublicKey,
         agent::{AgentIdentity, client::AgentClient},
     },
 };
 use tokio::{net::UnixStream, time::timeout};
 
-use crate::client::Client;
+use crate::{client::Client, keyring, target::Target};
 
 /// How long an agent may take to say what it holds; it may ask its user to unlock it first.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -74,9 +77,53 @@ impl Agent {
         }
         .map_err(|error| format!("the agent does not sign: {error}"))
     }
+
+    /// Logs in with a certificate from a file and the key of the agent's that it is for.
+    pub(super) async fn certify(
+        &mut self,
+        handle: &mut Handle<Client>,
+        user: &str,
+        identity: &Identity,
+        certificate: Certificate,
+        hash: Option<HashAlg>,
+    ) -> Result<AuthResult, String> {
+        let client = self.client.as_mut().ok_or("there is no agent")?;
+        let mut signer = KeyOfCertificate { client, key: identity.key().into() };
+        let answer = handle.authenticate_certificate_with(user, certificate, hash, &mut signer).await;
+        answer.map_err(|error| format!("the agent does not sign: {error}"))
+    }
+}
+
+/// Signs for a certificate that the agent does not hold with the key that it does.
+struct KeyOfCertificate<'a> {
+    client: &'a mut AgentClient<UnixStream>,
+    key: AgentIdentity,
+}
+
+impl russh::Signer for KeyOfCertificate<'_> {
+    type Error = russh::AgentAuthError;
+
+    async fn auth_sign(
+        &mut self,
+        _certificate: &AgentIdentity,
+        hash: Option<HashAlg>,
+        to_sign: Vec<u8>,
+    ) -> Result<Vec<u8>, Self::Error> {
+        self.client.auth_sign(&self.key, hash, to_sign).await
+    }
 }
 
 impl Identity {
+    /// The certificates of ssh config's `CertificateFile` that belong to this key of the agent's.
+    pub(super) fn certificates(&self, target: &Target) -> Vec<(PathBuf, Certificate)> {
+        let AgentIdentity::PublicKey { key, .. } = &self.0 else { return Vec::new() };
+        let beside = target
+            .keys
+            .iter()
+            .find(|path| keyring::public(path).is_some_and(|public| public.key_data() == key.key_data()));
+        keyring::certificates(key, beside.map(PathBuf::as_path), &target.certificates)
+    }
+
     pub(super) fn key(&self) -> PublicKey {
         self.0.public_key().into_owned()
     }

@@ -4,6 +4,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::pattern::matches;
 
+/// A name hidden in a hash, as `HashKnownHosts yes` wants it.
+pub(super) fn hashed(name: &str) -> std::io::Result<String> {
+    let mut salt = [0; 20];
+    aws_lc_rs::rand::fill(&mut salt).map_err(std::io::Error::other)?;
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
+    let hash = aws_lc_rs::hmac::sign(&key, name.as_bytes());
+    Ok(format!("|1|{}|{}", STANDARD.encode(salt), STANDARD.encode(hash.as_ref())))
+}
+
 #[derive(Debug)]
 pub(super) enum Names {
     /// `|1|salt|hash`: HMAC-SHA1 of the name under the salt.

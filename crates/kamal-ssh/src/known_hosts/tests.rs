@@ -75,9 +75,9 @@ fn a_recorded_key_is_found_again_and_the_file_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(".ssh/known_hosts");
-    record(&file, "Web", 22, &key(ED)).unwrap();
+    record(&file, "Web", 22, &key(ED), false).unwrap();
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap().trim_end()).unwrap();
-    record(&file, "web", 2222, &key(OTHER)).unwrap();
+    record(&file, "web", 2222, &key(OTHER), false).unwrap();
     let known = KnownHosts::load(std::slice::from_ref(&file)).unwrap();
     assert_eq!(known.check("web", 22, &key(ED)), Verdict::Known);
     assert_eq!(known.check("web", 2222, &key(OTHER)), Verdict::Known);

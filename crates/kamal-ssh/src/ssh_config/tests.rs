@@ -1,11 +1,14 @@
 //! OpenSSH client files as people have them, and what must come out for a host.
 
+use std::time::Duration;
+
 use super::*;
+use crate::host_key::UnknownHosts;
 
 fn ask(text: &str, host: &str) -> Settings {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config"), text).unwrap();
-    let asked = Asked { host, user: None, local_user: "me", home: folder.path() };
+    let asked = Asked { host, user: None, local_user: "me", home: folder.path(), last: false };
     read(&[folder.path().join("config")], asked).unwrap()
 }
 
@@ -37,7 +40,7 @@ Host *
     assert_eq!(web.connect_timeout, Some(Some(Duration::from_secs(65))));
     assert_eq!(web.proxy, Some(Proxy::Command("ssh -W \"%h:%p\" jump # not a comment".into())));
     assert_eq!(web.user_known_hosts.as_deref(), Some(&["/dev/null".to_owned(), "~/.ssh/more".to_owned()][..]));
-    assert_eq!((web.accept_new, web.identities_only), (Some(Some(true)), Some(true)));
+    assert_eq!((web.unknown_hosts, web.identities_only), (Some(UnknownHosts::Accept), Some(true)));
     let bad = ask(text, "web-bad");
     assert_eq!((bad.host_name, bad.user.as_deref()), (None, Some("other")));
 }
@@ -65,8 +68,9 @@ fn files_are_included_where_they_are_named() {
     )
     .unwrap();
     std::fs::write(ssh.join("loop"), "Include loop\n").unwrap();
-    let ask =
-        |host, file: &str| read(&[ssh.join(file)], Asked { host, user: None, local_user: "me", home: home.path() });
+    let ask = |host, file: &str| {
+        read(&[ssh.join(file)], Asked { host, user: None, local_user: "me", home: home.path(), last: false })
+    };
     let app = ask("app", "config").unwrap();
     assert_eq!((app.port, app.user.as_deref()), (Some(2), Some("included")));
     assert_eq!(
@@ -84,7 +88,7 @@ fn mistakes_are_named_with_their_place() {
     let file = folder.path().join("config");
     for text in ["\nPort x\n", "\nIdentitiesOnly perhaps\n", "\nConnectTimeout soon\n"] {
         std::fs::write(&file, text).unwrap();
-        let asked = Asked { host: "h", user: None, local_user: "me", home: folder.path() };
+        let asked = Asked { host: "h", user: None, local_user: "me", home: folder.path(), last: false };
         let error = read(std::slice::from_ref(&file), asked).unwrap_err().to_string();
         assert!(error.contains("config:2"), "{error}");
     }
@@ -92,7 +96,8 @@ fn mistakes_are_named_with_their_place() {
 
 #[test]
 fn tokens() {
-    let tokens = Tokens { asked: "n", host: "h", port: 7, user: "r", local_user: "u", home: Path::new("/d") };
+    let tokens =
+        Tokens { asked: "n", host: "h", port: 7, user: "r", local_user: "u", home: Path::new("/d"), alias: "k" };
     assert_eq!(tokens.expand("%h%n%p%r%u%d%%%x%"), "hn7ru/d%%x%");
     assert_eq!(tokens.path("~/.ssh/%r"), Path::new("/d/.ssh/r"));
 }
@@ -129,7 +134,7 @@ Match user two
         let get = |keyword: &str| {
             said.lines().find_map(|line| line.strip_prefix(keyword)?.strip_prefix(' ').map(str::to_owned))
         };
-        let asked = Asked { host, user: None, local_user: "nobody", home: folder.path() };
+        let asked = Asked { host, user: None, local_user: "nobody", home: folder.path(), last: false };
         let ours = read(std::slice::from_ref(&file), asked).unwrap();
         let host_name = ours.host_name.unwrap_or_else(|| host.to_owned()).replace("%h", host);
         assert_eq!(get("hostname").unwrap().to_lowercase(), host_name.to_lowercase(), "{host}: {said}");
@@ -145,6 +150,6 @@ proptest::proptest! {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config");
         std::fs::write(&file, text).unwrap();
-        let _ = read(&[file], Asked { host: "web", user: Some("u"), local_user: "me", home: folder.path() });
+        let _ = read(&[file], Asked { host: "web", user: Some("u"), local_user: "me", home: folder.path(), last: false });
     }
 }

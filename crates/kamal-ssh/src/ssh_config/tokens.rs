@@ -17,6 +17,8 @@ pub(crate) struct Tokens<'a> {
     pub(crate) local_user: &'a str,
     /// `%d`, and `~`.
     pub(crate) home: &'a Path,
+    /// `%k`: the name the host's key is known by.
+    pub(crate) alias: &'a str,
 }
 
 impl Tokens<'_> {
@@ -32,6 +34,7 @@ impl Tokens<'_> {
             match chars.next() {
                 Some('%') => out.push('%'),
                 Some('h') => out.push_str(self.host),
+                Some('k') => out.push_str(self.alias),
                 Some('n') => out.push_str(self.asked),
                 Some('p') => out.push_str(&self.port.to_string()),
                 Some('r') => out.push_str(self.user),

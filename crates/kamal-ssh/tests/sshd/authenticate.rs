@@ -6,8 +6,9 @@ use kamal_core::{
     ports::{Ssh as _, TransportErrorKind as Kind},
     secret::Secret,
 };
-use kamal_ssh::{Connector, Options, Passphrase};
+use kamal_ssh::{Connector, Environment, Options, QuestionKind};
 
+use crate::person::Person;
 use crate::server::{Server, keygen, sh};
 
 async fn works(server: &Server, options: Options) {
@@ -60,18 +61,38 @@ async fn refused_keys_are_listed() {
     }
 }
 
+/// OpenSSH gives up here with "Too many authentication failures".
 #[tokio::test]
-async fn no_more_keys_are_tried_than_the_server_bears() {
+async fn keys_beyond_what_the_server_bears_are_tried_on_a_further_connection() {
+    for (limit, wrong) in [("", 7), ("MaxAuthTries 2\n", 2)] {
+        let server = Server::with(limit);
+        let mut options = server.options();
+        options.keys.clear();
+        for n in 0..wrong {
+            let name = format!("wrong{n}");
+            new_key(&server, &name, &["-t", "ed25519"], false);
+            options.keys.push(server.file(&name));
+        }
+        let text = fails(&server, options.clone()).await;
+        assert_eq!(text.matches("SHA256:").count(), wrong, "each once: {text}");
+        options.keys.push(server.file("id_ed25519"));
+        works(&server, options).await;
+    }
+}
+
+#[tokio::test]
+async fn no_more_connections_are_made_than_sshd_puts_up_with() {
     let server = Server::start();
     let mut options = server.options();
     options.keys.clear();
-    for n in 0..7 {
+    for n in 0..17 {
         let name = format!("wrong{n}");
         new_key(&server, &name, &["-t", "ed25519"], false);
         options.keys.push(server.file(&name));
     }
     let text = fails(&server, options).await;
-    assert_eq!(text.matches("SHA256:").count(), 5, "{text}");
+    assert_eq!(text.matches("SHA256:").count(), 15, "{text}");
+    assert!(text.contains("IdentitiesOnly"), "{text}");
 }
 
 #[tokio::test]
@@ -92,19 +113,16 @@ async fn an_encrypted_key_asks_for_its_passphrase_once() {
     let mut options = server.options();
     options.keys = vec![server.file("locked")];
     assert!(fails(&server, options.clone()).await.contains("ssh-add"));
-    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let count = asked.clone();
-    options.passphrase = Some(Passphrase::new(move |path| {
-        assert!(path.ends_with("/locked"));
-        count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Some(Secret::new("open sesame"))
-    }));
+    // A wrong answer first; once for all hosts.
+    let person = Person::saying(&["wrong", "open sesame"]);
+    options.attendant = Some(person.clone());
     let connector = Connector::new(options.clone());
     for host in [server.host(), format!("root@localhost:{}", server.port).as_str().into()] {
         assert_eq!(sh(&*connector.connect(&host).await.unwrap(), "echo in").await.0, "in\n");
     }
-    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
-    options.passphrase = Some(Passphrase::new(|_| Some(Secret::new("wrong"))));
+    assert_eq!(person.kinds(), [QuestionKind::Passphrase; 2]);
+    assert!(person.asked.lock().unwrap()[0].text.contains("/locked'"));
+    options.attendant = Some(Person::saying(&["wrong", "wrong", "wrong", "open sesame"]));
     assert!(fails(&server, options).await.contains("passphrase is wrong"));
 }
 
@@ -185,4 +203,62 @@ async fn keys_in_the_agent() {
     options.agent = Some(server.file("no-agent"));
     options.keys = vec![server.file("id_ed25519")];
     works(&server, options).await;
+}
+
+#[tokio::test]
+async fn a_certificate_from_a_file_for_a_key_in_the_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    keygen(&["-t", "ed25519", "-f", &at("ca")]);
+    for kind in ["ed25519", "rsa"] {
+        keygen(&["-t", kind, "-f", &at(kind)]);
+        keygen(&["-s", &at("ca"), "-I", "me", "-n", "root", "-V", "+1d", &at(&format!("{kind}.pub"))]);
+    }
+    let server = Server::with(&format!("TrustedUserCAKeys {}\n", at("ca.pub")));
+    let agent = Agent::start(&server);
+    for kind in ["ed25519", "rsa"] {
+        std::fs::rename(at(&format!("{kind}-cert.pub")), at(&format!("{kind}.cert"))).unwrap();
+        let run = Command::new("ssh-add").arg(at(kind)).env("SSH_AUTH_SOCK", &agent.socket).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+        std::fs::remove_file(at(kind)).unwrap();
+        let mut options = server.options();
+        options.keys.clear();
+        options.agent = Some(agent.socket.clone());
+        fails(&server, options.clone()).await;
+        std::fs::write(server.file("config"), format!("Host *\n CertificateFile {}\n", at(&format!("{kind}.cert"))))
+            .unwrap();
+        options.config_files = vec![server.file("config")];
+        works(&server, options).await;
+    }
+}
+
+/// 1Password's socket lies in a folder with spaces in its name.
+#[tokio::test]
+async fn the_agent_that_ssh_config_names() {
+    let server = Server::start();
+    let agent = Agent::start(&server);
+    agent.add(&server.file("id_ed25519"));
+    std::fs::create_dir(server.file("Group Containers")).unwrap();
+    let spaced = server.file("Group Containers/agent.sock");
+    std::os::unix::fs::symlink(&agent.socket, &spaced).unwrap();
+    let mut options = server.options();
+    options.keys.clear();
+    options.environment = Environment::new(|name| (name == "MY_AGENT").then(|| "/somewhere".to_owned()));
+    options.config_files = vec![server.file("config")];
+    // The default keys must not help.
+    options.home = server.file("home");
+    let with = |line: String| std::fs::write(server.file("config"), line).unwrap();
+    with(format!("IdentityAgent \"{}\"\n", spaced.display()));
+    works(&server, options.clone()).await;
+    let socket = agent.socket.display().to_string();
+    options.environment = Environment::new(move |name| (name == "MY_AGENT").then(|| socket.clone()));
+    for line in ["IdentityAgent $MY_AGENT\n", "IdentityAgent ${MY_AGENT}\n"] {
+        with(line.to_owned());
+        works(&server, options.clone()).await;
+    }
+    options.agent = Some(agent.socket.clone());
+    with("IdentityAgent SSH_AUTH_SOCK\n".to_owned());
+    works(&server, options.clone()).await;
+    with("IdentityAgent none\n".to_owned());
+    assert!(fails(&server, options).await.contains("no usable key"));
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use kamal_core::ports::{Ssh as _, TransportErrorKind as Kind};
 use kamal_ssh::Connector;
 
-use crate::server::{Server, free_port, keygen, sh};
+use crate::server::{Server, free_port, sh};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_is_connected_to_once() {
@@ -35,73 +35,6 @@ async fn dropping_the_connector_hangs_up() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), hung_up).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_new_host_is_recorded_and_a_changed_one_refused() {
-    let server = Server::start();
-    sh(&*server.connect().await, "true").await;
-    let known = std::fs::read_to_string(server.file("known_hosts")).unwrap();
-    assert!(known.starts_with(&format!("[127.0.0.1]:{} ssh-ed25519 ", server.port)), "{known}");
-    sh(&*server.connect().await, "true").await;
-    assert_eq!(std::fs::read_to_string(server.file("known_hosts")).unwrap(), known, "recorded once");
-    // The same place with another key.
-    let (port, kept) = (server.port, tempfile::NamedTempFile::new().unwrap());
-    std::fs::write(kept.path(), known).unwrap();
-    drop(server);
-    let server = Server::on(port, "");
-    let mut options = server.options();
-    options.known_hosts = vec![kept.path().to_owned()];
-    let error = Connector::new(options).connect(&server.host()).await.unwrap_err();
-    assert!(matches!(error.kind, Kind::HostKeyChanged(_)), "{error:?}");
-    let text = error.to_string();
-    assert!(text.contains(&format!("{}:1", kept.path().display())) && text.contains("ssh-keygen"), "{text}");
-}
-
-#[tokio::test]
-async fn an_unknown_host_is_refused_where_nobody_may_accept_it() {
-    let server = Server::start();
-    let mut options = server.options();
-    options.accept_new = false;
-    let error = Connector::new(options).connect(&server.host()).await.unwrap_err();
-    assert!(matches!(error.kind, Kind::HostKeyUnknown(_)), "{error:?}");
-    assert!(error.to_string().contains("SHA256:"), "{error}");
-    assert!(!server.file("known_hosts").exists());
-}
-
-#[tokio::test]
-async fn an_algorithm_known_already_is_asked_for_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("rsa").display().to_string();
-    keygen(&["-t", "rsa", "-b", "2048", "-f", &key]);
-    let server = Server::with(&format!("HostKey {key}\n"));
-    let public = std::fs::read_to_string(format!("{key}.pub")).unwrap();
-    std::fs::write(server.file("known_hosts"), format!("[127.0.0.1]:{} {public}", server.port)).unwrap();
-    let mut options = server.options();
-    options.accept_new = false;
-    let host = Connector::new(options).connect(&server.host()).await.unwrap();
-    assert_eq!(sh(&*host, "echo x").await.0, "x\n");
-}
-
-#[tokio::test]
-async fn a_host_certificate_is_trusted_through_its_authority() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name).display().to_string();
-    keygen(&["-t", "ed25519", "-f", &at("ca")]);
-    keygen(&["-t", "ed25519", "-f", &at("host")]);
-    keygen(&["-s", &at("ca"), "-I", "web", "-h", "-n", "127.0.0.1", "-V", "+1d", &at("host.pub")]);
-    let server = Server::with(&format!("HostKey {}\nHostCertificate {}\n", at("host"), at("host-cert.pub")));
-    let authority = std::fs::read_to_string(at("ca.pub")).unwrap();
-    std::fs::write(server.file("known_hosts"), format!("@cert-authority [127.0.0.1]:* {authority}")).unwrap();
-    let mut options = server.options();
-    options.accept_new = false;
-    let host = Connector::new(options.clone()).connect(&server.host()).await.unwrap();
-    assert_eq!(sh(&*host, "echo x").await.0, "x\n");
-    // Signed for somebody else.
-    keygen(&["-s", &at("ca"), "-I", "web", "-h", "-n", "other.example", "-V", "+1d", &at("host.pub")]);
-    let server = Server::with(&format!("HostKey {}\nHostCertificate {}\n", at("host"), at("host-cert.pub")));
-    let error = Connector::new(options).connect(&server.host()).await.unwrap_err();
-    assert!(error.to_string().contains("other.example"), "{error}");
 }
 
 #[tokio::test]

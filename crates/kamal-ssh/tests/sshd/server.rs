@@ -99,6 +99,7 @@ impl Server {
         let mut options = Options::new(self.folder.path());
         options.keys = vec![self.file("id_ed25519")];
         options.known_hosts = vec![self.file("known_hosts")];
+        options.accept_new = true;
         options.connect_timeout = Duration::from_secs(20);
         options
     }

@@ -1,7 +1,7 @@
 //! `ssh` and `sshkit` (spec 2.12).
 
 use super::super::diagnostic::Report;
-use super::super::model::{Ssh, SshConfigFiles, SshKit};
+use super::super::model::{KnownHosts, PinnedKeys, Ssh, SshConfigFiles, SshKit};
 use super::super::shape::check::{at, section};
 use super::super::shape::keys;
 use super::super::shape::suggest::did_you_mean;
@@ -24,6 +24,7 @@ pub(crate) fn ssh(node: &Node, report: &mut Report<'_>) -> Ssh {
         key_data: text_list(node.get("key_data")),
         config: config_files(node),
         forward_agent: node.get("forward_agent").and_then(Node::bool),
+        known_hosts: known_hosts(node, report),
     }
 }
 
@@ -66,5 +67,73 @@ fn config_files(node: &Node) -> SshConfigFiles {
         Some(false) => SshConfigFiles::None,
         None if config.list().is_some() => SshConfigFiles::Files(text_list(Some(config))),
         None => SshConfigFiles::Files(config.text().into_iter().collect()),
+    }
+}
+
+fn known_hosts(node: &Node, report: &mut Report<'_>) -> KnownHosts {
+    let Some(value) = node.get("known_hosts") else { return KnownHosts::Ask };
+    if value.text().as_deref() == Some("accept-new") {
+        return KnownHosts::AcceptNew;
+    }
+    let items: Vec<&Node> = value.list().map_or_else(|| vec![value], |list| list.iter().collect());
+    let mut pinned = Vec::new();
+    for item in items {
+        // Of another type than text: said where types are checked.
+        let Some(text) = item.text() else { continue };
+        match pinned_keys(&text) {
+            Ok(mut found) => pinned.append(&mut found),
+            Err(why) => report.error(item.span, at("ssh/known_hosts", &why)),
+        }
+    }
+    if pinned.is_empty() {
+        report.error_with(
+            value.span,
+            at("ssh/known_hosts", "should name a key, a file or accept-new"),
+            Some("`ssh-keyscan HOST` prints lines to compare with the host's own and to put here".to_owned()),
+        );
+    }
+    KnownHosts::Pinned(pinned)
+}
+
+/// Lines when there is white space in it, else the path of a file.
+fn pinned_keys(text: &str) -> Result<Vec<PinnedKeys>, String> {
+    let text = text.trim();
+    if text == "accept-new" {
+        return Err("accept-new stands alone, since other keys would not count beside it".to_owned());
+    }
+    if !text.is_empty() && !text.contains(char::is_whitespace) {
+        return Ok(vec![PinnedKeys::File(text.to_owned())]);
+    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().skip(usize::from(line.starts_with('@'))).collect();
+            let looks_right = matches!(words.as_slice(), [_, kind, key, ..]
+                if key.starts_with("AAAA") && (kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-")));
+            if looks_right {
+                Ok(PinnedKeys::Line(line.to_owned()))
+            } else {
+                Err(format!("should be a path or a line of known_hosts (NAMES TYPE KEY), not {line}"))
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pinned_keys_are_lines_or_files() {
+        let line = "web ssh-ed25519 AAAAC3Nz";
+        let authority = "@cert-authority *.example.com ecdsa-sha2-nistp256 AAAAE2Vj comment";
+        let both = format!("# ours\n{line}\n\n{authority}\n");
+        let lines = [PinnedKeys::Line(line.to_owned()), PinnedKeys::Line(authority.to_owned())];
+        assert_eq!(pinned_keys(&both).unwrap(), lines);
+        assert_eq!(pinned_keys("config/known_hosts").unwrap(), [PinnedKeys::File("config/known_hosts".to_owned())]);
+        for wrong in ["web ssh-ed25519", "web AAAAC3Nz ssh-ed25519", "accept-new", "a b c"] {
+            assert!(pinned_keys(wrong).is_err(), "{wrong}");
+        }
+        assert!(pinned_keys("").unwrap().is_empty());
     }
 }

@@ -213,6 +213,11 @@ pub(crate) const SSH: &[Key] = &[
     key("key_data", TextList, "Names of secrets that hold private keys."),
     key("config", SshConfig, "OpenSSH client files to read: true, false, a path or paths."),
     key("forward_agent", Bool, "Whether the agent is forwarded, default true."),
+    key(
+        "known_hosts",
+        TextOrList,
+        "Keys of hosts that alone count: lines of known_hosts, paths of such files in the project; or `accept-new`.",
+    ),
 ];
 
 /// The keys of `sshkit`.

@@ -1,0 +1,58 @@
+//! `kamal doctor`: where the way to a host ends, and what would mend it.
+
+use futures_util::future::join_all;
+use kamal_core::name::HostName;
+use kamal_ssh::Finding;
+use serde_json::json;
+
+use crate::{context::Context, failure::Failure};
+
+/// Goes the way to hosts step by step; fails when one does not lead there.
+pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Result<(), Failure> {
+    let hosts: Vec<HostName> = if hosts.is_empty() {
+        context.targets.hosts.clone()
+    } else {
+        hosts.iter().map(|host| HostName::new(host.as_str())).collect()
+    };
+    let ways = join_all(hosts.iter().map(|host| context.connector.diagnose(host))).await;
+    let mut lost = 0;
+    for (host, findings) in hosts.iter().zip(ways) {
+        lost += usize::from(findings.iter().any(|finding| finding.failed));
+        let text = if json { as_json(host, &findings) } else { as_text(host, &findings) };
+        context.reporter.data(&text);
+    }
+    if lost == 0 { Ok(()) } else { Err(Failure::User(format!("{lost} of {} hosts cannot be used", hosts.len()))) }
+}
+
+fn as_text(host: &HostName, findings: &[Finding]) -> String {
+    let mut text = format!("{host}\n");
+    for finding in findings {
+        let mark = if finding.failed { "✗" } else { "✓" };
+        let after = finding.after.as_millis();
+        text.push_str(&format!("  {mark} {:<10} {:>6} ms  {}\n", finding.stage.name(), after, finding.text));
+    }
+    text
+}
+
+/// One line of JSON.
+fn as_json(host: &HostName, findings: &[Finding]) -> String {
+    let failed = findings.iter().find(|finding| finding.failed);
+    let steps: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "step": finding.stage.name(),
+                "ok": !finding.failed,
+                "text": finding.text,
+                "after_ms": u64::try_from(finding.after.as_millis()).unwrap_or(u64::MAX),
+            })
+        })
+        .collect();
+    let whole = json!({
+        "host": host.as_str(),
+        "ok": failed.is_none(),
+        "failed_step": failed.map(|finding| finding.stage.name()),
+        "steps": steps,
+    });
+    format!("{whole}\n")
+}
