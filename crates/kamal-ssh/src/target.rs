@@ -245,7 +245,11 @@ fn unknown_hosts(options: &Options, settings: &Settings) -> UnknownHosts {
 /// with two questions unanswered and a quarter of the limit before each.
 fn alive(options: &Options, settings: &Settings) -> Option<(Duration, usize)> {
     match settings.alive_interval {
-        Some(interval) => Some((interval?, settings.alive_count.unwrap_or(3).saturating_sub(1) as usize)),
+        Some(interval) => {
+            // The last of the intervals is the one after the last question; and 0 would mean for ever.
+            let unanswered = settings.alive_count.unwrap_or(3).saturating_sub(1).max(1);
+            Some((interval?, unanswered as usize))
+        }
         None => Some(((options.keepalive / 4).max(Duration::from_millis(100)), 2)),
     }
 }

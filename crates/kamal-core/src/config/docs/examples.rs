@@ -137,10 +137,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("ssh/key_data", "[SSH_PRIVATE_KEY]"),
     ("ssh/config", "[~/.ssh/config]"),
     ("ssh/forward_agent", "true"),
-    (
-        "ssh/known_hosts",
-        "[\"192.168.0.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKuDIkaQQTvCsYCHKwqjVNUhYpn4Tvh3ZDzrq5+NWAG4\"]",
-    ),
+    ("ssh/known_hosts", "[config/known_hosts]"),
     ("sshkit/max_concurrent_starts", "10"),
     ("sshkit/pool_idle_timeout", "300"),
     ("sshkit/dns_retries", "3"),
