@@ -355,8 +355,9 @@ pub(crate) enum Doctor {
     /// Go the way to hosts step by step: configuration, name, network, host key, login, shell, Docker
     Ssh {
         /// The hosts [default: all that are selected]
+        // Not `hosts`, which is `--hosts`.
         #[arg(value_name = "HOST")]
-        hosts: Vec<String>,
+        named: Vec<String>,
     },
 }
 

@@ -130,8 +130,8 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
     let work = async {
         let context = Context::new(global, name, sub, &redactor)?;
         let result = match command {
-            Command::Doctor(Doctor::Ssh { hosts }) => {
-                stoppable(&context, doctor::ssh(&context, &hosts, global.json)).await
+            Command::Doctor(Doctor::Ssh { named }) => {
+                stoppable(&context, doctor::ssh(&context, &named, global.json)).await
             }
             command => act(&context, command).await,
         };

@@ -81,8 +81,8 @@ fn read_file(
                 settings.strange.push((keyword.to_owned(), format!("{}:{}", file.display(), index + 1)));
             }
             _ if active => {
-                settings.apply(&line).map_err(|why| bad(&why))?;
-                if !asked.last {
+                let matters = settings.apply(&line).map_err(|why| bad(&why))?;
+                if matters && !asked.last {
                     let place = format!("{}:{}", file.display(), index + 1);
                     settings.sources.push(format!("{place}: {} {}", line.keyword, line.rest));
                 }

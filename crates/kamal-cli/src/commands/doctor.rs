@@ -27,9 +27,12 @@ pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Resu
 fn as_text(host: &HostName, findings: &[Finding]) -> String {
     let mut text = format!("{host}\n");
     for finding in findings {
-        let mark = if finding.failed { "✗" } else { "✓" };
+        let mark = if finding.failed { "✗" } else { "·" };
         let after = finding.after.as_millis();
         text.push_str(&format!("  {mark} {:<10} {:>6} ms  {}\n", finding.stage.name(), after, finding.text));
+    }
+    if !findings.iter().any(|finding| finding.failed) {
+        text.push_str("  ✓ the host can be used\n");
     }
     text
 }

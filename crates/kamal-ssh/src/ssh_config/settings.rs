@@ -65,10 +65,10 @@ pub(crate) enum Family {
 }
 
 impl Settings {
-    /// Takes in a line; its keyword is one of OpenSSH's.
-    pub(super) fn apply(&mut self, line: &Line) -> Result<(), String> {
+    /// Takes in a line; its keyword is one of OpenSSH's. True when it has a meaning here.
+    pub(super) fn apply(&mut self, line: &Line) -> Result<bool, String> {
         let Line { keyword, words, rest } = line;
-        let Some(first) = words.first() else { return Ok(()) };
+        let Some(first) = words.first() else { return Ok(false) };
         let once = |slot: &mut Option<String>| {
             slot.get_or_insert_with(|| first.clone());
         };
@@ -140,9 +140,9 @@ impl Settings {
                 let seconds = seconds(first).ok_or_else(|| format!("bad time {first:?}"))?;
                 self.connect_timeout.get_or_insert(seconds);
             }
-            _ => {}
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Words passed over that the user should know of.

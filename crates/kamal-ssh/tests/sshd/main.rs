@@ -5,6 +5,7 @@
 mod attach;
 mod authenticate;
 mod connect;
+mod doctor;
 mod exec;
 mod forward;
 mod host_keys;
