@@ -102,6 +102,44 @@ fn tokens() {
     assert_eq!(tokens.path("~/.ssh/%r"), Path::new("/d/.ssh/r"));
 }
 
+#[test]
+fn sections_of_the_last_reading_and_commands() {
+    let text = "\
+Match final host *.internal
+  Port 7
+  IdentityFile late
+Match exec \"test %n = app && test %h = app.internal\"
+  User by-command
+Host app
+  HostName %h.internal
+  IdentityFile early
+Match exec=\"test %n = app && test %h = app.internal\"
+  HostKeyAlias seen
+Match !exec false
+  ConnectTimeout 5
+Match final !exec true
+  ConnectionAttempts 9
+";
+    let app = ask(text, "app");
+    assert_eq!((app.port, app.host_key_alias.as_deref()), (Some(7), Some("seen")));
+    // The host's name is known by the second reading.
+    assert_eq!(app.user.as_deref(), Some("by-command"));
+    assert_eq!(app.identity_files, ["early", "late"], "each once");
+    assert_eq!((app.connect_timeout, app.connection_attempts), (Some(Some(Duration::from_secs(5))), None));
+    let other = ask(text, "other");
+    assert_eq!((other.port, other.user), (None, None));
+}
+
+#[test]
+fn words_that_are_no_keyword_are_told_unless_ignored() {
+    let text = "IgnoreUnknown Use*,Odd\nUseRoaming2 yes\nOdd x\nHostNmae y\nHost other\nPrt 1\nHost *\nPort 3\n";
+    let settings = ask(text, "app");
+    assert_eq!(settings.port, Some(3));
+    let warnings: Vec<String> = settings.warnings().collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("config:4: \"hostnmae\"") && warnings[1].contains("config:6"), "{warnings:?}");
+}
+
 /// OpenSSH itself as the judge, on every keyword it prints in a form of its own.
 #[test]
 fn openssh_reads_the_same() {

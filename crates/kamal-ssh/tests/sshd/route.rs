@@ -109,3 +109,27 @@ async fn a_proxy_command() {
     assert!(matches!(error.kind, Kind::Network(_)), "{error:?}");
     assert!(error.to_string().contains("no way to 127.0.0.1"), "{error}");
 }
+
+#[tokio::test]
+async fn algorithms_as_ssh_config_has_them() {
+    let server = Server::with("Ciphers aes128-gcm@openssh.com\nKexAlgorithms ecdh-sha2-nistp256\nLogLevel DEBUG\n");
+    // Neither is offered unless asked for.
+    let mut options = with_config(&server, "");
+    let error = Connector::new(options.clone()).connect(&server.host()).await.unwrap_err();
+    assert!(error.to_string().contains("in common"), "{error}");
+    options = with_config(&server, "Ciphers +aes128-gcm@openssh.com\nKexAlgorithms ^ecdh-sha2-nistp256,unheard-of\n");
+    let host = Connector::new(options).connect(&server.host()).await.unwrap();
+    assert_eq!(sh(&*host, "echo in").await.0, "in\n");
+    let options = with_config(&server, "MACs unheard-of\n");
+    let error = Connector::new(options).connect(&server.host()).await.unwrap_err();
+    assert!(matches!(error.kind, Kind::Client(_)) && error.to_string().contains("MACs unheard-of"), "{error}");
+}
+
+/// Only jumping needs it: everything else works.
+#[tokio::test]
+async fn a_server_that_forbids_forwarding_still_runs_scripts() {
+    let server = Server::with("AllowTcpForwarding no\n");
+    let host = server.connect().await;
+    assert_eq!(sh(&*host, "echo in").await.0, "in\n");
+    host.upload(b"x", &server.file("uploaded").display().to_string(), 0o600).await.unwrap();
+}

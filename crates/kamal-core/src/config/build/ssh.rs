@@ -76,16 +76,19 @@ fn known_hosts(node: &Node, report: &mut Report<'_>) -> KnownHosts {
         return KnownHosts::AcceptNew;
     }
     let items: Vec<&Node> = value.list().map_or_else(|| vec![value], |list| list.iter().collect());
-    let mut pinned = Vec::new();
+    let (mut pinned, mut wrong) = (Vec::new(), false);
     for item in items {
         // Of another type than text: said where types are checked.
         let Some(text) = item.text() else { continue };
         match pinned_keys(&text) {
             Ok(mut found) => pinned.append(&mut found),
-            Err(why) => report.error(item.span, at("ssh/known_hosts", &why)),
+            Err(why) => {
+                wrong = true;
+                report.error(item.span, at("ssh/known_hosts", &why));
+            }
         }
     }
-    if pinned.is_empty() {
+    if pinned.is_empty() && !wrong {
         report.error_with(
             value.span,
             at("ssh/known_hosts", "should name a key, a file or accept-new"),
