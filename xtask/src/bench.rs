@@ -1,5 +1,7 @@
 //! What `kamal config` costs: everybody waits for it before every command.
 
+pub mod proxy;
+
 use std::{
     env,
     fmt::Write,

@@ -56,6 +56,12 @@ enum Chore {
 enum BenchChore {
     /// `kamal config` on a file of 500 lines.
     Config,
+    /// The proxy beside nginx, HAProxy and Caddy; exits non-zero if a target was missed.
+    Proxy {
+        /// Instead, mixed load for so many minutes, with memory over time.
+        #[arg(long, value_name = "MINUTES")]
+        soak: Option<u64>,
+    },
     /// A whole deploy beside the same docker commands typed by hand.
     Deploy {
         /// How many rounds.
@@ -106,6 +112,10 @@ fn main() -> ExitCode {
         Chore::Demo { keep } => demo::run(keep).map(|()| ExitCode::SUCCESS),
         Chore::Bench(BenchChore::Config) => bench::config().map(|()| ExitCode::SUCCESS),
         Chore::Bench(BenchChore::Deploy { rounds }) => by_hand::deploy(rounds).map(|()| ExitCode::SUCCESS),
+        Chore::Bench(BenchChore::Proxy { soak }) => {
+            let reached = soak.map_or_else(bench::proxy::compare, bench::proxy::soak);
+            reached.map(|reached| if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),

@@ -44,22 +44,36 @@ pub struct Programs {
 ///
 /// When a build fails, or the static target cannot be installed.
 pub fn build(profile: Profile) -> Result<Programs> {
-    let (profile, folder) = profile.names();
-    require_static_target()?;
-    note("building kamal, kamal-proxy and the example app (a few minutes the first time)");
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let cargo = |arguments: &[&str]| {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--profile", profile]).args(arguments);
-        cargo.arg("--target-dir").arg(&target).current_dir(workspace());
-        show(&mut cargo)
-    };
-    cargo(&["--package", "kamal-cli", "--bin", "kamal"])?;
-    cargo(&["--package", "hello", "--bin", "hello", "--target", STATIC_TARGET])?;
-    cargo(&["--package", "kamal-proxy", "--bin", "kamal-proxy", "--features", "server", "--target", STATIC_TARGET])?;
-    let statics = target.join(STATIC_TARGET).join(folder);
-    let folder = target.join(folder);
+    let proxy = static_proxy(profile)?;
+    note("building kamal and the example app (a few minutes the first time)");
+    cargo(profile, &["--package", "kamal-cli", "--bin", "kamal"])?;
+    cargo(profile, &["--package", "hello", "--bin", "hello", "--target", STATIC_TARGET])?;
+    let folder = target().join(profile.names().1);
     let beside = folder.join("kamal-proxy-linux-amd64");
-    fs::copy(statics.join("kamal-proxy"), &beside).context(|| format!("copying the proxy to {}", beside.display()))?;
-    Ok(Programs { kamal: folder.join("kamal"), server: statics.join("hello") })
+    fs::copy(&proxy, &beside).context(|| format!("copying the proxy to {}", beside.display()))?;
+    Ok(Programs { kamal: folder.join("kamal"), server: proxy.with_file_name("hello") })
+}
+
+/// Builds the static proxy alone.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn static_proxy(profile: Profile) -> Result<PathBuf> {
+    require_static_target()?;
+    note("building kamal-proxy (a few minutes the first time)");
+    let package =
+        ["--package", "kamal-proxy", "--bin", "kamal-proxy", "--features", "server", "--target", STATIC_TARGET];
+    cargo(profile, &package)?;
+    Ok(target().join(STATIC_TARGET).join(profile.names().1).join("kamal-proxy"))
+}
+
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+fn cargo(profile: Profile, arguments: &[&str]) -> Result<()> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--profile", profile.names().0]).args(arguments);
+    show(cargo.arg("--target-dir").arg(target()).current_dir(workspace()))
 }

@@ -1,0 +1,210 @@
+//! The proxy beside nginx, HAProxy and Caddy, all in one run: the same server behind each, access logs on in each.
+
+mod generators;
+mod servers;
+mod soak;
+mod sockets;
+
+use std::{path::PathBuf, thread, time::Duration};
+
+use self::{
+    servers::{Server, Servers},
+    sockets::Echo,
+};
+use crate::{
+    command::{note, print},
+    error::{Error, Result},
+    programs,
+    sandbox::require_packages,
+};
+
+const PROGRAMS: [(&str, &str); 6] = [
+    ("nginx", "nginx-light"),
+    ("haproxy", "haproxy"),
+    ("caddy", "caddy"),
+    ("wrk", "wrk"),
+    ("h2load", "nghttp2-client"),
+    ("openssl", "openssl"),
+];
+const ROUNDS: usize = 3;
+const SECONDS: u32 = 1;
+const DEPLOYS: usize = 50;
+const SERVICES: usize = 1000;
+const IDLE: usize = 2000;
+/// The most an idle connection may cost, in bytes.
+const IDLE_TARGET: u64 = 8 * 1024;
+/// How much slower many services may seem before it is more than noise.
+const NOISE: f64 = 0.9;
+
+/// What one measurement gave.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    rate: f64,
+    /// Milliseconds.
+    p50: f64,
+    p99: f64,
+    failed: u64,
+}
+
+/// What is asked of every server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Load {
+    Plain(usize),
+    Tls,
+    Http2,
+    Large,
+    WebSocket,
+}
+
+const LOADS: [Load; 7] =
+    [Load::Plain(1), Load::Plain(64), Load::Plain(1024), Load::Tls, Load::Http2, Load::Large, Load::WebSocket];
+
+impl Load {
+    fn name(self) -> String {
+        match self {
+            Self::Plain(connections) => format!("HTTP/1.1, {connections} connections"),
+            Self::Tls => "TLS, HTTP/1.1, 64 connections".to_owned(),
+            Self::Http2 => "TLS, HTTP/2, 8 x 10 streams".to_owned(),
+            Self::Large => "1 MiB bodies, 16 connections".to_owned(),
+            Self::WebSocket => "WebSocket echo, 16 connections".to_owned(),
+        }
+    }
+
+    /// `None` where the server does not do such a thing.
+    fn measure(self, server: &Server, servers: &Servers) -> Result<Option<Sample>> {
+        let plain = |file: &str| format!("http://{}/{file}", server.http);
+        let secure = server.https.map(|https| format!("https://localhost:{}/1k", https.port()));
+        match (self, secure) {
+            (Self::Plain(connections), _) => generators::http1(&plain("1k"), connections, SECONDS).map(Some),
+            (Self::Large, _) => generators::http1(&plain("1m"), 16, SECONDS).map(Some),
+            (_, None) => Ok(None),
+            (Self::Tls, Some(url)) => generators::http1(&url, 64, SECONDS).map(Some),
+            (Self::Http2, Some(url)) => generators::http2(&url, 8, SECONDS, &servers.folder.join("h2load")).map(Some),
+            (Self::WebSocket, _) => sockets::echoes(server.http, 16, Duration::from_secs(SECONDS.into())).map(Some),
+        }
+    }
+}
+
+impl Sample {
+    fn of(rate: f64, mut times: Vec<f64>, failed: u64) -> Option<Self> {
+        times.sort_unstable_by(f64::total_cmp);
+        let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied();
+        Some(Self { rate, p50: at(0.5)?, p99: at(0.99)?, failed })
+    }
+
+    /// The median of each figure.
+    fn median(samples: &[Self]) -> Self {
+        let middle = |figure: fn(&Self) -> f64| {
+            let mut figures = samples.iter().map(figure).collect::<Vec<_>>();
+            figures.sort_unstable_by(f64::total_cmp);
+            figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        Self {
+            rate: middle(|sample| sample.rate),
+            p50: middle(|sample| sample.p50),
+            p99: middle(|sample| sample.p99),
+            failed: samples.iter().map(|sample| sample.failed).sum(),
+        }
+    }
+}
+
+/// Measures everything and holds it against the targets; gives back whether all were reached.
+///
+/// # Errors
+///
+/// When something needed is missing or does not start, or a generator fails.
+pub fn compare() -> Result<bool> {
+    let binary = prepare()?;
+    let echo = Echo::start()?;
+    note(format_args!("starting everything, {SERVICES} services among it"));
+    let servers = Servers::start(&binary, SERVICES, &echo)?;
+    let ours = servers.named("ours")?;
+    // Before any load: what was freed after one would be used again and not be seen.
+    let mut memory = u64::MAX;
+    for server in &servers.all {
+        let each = idle_memory(server)?;
+        print(format_args!("idle connection, {}: {:.1} KiB", server.name, each as f64 / 1024.0))?;
+        if server.name == ours.name {
+            memory = each;
+        }
+    }
+    let mut table = LOADS.map(|load| (load, vec![Vec::new(); servers.all.len()]));
+    let mut routing = [Vec::new(), Vec::new()];
+    for round in 1..=ROUNDS {
+        note(format_args!("round {round} of {ROUNDS}"));
+        for (load, row) in &mut table {
+            for (server, samples) in servers.all.iter().zip(row) {
+                samples.extend(load.measure(server, &servers)?);
+            }
+        }
+        for (server, samples) in [ours, &servers.crowded].into_iter().zip(&mut routing) {
+            samples.extend(Load::Plain(64).measure(server, &servers)?);
+        }
+    }
+    print(format_args!("medians of {ROUNDS} interleaved rounds of {SECONDS} s; requests/s, p50 and p99 in ms"))?;
+    print(format_args!("{:<32}{}", "", servers.all.iter().map(|s| format!("{:>24}", s.name)).collect::<String>()))?;
+    let mut at_64 = Vec::new();
+    for (load, row) in &table {
+        let row = row.iter().map(|samples| Sample::median(samples)).collect::<Vec<_>>();
+        print(format_args!("{:<32}{}", load.name(), row.iter().map(cell).collect::<String>()))?;
+        if *load == Load::Plain(64) {
+            at_64 = row;
+        }
+    }
+    let [one, many] = routing.map(|samples| Sample::median(&samples));
+    print(format_args!("routing: {:.0} requests/s with 1 service, {:.0} with {SERVICES}", one.rate, many.rate))?;
+    let failed = soak::deploys(&servers, DEPLOYS)?;
+    let (Some(nginx), Some(own)) = (at_64.get(1), at_64.get(2)) else {
+        return Err(Error::Refused("nothing was measured at 64 connections".to_owned()));
+    };
+    verdicts(&[
+        ("requests/s of nginx at 64 connections", own.rate >= nginx.rate),
+        ("p99 of nginx at 64 connections", own.p99 <= nginx.p99),
+        ("8 KiB for an idle connection", memory <= IDLE_TARGET),
+        ("1000 services as fast as 1", many.rate >= one.rate * NOISE),
+        ("no request failed in 50 deploys under full load", failed == 0),
+    ])
+}
+
+/// Mixed load for some minutes; gives back whether memory stayed flat and no request failed.
+///
+/// # Errors
+///
+/// As [`compare`].
+pub fn soak(minutes: u64) -> Result<bool> {
+    let binary = prepare()?;
+    let echo = Echo::start()?;
+    let servers = Servers::start(&binary, 1, &echo)?;
+    soak::mixed(&servers, Duration::from_secs(60 * minutes))
+}
+
+fn prepare() -> Result<PathBuf> {
+    require_packages(&PROGRAMS)?;
+    programs::static_proxy(programs::Profile::Quick)
+}
+
+fn cell(sample: &Sample) -> String {
+    if sample.rate.is_nan() {
+        return format!("{:>24}", "-");
+    }
+    let failed = if sample.failed > 0 { format!(" !{}", sample.failed) } else { String::new() };
+    format!("{:>24}", format!("{:.0} {:.2}/{:.2}{failed}", sample.rate, sample.p50, sample.p99))
+}
+
+fn idle_memory(server: &Server) -> Result<u64> {
+    // The first connections also pay for what is made once.
+    drop(sockets::idle(server.http, 64)?);
+    let before = server.memory();
+    let open = sockets::idle(server.http, IDLE)?;
+    thread::sleep(Duration::from_millis(500));
+    let each = server.memory().saturating_sub(before) / IDLE as u64;
+    drop(open);
+    Ok(each)
+}
+
+fn verdicts(targets: &[(&str, bool)]) -> Result<bool> {
+    for (name, reached) in targets {
+        print(format_args!("target: {name}: {}", if *reached { "reached" } else { "MISSED" }))?;
+    }
+    Ok(targets.iter().all(|(_, reached)| *reached))
+}
