@@ -3,10 +3,10 @@
 use super::load::{CLIENTS, Load};
 use super::support::{Proxy, Upstream};
 
-const SWITCHES: usize = 20;
+const SWITCHES: usize = 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_request_fails_through_twenty_deploys_under_load() {
+async fn no_request_fails_through_fifty_deploys_under_load() {
     let proxy = Proxy::start();
     let targets = [Upstream::named("one").await, Upstream::named("two").await];
     proxy.ok(&format!("deploy app --target {}", targets[0].address));
