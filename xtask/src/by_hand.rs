@@ -45,6 +45,7 @@ pub fn deploy(rounds: u32) -> Result<()> {
         ours.push(began.elapsed());
         let next = change(&project, &format!("hand {round}"))?;
         hand.push(by_hand(&project, &sandbox, host, &revision, &next)?);
+        forget_oldest(host)?;
         note(format_args!(
             "  round {}: kamal {:.2} s, by hand {:.2} s",
             round + 1,
@@ -94,6 +95,15 @@ fn by_hand(project: &Project, sandbox: &Sandbox, host: &Host, old: &str, new: &s
     docker(&["tag", &pushed, &latest])?;
     docker(&["image", "prune", "--force", "--filter", "label=service=ratio"])?;
     Ok(began.elapsed())
+}
+
+/// Whoever types by hand leaves a container behind each time. Removed here, so that kamal prunes one a deploy, which is
+/// what its own deploys leave, and not two.
+fn forget_oldest(host: &Host) -> Result<()> {
+    let script = "for old in $(docker ps -q -a --filter label=service=ratio --filter status=exited | tail -n +5 | tail -n 1); do \
+        image=$(docker inspect -f '{{.Config.Image}}' $old) && docker rm $old && docker rmi $image; done";
+    let socket = format!("unix://{}", host.docker_socket.display());
+    run(Command::new("sh").args(["-c", script]).env("DOCKER_HOST", socket)).map(drop)
 }
 
 fn median(times: &mut [Duration]) -> Duration {

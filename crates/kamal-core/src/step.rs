@@ -22,8 +22,8 @@ pub enum Step {
     Pull {
         /// The image.
         image: ImageRef,
-        /// What its label `service` must say.
-        service: ServiceName,
+        /// What its label `service` must say; `None` when this very run built it with that label.
+        service: Option<ServiceName>,
         /// True when the host holds an image of that name, which must not be taken for the new one.
         held: bool,
     },

@@ -32,8 +32,8 @@ impl Docker for DockerCli {
         observe::text(config)
     }
 
-    fn parse(&self, _config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
-        observe::parse(host, printed)
+    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
+        observe::parse(config, host, printed)
     }
 
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {

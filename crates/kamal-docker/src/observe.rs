@@ -13,41 +13,32 @@ use kamal_core::{
 const TAB: char = '\t';
 
 /// The script. Every section begins with a line `== NAME`. Sections that need docker are left out where it is missing.
+/// Each question to docker is a process that costs more than its answer, so there are two, side by side: one lists all
+/// containers of the host, and [`parse`] picks those that matter; the other prints images meanwhile.
 pub(crate) fn text(config: &Config) -> Text {
     let lock = naming::lock_directory(config);
-    let filters = naming::service_filters(config);
     let repository = config.repository();
-    let accessories: String = config
-        .accessories
-        .iter()
-        .map(|accessory| format!(" --filter label=service={}", kamal_core::shell::escape::word(&accessory.service)))
-        .collect();
-    // Docker ANDs filters on different keys and ORs equal ones, so all accessories fit in one question.
-    let accessories = if accessories.is_empty() {
-        String::new()
-    } else {
-        format!("echo '== accessories'; docker ps --all --no-trunc{accessories} --format '{CONTAINER}'\n")
-    };
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== lock'; [ ! -d {lock} ] || {{ base64 -d < {lock}/details 2>/dev/null || echo unreadable; }}\n\
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
-         if c=$(docker ps --all --no-trunc {filters} --format '{CONTAINER}' 2>/dev/null); then\n\
+         echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' 2>/dev/null | grep -F -e '\t{repository}:' -e 'kamal-proxy:'; }} &\n\
+         c=$(docker ps --all --no-trunc --format '{CONTAINER}' 2>/dev/null); s=$?; wait\n\
+         if [ $s = 0 ]; then\n\
          echo '== docker'; echo yes\n\
          echo '== containers'; printf '%s\\n' \"$c\"\n\
-         {accessories}\
-         echo '== images'; docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' | grep -F -e '\t{repository}:' -e 'kamal-proxy:'\n\
-         echo '== proxy'; p=$(docker ps --all --filter 'name=^kamal-proxy$' --format '{{{{.Image}}}}\t{{{{.State}}}}\t{{{{.Networks}}}}'); printf '%s\\n' \"$p\"\n\
-         echo '== network'; case $p in *running*kamal) echo kamal;; *) docker network inspect kamal --format '{{{{.Name}}}}' 2>/dev/null;; esac\n\
+         echo '== network'; case $c in *'\trunning\tkamal\t'*) echo kamal;; \
+         *) docker network inspect kamal --format '{{{{.Name}}}}' 2>/dev/null;; esac\n\
          fi; :"
     )
     .into()
 }
 
-const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Label \"role\"}}";
+/// The labels come last: those of other people's containers may hold anything.
+const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Networks}}\t{{.Label \"service\"}}\t{{.Label \"destination\"}}\t{{.Label \"role\"}}";
 
 /// Reads what the script printed.
-pub(crate) fn parse(host: &HostName, printed: &str) -> Result<HostState, String> {
+pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
     let mut state = HostState {
         host: host.clone(),
         machine: Machine::default(),
@@ -72,11 +63,8 @@ pub(crate) fn parse(host: &HostName, printed: &str) -> Result<HostState, String>
         match section {
             "machine" => machine.push(line),
             "docker" => state.docker = true,
-            // A list of nothing is an empty line.
-            "containers" if !line.is_empty() => state.containers.push(container(line)?),
-            "accessories" => state.accessories.push(container(line)?),
+            "containers" => listed(&mut state, config, line)?,
             "images" => state.images.extend(image(line)),
-            "proxy" => state.proxy = proxy(line),
             "network" => state.network = line == naming::NETWORK,
             "lock" => {
                 lock.push_str(line);
@@ -94,32 +82,41 @@ pub(crate) fn parse(host: &HostName, printed: &str) -> Result<HostState, String>
     Ok(state)
 }
 
-fn container(line: &str) -> Result<Container, String> {
+/// Puts a container where it belongs; what is somebody else's is left out, in whatever form it comes.
+fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), String> {
     let fields: Vec<&str> = line.split(TAB).collect();
-    let [id, names, image, state, role] = fields[..] else {
-        return Err(format!("docker listed a container in an unknown form: {line:?}"));
-    };
-    let state =
-        ContainerState::parse(state).ok_or_else(|| format!("docker named an unknown state of {names}: {state:?}"))?;
-    Ok(Container {
+    let [id, names, image, word, _networks, service, destination, role] = fields[..] else { return Ok(()) };
+    // A linked container has further names, the own one comes without a slash.
+    let name = names.split(',').find(|name| !name.contains('/')).unwrap_or(names);
+    let is_proxy = name == naming::PROXY_CONTAINER;
+    let is_app = service == config.service.as_str() && destination == config.destination.as_deref().unwrap_or_default();
+    let is_accessory = config.accessories.iter().any(|accessory| accessory.service.as_str() == service);
+    if !(is_proxy || is_app || is_accessory) {
+        return Ok(());
+    }
+    let named =
+        ContainerState::parse(word).ok_or_else(|| format!("docker named an unknown state of {name}: {word:?}"))?;
+    if is_proxy {
+        state.proxy = Some(ProxyContainer { image: ImageRef::new(image), state: named });
+    }
+    let container = Container {
         id: ContainerId::new(id),
-        // A linked container has further names, the own one comes without a slash.
-        name: ContainerName::new(names.split(',').find(|name| !name.contains('/')).unwrap_or(names)),
+        name: ContainerName::new(name),
         image: image.to_owned(),
-        state,
+        state: named,
         role: (!role.is_empty()).then(|| RoleName::new(role)),
-    })
+    };
+    if is_app {
+        state.containers.push(container);
+    } else if is_accessory {
+        state.accessories.push(container);
+    }
+    Ok(())
 }
 
 fn image(line: &str) -> Option<Image> {
     let (id, reference) = line.split_once(TAB)?;
     (!reference.ends_with(":<none>")).then(|| Image { id: id.to_owned(), reference: ImageRef::new(reference) })
-}
-
-fn proxy(line: &str) -> Option<ProxyContainer> {
-    let mut fields = line.split(TAB);
-    let (image, state) = (fields.next()?, fields.next()?);
-    Some(ProxyContainer { image: ImageRef::new(image), state: ContainerState::parse(state)? })
 }
 
 /// `uname -m` in Docker's spelling.
@@ -135,31 +132,68 @@ fn docker_arch(machine: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kamal_core::config::{self, Source};
+
     use super::*;
 
     const PRINTED: &str = "== machine\nx86_64\ndeploy\n/home/deploy\n== lock\nLocked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n\
         == boot_config\n== docker\nyes\n== containers\n\
-        aaa\tapp-web-2\thub/app:2\trunning\tweb\nbbb\tapp-web-1\t0123456789ab\texited\tweb\n== images\n\
-        sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== proxy\nbasecamp/kamal-proxy:v0.9.2\trunning\tkamal\n== network\nkamal\n";
+        aaa\tapp-web-2\thub/app:2\trunning\tkamal\tapp\t\tweb\nbbb\tapp-web-1\t0123456789ab\texited\tkamal\tapp\t\tweb\n\
+        ccc\tapp-web-staging-1\thub/app:1\trunning\tkamal\tapp\tstaging\tweb\n\
+        ddd\tapp-db\tmysql:8\trunning\tkamal\tapp-db\t\t\n\
+        eee\tother\tother\tfloating\tbridge\tsome\nlabel\twith everything\t\tin it\n\
+        fff\tkamal-proxy\tbasecamp/kamal-proxy:v0.9.2\trunning\tkamal\t\t\t\n== images\n\
+        sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== network\nkamal\n";
+
+    fn read(printed: &str) -> Result<HostState, String> {
+        let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
+            builder: {arch: amd64}\naccessories: {db: {image: mysql:8, host: h}}\n";
+        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &Nothing).unwrap();
+        parse(&loaded.config, &HostName::new("h"), printed)
+    }
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl config::Outside for Nothing {
+        fn env(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn read_file(&self, path: &str) -> Result<String, String> {
+            Err(format!("no {path}"))
+        }
+
+        fn run(&self, command: &str) -> Result<String, String> {
+            Err(format!("no {command}"))
+        }
+
+        fn ruby_erb(&self, _: &str) -> Option<Result<String, String>> {
+            None
+        }
+    }
 
     #[test]
     fn reads_a_whole_answer() {
-        let state = parse(&HostName::new("h"), PRINTED).unwrap();
+        let state = read(PRINTED).unwrap();
         assert_eq!((state.machine.arch.as_str(), state.machine.user.as_str()), ("amd64", "deploy"));
-        assert_eq!(state.containers.len(), 2);
+        let names = |containers: &[Container]| containers.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(&state.containers), ["app-web-2", "app-web-1"]);
+        assert_eq!(names(&state.accessories), ["app-db"]);
         assert_eq!(state.containers[1].state, ContainerState::Exited);
         assert_eq!(state.images.len(), 1);
         assert!(state.network && !state.boot_config);
         assert_eq!(state.lock.as_deref(), Some("Locked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n"));
-        assert!(state.docker && state.proxy.is_some());
+        assert_eq!(state.proxy.unwrap().image.as_str(), "basecamp/kamal-proxy:v0.9.2");
+        assert!(state.docker);
     }
 
     #[test]
     fn a_host_without_docker_is_told_apart_from_an_answer_cut_short() {
-        let state = parse(&HostName::new("h"), "== machine\naarch64\nroot\n/root\n== lock\n== boot_config\n").unwrap();
+        let state = read("== machine\naarch64\nroot\n/root\n== lock\n== boot_config\n").unwrap();
         assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
-        assert!(parse(&HostName::new("h"), "== machine\nx86_64\n").is_err());
-        let odd = PRINTED.replace("\trunning\tweb", "\tfloating\tweb");
-        assert!(parse(&HostName::new("h"), &odd).unwrap_err().contains("floating"));
+        assert!(read("== machine\nx86_64\n").is_err());
+        let odd = PRINTED.replace("\trunning\tkamal\tapp\t\tweb", "\tsinking\tkamal\tapp\t\tweb");
+        assert!(read(&odd).unwrap_err().contains("sinking"));
     }
 }

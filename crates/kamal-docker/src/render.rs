@@ -18,19 +18,7 @@ use crate::{login, proxy};
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
         Step::Login { registry } => login::text(registry, cx.secrets)?,
-        Step::Pull { image, service, held } => {
-            let image = word(image);
-            // As Kamal does: a tag that moved must not keep the old image (spec 12.1, 24).
-            let forget =
-                if *held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
-            format!(
-                "{forget}docker pull --quiet {image} && \
-                 {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \
-                 {{ echo \"Image {image} is missing the 'service' label\" >&2; (exit 1); }}; }}",
-                word(service)
-            )
-            .into()
-        }
+        Step::Pull { image, service, held } => pull(image, service.as_deref(), *held).into(),
         Step::CreateNetwork { name } => {
             format!("docker network create {name} >/dev/null 2>&1 || docker network inspect {name} >/dev/null").into()
         }
@@ -55,12 +43,7 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         }
         Step::AwaitReady { container, timeout, delay } => await_ready(container, *timeout, *delay).into(),
         Step::TagLatest { image, latest } => format!("docker tag {} {}", word(image), word(latest)).into(),
-        Step::PruneContainers { service, retain } => format!(
-            "docker ps -q -a --filter label=service={service} --filter status=created --filter status=exited \
-             --filter status=dead | tail -n +{} | xargs -r docker rm",
-            retain + 1
-        )
-        .into(),
+        Step::PruneContainers { service, retain } => prune_containers(service, *retain).into(),
         Step::PruneImages { service, latest } => prune_images(service, latest).into(),
         Step::SyncAssets { prefix, image, path, extracted, volume, current } => {
             assets(prefix, image, path, extracted, volume, current.as_ref()).into()
@@ -105,14 +88,42 @@ fn await_ready(container: &str, timeout: u64, delay: u64) -> String {
     )
 }
 
+/// Pulls an image; one that was not built in this run must say by its label whose it is.
+fn pull(image: &str, service: Option<&str>, held: bool) -> String {
+    let image = word(image);
+    // As Kamal does: a tag that moved must not keep the old image (spec 12.1, 24).
+    let forget = if held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
+    let check = service.map(|service| {
+        format!(
+            " && {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \
+             {{ echo \"Image {image} is missing the 'service' label\" >&2; (exit 1); }}; }}",
+            word(service)
+        )
+    });
+    format!("{forget}docker pull --quiet {image}{}", check.unwrap_or_default())
+}
+
+/// Removes the service's stopped containers but the newest few. The images of those that are left are kept for the
+/// step that prunes images, which would have to ask for them otherwise.
+fn prune_containers(service: &str, retain: u32) -> String {
+    format!(
+        "kamal_all=$(docker ps --all --no-trunc --filter label=service={service} \
+         --format '{{{{.ID}}}} {{{{.State}}}} {{{{.Image}}}}') && \
+         {{ kamal_old=$(printf '%s\\n' \"$kamal_all\" | grep -E '^[^ ]+ (created|exited|dead) ' | tail -n +{} | cut -d ' ' -f 1); \
+         [ -z \"$kamal_old\" ] || docker rm $kamal_old; }} && \
+         kamal_used=$(printf '%s\\n' \"$kamal_all\" | grep -vF \"${{kamal_old:-none}}\" | cut -d ' ' -f 3; :)",
+        retain + 1
+    )
+}
+
 /// Removes the service's images that no container was made from, but the latest: dangling ones by id, others by name.
-/// Two questions in all, where Kamal asks three and prunes besides.
+/// Two questions at most, where Kamal asks three and prunes besides.
 fn prune_images(service: &str, latest: &str) -> String {
     format!(
-        "used=$(docker container ls -a --no-trunc --format '{{{{.Image}}}}' --filter label=service={service}); \
+        "kamal_used=${{kamal_used-$(docker container ls -a --no-trunc --format '{{{{.Image}}}}' --filter label=service={service})}}; \
          docker image ls --no-trunc --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | while read tag id; do \
          case $tag in {latest}) continue;; *:'<none>') tag=$id;; esac; \
-         printf '%s\\n' \"$used\" | grep -qxF -e \"$tag\" -e \"${{tag#sha256:}}\" || docker rmi \"$tag\"; done; :",
+         printf '%s\\n' \"$kamal_used\" | grep -qxF -e \"$tag\" -e \"${{tag#sha256:}}\" || docker rmi \"$tag\"; done; :",
         latest = word(latest)
     )
 }

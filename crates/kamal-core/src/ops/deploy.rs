@@ -150,8 +150,8 @@ impl<'o, 'a> Operation<'o, 'a> {
         let builds_first = matches!(self.options.verb, Verb::Deploy | Verb::Redeploy) && !self.options.skip_push;
         if builds_first {
             // Building does not depend on the hosts, so they are connected and observed meanwhile; a host that
-            // cannot be reached ends the build at once.
-            self.states = try_join(observe, self.build()).await?.0;
+            // cannot be reached ends the build at once. The build goes first: it is what takes longest.
+            self.states = try_join(self.build(), observe).await?.1;
         } else {
             self.states = observe.await?;
         }

@@ -205,7 +205,7 @@ pub async fn prune(cx: &Cx<'_>, what: Prune, retain: u32) -> Result<(), Error> {
 
 /// `build pull`: the version's image on every app host.
 pub async fn pull(cx: &Cx<'_>, version: &Version) -> Result<(), Error> {
-    let steps = plan::pull_steps(cx.fleet.config, version, true);
+    let steps = plan::pull_steps(cx.fleet.config, version, true, false);
     let work = |host: &HostName| HostWork { host: host.clone(), steps: steps.clone() };
     run(cx, "pull", &cx.targets.app_hosts.iter().map(work).collect::<Vec<_>>()).await
 }

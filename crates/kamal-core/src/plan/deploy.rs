@@ -172,17 +172,21 @@ fn deliver(config: &Config, targets: &Targets, states: &[HostState], intent: &In
         stages.extend(hook(intent, "pre-build", Phase::Planned));
         stages.push(Stage { phase: Phase::Built, title: "build", work: Work::Build });
     }
-    let steps = |host: &HostName| HostWork { host: host.clone(), steps: pull(config, intent.version, held(host)) };
+    let steps = |host: &HostName| HostWork {
+        host: host.clone(),
+        steps: pull(config, intent.version, held(host), !intent.skip_push),
+    };
     stages.push(hosts("deliver", Phase::Delivered, targets.app_hosts.iter().map(steps).collect()));
     stages
 }
 
-/// The steps that bring a version's image to a host.
+/// The steps that bring a version's image to a host. One that was just built needs no check of its label.
 #[must_use]
-pub(crate) fn pull(config: &Config, version: &Version, held: bool) -> Vec<Step> {
+pub(crate) fn pull(config: &Config, version: &Version, held: bool, built: bool) -> Vec<Step> {
     let mut steps = login(config);
     steps.push(Step::Audit { text: format!("Pulled image with version {version}"), role: None });
-    steps.push(Step::Pull { image: naming::image(config, version), service: config.service.clone(), held });
+    let service = (!built).then(|| config.service.clone());
+    steps.push(Step::Pull { image: naming::image(config, version), service, held });
     steps
 }
 
