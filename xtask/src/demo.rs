@@ -1,9 +1,10 @@
 //! `cargo xtask demo`: a real app on a real host, deployed and rolled back under load.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     net::SocketAddr,
     process::Stdio,
+    thread,
     time::Instant,
 };
 
@@ -103,8 +104,10 @@ fn shown(programs: &programs::Programs, sandbox: &Sandbox, began: Instant) -> Re
 fn kamal(project: &Project, arguments: &[&str]) -> Result<()> {
     print(format_args!("\nkamal {}", arguments.join(" ")))?;
     let mut command = project.kamal();
-    command.args(arguments).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped());
+    command.args(arguments).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().context(|| "starting kamal".to_owned())?;
+    // What it says beside its events is shown after them, or the timings would stand between the phases.
+    let beside = child.stderr.take().map(|stderr| thread::spawn(move || io::read_to_string(stderr)));
     let mut before = 0.0;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
@@ -129,11 +132,12 @@ fn kamal(project: &Project, arguments: &[&str]) -> Result<()> {
         }
     }
     let status = child.wait().context(|| "waiting for kamal".to_owned())?;
+    let output = beside.and_then(|reader| reader.join().ok()?.ok()).unwrap_or_default();
     if status.success() {
-        return Ok(());
+        return if output.is_empty() { Ok(()) } else { print(output.trim_end()) };
     }
     let command = format!("kamal {}", arguments.join(" "));
-    Err(Error::Command { command, status: status.to_string(), output: String::new() })
+    Err(Error::Command { command, status: status.to_string(), output })
 }
 
 fn short(version: &str) -> &str {

@@ -1,7 +1,7 @@
 //! Secrets out of everything that is shown. A [`Redactor`] knows the values resolved so far, in every spelling a program
 //! is likely to print them in, and puts `[REDACTED]` in their place: in whole texts, and in streams however they are cut.
 //!
-//! [`Secret`](crate::secret::Secret) keeps what the engine itself says clean by construction. This is for what comes back
+//! [`Secret`] keeps what the engine itself says clean by construction. This is for what comes back
 //! from elsewhere: a container's log that repeats its environment, a hook with `set -x`, an error of a build. The port
 //! [`Secrets`](crate::ports::Secrets) owns the redactor, since it is what learns values; [`Redacted`] applies it to events.
 //!

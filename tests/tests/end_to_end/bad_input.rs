@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use kamal_tests::app::App;
+use kamal_tests::{app::App, rig::rig};
 
 /// Runs `kamal deploy`, which must fail with a message of these words and without a trace on the hosts.
 fn refused(app: &App, wanted: &[&str]) {
@@ -110,5 +110,22 @@ fn a_build_that_fails() {
     app.project.write("Dockerfile", "FROM scratch\nFRUM x\n").unwrap();
     app.release();
     refused(&app, &["build failed", "FRUM"]);
+    assert_eq!(app.serving(), [version]);
+}
+
+#[test]
+fn an_image_of_another_service() {
+    let app = App::on_one("e2e-label");
+    let version = app.set_up();
+    let registry = rig().sandbox.registry();
+    let foreign = format!("{registry}/e2e-label:foreign");
+    rig().docker_shell(
+        app.host().number,
+        &format!(
+            "docker pull {registry}/postgres:16 && docker tag {registry}/postgres:16 {foreign} && docker push {foreign}"
+        ),
+    );
+    app.fails(&["deploy", "--skip-push", "--version", "foreign"]).says(&[&foreign, "missing the 'service' label"]);
+    assert!(!app.locked(), "the lock was left behind");
     assert_eq!(app.serving(), [version]);
 }
