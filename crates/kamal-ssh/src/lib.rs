@@ -6,7 +6,17 @@
 //! 5.7). The crate reads no environment: whoever embeds it passes an [`Options`]. No type of russh is visible outside.
 #![cfg_attr(
     not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unwrap_in_result
+    )
 )]
 
 mod algorithms;
