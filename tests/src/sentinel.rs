@@ -92,8 +92,8 @@ impl Sentinel {
                 if self.is_in(&line) {
                     seen.told.insert(format!("arguments: {line}"));
                 }
-                let environment = fs::read(process.join("environ")).unwrap_or_default();
-                let environment = String::from_utf8_lossy(&environment);
+                // One cut short by the end of its process, or taken from the program it was before, tells of nobody.
+                let Some(environment) = environment(&process) else { continue };
                 for variable in environment.split('\0').filter(|variable| self.is_in(variable)) {
                     if !meant(&line, variable, &environment) {
                         seen.told.insert(format!("environment of {line}: {variable}"));
@@ -129,6 +129,16 @@ impl Seen {
     pub fn rate(&self) -> f64 {
         self.rounds as f64 / self.took.as_secs_f64()
     }
+}
+
+/// The whole environment a process was started with.
+fn environment(process: &Path) -> Option<String> {
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    // Fields 50 and 51 of proc(5) say where it begins and ends; the second, in parentheses, may itself have spaces.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(47).map(str::parse::<usize>);
+    let (start, end) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    let bytes = fs::read(process.join("environ")).ok()?;
+    (bytes.len() == end.checked_sub(start)?).then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn processes() -> impl Iterator<Item = PathBuf> {
