@@ -24,6 +24,7 @@ use crate::{
     host_key::Accepted,
     keyring::Keyring,
     options::Options,
+    ssh_config::Machine,
     stream::Stream,
     target::{Part, Route, Target},
     trace::Trace,
@@ -207,7 +208,7 @@ impl Dialer {
 
     async fn resolve(&self, to: &Destination, part: Part) -> Result<Target, TransportErrorKind> {
         let (options, to) = (self.options.clone(), to.clone());
-        tokio::task::spawn_blocking(move || Target::resolve(&options, &to, part))
+        tokio::task::spawn_blocking(move || Target::resolve(&Machine, &options, &to, part))
             .await
             .map_err(|error| TransportErrorKind::Client(error.to_string()))?
     }

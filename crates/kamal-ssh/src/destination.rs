@@ -34,7 +34,8 @@ impl Destination {
                 _ => (rest, None),
             }
         };
-        if host.is_empty() || host.starts_with('-') || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let strange = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '[' | ']' | '/');
+        if host.is_empty() || host.starts_with('-') || host.contains(strange) {
             return Err(bad("not a host name"));
         }
         Ok(Self { user, host: host.to_owned(), port })
@@ -78,7 +79,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_by_name() {
-        for text in ["", "@app", "app:x", "app:0", "app:70000", "[::1", "[::1]x", "-oProxyCommand=x", "a b"] {
+        for text in
+            ["", "@app", "app:x", "app:0", "app:70000", "[::1", "[::1]x", "-oProxyCommand=x", "a b", "a:b]c:d", "[a/]"]
+        {
             let error = Destination::parse(text).unwrap_err().to_string();
             assert!(error.contains("[user@]host[:port]"), "{text}: {error}");
         }

@@ -112,6 +112,14 @@ impl KnownHosts {
         Ok(all)
     }
 
+    /// What a text says that stands in no file.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn of(text: &str) -> Self {
+        let mut all = Self::default();
+        all.parse(Path::new("known_hosts"), text);
+        all
+    }
+
     fn parse(&mut self, file: &Path, text: &str) {
         let file = Arc::new(file.to_owned());
         // Lines OpenSSH cannot make sense of either, such as keys of a type of the future, are passed over.

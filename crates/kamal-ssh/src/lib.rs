@@ -31,6 +31,8 @@ mod dial;
 mod doctor;
 mod fault;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod host;
 mod host_key;
 mod keyring;

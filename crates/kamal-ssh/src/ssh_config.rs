@@ -7,6 +7,7 @@
 mod include;
 mod keywords;
 mod line;
+mod outside;
 mod sections;
 mod settings;
 mod tokens;
@@ -15,12 +16,16 @@ use std::path::{Path, PathBuf};
 
 use kamal_core::ports::TransportErrorKind;
 use line::Line;
+pub(crate) use outside::{Machine, Outside};
 use sections::{list_matches, match_matches};
 pub(crate) use settings::{Family, Proxy, Settings};
 pub(crate) use tokens::{Tokens, home_path};
 
 /// How deep files may include each other, as in OpenSSH.
 const DEEPEST: usize = 16;
+
+/// How many files are read for one host: a few that include each other twice would be read for ever.
+const MOST_FILES: usize = 1000;
 
 /// What sections are chosen by.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +36,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) user: Option<&'a str>,
     pub(crate) local_user: &'a str,
     pub(crate) home: &'a Path,
+    pub(crate) outside: &'a dyn Outside,
     /// Whether the files are read once more, for `Match final`.
     pub(crate) last: bool,
 }
@@ -38,9 +44,10 @@ pub(crate) struct Asked<'a> {
 /// Reads files, the most important first. A missing file is empty.
 pub(crate) fn read(files: &[PathBuf], asked: Asked<'_>) -> Result<Settings, TransportErrorKind> {
     let mut settings = Settings::default();
+    let mut way = Way { depth: 0, files: 0 };
     for last in [false, true] {
         for file in files {
-            read_file(file, Asked { last, ..asked }, &mut settings, true, 0)?;
+            read_file(file, Asked { last, ..asked }, &mut settings, true, &mut way)?;
         }
         if !settings.wants_last {
             break;
@@ -49,14 +56,20 @@ pub(crate) fn read(files: &[PathBuf], asked: Asked<'_>) -> Result<Settings, Tran
     Ok(settings)
 }
 
+/// How far the reading has got.
+struct Way {
+    depth: usize,
+    files: usize,
+}
+
 fn read_file(
     file: &Path,
     asked: Asked<'_>,
     settings: &mut Settings,
     mut active: bool,
-    depth: usize,
+    way: &mut Way,
 ) -> Result<(), TransportErrorKind> {
-    let text = match std::fs::read(file) {
+    let text = match asked.outside.read(file) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(TransportErrorKind::Client(format!("cannot read {}: {error}", file.display()))),
@@ -69,13 +82,17 @@ fn read_file(
             // Upper and lower case differ here, and here alone.
             "host" => active = included_if && list_matches(&line.words, asked.host),
             "match" => active = included_if && match_matches(&line.words, asked, settings),
-            "include" if active && depth >= DEEPEST => return Err(bad("files include each other too deeply")),
+            "include" if active && way.depth >= DEEPEST => return Err(bad("files include each other too deeply")),
             "include" if active => {
-                for pattern in &line.words {
-                    for found in include::find(pattern, file, asked.home) {
-                        read_file(&found, asked, settings, true, depth + 1)?;
+                way.depth += 1;
+                for found in line.words.iter().flat_map(|pattern| include::find(pattern, file, asked)) {
+                    way.files += 1;
+                    if way.files > MOST_FILES {
+                        return Err(bad("files include each other too often"));
                     }
+                    read_file(&found, asked, settings, true, way)?;
                 }
+                way.depth -= 1;
             }
             keyword if !keywords::is_one(keyword) => {
                 settings.strange.push((keyword.to_owned(), format!("{}:{}", file.display(), index + 1)));

@@ -15,7 +15,7 @@ use crate::{
     host_key::UnknownHosts,
     known_hosts,
     options::{Options, Pin},
-    ssh_config::{self, Asked, Family, Proxy, Settings, Tokens, home_path},
+    ssh_config::{self, Asked, Family, Outside, Proxy, Settings, Tokens, home_path},
 };
 
 /// One host to call.
@@ -86,7 +86,12 @@ const DEFAULT_USER: &str = "root";
 
 impl Target {
     /// Puts together what is known about a host. Reads the configuration files, so it blocks.
-    pub(crate) fn resolve(options: &Options, to: &Destination, part: Part) -> Result<Self, TransportErrorKind> {
+    pub(crate) fn resolve(
+        outside: &dyn Outside,
+        options: &Options,
+        to: &Destination,
+        part: Part,
+    ) -> Result<Self, TransportErrorKind> {
         let goal = part == Part::Goal;
         let user = to.user.clone().or_else(|| options.user.clone().filter(|_| goal));
         let asked = Asked {
@@ -94,6 +99,7 @@ impl Target {
             user: user.as_deref(),
             local_user: &options.local_user,
             home: &options.home,
+            outside,
             last: false,
         };
         let files: Vec<PathBuf> = options.config_files.iter().map(|file| home_path(file, &options.home)).collect();

@@ -1,5 +1,7 @@
 //! known_hosts files as people have them: hashed, with wildcards, ports, authorities and revoked keys.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const ED: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
@@ -11,9 +13,7 @@ fn key(text: &str) -> PublicKey {
 }
 
 fn hosts(text: &str) -> KnownHosts {
-    let mut hosts = KnownHosts::default();
-    hosts.parse(Path::new("kh"), text);
-    hosts
+    KnownHosts::of(text)
 }
 
 fn changed(verdict: &Verdict) -> Option<usize> {
@@ -91,11 +91,41 @@ fn an_unreadable_file_is_not_an_empty_one() {
     assert!(KnownHosts::load(&[folder.path().join("missing")]).is_ok());
 }
 
-proptest::proptest! {
+fn field() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[@|!*?,a-z0-9\\[\\]:=/+#-]{0,30}",
+        Just("web".to_owned()),
+        Just("@cert-authority".to_owned()),
+        Just("@revoked".to_owned()),
+        "\\|1\\|[A-Za-z0-9+/=|]{0,60}",
+        "[*?]{1,400}",
+        Just(ED.to_owned()),
+        Just(OTHER.to_owned()),
+        Just(ECDSA.to_owned()),
+        "(ssh-rsa|ssh-dss|ecdsa-sha2-nistp256|sk-ssh-ed25519@openssh.com|ssh-ed25519) AAAA[A-Za-z0-9+/]{0,80}={0,2}",
+        "\\PC{0,20}",
+    ]
+}
+
+proptest! {
     #[test]
-    fn hostile_files_are_only_passed_over(text in "([@|!*,a-z0-9\\[\\]:=/+ \\t\\r\\n#-]|ssh-ed25519 |\\|1\\|){0,200}") {
-        let known = hosts(&text);
-        known.check("web", 22, &key(ED));
-        known.check("web", 22222, &key(ED));
+    fn hostile_files_are_only_passed_over(
+        host in "[a-z0-9.]{1,12}(:[1-9][0-9]{0,3})?",
+        lines in prop::collection::vec(prop::collection::vec(field(), 0..6), 0..12),
+        blank in "[ \t]{1,3}|\r| \u{b}",
+    ) {
+        let lines: Vec<String> = lines.iter().map(|fields| fields.join(&blank)).collect();
+        crate::fuzzing::known_hosts(&format!("{host}\n{}", lines.join("\n")));
     }
+}
+
+/// A line of a megabyte, and patterns that take a naive matcher for ever.
+#[test]
+fn long_lines_are_read_in_no_time() {
+    let began = std::time::Instant::now();
+    let stars = "*a".repeat(20_000);
+    let known = hosts(&format!("{} {ED}\n{stars} {ED}\nweb {OTHER}\n", "x,".repeat(1 << 19)));
+    assert_eq!(known.check(&"a".repeat(255), 22, &key(ED)), Verdict::Unknown);
+    assert_eq!(known.check("web", 22, &key(OTHER)), Verdict::Known);
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
 }

@@ -1,7 +1,5 @@
 //! Which sections of a file hold for a host: `Host` patterns and the criteria of `Match`.
 
-use std::process::{Command, Stdio};
-
 use super::{Asked, Settings, Tokens};
 use crate::pattern::matches;
 
@@ -75,17 +73,10 @@ fn judge(criterion: &str, list: &str, asked: Asked<'_>, settings: &Settings) -> 
                 home: asked.home,
                 alias: settings.host_key_alias.as_deref().unwrap_or(asked.host),
             };
-            return Some(succeeds(&tokens.expand(list)));
+            return Some(asked.outside.succeeds(&tokens.expand(list)));
         }
         _ => return None,
     };
     let patterns: Vec<String> = list.to_ascii_lowercase().split(',').map(str::to_owned).collect();
     Some(list_matches(&patterns, &subject.to_ascii_lowercase()))
-}
-
-/// Runs a command of the user's own configuration, as OpenSSH does.
-fn succeeds(command: &str) -> bool {
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    shell.status().is_ok_and(|status| status.success())
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::host_key::UnknownHosts;
 
 fn ask(text: &str, host: &str) -> Settings {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config"), text).unwrap();
-    let asked = Asked { host, user: None, local_user: "me", home: folder.path(), last: false };
+    let asked = Asked { host, user: None, local_user: "me", home: folder.path(), outside: &Machine, last: false };
     read(&[folder.path().join("config")], asked).unwrap()
 }
 
@@ -69,7 +71,10 @@ fn files_are_included_where_they_are_named() {
     .unwrap();
     std::fs::write(ssh.join("loop"), "Include loop\n").unwrap();
     let ask = |host, file: &str| {
-        read(&[ssh.join(file)], Asked { host, user: None, local_user: "me", home: home.path(), last: false })
+        read(
+            &[ssh.join(file)],
+            Asked { host, user: None, local_user: "me", home: home.path(), outside: &Machine, last: false },
+        )
     };
     let app = ask("app", "config").unwrap();
     assert_eq!((app.port, app.user.as_deref()), (Some(2), Some("included")));
@@ -88,7 +93,8 @@ fn mistakes_are_named_with_their_place() {
     let file = folder.path().join("config");
     for text in ["\nPort x\n", "\nIdentitiesOnly perhaps\n", "\nConnectTimeout soon\n"] {
         std::fs::write(&file, text).unwrap();
-        let asked = Asked { host: "h", user: None, local_user: "me", home: folder.path(), last: false };
+        let asked =
+            Asked { host: "h", user: None, local_user: "me", home: folder.path(), outside: &Machine, last: false };
         let error = read(std::slice::from_ref(&file), asked).unwrap_err().to_string();
         assert!(error.contains("config:2"), "{error}");
     }
@@ -172,7 +178,8 @@ Match user two
         let get = |keyword: &str| {
             said.lines().find_map(|line| line.strip_prefix(keyword)?.strip_prefix(' ').map(str::to_owned))
         };
-        let asked = Asked { host, user: None, local_user: "nobody", home: folder.path(), last: false };
+        let asked =
+            Asked { host, user: None, local_user: "nobody", home: folder.path(), outside: &Machine, last: false };
         let ours = read(std::slice::from_ref(&file), asked).unwrap();
         let host_name = ours.host_name.unwrap_or_else(|| host.to_owned()).replace("%h", host);
         assert_eq!(get("hostname").unwrap().to_lowercase(), host_name.to_lowercase(), "{host}: {said}");
@@ -182,12 +189,60 @@ Match user two
     }
 }
 
-proptest::proptest! {
+/// Two lines in each of sixteen files would be read 65536 times.
+#[test]
+fn files_that_include_each_other_often_are_given_up() {
+    let home = tempfile::tempdir().unwrap();
+    let ssh = home.path().join(".ssh");
+    std::fs::create_dir(&ssh).unwrap();
+    for number in 0..15 {
+        std::fs::write(ssh.join(number.to_string()), format!("Include {next} {next}\n", next = number + 1)).unwrap();
+    }
+    std::fs::write(ssh.join("15"), "Port 1\n").unwrap();
+    let asked = Asked { host: "h", user: None, local_user: "me", home: home.path(), outside: &Machine, last: false };
+    let error = read(&[ssh.join("0")], asked).unwrap_err().to_string();
+    assert!(error.contains("too often"), "{error}");
+    assert_eq!(read(&[ssh.join("8")], asked).unwrap().port, Some(1));
+}
+
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[!*?a-z0-9,.]{0,10}",
+        "%[a-zA-Z%]",
+        "[\"\\\\=~$ %{}]{1,6}",
+        Just("web".to_owned()),
+        Just("none".to_owned()),
+        Just("yes".to_owned()),
+        Just("me@hop:2222,[::1]:22".to_owned()),
+        Just("${HOME}/%h".to_owned()),
+        "[0-9]{1,25}[smh]?",
+        "\\PC{0,12}",
+    ]
+}
+
+fn keyword() -> impl Strategy<Value = String> {
+    let words = "host match port include user hostname proxyjump proxycommand connecttimeout identityfile identityagent \
+        hostkeyalias ciphers macs kexalgorithms hostkeyalgorithms stricthostkeychecking userknownhostsfile \
+        serveraliveinterval serveralivecountmax connectionattempts addressfamily ignoreunknown bindaddress \
+        certificatefile forwardagent";
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let criteria = "all final canonical host originalhost user localuser exec !host !exec !final";
+    let criteria: Vec<&str> = criteria.split_whitespace().collect();
+    prop_oneof![
+        6 => prop::sample::select(words).prop_map(str::to_owned),
+        2 => prop::sample::select(criteria).prop_map(|criterion| format!("Match {criterion}")),
+        1 => prop::sample::select(vec!["== a", "== b.conf", "Include a", "Include *.conf", "Include ~/.ssh/b* a"]).prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
     #[test]
-    fn hostile_files_do_not_panic(text in "((host|match|port|include|user|proxyjump|connecttimeout|identityfile)[ =]?[!*a-z0-9\"#\\\\ ,=%~/.-]{0,20}\n){0,12}") {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("config");
-        std::fs::write(&file, text).unwrap();
-        let _ = read(&[file], Asked { host: "web", user: Some("u"), local_user: "me", home: folder.path(), last: false });
+    fn hostile_files_are_read_or_refused_with_a_place(
+        host in "([a-z]{1,4}@)?[a-z0-9.]{1,8}(:[1-9][0-9]{0,3})?",
+        lines in prop::collection::vec((keyword(), "[ =\t]{0,2}", prop::collection::vec(word(), 0..4)), 0..16),
+    ) {
+        let lines: Vec<String> =
+            lines.iter().map(|(keyword, blank, words)| format!("{keyword}{blank}{}", words.join(" "))).collect();
+        crate::fuzzing::ssh_config(&format!("{host}\n{}", lines.join("\n")));
     }
 }
