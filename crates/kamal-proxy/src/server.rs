@@ -31,5 +31,7 @@ mod service;
 mod state;
 mod target;
 mod tls;
+mod wire;
+mod workers;
 
 pub use cli::main;

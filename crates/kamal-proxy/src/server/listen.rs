@@ -1,6 +1,7 @@
 //! The listeners: accepting connections, TLS, and the protocol each connection speaks (spec 8.1, 10.1).
 
 pub(crate) mod connections;
+mod http1;
 mod patience;
 pub(crate) mod requests;
 
@@ -8,12 +9,11 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
@@ -24,17 +24,14 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use self::connections::Stop;
-use self::patience::Patient;
 use self::requests::Requests;
 use super::body::response::ResponseBody;
 use super::front::{Client, Front, Scheme, handle};
 use super::observe::metrics::Metrics;
 use super::observe::state;
+use super::workers::Workers;
 
 const BACKLOG: i32 = 4096;
-/// Counts from the end of one request to the head of the next, so it is also how long an idle connection lives; longer
-/// than load balancers in front keep theirs.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(620);
 /// How often an HTTP/2 client is asked whether it is still there; it has 20 seconds to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -70,9 +67,13 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves one listener until dropped; with a TLS configuration it is the HTTPS listener.
-pub(crate) async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, front: Arc<Front>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    front: Arc<Front>,
+    workers: Arc<Workers>,
+) {
     let port = listener.local_addr().map_or(0, |address| address.port());
-    let next = AtomicUsize::new(0);
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -85,9 +86,13 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>,
         };
         let Some(stop) = front.connections.enter() else { continue };
         let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
-        let client = client(scheme, port, peer, next.fetch_add(1, Ordering::Relaxed));
         let (front, tls) = (Arc::clone(&front), tls.clone());
-        tokio::spawn(async move { converse(stream, tls, front, client, stop).await });
+        // It leaves this runtime's reactor for that of its worker.
+        let Ok(stream) = stream.into_std() else { continue };
+        workers.spawn(|worker| async move {
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            converse(stream, tls, front, client(scheme, port, peer, worker), stop).await;
+        });
     }
 }
 
@@ -107,12 +112,12 @@ async fn converse(
 ) {
     // A connection that refuses the option works all the same.
     let _ = stream.set_nodelay(true);
-    let Some(config) = tls else { return http1(stream, front, client, stop).await };
-    let error = match timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+    let Some(config) = tls else { return http1::serve(stream, front, client, stop).await };
+    let error = match timeout(HANDSHAKE_TIMEOUT, Box::pin(TlsAcceptor::from(config).accept(stream))).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            return http2(stream, front, client, stop).await;
+            return Box::pin(http2(stream, front, client, stop)).await;
         }
-        Ok(Ok(stream)) => return http1(stream, front, client, stop).await,
+        Ok(Ok(stream)) => return http1::serve(stream, front, client, stop).await,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "i/o timeout".to_owned(),
     };
@@ -120,36 +125,12 @@ async fn converse(
     front.log.debug(&text, &[]);
 }
 
-async fn http1<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let stream = Patient::new(stream, Arc::clone(&client));
-    let service = service_fn(move |request| handle(Arc::clone(&front), Arc::clone(&client), request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    // How a connection ends is the client's business; what went wrong with a request is in its record.
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => {}
-        () = stop.asked() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
-}
-
 async fn http2<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| handle(Arc::clone(&front), Arc::clone(&client), request));
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let connection = conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         // A peer that vanished would otherwise be kept for ever.
         .keep_alive_interval(KEEP_ALIVE)
@@ -190,8 +171,8 @@ pub(crate) async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, 
                 response.headers_mut().insert(CONTENT_TYPE, text);
                 async { Ok::<_, Infallible>(response) }
             });
-            let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+            let mut builder = conn::http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         });
     }

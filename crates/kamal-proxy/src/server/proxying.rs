@@ -29,7 +29,9 @@ use super::observe::access::{CLIENT_CLOSED_REQUEST, Record};
 use super::observe::log::Log;
 use super::options::TargetOptions;
 use super::target::Claim;
-use super::target::pool::{Connection, SendError, Unanswered};
+use super::target::pool::{Place, SendError};
+use super::wire::WireError;
+use super::wire::answer::Answer;
 
 /// What is known about a request besides itself.
 #[derive(Debug)]
@@ -95,11 +97,11 @@ pub(crate) async fn forward(
     headers::prepare(&mut head, &forwarding, &target, upgrade.as_ref());
     let outgoing = outgoing_request(head, body, forwarding.path.as_ref());
 
-    let (response, connection, claim) = exchange(outgoing, claim, upload, &forwarding, &path, record).await?;
+    let (response, claim) = exchange(outgoing, claim, upload, &forwarding, &path, record).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(response, connection, claim, client_upgrade, upgrade.as_ref(), &forwarding, &path);
+        return switch(response, claim, client_upgrade, upgrade.as_ref(), &forwarding, &path);
     }
-    relay(response, connection, claim, &forwarding, &path).await
+    relay(response, claim, &forwarding, &path).await
 }
 
 /// Reads the whole body first where the options say so.
@@ -167,7 +169,7 @@ async fn exchange(
     forwarding: &Forwarding<'_>,
     path: &str,
     record: &mut Record,
-) -> Result<(Response<Incoming>, Connection, Claim), Failure> {
+) -> Result<(Response<Answer<Place>>, Claim), Failure> {
     let patience = claim.target().options.response_timeout.as_std();
     let out_of_patience = async {
         if let Some(sent) = upload.sent {
@@ -184,11 +186,11 @@ async fn exchange(
     let (target, error) = loop {
         let target = Arc::clone(claim.target());
         let about = || [("target", target.address.as_str().into()), ("path", path.into())];
-        let Unanswered { error, request } = tokio::select! {
+        let error = tokio::select! {
             biased;
-            sent = target.pool.send(forwarding.client.shard, outgoing) => match sent {
-                Ok((response, connection)) => return Ok((response, connection, claim)),
-                Err(unanswered) => unanswered,
+            sent = target.pool.send(forwarding.client.shard, &mut outgoing) => match sent {
+                Ok(response) => return Ok((response, claim)),
+                Err(error) => error,
             },
             () = claim.until_cut() => {
                 forwarding.log.info("Request cancelled due to draining", &about());
@@ -197,15 +199,14 @@ async fn exchange(
             () = &mut out_of_patience => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
         };
         tried.push(target.number);
-        let next = request.and_then(|request| {
-            let next = forwarding.set.claim_another(forwarding.prefer_reader, forwarding.client.shard, &tried)?;
-            Some((request, next))
-        });
-        let Some((request, next)) = next else { break (target, error) };
+        if matches!(error, SendError::Wire(_)) {
+            break (target, error);
+        }
+        let next = forwarding.set.claim_another(forwarding.prefer_reader, forwarding.client.shard, &tried);
+        let Some(next) = next else { break (target, error) };
         let [target, path] = about();
         forwarding.log.warn("Trying another target", &[target, path, ("error", chain(&error).into())]);
         claim = next;
-        outgoing = *request;
         headers::readdress(outgoing.headers_mut(), claim.target());
         record.target = Some(Arc::clone(claim.target()));
     };
@@ -231,7 +232,8 @@ fn is_timeout(error: &SendError) -> bool {
     match error {
         SendError::ConnectTimeout(_) => true,
         SendError::Connect { error, .. } => timed_out(error),
-        SendError::Http(error) => error.source().and_then(|e| e.downcast_ref()).is_some_and(timed_out),
+        SendError::Wire(WireError::Io(error)) => timed_out(error),
+        SendError::Wire(_) => false,
     }
 }
 
@@ -255,8 +257,7 @@ fn log_malformed(log: &Log, path: &str, error: &str) {
 
 /// Connects client and target for good, if the target agreed to what the client asked for.
 fn switch(
-    response: Response<Incoming>,
-    connection: Connection,
+    response: Response<Answer<Place>>,
     claim: Claim,
     client: Option<OnUpgrade>,
     asked: Option<&http::HeaderValue>,
@@ -265,7 +266,8 @@ fn switch(
 ) -> Result<Reply, Failure> {
     let agreed = headers::upgrade_value(response.headers());
     let same = asked.zip(agreed).is_some_and(|(a, b)| a.as_bytes().eq_ignore_ascii_case(b.as_bytes()));
-    let Some(client) = client.filter(|_| same) else {
+    let (head, body) = response.into_parts();
+    let Some((client, target)) = client.filter(|_| same).zip(body.into_stream()) else {
         forwarding.log.error(
             "Error while proxying",
             &[
@@ -276,15 +278,13 @@ fn switch(
         );
         return Err(StatusCode::BAD_GATEWAY.into());
     };
-    let mut response = response;
-    let tunnel = Tunnel::new(client, hyper::upgrade::on(&mut response), connection, claim);
-    Ok(Reply::Upgraded(response.map(|_| ResponseBody::empty()), tunnel))
+    let tunnel = Tunnel::new(client, target, claim);
+    Ok(Reply::Upgraded(Response::from_parts(head, ResponseBody::empty()), tunnel))
 }
 
 /// Passes a response on, whole or as it comes.
 async fn relay(
-    response: Response<Incoming>,
-    connection: Connection,
+    response: Response<Answer<Place>>,
     claim: Claim,
     forwarding: &Forwarding<'_>,
     path: &str,
@@ -305,14 +305,14 @@ async fn relay(
     }
     let limits = limits(&options, options.max_response_body_size);
     if !options.buffer_responses || body.is_end_stream() {
-        let relayed = Relayed::new(body, connection, claim, 0);
+        let relayed = Relayed::new(body, claim, 0);
         return Ok(Reply::Response(Response::from_parts(head, relayed.into())));
     }
     if streams {
-        let relayed = Relayed::new(body, connection, claim, limits.total);
+        let relayed = Relayed::new(body, claim, limits.total);
         return Ok(Reply::Response(Response::from_parts(head, relayed.into())));
     }
-    match collect(Relayed::new(body, connection, claim, 0), limits).await {
+    match collect(Relayed::new(body, claim, 0), limits).await {
         Ok(buffered) => Ok(Reply::Response(Response::from_parts(head, ResponseBody::buffered(buffered)))),
         Err(BufferError::TooLarge) => {
             forwarding.log.info("Response exceeded max response limit", &[("path", path.into())]);

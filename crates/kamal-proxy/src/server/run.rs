@@ -28,6 +28,7 @@ use super::observe::log::{Level, Log};
 use super::observe::metrics::Metrics;
 use super::router::Router;
 use super::tls;
+use super::workers::{Threads, Workers};
 
 /// How long connections may take to end when the proxy is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(10);
@@ -72,14 +73,16 @@ pub(crate) fn run(options: RunOptions) -> Result<(), RunError> {
     let lowest = if options.debug { Level::Debug } else { Level::Info };
     let log = Log::start(lowest, io::stdout())?;
     let runtime = Runtime::new()?;
-    let result = runtime.block_on(serve(options, &log));
+    let threads = Threads::start()?;
+    let result = runtime.block_on(serve(options, threads.workers(), &log));
     // What is still running is cut: its time was up.
     runtime.shutdown_background();
+    drop(threads);
     log.flush();
     result
 }
 
-async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
+async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<(), RunError> {
     let mut taken = match options.takeover {
         Some(limit) => take(&handover::path(), limit).await.map_err(RunError::Takeover)?,
         None => None,
@@ -114,7 +117,7 @@ async fn serve(options: RunOptions, log: &Log) -> Result<(), RunError> {
     let tls = tls::server_config(Arc::clone(&router), log.clone())?;
     let duplicates = sockets.duplicates()?;
     let ports = [("http", port(&sockets.http)?.into()), ("https", port(&sockets.https)?.into())];
-    let accepting = sockets.serve(tls, &front, metrics);
+    let accepting = sockets.serve(tls, &front, metrics, &workers);
     if let Some(taken) = taken {
         taken.ready().await.map_err(RunError::Takeover)?;
         log.info("Took over from another server", &ports);
@@ -239,10 +242,16 @@ impl Sockets {
     }
 
     /// Begins to accept connections; dropping the result ends that.
-    fn serve(self, tls: Arc<ServerConfig>, front: &Arc<Front>, metrics: Arc<Metrics>) -> Vec<AbortOnDrop> {
+    fn serve(
+        self,
+        tls: Arc<ServerConfig>,
+        front: &Arc<Front>,
+        metrics: Arc<Metrics>,
+        workers: &Arc<Workers>,
+    ) -> Vec<AbortOnDrop> {
         let mut tasks = vec![
-            tokio::spawn(listen::serve(self.http, None, Arc::clone(front))),
-            tokio::spawn(listen::serve(self.https, Some(tls), Arc::clone(front))),
+            tokio::spawn(listen::serve(self.http, None, Arc::clone(front), Arc::clone(workers))),
+            tokio::spawn(listen::serve(self.https, Some(tls), Arc::clone(front), Arc::clone(workers))),
         ];
         tasks.extend(
             self.metrics.map(|listener| tokio::spawn(listen::serve_metrics(listener, metrics, Arc::clone(front)))),

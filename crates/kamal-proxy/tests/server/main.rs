@@ -18,3 +18,4 @@ mod switching;
 mod takeover;
 mod tls;
 mod upgrades;
+mod wire;

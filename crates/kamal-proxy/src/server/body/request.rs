@@ -15,8 +15,9 @@ use super::buffer::Buffered;
 use super::patience::{Upload, UploadError};
 
 /// What is sent to a target.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum RequestBody {
+    #[default]
     Empty,
     Streamed(Streamed),
     Buffered(Box<Buffered>),

@@ -10,13 +10,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::buffer::Buffered;
 use crate::server::middleware::compress::Compressed;
 use crate::server::observe::access::Record;
 use crate::server::target::Claim;
-use crate::server::target::pool::Connection;
+use crate::server::target::pool::Place;
+use crate::server::wire::answer::Answer;
 
 /// What is sent to a client.
 pub(crate) struct ResponseBody {
@@ -33,8 +33,7 @@ enum Kind {
 
 /// A response passed on as it comes from a target.
 pub(crate) struct Relayed {
-    body: Incoming,
-    connection: Option<Connection>,
+    body: Answer<Place>,
     claim: Claim,
     cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Bytes that may still come.
@@ -72,8 +71,7 @@ impl ResponseBody {
 }
 
 impl From<Relayed> for ResponseBody {
-    fn from(mut relayed: Relayed) -> Self {
-        relayed.recycle_at_end();
+    fn from(relayed: Relayed) -> Self {
         Self { kind: Kind::Relayed(Box::new(relayed)), record: None }
     }
 }
@@ -119,17 +117,8 @@ impl Body for ResponseBody {
 
 impl Relayed {
     /// `limit` is the most bytes the body may have; beyond it reading fails. Zero means unlimited.
-    pub(crate) fn new(body: Incoming, connection: Connection, claim: Claim, limit: u64) -> Self {
-        Self { body, connection: Some(connection), claim, cut: None, allowance: (limit > 0).then_some(limit) }
-    }
-
-    /// Gives the upstream connection back once nothing more comes over it.
-    fn recycle_at_end(&mut self) {
-        if self.body.is_end_stream()
-            && let Some(connection) = self.connection.take()
-        {
-            connection.recycle();
-        }
+    pub(crate) fn new(body: Answer<Place>, claim: Claim, limit: u64) -> Self {
+        Self { body, claim, cut: None, allowance: (limit > 0).then_some(limit) }
     }
 }
 
@@ -154,19 +143,7 @@ impl Body for Relayed {
                 None => return Poll::Ready(Some(Err(io::Error::other("the response exceeds its limit")))),
             }
         }
-        match frame {
-            // A chunked body is known to be over only when there is no further frame.
-            None => {
-                if let Some(connection) = this.connection.take() {
-                    connection.recycle();
-                }
-                Poll::Ready(None)
-            }
-            Some(frame) => {
-                this.recycle_at_end();
-                Poll::Ready(Some(frame.map_err(io::Error::other)))
-            }
-        }
+        Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
     }
 
     fn is_end_stream(&self) -> bool {

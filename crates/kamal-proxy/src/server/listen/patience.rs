@@ -1,16 +1,19 @@
 //! A client connection whose client must keep going: the head of a request comes within a time from its first byte, and
 //! a response is taken as long as there is one.
 //!
-//! hyper has one clock for the head, which also runs while nothing is asked at all; that one has to be long.
+//! hyper has one clock for the head, which also runs while nothing is asked at all; that one would have to be long. A
+//! connection on which nothing is asked for a moment ends for hyper, as if the client had closed it, and can then be
+//! taken back.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::server::front::Client;
 
@@ -18,21 +21,48 @@ use crate::server::front::Client;
 const HEAD: Duration = Duration::from_secs(30);
 /// How long a client may take nothing of what is sent to it.
 const STALL: Duration = Duration::from_secs(120);
+/// How long nothing may be asked before the stream can be taken back.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// The connection.
 #[derive(Debug)]
 pub(super) struct Patient<S> {
     stream: S,
+    /// Read before, and to be read again.
+    begun: Bytes,
     client: Arc<Client>,
     /// Running since a head began, with the number of requests there had been by then.
     head: Option<(Pin<Box<Sleep>>, usize)>,
     /// Running since the client stopped taking.
     stall: Option<Pin<Box<Sleep>>>,
+    /// Since when nothing has been asked.
+    quiet: Option<Instant>,
+    /// Made once; set anew when it has run out, not with each request.
+    clock: Option<Pin<Box<Sleep>>>,
+    parked: bool,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, client: Arc<Client>) -> Self {
-        Self { stream, client, head: None, stall: None }
+    pub(super) fn new(stream: S, begun: Bytes, client: Arc<Client>) -> Self {
+        Self { stream, begun, client, head: None, stall: None, quiet: None, clock: None, parked: false }
+    }
+
+    /// The stream, where it was ended for being quiet and not by the client.
+    pub(super) fn parked(self) -> Option<S> {
+        self.parked.then_some(self.stream)
+    }
+
+    /// Resolves when nothing was asked for long enough.
+    fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let since = *self.quiet.get_or_insert_with(Instant::now);
+        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep(QUIET)));
+        while clock.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= since + QUIET {
+                return Poll::Ready(());
+            }
+            clock.as_mut().reset(since + QUIET);
+        }
+        Poll::Pending
     }
 
     /// The result of a write, unless it has been pending for too long.
@@ -50,7 +80,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let read = if this.begun.is_empty() {
+            Pin::new(&mut this.stream).poll_read(cx, buffer)
+        } else {
+            let again = this.begun.split_to(this.begun.len().min(buffer.remaining()));
+            buffer.put_slice(&again);
+            Poll::Ready(Ok(()))
+        };
         let begun = this.client.requests.begun();
         if this.head.as_ref().is_some_and(|(_, number)| *number != begun) {
             // It was complete.
@@ -58,6 +94,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         }
         match read {
             Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                this.quiet = None;
                 if this.head.is_none() && this.client.requests.none_open() {
                     this.head = Some((Box::pin(sleep(HEAD)), begun));
                 }
@@ -65,6 +102,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
             }
             Poll::Pending => match &mut this.head {
                 Some((clock, _)) => clock.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+                // Nothing is open, and what was answered is sent: no byte of a body can still be on its way.
+                None if this.client.requests.none_open() && this.stall.is_none() => {
+                    ready!(this.poll_quiet(cx));
+                    this.parked = true;
+                    Poll::Ready(Ok(()))
+                }
                 None => Poll::Pending,
             },
             ended => ended,
@@ -96,19 +139,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.parked {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::Instant;
-
     use super::*;
     use crate::server::front::Scheme;
     use crate::server::listen::requests::Requests;
+    use http::HeaderValue;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     fn client() -> Arc<Client> {
         Arc::new(Client {
@@ -126,16 +170,21 @@ mod tests {
     async fn a_head_that_has_begun_must_end() {
         let (near, mut far) = duplex(1024);
         let client = client();
-        let mut patient = Patient::new(near, Arc::clone(&client));
+        let mut patient = Patient::new(near, Bytes::new(), Arc::clone(&client));
         let mut buffer = [0; 64];
-        // Nothing at all is for another clock.
-        assert!(tokio::time::timeout(2 * HEAD, patient.read(&mut buffer)).await.is_err());
+        // Nothing at all ends the wait for a head, but not the stream.
+        let begin = Instant::now();
+        assert_eq!((patient.read(&mut buffer).await.unwrap(), begin.elapsed()), (0, QUIET));
+        let mut patient = Patient::new(patient.parked().unwrap(), Bytes::new(), Arc::clone(&client));
         // A request that is answered, and an idle time after it.
         far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         assert!(patient.read(&mut buffer).await.unwrap() > 0);
         client.requests.begin();
+        sleep(QUIET / 2).await;
         client.requests.end();
-        assert!(tokio::time::timeout(2 * HEAD, patient.read(&mut buffer)).await.is_err());
+        let begin = Instant::now();
+        assert_eq!((patient.read(&mut buffer).await.unwrap(), begin.elapsed()), (0, QUIET));
+        let mut patient = Patient::new(patient.parked().unwrap(), Bytes::new(), Arc::clone(&client));
         // Bytes that come, but slowly.
         let begin = Instant::now();
         let error = loop {
@@ -156,7 +205,7 @@ mod tests {
     async fn a_body_may_take_longer_than_a_head() {
         let (near, mut far) = duplex(1024);
         let client = client();
-        let mut patient = Patient::new(near, Arc::clone(&client));
+        let mut patient = Patient::new(near, Bytes::new(), Arc::clone(&client));
         let mut buffer = [0; 64];
         far.write_all(b"POST").await.unwrap();
         assert!(patient.read(&mut buffer).await.unwrap() > 0);
@@ -169,7 +218,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_given_up() {
         let (near, _far) = duplex(16);
-        let mut patient = Patient::new(near, client());
+        let mut patient = Patient::new(near, Bytes::new(), client());
         let begin = Instant::now();
         let error = patient.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, STALL));

@@ -1,39 +1,43 @@
 //! What follows a 101: bytes both ways until one side has had enough (spec 8.8).
 
+use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::TcpStream;
 
 use crate::server::observe::access::Record;
 use crate::server::target::Claim;
-use crate::server::target::pool::Connection;
 
 /// An upgraded connection about to begin.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
     client: OnUpgrade,
-    target: OnUpgrade,
-    connection: Connection,
+    target: TcpStream,
+    /// What the target said right after its answer.
+    first: Bytes,
     claim: Claim,
 }
 
 impl Tunnel {
-    pub(crate) fn new(client: OnUpgrade, target: OnUpgrade, connection: Connection, claim: Claim) -> Self {
-        Self { client, target, connection, claim }
+    pub(crate) fn new(client: OnUpgrade, (target, first): (TcpStream, Bytes), claim: Claim) -> Self {
+        Self { client, target, first, claim }
     }
 
     /// Copies until both sides are done, one fails, or the target is drained. The end of the record is the end of the
     /// session.
-    pub(crate) async fn run(self, record: Box<Record>) {
+    pub(crate) async fn run(mut self, record: Box<Record>) {
         let session = async {
-            let (client, target) = tokio::try_join!(self.client, self.target).ok()?;
+            let mut client = TokioIo::new(self.client.await.ok()?);
             // A broken connection is how most sessions end.
-            copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(target)).await.ok()
+            client.write_all(&self.first).await.ok()?;
+            client.flush().await.ok()?;
+            copy_bidirectional(&mut client, &mut self.target).await.ok()
         };
         tokio::select! {
             _ = session => {}
             () = self.claim.until_upgraded_cut() => {}
         }
-        drop((self.connection, record));
+        drop(record);
     }
 }

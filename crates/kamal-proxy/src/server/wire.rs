@@ -1,0 +1,30 @@
+//! HTTP/1.1 as it is spoken to targets (RFC 9112).
+//!
+//! A request writes and reads its connection itself, in the task that serves the client. hyper's client gives each
+//! connection a task of its own, and a request goes to it and back through two channels, its body through a third.
+//! What a proxy needs of a client is little: one request after the other, heads that are passed on as they are, bodies
+//! that flow. Where an answer could be understood in two ways it is refused, and its connection is not used again.
+
+pub(crate) mod answer;
+mod chunks;
+mod encode;
+mod framing;
+mod head;
+pub(crate) mod link;
+mod upload;
+
+use std::io;
+
+/// Why there was no answer, or not all of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WireError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("connection closed before the response was complete")]
+    Closed,
+    #[error("malformed HTTP response: {0}")]
+    Malformed(&'static str),
+    /// The client's fault.
+    #[error("reading the request's body: {0}")]
+    Upload(io::Error),
+}

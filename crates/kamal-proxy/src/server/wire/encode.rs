@@ -1,0 +1,160 @@
+//! Requests as bytes.
+
+use std::io::Write;
+
+use bytes::{BufMut, BytesMut};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, MAX_FORWARDS,
+    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
+};
+use http::{HeaderMap, HeaderName, Request};
+use http_body::Body;
+
+/// What must not come after a body: whoever reads it may already have acted on its absence (RFC 9110, 6.5.1).
+const NO_TRAILERS: [HeaderName; 12] = [
+    AUTHORIZATION,
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    HOST,
+    MAX_FORWARDS,
+    SET_COOKIE,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+];
+
+/// How the end of a body is marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Marked {
+    ByLength,
+    /// With the names a trailer may have.
+    ByChunks(Vec<HeaderName>),
+}
+
+/// Says in the headers how long the body is, unless they do so already.
+pub(super) fn mark<B: Body>(request: &mut Request<B>) -> Marked {
+    let length = request.body().size_hint().exact();
+    let (empty, headers) = (request.body().is_end_stream(), request.headers_mut());
+    headers.remove(TRANSFER_ENCODING);
+    if empty || headers.contains_key(CONTENT_LENGTH) {
+        return Marked::ByLength;
+    }
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+        return Marked::ByLength;
+    }
+    headers.insert(TRANSFER_ENCODING, http::HeaderValue::from_static("chunked"));
+    let lines = headers.get_all(TRAILER).iter().filter_map(|line| line.to_str().ok());
+    let names = lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok());
+    Marked::ByChunks(names.filter(|name| !NO_TRAILERS.contains(name)).collect())
+}
+
+/// Appends the head of a request.
+pub(super) fn head<B>(request: &Request<B>, out: &mut Vec<u8>) {
+    out.extend_from_slice(request.method().as_str().as_bytes());
+    out.push(b' ');
+    let target = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    // `OPTIONS *` does not come this far, and a query alone is no target.
+    if !target.starts_with('/') {
+        out.push(b'/');
+    }
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    fields(request.headers(), out);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn fields(headers: &HeaderMap, out: &mut Vec<u8>) {
+    for (name, value) in headers {
+        title_case(name.as_str(), out);
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Names as Go writes them: some programs look for exactly those.
+fn title_case(name: &str, out: &mut Vec<u8>) {
+    let mut first = true;
+    out.extend(name.bytes().map(|byte| {
+        let written = if first { byte.to_ascii_uppercase() } else { byte };
+        first = byte == b'-';
+        written
+    }));
+}
+
+/// Appends one chunk of a body; none for no bytes, as that would be the end.
+pub(super) fn chunk(bytes: &[u8], out: &mut BytesMut) {
+    if !bytes.is_empty() {
+        out.reserve(bytes.len() + 20);
+        // Writing to memory cannot fail.
+        let _ = write!(out.writer(), "{:x}\r\n", bytes.len());
+        out.extend_from_slice(bytes);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Appends the end of a chunked body, with the trailers that were announced.
+pub(super) fn end(trailers: Option<HeaderMap>, announced: &[HeaderName], out: &mut BytesMut) {
+    out.extend_from_slice(b"0\r\n");
+    if let Some(trailers) = trailers {
+        let mut text = Vec::new();
+        for name in announced {
+            let values = trailers.get_all(name).iter().map(|value| (name.clone(), value.clone()));
+            fields(&values.collect(), &mut text);
+        }
+        out.extend_from_slice(&text);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::{Empty, Full, StreamBody};
+
+    use super::*;
+
+    #[test]
+    fn heads() {
+        let mut request = Request::post("/a?b").header("x-forwarded-for", "1").header("host", "h").body(()).unwrap();
+        request.headers_mut().append("x-forwarded-for", "2".parse().unwrap());
+        let mut out = Vec::new();
+        head(&request, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("POST /a?b HTTP/1.1\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+        assert!(text.contains("\r\nX-Forwarded-For: 1\r\n") && text.contains("\r\nX-Forwarded-For: 2\r\n"), "{text}");
+        for (uri, line) in [("*", "GET /* "), ("http://a?q", "GET /?q "), ("http://a", "GET / ")] {
+            let mut out = Vec::new();
+            head(&Request::get(uri).body(()).unwrap(), &mut out);
+            assert!(out.starts_with(line.as_bytes()), "{uri}");
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        let mut none = Request::post("/").header("transfer-encoding", "chunked").body(Empty::<Bytes>::new()).unwrap();
+        assert_eq!(mark(&mut none), Marked::ByLength);
+        assert!(none.headers().is_empty());
+        let mut known = Request::put("/").body(Full::new(Bytes::from("four"))).unwrap();
+        assert_eq!(mark(&mut known), Marked::ByLength);
+        assert_eq!(known.headers()["content-length"], "4");
+        let stream = StreamBody::new(futures_util::stream::pending::<std::io::Result<http_body::Frame<Bytes>>>());
+        let mut open = Request::put("/").header("trailer", "X-A, Host,x-b").body(stream).unwrap();
+        assert_eq!(mark(&mut open), Marked::ByChunks(vec!["x-a".parse().unwrap(), "x-b".parse().unwrap()]));
+        assert_eq!(open.headers()["transfer-encoding"], "chunked");
+    }
+
+    #[test]
+    fn chunked_bodies() {
+        let mut out = BytesMut::new();
+        chunk(b"hello world, hello", &mut out);
+        chunk(b"", &mut out);
+        let trailers = [("x-a", "1"), ("x-secret", "2")].map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()));
+        end(Some(trailers.into_iter().collect()), &["x-a".parse().unwrap()], &mut out);
+        assert_eq!(out, "12\r\nhello world, hello\r\n0\r\nX-A: 1\r\n\r\n");
+    }
+}

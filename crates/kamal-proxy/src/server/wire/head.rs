@@ -1,0 +1,210 @@
+//! The head of an answer.
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, response};
+use httparse::{EMPTY_HEADER, Status};
+use hyper::ext::ReasonPhrase;
+
+use super::WireError;
+use super::framing::Framing;
+
+/// Lines of a head; most have fewer than the first, and none may have more than the second.
+const LINES: usize = 48;
+const MOST_LINES: usize = 256;
+/// Bytes of a head.
+const MOST_BYTES: usize = 400 * 1024;
+
+/// A head, understood.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) parts: response::Parts,
+    pub(super) framing: Framing,
+    /// Whether another request may follow on the connection.
+    pub(super) keeps: bool,
+}
+
+/// Takes a head off the front of the buffer. `None` when it has not all come; `seen` bytes of the buffer were looked at
+/// before and are not gone through again until the head may be complete.
+pub(super) fn take(buffer: &mut BytesMut, method: &Method, seen: &mut usize) -> Result<Option<Head>, WireError> {
+    loop {
+        if buffer.is_empty() || (*seen > 0 && !may_end(buffer, *seen)) {
+            *seen = buffer.len();
+            return if buffer.len() > MOST_BYTES { Err(WireError::Malformed("head too large")) } else { Ok(None) };
+        }
+        let Some(head) = parse(buffer)? else {
+            *seen = buffer.len();
+            return if buffer.len() > MOST_BYTES { Err(WireError::Malformed("head too large")) } else { Ok(None) };
+        };
+        *seen = 0;
+        // What comes before the answer is not for the client, but for the switch of protocols.
+        if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return understand(head, method).map(Some);
+        }
+    }
+}
+
+/// Whether an empty line has come since the first `seen` bytes.
+fn may_end(buffer: &[u8], seen: usize) -> bool {
+    let from = seen.saturating_sub(3);
+    buffer[from..].windows(2).any(|pair| pair == b"\n\n") || buffer[from..].windows(3).any(|end| end == b"\n\r\n")
+}
+
+/// Where a line's name and value are in the buffer.
+type Places = ((usize, usize), (usize, usize));
+
+fn parse(buffer: &mut BytesMut) -> Result<Option<response::Parts>, WireError> {
+    let mut lines = [EMPTY_HEADER; LINES];
+    let mut places = [((0, 0), (0, 0)); LINES];
+    match parse_into(buffer, &mut lines, &mut places) {
+        Err(httparse::Error::TooManyHeaders) => {}
+        parsed => return finish(buffer, parsed, &places),
+    }
+    let mut lines = vec![EMPTY_HEADER; MOST_LINES];
+    let mut places = vec![((0, 0), (0, 0)); MOST_LINES];
+    let parsed = parse_into(buffer, &mut lines, &mut places);
+    finish(buffer, parsed, &places)
+}
+
+/// What httparse found: length, version, status, the place of the reason, and the number of lines.
+type Parsed = (usize, u8, u16, (usize, usize), usize);
+
+fn parse_into<'b>(
+    buffer: &'b [u8],
+    lines: &mut [httparse::Header<'b>],
+    places: &mut [Places],
+) -> Result<Option<Parsed>, httparse::Error> {
+    let base = buffer.as_ptr().addr();
+    let place = |bytes: &[u8]| (bytes.as_ptr().addr().wrapping_sub(base), bytes.len());
+    let mut response = httparse::Response::new(lines);
+    let Status::Complete(length) = response.parse(buffer)? else { return Ok(None) };
+    for (line, kept) in response.headers.iter().zip(places) {
+        *kept = (place(line.name.as_bytes()), place(line.value));
+    }
+    let reason = response.reason.filter(|reason| !reason.is_empty()).map_or((0, 0), |reason| place(reason.as_bytes()));
+    Ok(Some((length, response.version.unwrap_or(1), response.code.unwrap_or(0), reason, response.headers.len())))
+}
+
+fn finish(
+    buffer: &mut BytesMut,
+    parsed: Result<Option<Parsed>, httparse::Error>,
+    places: &[Places],
+) -> Result<Option<response::Parts>, WireError> {
+    let malformed = |error: httparse::Error| match error {
+        httparse::Error::TooManyHeaders => WireError::Malformed("too many headers"),
+        httparse::Error::Status | httparse::Error::Version => WireError::Malformed("invalid status line"),
+        _ => WireError::Malformed("invalid header"),
+    };
+    let Some((length, version, status, reason, count)) = parsed.map_err(malformed)? else { return Ok(None) };
+    let bytes = buffer.split_to(length).freeze();
+    let slice = |(at, length): (usize, usize)| bytes.slice(at..at + length);
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.version = if version == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
+    parts.status = StatusCode::from_u16(status).map_err(|_| WireError::Malformed("invalid status line"))?;
+    parts.headers.reserve(count + 2);
+    for (name, value) in places.iter().take(count) {
+        let name = HeaderName::from_bytes(&bytes[name.0..name.0 + name.1]);
+        let name = name.map_err(|_| WireError::Malformed("invalid header"))?;
+        let value = HeaderValue::from_maybe_shared(slice(*value));
+        parts.headers.append(name, value.map_err(|_| WireError::Malformed("invalid header"))?);
+    }
+    keep_reason(&mut parts, slice(reason));
+    Ok(Some(parts))
+}
+
+/// A target may word its statuses as it likes.
+fn keep_reason(parts: &mut response::Parts, reason: Bytes) {
+    let usual = parts.status.canonical_reason().unwrap_or("");
+    if !reason.is_empty()
+        && reason != usual
+        && let Ok(reason) = ReasonPhrase::try_from(reason)
+    {
+        parts.extensions.insert(reason);
+    }
+}
+
+fn understand(mut parts: response::Parts, method: &Method) -> Result<Head, WireError> {
+    let framing = Framing::of(&parts, method)?;
+    let says = |wanted: &str| says(&parts.headers, wanted);
+    let keeps = if parts.version == Version::HTTP_11 { !says("close") } else { says("keep-alive") && !says("close") };
+    let keeps = keeps && framing != Framing::UntilClosed;
+    // To the client it is the proxy that speaks.
+    parts.version = Version::HTTP_11;
+    Ok(Head { parts, framing, keeps })
+}
+
+fn says(headers: &HeaderMap, wanted: &str) -> bool {
+    let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|token| token.trim().eq_ignore_ascii_case(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(text: &str) -> Result<Option<(Head, BytesMut)>, WireError> {
+        let mut buffer = BytesMut::from(text);
+        Ok(take(&mut buffer, &Method::GET, &mut 0)?.map(|head| (head, buffer)))
+    }
+
+    #[test]
+    fn a_head_and_what_follows() {
+        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 Fine\r\nA: 1\r\na:  2 \
+                    \r\nContent-Length: 4\r\n\r\nbody";
+        let (head, rest) = taken(text).unwrap().unwrap();
+        assert_eq!((head.parts.status, &rest[..], head.keeps), (StatusCode::OK, &b"body"[..], true));
+        let values: Vec<_> = head.parts.headers.get_all("a").iter().map(HeaderValue::as_bytes).collect();
+        assert_eq!((values, head.framing), (vec![&b"1"[..], b"2"], Framing::Length(4)));
+        assert_eq!(head.parts.extensions.get::<ReasonPhrase>().unwrap().as_bytes(), b"Fine");
+        assert!(!head.parts.headers.contains_key("link"));
+    }
+
+    #[test]
+    fn connections_that_are_not_kept() {
+        for (start, kept) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x, Close\r\n", false),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n", false),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n", true),
+            ("HTTP/1.1 200 OK\r\n", false),
+            ("HTTP/1.1 204 No Content\r\n", true),
+        ] {
+            assert_eq!(taken(&format!("{start}\r\n")).unwrap().unwrap().0.keeps, kept, "{start}");
+        }
+    }
+
+    #[test]
+    fn byte_by_byte_it_is_the_same() {
+        let text = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-Header: value\r\n".repeat(100));
+        let (mut buffer, mut seen) = (BytesMut::new(), 0);
+        for (index, byte) in text.bytes().enumerate() {
+            buffer.extend_from_slice(&[byte]);
+            let head = take(&mut buffer, &Method::GET, &mut seen).unwrap();
+            assert_eq!(head.is_some(), index + 1 == text.len(), "{index}");
+            if let Some(head) = head {
+                assert_eq!(head.parts.headers.get_all("x-header").iter().count(), 100);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MOST_LINES + 1));
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MOST_BYTES));
+        for text in [
+            "HTTP/2.0 200 OK\r\n\r\n",
+            "HTTP/1.1 99 Low\r\n\r\n",
+            "HTTP/1.1 2OO OK\r\n\r\n",
+            "SSH-2.0-OpenSSH_9.2\r\n",
+            "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\0\r\n\r\n",
+            &many,
+            &long,
+        ] {
+            assert!(matches!(taken(text), Err(WireError::Malformed(_))), "{}", &text[..text.len().min(60)]);
+        }
+        assert!(taken("HTTP/1.1 200 OK\r\nA: b\r\n").unwrap().is_none());
+        assert!(taken("").unwrap().is_none());
+    }
+}

@@ -1,0 +1,84 @@
+//! The body of a request on its way, in a task of its own: a target may answer before it has all of it, and a client may
+//! send without reading.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::task::JoinHandle;
+
+use super::encode::{self, Marked};
+
+/// The task; dropping this ends it.
+#[derive(Debug)]
+pub(super) struct Upload(JoinHandle<Uploaded>);
+
+/// What came of an upload.
+#[derive(Debug)]
+pub(super) enum Uploaded {
+    /// All of it was sent.
+    Sent(OwnedWriteHalf),
+    /// The body could not be read.
+    Unread(io::Error),
+    /// The target takes no more. What it has to say may still come.
+    Untaken,
+}
+
+impl Upload {
+    pub(super) fn start<B>(body: B, marked: Marked, to: OwnedWriteHalf) -> Self
+    where
+        B: Body<Data = Bytes, Error = io::Error> + Unpin + Send + 'static,
+    {
+        Self(tokio::spawn(send(body, marked, to)))
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Uploaded> {
+        Pin::new(&mut self.0).poll(cx).map(|ended| ended.unwrap_or(Uploaded::Untaken))
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn send<B>(mut body: B, marked: Marked, mut to: OwnedWriteHalf) -> Uploaded
+where
+    B: Body<Data = Bytes, Error = io::Error> + Unpin,
+{
+    let mut out = BytesMut::new();
+    let mut trailers = None;
+    while let Some(frame) = body.frame().await {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => return Uploaded::Unread(error),
+        };
+        let written = match (frame.into_data(), &marked) {
+            (Ok(data), Marked::ByLength) => to.write_all(&data).await,
+            (Ok(data), Marked::ByChunks(_)) => {
+                encode::chunk(&data, &mut out);
+                to.write_all_buf(&mut out).await
+            }
+            (Err(frame), _) => {
+                trailers = frame.into_trailers().ok();
+                Ok(())
+            }
+        };
+        if written.is_err() {
+            return Uploaded::Untaken;
+        }
+    }
+    if let Marked::ByChunks(announced) = &marked {
+        encode::end(trailers, announced, &mut out);
+        if to.write_all_buf(&mut out).await.is_err() {
+            return Uploaded::Untaken;
+        }
+    }
+    Uploaded::Sent(to)
+}
