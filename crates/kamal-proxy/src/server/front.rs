@@ -157,7 +157,7 @@ async fn respond(
         return Ok(Reply::Response(response));
     }
     if let Some(policy) = &policy {
-        if let Some(answer) = policy.admit(name, &request, service.assets.pages.as_deref()).await {
+        if let Some(answer) = Box::pin(policy.admit(name, &request, service.assets.pages.as_deref())).await {
             return Ok(Reply::Response(answer));
         }
         if policy.checks_passwords() {
@@ -207,7 +207,7 @@ async fn claim(
     let unavailable = || Failure::Status(StatusCode::SERVICE_UNAVAILABLE, None);
     for _ in 0..ATTEMPTS {
         if !service.pause.is_running() {
-            match service.pause.wait().await {
+            match Box::pin(service.pause.wait()).await {
                 Outcome::Proceed => service = current(front, service),
                 Outcome::Stopped(message) => {
                     return Err(Failure::Status(StatusCode::SERVICE_UNAVAILABLE, Some(message)));

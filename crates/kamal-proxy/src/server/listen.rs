@@ -112,12 +112,20 @@ async fn converse(
 ) {
     // A connection that refuses the option works all the same.
     let _ = stream.set_nodelay(true);
-    let Some(config) = tls else { return http1::serve(stream, front, client, stop).await };
-    let error = match timeout(HANDSHAKE_TIMEOUT, Box::pin(TlsAcceptor::from(config).accept(stream))).await {
+    match tls {
+        None => http1::serve(stream, front, client, stop).await,
+        // What that needs is several times as large, and most of it only for the handshake.
+        Some(config) => Box::pin(secure(stream, config, front, client, stop)).await,
+    }
+}
+
+async fn secure(stream: TcpStream, config: Arc<ServerConfig>, front: Arc<Front>, client: Arc<Client>, stop: Stop) {
+    let handshake = Box::pin(TlsAcceptor::from(config).accept(stream));
+    let error = match timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
             return Box::pin(http2(stream, front, client, stop)).await;
         }
-        Ok(Ok(stream)) => return http1::serve(stream, front, client, stop).await,
+        Ok(Ok(stream)) => return http1::serve(Box::new(stream), front, client, stop).await,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "i/o timeout".to_owned(),
     };

@@ -122,7 +122,7 @@ async fn outgoing_body(
     }
     let limits = limits(options, options.max_request_body_size);
     let collected = tokio::select! {
-        collected = collect(patience::Upload::new(body), limits) => collected,
+        collected = Box::pin(collect(patience::Upload::new(body), limits)) => collected,
         () = claim.until_cut() => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
     };
     match collected {
@@ -312,7 +312,7 @@ async fn relay(
         let relayed = Relayed::new(body, claim, limits.total);
         return Ok(Reply::Response(Response::from_parts(head, relayed.into())));
     }
-    match collect(Relayed::new(body, claim, 0), limits).await {
+    match Box::pin(collect(Relayed::new(body, claim, 0), limits)).await {
         Ok(buffered) => Ok(Reply::Response(Response::from_parts(head, ResponseBody::buffered(buffered)))),
         Err(BufferError::TooLarge) => {
             forwarding.log.info("Response exceeded max response limit", &[("path", path.into())]);

@@ -15,6 +15,8 @@ pub(crate) struct Routes {
     services: BTreeMap<String, Arc<Service>>,
     /// By lower-case host; `*.` for the hosts right below a domain, and `` for all others. Longest prefix first.
     hosts: HashMap<String, Vec<Binding>>,
+    /// Whether any host is a pattern.
+    wildcards: bool,
     default_tls_host: Option<String>,
 }
 
@@ -48,6 +50,7 @@ impl Routes {
         for bindings in routes.hosts.values_mut() {
             bindings.sort_by_key(|binding| std::cmp::Reverse(binding.prefix.len()));
         }
+        routes.wildcards = routes.hosts.keys().any(|host| host.starts_with("*."));
         routes.default_tls_host = routes.services.values().find_map(|service| {
             service.options.hosts.first().filter(|host| service.options.tls_enabled && !host.is_empty()).cloned()
         });
@@ -99,8 +102,8 @@ impl Routes {
         if let Some(bindings) = self.hosts.get(host.as_ref()) {
             return Some(bindings);
         }
-        let wildcard =
-            host.find('.').filter(|dot| *dot > 0).and_then(|dot| self.hosts.get(&format!("*{}", &host[dot..])));
+        let dot = host.find('.').filter(|dot| *dot > 0 && self.wildcards);
+        let wildcard = dot.and_then(|dot| self.hosts.get(&format!("*{}", &host[dot..])));
         wildcard.or_else(|| self.hosts.get(""))
     }
 }

@@ -175,3 +175,32 @@ async fn the_rest_of_a_body_is_not_a_request() {
     assert_eq!(String::from_utf8_lossy(&reply).matches("HTTP/1.1").count(), 1, "{}", reply.escape_ascii());
     assert_eq!(proxy.count(|line| line["path"] == "/smuggled"), 0);
 }
+
+// A target may answer without reading what it was sent, and close; what little it was sent has to be there by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_body_comes_with_its_head() {
+    let proxy = Proxy::start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            let whole =
+                request[..length].starts_with(b"GET /up ") || request[..length].ends_with(b"hello\r\n0\r\n\r\n");
+            let status = if whole { "200 OK" } else { "400 Bad Request" };
+            let reply = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    proxy.ok(&format!("deploy app --target {address}"));
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(proxy.http).await.unwrap();
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(format!("{head}5\r\nhello\r\n0\r\n\r\n").as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut reply)).await.unwrap().unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    }
+}

@@ -56,8 +56,9 @@ fn refusal(text: &'static str) -> Response<ResponseBody> {
 /// Gives a request the time it came in and a name, unless it has them.
 pub(crate) fn stamp(headers: &mut HeaderMap) {
     if !headers.contains_key(REQUEST_START) {
-        let start = format!("t={}", Timestamp::now().as_millisecond());
-        if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(start)) {
+        let mut start = b"t=".to_vec();
+        let written = serde_json::to_writer(&mut start, &Timestamp::now().as_millisecond());
+        if let (Ok(()), Ok(value)) = (written, HeaderValue::from_maybe_shared(bytes::Bytes::from(start))) {
             headers.insert(REQUEST_START, value);
         }
     }

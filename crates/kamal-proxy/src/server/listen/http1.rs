@@ -35,7 +35,7 @@ impl Waiting for TcpStream {
     }
 }
 
-impl Waiting for TlsStream<TcpStream> {
+impl Waiting for Box<TlsStream<TcpStream>> {
     fn socket(&self) -> &TcpStream {
         self.get_ref().0
     }

@@ -3,6 +3,7 @@
 //! Lines go through a bounded queue to a thread that writes them in batches, so that a slow reader of standard output
 //! never holds up a request. When the queue is full, lines are dropped and counted, and the count is logged.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -148,6 +149,11 @@ fn write_batch(batch: &mut Vec<u8>, out: &mut impl Write) {
     }
 }
 
+thread_local! {
+    /// The last second a line was written in, and how that is written.
+    static SECOND: Cell<(i64, [u8; 19])> = const { Cell::new((i64::MIN, [b'0'; 19])) };
+}
+
 /// One line under construction: `time`, `level`, `msg`, then attributes in the order they are added.
 #[derive(Debug)]
 pub(crate) struct Line(Vec<u8>);
@@ -155,7 +161,11 @@ pub(crate) struct Line(Vec<u8>);
 impl Line {
     pub(crate) fn new(level: Level, message: &str) -> Self {
         let mut line = Self(Vec::with_capacity(640));
-        let _ = write!(line.0, "{{\"time\":\"{}\",\"level\":\"{}\",\"msg\":", Timestamp::now(), level.name());
+        line.0.extend_from_slice(b"{\"time\":\"");
+        line.now();
+        line.0.extend_from_slice(b"\",\"level\":\"");
+        line.0.extend_from_slice(level.name().as_bytes());
+        line.0.extend_from_slice(b"\",\"msg\":");
         line.text(message);
         line
     }
@@ -167,7 +177,7 @@ impl Line {
 
     pub(crate) fn int(&mut self, key: &str, value: i64) {
         self.key(key);
-        let _ = write!(self.0, "{value}");
+        let _ = serde_json::to_writer(&mut self.0, &value);
     }
 
     fn value(&mut self, key: &str, value: &Value) {
@@ -175,15 +185,47 @@ impl Line {
         let _ = write!(self.0, "{value}");
     }
 
+    /// Keys are names, in which nothing needs escaping.
     fn key(&mut self, key: &str) {
-        self.0.push(b',');
-        self.text(key);
-        self.0.push(b':');
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(key.as_bytes());
+        self.0.extend_from_slice(b"\":");
     }
 
     fn text(&mut self, text: &str) {
-        // Writing to memory cannot fail, and a string always serialises.
-        let _ = serde_json::to_writer(&mut self.0, text);
+        let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+        // Looks at all of it, which is faster than to stop at the first.
+        if text.bytes().fold(false, |found, byte| found | special(byte)) {
+            // Writing to memory cannot fail, and a string always serialises.
+            let _ = serde_json::to_writer(&mut self.0, text);
+        } else {
+            self.0.push(b'"');
+            self.0.extend_from_slice(text.as_bytes());
+            self.0.push(b'"');
+        }
+    }
+
+    /// The time of day changes with every line, the rest of it once a second.
+    fn now(&mut self) {
+        let now = Timestamp::now();
+        let seconds = SECOND.with(|kept| {
+            let (second, mut text) = kept.get();
+            if second != now.as_second() {
+                // `2026-11-24T03:28:46Z`; the year has four digits for another while.
+                let whole = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+                text = whole.as_bytes().first_chunk().copied().unwrap_or(text);
+                kept.set((now.as_second(), text));
+            }
+            text
+        });
+        self.0.extend_from_slice(&seconds);
+        let mut fraction = *b".000000000Z";
+        let mut rest = now.subsec_nanosecond().unsigned_abs();
+        for digit in fraction[1..10].iter_mut().rev() {
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+            rest /= 10;
+        }
+        self.0.extend_from_slice(&fraction);
     }
 
     fn finish(mut self) -> Vec<u8> {

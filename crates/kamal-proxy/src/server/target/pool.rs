@@ -81,7 +81,7 @@ impl Pool {
     ) -> Result<Response<Answer<Place>>, SendError> {
         let place = || Place { pool: Arc::clone(self), shard: shard % SHARDS };
         let repeatable = is_repeatable(request);
-        while let Some(link) = self.take_idle(shard % SHARDS) {
+        while let Some(link) = self.take_idle(shard % SHARDS, !repeatable) {
             match ask(link, request, place()).await {
                 Ok(response) => return Ok(response),
                 Err(Broken { sent: false, .. }) => {}
@@ -89,7 +89,8 @@ impl Pool {
                 Err(Broken { error, .. }) => return Err(error.into()),
             }
         }
-        let link = self.connect().await?;
+        // It happens rarely and takes much room.
+        let link = Box::pin(self.connect()).await?;
         ask(link, request, place()).await.map_err(|broken| broken.error.into())
     }
 
@@ -97,15 +98,15 @@ impl Pool {
         self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_idle(&self, shard: usize) -> Option<Link> {
+    fn take_idle(&self, shard: usize, surely: bool) -> Option<Link> {
         let mut shard = self.shard(shard);
-        while let Some(mut kept) = shard.idle.pop() {
+        while let Some(kept) = shard.idle.pop() {
             if kept.since.elapsed() > IDLE_TIME {
                 // All others are older still.
                 shard.idle.clear();
                 return None;
             }
-            if kept.link.is_alive() {
+            if kept.link.is_alive(surely) {
                 return Some(kept.link);
             }
         }

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use bytes::{BufMut, BytesMut};
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, MAX_FORWARDS,
     SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
@@ -87,26 +86,24 @@ fn title_case(name: &str, out: &mut Vec<u8>) {
 }
 
 /// Appends one chunk of a body; none for no bytes, as that would be the end.
-pub(super) fn chunk(bytes: &[u8], out: &mut BytesMut) {
+pub(super) fn chunk(bytes: &[u8], out: &mut Vec<u8>) {
     if !bytes.is_empty() {
         out.reserve(bytes.len() + 20);
         // Writing to memory cannot fail.
-        let _ = write!(out.writer(), "{:x}\r\n", bytes.len());
+        let _ = write!(out, "{:x}\r\n", bytes.len());
         out.extend_from_slice(bytes);
         out.extend_from_slice(b"\r\n");
     }
 }
 
 /// Appends the end of a chunked body, with the trailers that were announced.
-pub(super) fn end(trailers: Option<HeaderMap>, announced: &[HeaderName], out: &mut BytesMut) {
+pub(super) fn end(trailers: Option<&HeaderMap>, announced: &[HeaderName], out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n");
     if let Some(trailers) = trailers {
-        let mut text = Vec::new();
         for name in announced {
             let values = trailers.get_all(name).iter().map(|value| (name.clone(), value.clone()));
-            fields(&values.collect(), &mut text);
+            fields(&values.collect(), out);
         }
-        out.extend_from_slice(&text);
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -150,11 +147,11 @@ mod tests {
 
     #[test]
     fn chunked_bodies() {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         chunk(b"hello world, hello", &mut out);
         chunk(b"", &mut out);
         let trailers = [("x-a", "1"), ("x-secret", "2")].map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()));
-        end(Some(trailers.into_iter().collect()), &["x-a".parse().unwrap()], &mut out);
-        assert_eq!(out, "12\r\nhello world, hello\r\n0\r\nX-A: 1\r\n\r\n");
+        end(Some(&trailers.into_iter().collect()), &["x-a".parse().unwrap()], &mut out);
+        assert_eq!(out, b"12\r\nhello world, hello\r\n0\r\nX-A: 1\r\n\r\n");
     }
 }

@@ -8,14 +8,16 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, response};
 use http_body::Body;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio_util::io::poll_read_buf;
 
 use super::WireError;
 use super::framing::Framing;
-use super::upload::{Upload, Uploaded};
+use super::upload::{Upload, Uploaded, at_hand};
 use super::{encode, head};
 
 /// Bytes read at once: enough for a head with a page, and for bodies that turn out to be long.
@@ -64,13 +66,14 @@ impl Link {
         Self { stream: Stream::Whole(stream), buffer: BytesMut::new(), out: Vec::new(), next_read: READ }
     }
 
-    /// Whether a kept connection is still good: open, and silent as it has to be.
-    pub(crate) fn is_alive(&mut self) -> bool {
-        let Stream::Whole(stream) = &mut self.stream else { return false };
-        // Nearly always the runtime knows the answer, and the kernel is not asked.
+    /// Whether a kept connection is still good: open, and silent as it has to be. The runtime knows that, if not always of
+    /// this very moment; the kernel is asked where it would be a pity to be wrong.
+    pub(crate) fn is_alive(&self, surely: bool) -> bool {
+        let Stream::Whole(stream) = &self.stream else { return false };
         let mut byte = [0];
-        let mut cx = Context::from_waker(Waker::noop());
-        self.buffer.is_empty() && Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+        let known = stream.try_read(&mut byte);
+        let silent = self.buffer.is_empty() && known.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        silent && (!surely || recv(stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) == Err(Errno::AGAIN))
     }
 
     /// Sends a request and waits for the head of the answer. The body is taken out of the request once its head is sent.
@@ -82,9 +85,17 @@ impl Link {
         self.out.clear();
         self.out.shrink_to(KEPT_HEAD);
         encode::head(request, &mut self.out);
-        self.send_head().await?;
-        if !request.body().is_end_stream() {
-            self.upload(std::mem::take(request.body_mut()), marked);
+        if request.body().is_end_stream() {
+            self.send_head().await?;
+        } else {
+            let all = poll_fn(|cx| Poll::Ready(at_hand(request.body_mut(), &marked, cx, &mut self.out))).await;
+            let body = std::mem::take(request.body_mut());
+            // Part of the request is gone by now, if not sent.
+            let all = all.map_err(|error| Broken { error: WireError::Upload(error), sent: true })?;
+            self.send_head().await.map_err(|broken| Broken { sent: true, ..broken })?;
+            if !all {
+                self.upload(body, marked);
+            }
         }
         self.begun(request.method()).await.map_err(|error| Broken { error, sent: true })
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
@@ -13,6 +13,9 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::task::JoinHandle;
 
 use super::encode::{self, Marked};
+
+/// Bytes of a head with what is at hand of a body.
+const AT_HAND: usize = 32 * 1024;
 
 /// The task; dropping this ends it.
 #[derive(Debug)]
@@ -48,11 +51,45 @@ impl Drop for Upload {
     }
 }
 
+/// What is at hand of a body goes out together with the head of the request: a target that answers without reading a
+/// body would otherwise close the connection before it has come. Gives back whether that was all of it.
+pub(super) fn at_hand<B>(
+    body: &mut B,
+    marked: &Marked,
+    cx: &mut Context<'_>,
+    out: &mut Vec<u8>,
+) -> Result<bool, io::Error>
+where
+    B: Body<Data = Bytes, Error = io::Error> + Unpin,
+{
+    let mut trailers = None;
+    while out.len() < AT_HAND {
+        match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Some(frame)) => match (frame?.into_data(), marked) {
+                (Ok(data), Marked::ByLength) => out.extend_from_slice(&data),
+                (Ok(data), Marked::ByChunks(_)) => encode::chunk(&data, out),
+                (Err(frame), _) => trailers = frame.into_trailers().ok(),
+            },
+            Poll::Ready(None) => {
+                if let Marked::ByChunks(announced) = marked {
+                    encode::end(trailers.as_ref(), announced, out);
+                }
+                return Ok(true);
+            }
+        }
+        if *marked == Marked::ByLength && body.is_end_stream() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 async fn send<B>(mut body: B, marked: Marked, mut to: OwnedWriteHalf) -> Uploaded
 where
     B: Body<Data = Bytes, Error = io::Error> + Unpin,
 {
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     let mut trailers = None;
     while let Some(frame) = body.frame().await {
         let frame = match frame {
@@ -62,8 +99,9 @@ where
         let written = match (frame.into_data(), &marked) {
             (Ok(data), Marked::ByLength) => to.write_all(&data).await,
             (Ok(data), Marked::ByChunks(_)) => {
+                out.clear();
                 encode::chunk(&data, &mut out);
-                to.write_all_buf(&mut out).await
+                to.write_all(&out).await
             }
             (Err(frame), _) => {
                 trailers = frame.into_trailers().ok();
@@ -75,8 +113,9 @@ where
         }
     }
     if let Marked::ByChunks(announced) = &marked {
-        encode::end(trailers, announced, &mut out);
-        if to.write_all_buf(&mut out).await.is_err() {
+        out.clear();
+        encode::end(trailers.as_ref(), announced, &mut out);
+        if to.write_all(&out).await.is_err() {
             return Uploaded::Untaken;
         }
     }
