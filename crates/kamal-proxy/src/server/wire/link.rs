@@ -88,7 +88,7 @@ impl Link {
         if request.body().is_end_stream() {
             self.send_head().await?;
         } else {
-            let all = poll_fn(|cx| Poll::Ready(at_hand(request.body_mut(), &marked, cx, &mut self.out))).await;
+            let all = at_hand(request.body_mut(), &marked, &mut self.out).await;
             let body = std::mem::take(request.body_mut());
             // Part of the request is gone by now, if not sent.
             let all = all.map_err(|error| Broken { error: WireError::Upload(error), sent: true })?;

@@ -1,21 +1,24 @@
 //! The body of a request on its way, in a task of its own: a target may answer before it has all of it, and a client may
 //! send without reading.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 
 use super::encode::{self, Marked};
 
 /// Bytes of a head with what is at hand of a body.
 const AT_HAND: usize = 32 * 1024;
+/// How often it is looked whether more is at hand.
+const LOOKS: usize = 3;
 
 /// The task; dropping this ends it.
 #[derive(Debug)]
@@ -51,38 +54,50 @@ impl Drop for Upload {
     }
 }
 
-/// What is at hand of a body goes out together with the head of the request: a target that answers without reading a
-/// body would otherwise close the connection before it has come. Gives back whether that was all of it.
-pub(super) fn at_hand<B>(
-    body: &mut B,
-    marked: &Marked,
-    cx: &mut Context<'_>,
-    out: &mut Vec<u8>,
-) -> Result<bool, io::Error>
+/// Appends what is at hand of a body to the head of its request: a target that answers without reading a body would
+/// otherwise close the connection before it has come. Gives back whether that was all of it.
+pub(super) async fn at_hand<B>(body: &mut B, marked: &Marked, out: &mut Vec<u8>) -> io::Result<bool>
 where
     B: Body<Data = Bytes, Error = io::Error> + Unpin,
 {
-    let mut trailers = None;
-    while out.len() < AT_HAND {
-        match Pin::new(&mut *body).poll_frame(cx) {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(Some(frame)) => match (frame?.into_data(), marked) {
-                (Ok(data), Marked::ByLength) => out.extend_from_slice(&data),
-                (Ok(data), Marked::ByChunks(_)) => encode::chunk(&data, out),
-                (Err(frame), _) => trailers = frame.into_trailers().ok(),
-            },
-            Poll::Ready(None) => {
-                if let Marked::ByChunks(announced) = marked {
-                    encode::end(trailers.as_ref(), announced, out);
-                }
-                return Ok(true);
-            }
+    // hyper reads a body when it is asked for, once whoever asks has let it.
+    for _ in 0..LOOKS {
+        if let Poll::Ready(all) = poll_fn(|cx| Poll::Ready(poll_at_hand(body, marked, cx, out))).await {
+            return all;
         }
-        if *marked == Marked::ByLength && body.is_end_stream() {
-            return Ok(true);
-        }
+        yield_now().await;
     }
     Ok(false)
+}
+
+fn poll_at_hand<B>(body: &mut B, marked: &Marked, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>>
+where
+    B: Body<Data = Bytes, Error = io::Error> + Unpin,
+{
+    while out.len() < AT_HAND {
+        let trailers = match ready!(Pin::new(&mut *body).poll_frame(cx)?) {
+            Some(frame) => match (frame.into_data(), marked) {
+                (Ok(data), Marked::ByLength) => {
+                    out.extend_from_slice(&data);
+                    if body.is_end_stream() {
+                        return Poll::Ready(Ok(true));
+                    }
+                    continue;
+                }
+                (Ok(data), Marked::ByChunks(_)) => {
+                    encode::chunk(&data, out);
+                    continue;
+                }
+                (Err(frame), _) => frame.into_trailers().ok(),
+            },
+            None => None,
+        };
+        if let Marked::ByChunks(announced) = marked {
+            encode::end(trailers.as_ref(), announced, out);
+        }
+        return Poll::Ready(Ok(true));
+    }
+    Poll::Ready(Ok(false))
 }
 
 async fn send<B>(mut body: B, marked: Marked, mut to: OwnedWriteHalf) -> Uploaded
