@@ -14,8 +14,13 @@ use std::{
 use crate::{
     command::{note, print, run, show},
     error::{Context, Result},
+    sandbox::require_packages,
     workspace,
 };
+
+/// What the bench of SSH runs, and the packages that have it.
+const PROGRAMS: [(&str, &str); 3] =
+    [("sshd", "openssh-server"), ("scp", "openssh-client"), ("ssh-keygen", "openssh-client")];
 
 const ROUNDS: usize = 50;
 
@@ -57,6 +62,18 @@ pub fn config() -> Result<()> {
     line(&format!("kamal config, {} lines", text.lines().count()), config)?;
     let verdict = if config.1 <= TARGET { "reached" } else { "MISSED" };
     print(format_args!("target: median at most {} ms: {verdict}", TARGET.as_millis()))
+}
+
+/// Runs the SSH adapter's own benchmark beside OpenSSH's programs; it prints what it measures.
+///
+/// # Errors
+///
+/// When something is missing that it needs, or a target is missed.
+pub fn ssh() -> Result<()> {
+    require_packages(&PROGRAMS)?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["bench", "--quiet", "--profile", "quick", "--package", "kamal-ssh", "--bench", "openssh"]);
+    show(cargo.current_dir(workspace()))
 }
 
 fn build() -> Result<PathBuf> {

@@ -62,6 +62,8 @@ enum BenchChore {
         #[arg(long, value_name = "MINUTES")]
         soak: Option<u64>,
     },
+    /// Commands, files and many hosts over SSH, beside OpenSSH.
+    Ssh,
     /// A whole deploy beside the same docker commands typed by hand.
     Deploy {
         /// How many rounds.
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
         Chore::Sandbox(chore) => run_sandbox(chore),
         Chore::Demo { keep } => demo::run(keep).map(|()| ExitCode::SUCCESS),
         Chore::Bench(BenchChore::Config) => bench::config().map(|()| ExitCode::SUCCESS),
+        Chore::Bench(BenchChore::Ssh) => bench::ssh().map(|()| ExitCode::SUCCESS),
         Chore::Bench(BenchChore::Deploy { rounds }) => by_hand::deploy(rounds).map(|()| ExitCode::SUCCESS),
         Chore::Bench(BenchChore::Proxy { soak }) => {
             let reached = soak.map_or_else(bench::proxy::compare, bench::proxy::soak);
