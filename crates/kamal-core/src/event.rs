@@ -79,6 +79,17 @@ pub enum EventKind {
         /// How long it took.
         took: Duration,
     },
+    /// A large file is on its way to a host.
+    Uploading {
+        /// The host.
+        host: HostName,
+        /// Its path there.
+        file: String,
+        /// How many bytes have gone so far.
+        sent: u64,
+        /// How many there are.
+        total: u64,
+    },
     /// A line somebody's program printed.
     Output {
         /// The host; `None` is the local machine.
@@ -139,6 +150,7 @@ impl EventKind {
             Self::StepFinished { step, outcome: Outcome::Failed(why), .. } => [Some(step), Some(why)],
             Self::StepFinished { step, .. } => [Some(step), None],
             Self::RoundTrip { label, .. } => [Some(label), None],
+            Self::Uploading { file, .. } => [Some(file), None],
             Self::Output { line, .. } => [Some(line), None],
             Self::Finished { outcome: Outcome::Failed(why), .. } => [Some(why), None],
             Self::Started { .. } | Self::Phase { .. } | Self::Connected { .. } | Self::Finished { .. } => [None, None],

@@ -126,11 +126,18 @@ impl<'a> Fleet<'a> {
         Ok(exit)
     }
 
-    /// Uploads a file: one round trip.
+    /// Uploads a file: one round trip. One that takes long is told of every second.
     pub async fn upload(&self, host: &HostName, content: &[u8], to: &str, mode: u32) -> Result<(), HostError> {
         let exec = self.connect(host).await?;
         let began = self.world.clock.elapsed();
-        self.guard(host, exec.upload(content, to, mode)).await??;
+        let (total, mut told) = (content.len() as u64, began);
+        let mut watch = |sent: u64| {
+            if sent < total && self.since(told) >= Duration::from_secs(1) {
+                told = self.world.clock.elapsed();
+                self.emit(EventKind::Uploading { host: host.clone(), file: to.to_owned(), sent, total });
+            }
+        };
+        self.guard(host, exec.upload_watched(content, to, mode, &mut watch)).await??;
         self.round_trip(host, "upload", began);
         Ok(())
     }

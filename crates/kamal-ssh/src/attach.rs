@@ -155,7 +155,7 @@ async fn command(connection: &Connection, script: &Script) -> Result<String, Fai
     }
     let file = format!(".kamal-{}", nonce()?);
     let content = zeroize::Zeroizing::new(format!("rm -f {file}\n{}\n", *text));
-    crate::upload::upload(connection, content.as_bytes(), &file, 0o600).await?;
+    crate::upload::upload(connection, content.as_bytes(), &file, 0o600, &mut |_| ()).await?;
     Ok(format!("exec sh ./{file}"))
 }
 

@@ -98,11 +98,17 @@ impl Exec for Host {
         }
     }
 
-    async fn upload(&self, content: &[u8], to: &str, mode: u32) -> Result<(), TransportError> {
+    async fn upload_watched(
+        &self,
+        content: &[u8],
+        to: &str,
+        mode: u32,
+        sent: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), TransportError> {
         let mut tried = false;
         loop {
             let connection = self.live_connection().await?;
-            let Err(failure) = upload(&connection, content, to, mode).await else { return Ok(()) };
+            let Err(failure) = upload(&connection, content, to, mode, sent).await else { return Ok(()) };
             if let Some(error) = self.give_up(&connection, failure, tried).await {
                 return Err(error);
             }

@@ -20,8 +20,17 @@ const COMPLAINT_KEPT: usize = 400;
 /// Up to which size a text goes through the shell: bash reads its programs byte by byte.
 const SHORT: usize = 32 << 10;
 
+/// How much is sent before it is told of.
+const PIECE: usize = 256 << 10;
+
 /// Writes a file, relative to the login folder unless the path is absolute.
-pub(crate) async fn upload(connection: &Connection, content: &[u8], to: &str, mode: u32) -> Result<(), Failure> {
+pub(crate) async fn upload(
+    connection: &Connection,
+    content: &[u8],
+    to: &str,
+    mode: u32,
+    sent: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), Failure> {
     let label = format!("upload of {to}");
     if let Some(text) = short_text(content) {
         let end = format!("END_{}", nonce()?);
@@ -40,10 +49,16 @@ pub(crate) async fn upload(connection: &Connection, content: &[u8], to: &str, mo
         return Err(connection.lost(&label, None).into());
     }
     let write = async {
-        // A failure to send shows as the channel's end below.
-        if writer.data(content).await.is_ok() {
-            let _ = writer.eof().await;
+        let mut gone = 0;
+        for piece in content.chunks(PIECE) {
+            // A failure to send shows as the channel's end below.
+            if writer.data(piece).await.is_err() {
+                return;
+            }
+            gone += piece.len() as u64;
+            sent(gone);
         }
+        let _ = writer.eof().await;
     };
     let read = async {
         let (mut complaint, mut status) = (Vec::new(), None);

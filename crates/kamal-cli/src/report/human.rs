@@ -33,6 +33,11 @@ pub(super) fn text(event: &EventKind, level: Level) -> Option<String> {
         EventKind::Connected { host, took } if level == Level::Verbose => {
             Some(format!("{} connected in {:.3}s\n", place(Some(host)), took.as_secs_f64()))
         }
+        EventKind::Uploading { host, file, sent, total } if level > Level::Quiet => {
+            let megabytes = |bytes: u64| bytes as f64 / 1e6;
+            let text = format!("{file}: {:.1} of {:.1} MB", megabytes(*sent), megabytes(*total));
+            Some(format!("{} {}\n", place(Some(host)), dim(&text)))
+        }
         EventKind::Finished { took, .. } if level > Level::Quiet => {
             Some(format!("  Finished all in {:.1} seconds\n", took.as_secs_f64()))
         }

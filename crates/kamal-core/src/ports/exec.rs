@@ -29,7 +29,19 @@ pub trait Exec: Send + Sync + std::fmt::Debug {
 
     /// Writes a file whose path is relative to the login directory, creating its folder. The content is never visible
     /// at a wider mode than asked for, nor in part: it is written beside its place and renamed. Idempotent.
-    async fn upload(&self, content: &[u8], to: &str, mode: u32) -> Result<(), TransportError>;
+    async fn upload(&self, content: &[u8], to: &str, mode: u32) -> Result<(), TransportError> {
+        self.upload_watched(content, to, mode, &mut |_| ()).await
+    }
+
+    /// As [`Exec::upload`], and tells `sent` now and then how many bytes of the content have gone to the host so far. It
+    /// starts again from a small number where the connection had to be made anew.
+    async fn upload_watched(
+        &self,
+        content: &[u8],
+        to: &str,
+        mode: u32,
+        sent: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), TransportError>;
 }
 
 /// A piece of output.

@@ -23,6 +23,8 @@ use crate::{
 
 /// One way to a host and back.
 const ROUND_TRIP: Duration = Duration::from_millis(20);
+/// How many bytes go to a host in a second.
+const UPLINK: usize = 10_000_000;
 
 /// A connection.
 #[derive(Debug)]
@@ -130,8 +132,20 @@ impl Exec for SimExec {
         Ok(exit)
     }
 
-    async fn upload(&self, _content: &[u8], to: &str, mode: u32) -> Result<(), TransportError> {
+    async fn upload_watched(
+        &self,
+        content: &[u8],
+        to: &str,
+        mode: u32,
+        sent: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), TransportError> {
         self.fleet.0.clock.sleep(ROUND_TRIP).await;
+        let mut gone = 0;
+        for piece in content.chunks(UPLINK / 10) {
+            self.fleet.0.clock.sleep(Duration::from_millis(100)).await;
+            gone += piece.len() as u64;
+            sent(gone);
+        }
         let done = self.effect(Deed::Upload(to.to_owned(), mode)).await?;
         let refused = |(_, message)| TransportError::new(&self.host, TransportErrorKind::Protocol(message));
         done.map(drop).map_err(refused)

@@ -10,3 +10,4 @@ mod locks;
 mod plans;
 mod roles;
 mod secrets;
+mod uploads;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Notify, Semaphore};
 
 use super::load::{CLIENTS, Load};
 use super::support::{PATIENCE, Proxy, Upstream, text};
@@ -40,9 +41,16 @@ async fn no_request_fails_through_five_takeovers_under_load() {
 async fn what_has_begun_is_finished_where_it_began() {
     let mut old = Proxy::start();
     let socket = Upstream::start(upgrades::echo).await;
-    let slow = Upstream::start(|_| async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        text(200, "slow")
+    let (arrived, gate) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (here, opened) = (Arc::clone(&arrived), Arc::clone(&gate));
+    let slow = Upstream::start(move |_| {
+        let (here, opened) = (Arc::clone(&here), Arc::clone(&opened));
+        async move {
+            here.notify_one();
+            // Closed by then, which is what it waits for.
+            drop(opened.acquire().await);
+            text(200, "slow")
+        }
     })
     .await;
     old.ok(&format!("deploy socket --host a --target {}", socket.address));
@@ -53,9 +61,11 @@ async fn what_has_begun_is_finished_where_it_began() {
         tokio::pin!(answer);
         tokio::select! {
             _ = &mut answer => panic!("too early"),
-            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+            () = arrived.notified() => {}
         }
         let new = Proxy::start_in(Arc::clone(&old.home), &["--takeover"]);
+        old.logged(|line| line["msg"] == "Another server has taken over").await;
+        gate.close();
         let answer = answer.await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "slow"));
         assert_eq!(answer.header("connection"), "close", "the next request is for the other process");

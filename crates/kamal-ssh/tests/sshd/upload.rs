@@ -35,6 +35,19 @@ async fn relative_paths_start_at_the_login_folder() {
 }
 
 #[tokio::test]
+async fn large_files_tell_how_far_they_are() {
+    let server = Server::start();
+    let host = server.connect().await;
+    let content = vec![7; 9_000_000];
+    let mut told = Vec::new();
+    host.upload_watched(&content, server.file("big").to_str().unwrap(), 0o600, &mut |sent| told.push(sent))
+        .await
+        .unwrap();
+    assert!(told.is_sorted() && told.len() > 20, "{told:?}");
+    assert_eq!(told.last(), Some(&9_000_000));
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_says_why() {
     let server = Server::start();
     let host = server.connect().await;
