@@ -1,6 +1,7 @@
 //! What is settled before a request counts as one: requests no service should see, and the marks every request gets
 //! (spec 0 layers 0, 2, 3; 8.1).
 
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use http::header::{CONNECTION, CONTENT_TYPE, HOST};
@@ -13,6 +14,13 @@ use crate::server::body::response::ResponseBody;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Where random numbers come from; asking rustls for it each time would build its whole list of ciphers.
 static RANDOM: LazyLock<&'static dyn SecureRandom> = LazyLock::new(|| aws_lc_rs::default_provider().secure_random);
+/// Random bytes drawn at once, as a draw costs as much as a hundred names.
+const DRAWN: usize = 4096;
+
+thread_local! {
+    /// Random bytes, and how many of them have been used.
+    static DRAW: RefCell<(Vec<u8>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+}
 
 const REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
 
@@ -72,10 +80,18 @@ pub(crate) fn stamp(headers: &mut HeaderMap) {
 /// A random UUID, version 4.
 fn uuid() -> [u8; 36] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut random = [0_u8; 16];
-    if RANDOM.fill(&mut random).is_err() {
-        random[8..].copy_from_slice(&Timestamp::now().as_microsecond().to_be_bytes());
-    }
+    let mut random = DRAW.with_borrow_mut(|(drawn, used)| {
+        if *used == drawn.len() {
+            drawn.resize(DRAWN, 0);
+            *used = 0;
+            if RANDOM.fill(drawn).is_err() {
+                drawn[8..16].copy_from_slice(&Timestamp::now().as_microsecond().to_be_bytes());
+                drawn.truncate(16);
+            }
+        }
+        *used += 16;
+        drawn[*used - 16..*used].first_chunk::<16>().copied().unwrap_or_default()
+    });
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
     let mut text = [b'-'; 36];

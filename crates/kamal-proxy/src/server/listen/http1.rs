@@ -100,5 +100,7 @@ where
     // A client may send the beginning of a request along with the one before it; hyper then misses the rest.
     let whole = ended.map_or_else(|error| error.is_incomplete_message() && !parts.read_buf.is_empty(), |()| true);
     let stream = parts.io.into_inner().parked().filter(|_| whole)?;
-    Some((stream, parts.read_buf))
+    // Though empty it may be a large buffer.
+    let begun = if parts.read_buf.is_empty() { Bytes::new() } else { parts.read_buf };
+    Some((stream, begun))
 }

@@ -1,25 +1,26 @@
 //! The log: one JSON object per line on standard output, in the shape of Go's `slog` (spec 9.1).
 //!
-//! Lines go through a bounded queue to a thread that writes them in batches, so that a slow reader of standard output
-//! never holds up a request. When the queue is full, lines are dropped and counted, and the count is logged.
+//! Lines are put into buffers from which a thread writes them in batches, so that a slow reader of standard output never
+//! holds up a request. When a buffer is full, lines are dropped and counted, and the count is logged. Each thread has a
+//! buffer of its own: its lines are in order, those of different threads by batches.
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// Lines waiting for the writer; at some 500 bytes each this is 8 MiB at worst.
-const QUEUE: usize = 16 * 1024;
-/// Bytes written at once.
-const BATCH: usize = 64 * 1024;
-/// After writing, the writer lets lines gather. One that waits at the queue is woken for nearly every line: two futex
-/// calls a request, half of the time under load spent in the kernel. The queue has room for a million lines a second.
+const SHARDS: usize = 16;
+/// Bytes that may wait in one buffer.
+const MOST: usize = 2 * 1024 * 1024;
+/// What an emptied buffer may keep of its room.
+const KEPT: usize = 64 * 1024;
+/// How long the writer lets lines gather. One that is woken for each line costs two futex calls a request: half of the
+/// time under load spent in the kernel.
 const GATHER: Duration = Duration::from_millis(10);
 
 /// How much a line matters.
@@ -46,26 +47,43 @@ impl Level {
 #[derive(Debug, Clone)]
 pub(crate) struct Log(Arc<Inner>);
 
+/// The log ends with its last handle.
 #[derive(Debug)]
 struct Inner {
-    queue: SyncSender<Entry>,
+    lines: Arc<Lines>,
+    writer: Thread,
     lowest: Level,
-    dropped: AtomicU64,
 }
 
-#[derive(Debug)]
-enum Entry {
-    Line(Vec<u8>),
-    /// Asks the writer to answer once everything before it is written.
-    Flush(SyncSender<()>),
+/// What is between those who log and the writer.
+#[derive(Debug, Default)]
+struct Lines {
+    shards: [Mutex<Vec<u8>>; SHARDS],
+    dropped: AtomicU64,
+    /// Whether the writer has to be woken for a line.
+    idle: AtomicBool,
+    closed: AtomicBool,
+    /// Flushes that were asked for, and those that are done.
+    asked: AtomicU64,
+    flushed: Mutex<u64>,
+    flush: Condvar,
+}
+
+thread_local! {
+    /// The buffer of this thread.
+    static SHARD: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
+    };
 }
 
 impl Log {
     /// Starts the writer thread; lines below `lowest` are not written.
     pub(crate) fn start(lowest: Level, out: impl Write + Send + 'static) -> io::Result<Self> {
-        let (queue, lines) = sync_channel(QUEUE);
-        thread::Builder::new().name("log".into()).spawn(move || write_all(&lines, out))?;
-        Ok(Self(Arc::new(Inner { queue, lowest, dropped: AtomicU64::new(0) })))
+        let lines = Arc::new(Lines::default());
+        let theirs = Arc::clone(&lines);
+        let writer = thread::Builder::new().name("log".into()).spawn(move || write_all(&theirs, out))?;
+        Ok(Self(Arc::new(Inner { lines, writer: writer.thread().clone(), lowest })))
     }
 
     pub(crate) fn debug(&self, message: &str, attributes: &[(&str, Value)]) {
@@ -97,55 +115,92 @@ impl Log {
 
     /// Queues a finished line.
     pub(crate) fn send(&self, line: Line) {
-        let dropped = self.0.dropped.load(Ordering::Relaxed);
-        if dropped > 0 && self.0.dropped.compare_exchange(dropped, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        let lines = &self.0.lines;
+        let dropped = lines.dropped.load(Ordering::Relaxed);
+        if dropped > 0 && lines.dropped.compare_exchange(dropped, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             let mut note = Line::new(Level::Warn, "Log lines dropped");
             note.value("count", &Value::from(dropped));
-            if self.0.queue.try_send(Entry::Line(note.finish())).is_err() {
-                self.0.dropped.fetch_add(dropped, Ordering::Relaxed);
+            if !lines.add(&note.finish()) {
+                lines.dropped.fetch_add(dropped, Ordering::Relaxed);
             }
         }
-        if let Err(TrySendError::Full(_)) = self.0.queue.try_send(Entry::Line(line.finish())) {
-            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        if !lines.add(&line.finish()) {
+            lines.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        // The writer says that it is idle before it looks for the last time: one of the two sees the other.
+        if lines.idle.load(Ordering::SeqCst) {
+            self.0.writer.unpark();
         }
     }
 
     /// Waits until everything queued so far has been written.
     pub(crate) fn flush(&self) {
-        let (done, wait) = sync_channel(1);
-        if self.0.queue.send(Entry::Flush(done)).is_ok() {
-            let _ = wait.recv();
-        }
+        let lines = &self.0.lines;
+        let number = lines.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.writer.unpark();
+        let flushed = lines.flushed.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(lines.flush.wait_while(flushed, |flushed| *flushed < number));
     }
 }
 
-fn write_all(lines: &Receiver<Entry>, mut out: impl Write) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while let Ok(first) = lines.recv() {
-        let mut next = Some(first);
-        while let Some(entry) = next {
-            match entry {
-                Entry::Line(line) => batch.extend_from_slice(&line),
-                Entry::Flush(done) => {
-                    write_batch(&mut batch, &mut out);
-                    let _ = done.send(());
-                }
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.lines.closed.store(true, Ordering::SeqCst);
+        self.writer.unpark();
+    }
+}
+
+impl Lines {
+    /// Whether there was room.
+    fn add(&self, line: &[u8]) -> bool {
+        let mut shard = self.shards[SHARD.with(|shard| *shard)].lock().unwrap_or_else(PoisonError::into_inner);
+        let room = shard.len() + line.len() <= MOST;
+        if room {
+            shard.extend_from_slice(line);
+        }
+        room
+    }
+
+    /// Writes what there is; gives back whether there was anything.
+    fn write(&self, batch: &mut Vec<u8>, out: &mut impl Write) -> bool {
+        let mut any = false;
+        for shard in &self.shards {
+            std::mem::swap(batch, &mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
+            if !batch.is_empty() {
+                any = true;
+                // A closed standard output is no reason to stop serving.
+                let _ = out.write_all(batch).and_then(|()| out.flush());
+                batch.clear();
+                batch.shrink_to(KEPT);
             }
-            next = if batch.len() < BATCH { lines.try_recv().ok() } else { None };
         }
-        let full = batch.len() >= BATCH;
-        write_batch(&mut batch, &mut out);
-        if !full {
-            thread::sleep(GATHER);
-        }
+        any
     }
 }
 
-/// A closed standard output is no reason to stop serving, so errors are passed over.
-fn write_batch(batch: &mut Vec<u8>, out: &mut impl Write) {
-    if !batch.is_empty() {
-        let _ = out.write_all(batch).and_then(|()| out.flush());
-        batch.clear();
+fn write_all(lines: &Lines, mut out: impl Write) {
+    let mut batch = Vec::new();
+    loop {
+        let (closed, asked) = (lines.closed.load(Ordering::SeqCst), lines.asked.load(Ordering::SeqCst));
+        let wrote = lines.write(&mut batch, &mut out);
+        {
+            let mut flushed = lines.flushed.lock().unwrap_or_else(PoisonError::into_inner);
+            if *flushed < asked {
+                *flushed = asked;
+                lines.flush.notify_all();
+            }
+        }
+        if closed {
+            return;
+        }
+        if wrote {
+            lines.idle.store(false, Ordering::SeqCst);
+            thread::park_timeout(GATHER);
+        } else if lines.idle.swap(true, Ordering::SeqCst) {
+            // Idle was said and nothing has come since.
+            thread::park();
+            lines.idle.store(false, Ordering::SeqCst);
+        }
     }
 }
 
@@ -236,7 +291,7 @@ impl Line {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, sync_channel};
 
     use super::*;
 
@@ -296,11 +351,28 @@ pub(crate) mod tests {
     fn a_stuck_reader_holds_nobody_up() {
         let (release, held) = sync_channel(0);
         let log = Log::start(Level::Info, Stuck(held)).unwrap();
-        for _ in 0..QUEUE * 2 {
+        for _ in 0..2 * MOST / 50 {
             log.info("x", &[]);
         }
-        assert!(log.0.dropped.load(Ordering::Relaxed) > 0);
+        assert!(log.0.lines.dropped.load(Ordering::Relaxed) > 0);
         drop(release);
         log.flush();
+    }
+
+    #[test]
+    fn nothing_is_lost_between_writing_and_idling() {
+        let sink = Sink::default();
+        let log = Log::start(Level::Info, sink.clone()).unwrap();
+        for number in 0..50 {
+            log.info("x", &[("number", number.into())]);
+            // Written without being asked.
+            let begin = std::time::Instant::now();
+            while sink.text().lines().count() <= number {
+                assert!(begin.elapsed() < Duration::from_secs(10), "line {number} is missing");
+                thread::sleep(Duration::from_micros(300 * (number as u64 % 60)));
+            }
+        }
+        let lines = sink.text().lines().map(str::to_owned).collect::<Vec<_>>();
+        assert!(lines.iter().enumerate().all(|(at, line)| line.ends_with(&format!("\"number\":{at}}}"))));
     }
 }
