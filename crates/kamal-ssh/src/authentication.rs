@@ -8,7 +8,7 @@ mod agent;
 mod interactive;
 mod report;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use agent::Agent;
 use kamal_core::ports::TransportErrorKind;
@@ -35,8 +35,9 @@ const MOST_TRIES: usize = 5;
 /// How many connections are made for one login. sshd shuts out addresses that fail more often (`PerSourcePenalties`).
 const MOST_CONNECTIONS: usize = 3;
 
-/// How long a login may take; sshd's own limit (`LoginGraceTime`), since people may have to touch a hardware key.
-const LOGIN_LIMIT: Duration = Duration::from_secs(120);
+/// How long a login may take, in limits of a connection's start: by default as long as sshd's own limit
+/// (`LoginGraceTime`), since people may have to touch a hardware key.
+const LOGIN_LIMIT: u32 = 4;
 
 /// What was tried so far, on all connections of one login.
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ pub(crate) async fn log_in(
     tried.connections += 1;
     tried.unusable.clear();
     let mut attempt = Attempt { handle, user: &target.user, tried, trace, tries: 0, allowed: None, partly: false };
-    match timeout(LOGIN_LIMIT, attempt.try_all(dialer, target)).await {
+    match timeout(dialer.options.connect_timeout.saturating_mul(LOGIN_LIMIT), attempt.try_all(dialer, target)).await {
         Err(_) => Err(TransportErrorKind::TimedOut(format!("logging in at {}", target.address()))),
         Ok(Err(Over::Accepted)) => Ok(Login::In),
         Ok(Err(Over::Full)) if attempt.may_call_again() => Ok(Login::MoreKeys),

@@ -13,6 +13,7 @@ use crate::{
     fault::{Cause, Fault},
     forward::Forwards,
     host_key::{HostKeyCheck, describe_shown},
+    said::{said, said_bytes},
     stream::Stream,
     trace::{Stage, Trace},
 };
@@ -40,7 +41,7 @@ impl Handler for Client {
 
     async fn kex_done(&mut self, _secret: Option<&[u8]>, names: &Names, session: &mut Session) -> Result<(), Fault> {
         self.trace.note(Stage::Handshake, || {
-            let version = String::from_utf8_lossy(session.remote_sshid()).trim().to_owned();
+            let version = said_bytes(session.remote_sshid());
             format!("{version}, {}, {}", names.kex.as_ref(), names.cipher.as_ref())
         });
         Ok(())
@@ -82,17 +83,72 @@ impl Handler for Client {
         Ok(())
     }
 
+    // A server has no business to open any other channel here, and russh would let it. Dropping the reply refuses.
+
+    async fn server_channel_open_session(
+        &mut self,
+        _channel: Channel<Msg>,
+        _reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _channel: Channel<Msg>,
+        _to: &str,
+        _port: u32,
+        _from: &str,
+        _from_port: u32,
+        _reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _channel: Channel<Msg>,
+        _socket: &str,
+        _reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _channel: Channel<Msg>,
+        _socket: &str,
+        _reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _channel: Channel<Msg>,
+        _from: &str,
+        _from_port: u32,
+        _reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
+
     async fn disconnected(&mut self, reason: DisconnectReason<Fault>) -> Result<(), Fault> {
         self.forwards.clear();
         match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
-                self.cause.note(format!("the server said: {}", info.message.trim()));
+                self.cause.note(format!("the server said: {}", said(&info.message)));
                 Ok(())
             }
             DisconnectReason::Error(error) => {
                 match &error {
                     Fault::Russh(russh::Error::KeepaliveTimeout) => self.cause.note("the host stopped answering"),
-                    Fault::Russh(error) => self.cause.note(error.to_string()),
+                    Fault::Russh(error) => self.cause.note(said(&error.to_string())),
                     Fault::HostKey(kind) => self.cause.note(kind.to_string()),
                     Fault::UnknownHost(_) => {}
                 }

@@ -41,6 +41,8 @@ pub(crate) struct Connection {
     sessions: Semaphore,
     /// How many sessions may be in use at once; lowered when the server refuses one.
     limit: Mutex<usize>,
+    /// How long the server may take to open a session or to say no.
+    patience: Duration,
 }
 
 /// Why something could not be done on a connection.
@@ -81,6 +83,7 @@ impl Connection {
         forwards: Forwards,
         forward_agent: bool,
         via: Option<Arc<Connection>>,
+        patience: Duration,
     ) -> Self {
         Self {
             handle,
@@ -91,6 +94,7 @@ impl Connection {
             idle: Mutex::new(Vec::new()),
             sessions: Semaphore::new(SESSIONS),
             limit: Mutex::new(SESSIONS),
+            patience,
         }
     }
 
@@ -195,7 +199,8 @@ impl Connection {
     }
 
     async fn open_session(&self) -> Result<Channel<Msg>, russh::Error> {
-        let channel = self.handle.channel_open_session().await?;
+        let opening = tokio::time::timeout(self.patience, self.handle.channel_open_session());
+        let channel = opening.await.map_err(|_| russh::Error::ConnectionTimeout)??;
         if self.forward_agent {
             // A server that forbids it says no, and everything else goes on.
             channel.agent_forward(false).await?;
@@ -255,6 +260,12 @@ impl Connection {
                         ))
                         .into());
                     }
+                }
+                Err(russh::Error::ConnectionTimeout) => {
+                    return Err(TransportErrorKind::TimedOut(
+                        "waiting for the server to open a session; is the host overloaded?".to_owned(),
+                    )
+                    .into());
                 }
                 Err(_) => return Err(self.closed()),
             }

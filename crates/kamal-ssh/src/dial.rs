@@ -155,7 +155,7 @@ where
         })?;
     trace.begin(Stage::Login);
     match authentication::log_in(dialer, target, &mut handle, &cause, tried, trace).await? {
-        Login::In => Ok(Connection::new(handle, cause, forwards, agent.is_some(), via)),
+        Login::In => Ok(Connection::new(handle, cause, forwards, agent.is_some(), via, target.connect_timeout)),
         Login::MoreKeys => Err(Setback::MoreKeys),
     }
 }

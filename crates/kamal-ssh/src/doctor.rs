@@ -13,6 +13,7 @@ use crate::{
     connector::{Connector, Dialer},
     destination::Destination,
     dial,
+    said::said_bytes,
     target::{Route, Target},
     trace::{Finding, Stage, Trace},
 };
@@ -111,6 +112,6 @@ async fn ask(connection: &Connection, script: &str) -> Result<(String, i32), Str
                 .to_owned()
         })?
         .map_err(|failure: Failure| format!("the host runs no script: {}", failure.into_kind()))?;
-    let text = String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = said_bytes(&said);
     Ok((text, exit.0))
 }

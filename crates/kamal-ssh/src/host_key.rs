@@ -13,6 +13,7 @@ use crate::{
     attendant::{Answer, Desk, Question, QuestionKind},
     fault::Fault,
     known_hosts::{self, KnownHosts, Verdict},
+    said::said,
     target::Target,
 };
 
@@ -128,7 +129,7 @@ impl HostKeyCheck {
             TransportErrorKind::HostKeyUnknown(format!(
                 "{}'s host certificate {:?} {why}",
                 known_hosts::name(key_name, *port),
-                certificate.key_id()
+                said(certificate.key_id())
             ))
         };
         let subject = PublicKey::from(certificate.public_key().clone());
@@ -142,7 +143,7 @@ impl HostKeyCheck {
         }
         let named = certificate.valid_principals().iter().any(|name| name.eq_ignore_ascii_case(key_name));
         if !named && !certificate.valid_principals().is_empty() {
-            return Err(refused(&format!("is for {}", certificate.valid_principals().join(", "))));
+            return Err(refused(&format!("is for {}", said(&certificate.valid_principals().join(", ")))));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         certificate
@@ -220,6 +221,6 @@ pub(crate) fn describe(key: &PublicKey) -> String {
 pub(crate) fn describe_shown(shown: &PublicKeyOrCertificate) -> String {
     match shown {
         PublicKeyOrCertificate::PublicKey { key, .. } => describe(key),
-        PublicKeyOrCertificate::Certificate(certificate) => format!("certificate {:?}", certificate.key_id()),
+        PublicKeyOrCertificate::Certificate(certificate) => format!("certificate {:?}", said(certificate.key_id())),
     }
 }

@@ -42,6 +42,7 @@ mod options;
 mod pattern;
 mod pool;
 mod quote;
+mod said;
 mod shell;
 mod ssh_config;
 mod stream;

@@ -40,7 +40,8 @@ pub struct Options {
     pub max_concurrent_starts: usize,
     /// How often a failed name resolution is repeated.
     pub dns_retries: u32,
-    /// How long the network connection, and then the handshake, may each take; ssh config's `ConnectTimeout` wins.
+    /// How long the network connection, the handshake and the opening of a session may each take; ssh config's
+    /// `ConnectTimeout` wins. A login, in which people may have to do something, may take four times as long.
     pub connect_timeout: Duration,
     /// How soon a dead peer is noticed.
     pub keepalive: Duration,

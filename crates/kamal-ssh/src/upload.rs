@@ -12,6 +12,7 @@ use crate::{
     connection::{Connection, Failure},
     nonce::nonce,
     quote::quoted,
+    said::said_bytes,
 };
 
 /// How much of the host's complaint is shown.
@@ -93,10 +94,7 @@ pub(crate) async fn upload(
     let _ = writer.close().await;
     match status {
         Some(0) => Ok(()),
-        Some(_) => {
-            let complaint = String::from_utf8_lossy(&complaint).split_whitespace().collect::<Vec<_>>().join(" ");
-            Err(TransportErrorKind::Protocol(format!("cannot write {to}: {complaint}")).into())
-        }
+        Some(_) => Err(TransportErrorKind::Protocol(format!("cannot write {to}: {}", said_bytes(&complaint))).into()),
         None => Err(connection.lost(&label, None).into()),
     }
 }

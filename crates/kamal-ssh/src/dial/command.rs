@@ -9,6 +9,8 @@ use tokio::{
     sync::oneshot,
 };
 
+use crate::said::said_bytes;
+
 /// How much of the command's complaint is kept.
 const COMPLAINT_KEPT: u64 = 400;
 
@@ -43,9 +45,8 @@ pub(super) fn open(
     tokio::spawn(async move {
         let mut text = Vec::new();
         let _ = (&mut error).take(COMPLAINT_KEPT).read_to_end(&mut text).await;
-        let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
         // Nobody listens any more once the login is complete.
-        let _ = tell.send(text);
+        let _ = tell.send(said_bytes(&text));
         let _ = tokio::io::copy(&mut error, &mut tokio::io::sink()).await;
         child.wait().await
     });
