@@ -13,7 +13,9 @@ use crate::{
 /// How they are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// Optimised, but without the link-time work a release spends minutes on: for the demo and for measuring.
+    /// As they are shipped: for measuring.
+    Release,
+    /// Optimised, but without the link-time work a release spends minutes on: for the demo.
     Quick,
     /// As the tests themselves: what is built already for `cargo test` is not built again.
     Dev,
@@ -23,6 +25,7 @@ impl Profile {
     /// Cargo's name for it, and the name of the folder it builds into.
     fn names(self) -> (&'static str, &'static str) {
         match self {
+            Self::Release => ("release", "release"),
             Self::Quick => ("quick", "quick"),
             Self::Dev => ("dev", "debug"),
         }

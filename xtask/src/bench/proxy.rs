@@ -30,7 +30,7 @@ const ROUNDS: usize = 3;
 const SECONDS: u32 = 1;
 const DEPLOYS: usize = 50;
 const SERVICES: usize = 1000;
-const IDLE: usize = 2000;
+const IDLE: usize = 5000;
 /// The most an idle connection may cost, in bytes.
 const IDLE_TARGET: u64 = 8 * 1024;
 /// How much slower many services may seem before it is more than noise.
@@ -180,7 +180,7 @@ pub fn soak(minutes: u64) -> Result<bool> {
 
 fn prepare() -> Result<PathBuf> {
     require_packages(&PROGRAMS)?;
-    programs::static_proxy(programs::Profile::Quick)
+    programs::static_proxy(programs::Profile::Release)
 }
 
 fn cell(sample: &Sample) -> String {
@@ -196,7 +196,7 @@ fn idle_memory(server: &Server) -> Result<u64> {
     drop(sockets::idle(server.http, 64)?);
     let before = server.memory();
     let open = sockets::idle(server.http, IDLE)?;
-    thread::sleep(Duration::from_millis(500));
+    thread::sleep(Duration::from_secs(1));
     let each = server.memory().saturating_sub(before) / IDLE as u64;
     drop(open);
     Ok(each)

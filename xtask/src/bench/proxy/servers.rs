@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What is served: 1 KiB and 1 MiB.
 const SIZES: [(&str, usize); 2] = [("1k", 1024), ("1m", 1024 * 1024)];
 
+/// A line of nginx's log with what a line of ours has.
+const LINE: &str = r#"{"time":"$time_iso8601","level":"INFO","msg":"Request","host":"$host","port":$server_port,"path":"$uri","request_id":"$request_id","status":$status,"service":"app","target":"$upstream_addr","duration":$request_time,"method":"$request_method","req_content_length":"$content_length","req_content_type":"$content_type","resp_content_length":$body_bytes_sent,"resp_content_type":"$sent_http_content_type","client_addr":"$remote_addr","client_port":"$remote_port","remote_addr":"$remote_addr","user_agent":"$http_user_agent","proto":"$server_protocol","scheme":"$scheme","query":"$args"}"#;
+
 /// One running server.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -168,16 +171,19 @@ fn upstream(www: &Path, targets: [SocketAddr; 2]) -> String {
     )
 }
 
-/// As tuned as its documentation teaches: connections to the upstream kept, log lines written in batches as ours are.
+/// As tuned as its documentation teaches: connections to the upstream kept, log lines written in batches as ours are. It
+/// logs what ours logs and tells the target what ours tells it.
 fn front(folder: &Path, http: SocketAddr, https: SocketAddr, target: SocketAddr, echo: SocketAddr) -> String {
     let folder = folder.display();
     format!(
-        "access_log {folder}/nginx.access combined buffer=64k flush=1s;\n\
+        "log_format lines escape=json '{LINE}';\naccess_log {folder}/nginx.access lines buffer=64k flush=1s;\n\
          upstream app {{ server {target}; keepalive 256; keepalive_requests 100000000; }}\n\
          server {{ listen {http} backlog=4096; listen {https} ssl http2 backlog=4096;\n\
          ssl_certificate {folder}/certificate.pem;\nssl_certificate_key {folder}/key.pem;\n\
          ssl_session_cache shared:s:1m;\nproxy_http_version 1.1;\nproxy_set_header Host $host;\n\
          proxy_set_header X-Forwarded-For $remote_addr;\nproxy_set_header X-Forwarded-Proto $scheme;\n\
+         proxy_set_header X-Forwarded-Host $host;\nproxy_set_header X-Request-Id $request_id;\n\
+         proxy_set_header X-Request-Start \"t=$msec\";\n\
          location / {{ proxy_set_header Connection \"\"; proxy_pass http://app; }}\n\
          location /echo {{ proxy_set_header Connection upgrade; proxy_set_header Upgrade $http_upgrade;\n\
          proxy_pass http://{echo}; }}\n}}"
