@@ -128,9 +128,14 @@ pub(super) fn echoes(to: SocketAddr, connections: usize, time: Duration) -> Resu
     Sample::of(rate, times, 0).ok_or_else(|| Error::Refused(format!("{to}: no frame came back")))
 }
 
-/// Opens connections, asks once on each, and leaves them open.
+/// Opens connections, asks once on each, and leaves them open. Not more than a thousand a second: what a burst of requests
+/// takes for a moment is no memory of idle connections, but allocators keep it.
 pub(super) fn idle(to: SocketAddr, connections: usize) -> Result<Vec<TcpStream>> {
-    (0..connections).map(|_| idle_once(to).context(|| format!("connecting to {to}"))).collect()
+    let one = |_| {
+        thread::sleep(Duration::from_millis(1));
+        idle_once(to).context(|| format!("connecting to {to}"))
+    };
+    (0..connections).map(one).collect()
 }
 
 /// One such connection.
