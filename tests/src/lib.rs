@@ -3,5 +3,6 @@
 pub mod app;
 pub mod effects;
 pub mod images;
+pub mod pty;
 pub mod rig;
 pub mod sentinel;

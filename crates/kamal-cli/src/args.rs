@@ -332,6 +332,22 @@ pub(crate) enum Registry {
 pub(crate) enum Server {
     /// Install Docker where it is missing
     Bootstrap,
+    /// Run a command on the servers
+    Exec(ServerExecArgs),
+}
+
+/// Options of `server exec`.
+#[derive(Args, Debug)]
+pub(crate) struct ServerExecArgs {
+    /// Interactive: a terminal on the primary host; without a command, a shell
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Print the command's output and nothing else
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// The command, as the host's shell takes it
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
 }
 
 /// Lock commands.

@@ -13,6 +13,7 @@ mod lock;
 mod logs;
 mod proxy;
 mod secrets;
+mod server;
 
 use std::{future::Future, process::ExitCode};
 
@@ -128,6 +129,8 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
     let (name, sub) = names(&command);
     let redactor = Redactor::new();
     let work = async {
+        // What another program reads is the command's output alone.
+        let global = &Global { quiet: global.quiet || is_raw(&command), ..global.clone() };
         let context = Context::new(global, name, sub, &redactor)?;
         let result = match command {
             Command::Doctor(Doctor::Ssh { named }) => {
@@ -159,7 +162,8 @@ async fn act(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Registry(Registry::Login { skip_local, skip_remote }) => {
             build::login(context, !skip_local, !skip_remote).await
         }
-        Command::Server(Server::Bootstrap) => deploy::bootstrap(context).await,
+        Command::Server(Server::Bootstrap) => server::bootstrap(context).await,
+        Command::Server(Server::Exec(args)) => server::exec(context, &args).await,
         Command::Lock(command) => lock::run(context, command).await,
         Command::Prune(what) => deploy::prune(context, what).await,
         Command::Secrets(Secrets::Print) => inspect::secrets(context),
@@ -172,6 +176,14 @@ async fn act(context: &Context, command: Command) -> Result<(), Failure> {
         | Command::Docs(_)
         | Command::Doctor(_)
         | Command::Secrets(Secrets::Fetch(_) | Secrets::Extract(_)) => Ok(()),
+    }
+}
+
+fn is_raw(command: &Command) -> bool {
+    match command {
+        Command::App(args::App::Exec(exec)) => exec.raw,
+        Command::Server(Server::Exec(exec)) => exec.raw,
+        _ => false,
     }
 }
 
@@ -219,7 +231,8 @@ fn names(command: &Command) -> (&'static str, Option<&'static str>) {
             }),
         ),
         Command::Registry(_) => ("registry", Some("login")),
-        Command::Server(_) => ("server", Some("bootstrap")),
+        Command::Server(Server::Bootstrap) => ("server", Some("bootstrap")),
+        Command::Server(Server::Exec(_)) => ("server", Some("exec")),
         Command::Lock(lock) => (
             "lock",
             Some(match lock {

@@ -13,3 +13,4 @@ mod hooks;
 mod lock;
 mod proxy;
 mod secrets;
+mod terminal;

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use kamal_core::{error::HostError, name::HostName, ports::Exit, shell::Script};
+use kamal_core::{cancel::Cancel, error::HostError, name::HostName, ports::Exit, shell::Script};
 use kamal_ssh::{Connector, Pty, Size, Terminal};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::{
@@ -17,11 +17,12 @@ pub(crate) fn is_one() -> bool {
     std::io::stdin().is_terminal()
 }
 
-/// Runs a script on a host, attached to standard input and output.
+/// Runs a script on a host, or a shell, attached to standard input and output, until it ends or this process is asked to.
 pub(crate) async fn attach(
     connector: &Connector,
+    cancel: &Cancel,
     host: &HostName,
-    script: &Script,
+    script: Option<&Script>,
     pty: bool,
 ) -> Result<Exit, Failure> {
     let (mut input, mut output, mut error) = (tokio::io::stdin(), tokio::io::stdout(), tokio::io::stderr());
@@ -33,10 +34,10 @@ pub(crate) async fn attach(
     });
     let raw = pty.is_some().then(Raw::enter);
     let terminal = Terminal { input: &mut input, output: &mut output, error: &mut error, pty };
-    let exit = connector.attach(host, Some(script), terminal).await;
+    let exit = cancel.guard(connector.attach(host, script, terminal)).await;
     drop(raw);
     watching.abort();
-    Ok(exit.map_err(HostError::Transport)?)
+    Ok(exit.ok_or(Failure::Interrupted)?.map_err(HostError::Transport)?)
 }
 
 fn size() -> Size {

@@ -9,7 +9,7 @@ use super::Cli;
 pub(crate) fn normalise(args: Vec<String>) -> Vec<String> {
     let args = args.into_iter().map(hyphenated).collect::<Vec<_>>();
     match exec_position(&args) {
-        Some(at) => hoist(&args, at),
+        Some((group, at)) => hoist(&args, group, at),
         None => args,
     }
 }
@@ -23,18 +23,19 @@ fn hyphenated(arg: String) -> String {
     }
 }
 
-/// The index behind `app exec`, whose command takes every word clap does not know.
-fn exec_position(args: &[String]) -> Option<usize> {
+/// The group of an `exec`, whose command takes every word clap does not know, and the index behind it.
+fn exec_position(args: &[String]) -> Option<(&'static str, usize)> {
     let words: Vec<(usize, &String)> = args.iter().enumerate().filter(|(_, arg)| !arg.starts_with('-')).collect();
     let ((_, group), (at, verb)) = (words.first()?, words.get(1)?);
-    ("app".starts_with(group.as_str()) && "exec" == verb.as_str()).then_some(at + 1)
+    let group = ["app", "server"].into_iter().find(|name| name.starts_with(group.as_str()))?;
+    (verb.as_str() == "exec").then_some((group, at + 1))
 }
 
 /// Moves switches Kamal knows in front of the command they stand behind: `kamal app exec ls -p` selects the primary
 /// host and runs `ls`.
-fn hoist(args: &[String], at: usize) -> Vec<String> {
+fn hoist(args: &[String], group: &str, at: usize) -> Vec<String> {
     let root = Cli::command();
-    let exec = root.find_subcommand("app").and_then(|app| app.find_subcommand("exec"));
+    let exec = root.find_subcommand(group).and_then(|app| app.find_subcommand("exec"));
     let known: Vec<clap::Arg> =
         root.get_arguments().chain(exec.into_iter().flat_map(clap::Command::get_arguments)).cloned().collect();
     let find = |arg: &str| {
@@ -77,6 +78,7 @@ mod tests {
         let args = normalise(words("app exec --reuse ls -la -p -r console"));
         assert_eq!(args, words("app exec --reuse -p -r console -- ls -la"));
         assert_eq!(normalise(words("app exec -e A:b -- ls -p")), words("app exec -e A:b -- ls -p"));
+        assert_eq!(normalise(words("server exec ls -la -p")), words("server exec -p -- ls -la"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! setup, deploy, redeploy, rollback, server bootstrap, prune.
+//! setup, deploy, redeploy, rollback, prune.
 
 use kamal_core::{
     name::Version,
-    ops::{self, DeployOptions, bootstrap as engine, small},
+    ops::{self, DeployOptions, small},
     plan::Verb,
 };
 
@@ -50,12 +50,6 @@ pub(super) async fn perform(
     }
     ops::deploy(&cx, options).await?;
     Ok(())
-}
-
-/// `server bootstrap`.
-pub(super) async fn bootstrap(context: &Context) -> Result<(), Failure> {
-    let version = context.version_or_unknown();
-    Ok(engine::bootstrap(&context.cx(&version)).await?)
 }
 
 /// `prune`.

@@ -1,6 +1,7 @@
 //! `kamal app exec` (spec 9.7).
 
 use kamal_core::{
+    fleet::Captured,
     name::{HostName, Version},
     naming,
     ops::{hooks, small},
@@ -12,16 +13,11 @@ use crate::{adapters::terminal, args::ExecArgs, context::Context, failure::Failu
 
 /// Runs a command in new or running containers.
 pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failure> {
-    let clash = |what: &str, with: [(bool, &str); 2]| {
-        let names: Vec<&str> = with.iter().filter(|(given, _)| *given).map(|(_, name)| *name).collect();
-        let text = format!("{what} is not compatible with {}", names.join(" or "));
-        if names.is_empty() { Ok(()) } else { Err(Failure::User(text)) }
-    };
     if args.detach {
-        clash("Detach", [(args.interactive, "interactive"), (args.reuse, "reuse")])?;
+        clash("Detach", &[(args.interactive, "interactive"), (args.reuse, "reuse")])?;
     }
     if args.raw {
-        clash("Raw", [(args.interactive, "interactive"), (args.detach, "detach")])?;
+        clash("Raw", &[(args.interactive, "interactive"), (args.detach, "detach")])?;
     }
     let unknown = context.version_or_unknown();
     let cx = context.cx(&unknown);
@@ -41,13 +37,31 @@ pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failur
             return Err(Failure::User("no role runs on the hosts selected".into()));
         };
         let script = Script::write("exec", context.world.docker.query(&query, context.config()));
-        let exit = terminal::attach(&context.connector, &host, &script, attach == Attach::Terminal).await?;
+        let exit =
+            terminal::attach(&context.connector, context.cancelled(), &host, Some(&script), attach == Attach::Terminal)
+                .await?;
         return ended(exit.0);
     }
     let answers = small::ask(&cx, &questions).await?;
+    ended(show(context, questions.iter().map(|(host, _)| host).zip(&answers), args.raw))
+}
+
+/// Refuses options that do not go with another.
+pub(super) fn clash(what: &str, with: &[(bool, &str)]) -> Result<(), Failure> {
+    let names: Vec<&str> = with.iter().filter(|(given, _)| *given).map(|(_, name)| *name).collect();
+    let text = format!("{what} is not compatible with {}", names.join(" or "));
+    if names.is_empty() { Ok(()) } else { Err(Failure::User(text)) }
+}
+
+/// Shows what a command printed on hosts, and returns the last status that is no success.
+pub(super) fn show<'a>(
+    context: &Context,
+    answers: impl IntoIterator<Item = (&'a HostName, &'a Captured)>,
+    raw: bool,
+) -> i32 {
     let mut status = 0;
-    for ((host, _), answer) in questions.iter().zip(&answers) {
-        if args.raw {
+    for (host, answer) in answers {
+        if raw {
             // For another program, which needs it as it is.
             context.reporter.bytes(answer.stdout.as_bytes());
         } else {
@@ -59,10 +73,11 @@ pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failur
             status = answer.status;
         }
     }
-    ended(status)
+    status
 }
 
-fn ended(status: i32) -> Result<(), Failure> {
+/// The end of a command whose own end was this.
+pub(super) fn ended(status: i32) -> Result<(), Failure> {
     if status == 0 { Ok(()) } else { Err(Failure::Status(u8::try_from(status).unwrap_or(1))) }
 }
 
