@@ -115,6 +115,7 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::wire::tests::damaged;
 
     /// What a body says when it comes in pieces of a length.
     fn read(text: &[u8], piece: usize) -> Result<(Vec<u8>, HeaderMap, Vec<u8>), WireError> {
@@ -172,5 +173,17 @@ mod tests {
         }
         assert!(matches!(read(b"5\r\nhell", 3), Err(WireError::Closed)));
         assert!(matches!(read(b"0\r\n", 3), Err(WireError::Closed)));
+    }
+
+    /// Whatever comes, nothing panics, and it means the same in whatever pieces it comes.
+    #[test]
+    fn any_bytes_in_any_pieces() {
+        let text = b"5\r\nhello\r\n6 ;a=\"b\"\r\n world\r\n0\r\nX-Sum: 42\r\n\r\nHTTP/1.1";
+        for bytes in damaged(text, 20_000) {
+            let whole = read(&bytes, bytes.len()).ok();
+            for piece in [1, 3] {
+                assert_eq!(read(&bytes, piece).ok(), whole, "{}", bytes.escape_ascii());
+            }
+        }
     }
 }

@@ -141,6 +141,7 @@ fn says(headers: &HeaderMap, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::wire::tests::damaged;
 
     fn taken(text: &str) -> Result<Option<(Head, BytesMut)>, WireError> {
         let mut buffer = BytesMut::from(text);
@@ -206,5 +207,26 @@ mod tests {
         }
         assert!(taken("HTTP/1.1 200 OK\r\nA: b\r\n").unwrap().is_none());
         assert!(taken("").unwrap().is_none());
+    }
+
+    /// Whatever comes, nothing panics, and it means the same in whatever pieces it comes.
+    #[test]
+    fn any_bytes_in_any_pieces() {
+        let text =
+            b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\nConnection: \
+                     close\r\nContent-Length: 5\r\n\r\nhello";
+        for bytes in damaged(text, 20_000) {
+            let read = |piece: usize| {
+                let (mut buffer, mut seen) = (BytesMut::new(), 0);
+                for piece in bytes.chunks(piece) {
+                    buffer.extend_from_slice(piece);
+                    if let Some(head) = take(&mut buffer, &Method::GET, &mut seen).ok()? {
+                        return Some((head.parts.status, head.parts.headers, head.framing, head.keeps));
+                    }
+                }
+                None
+            };
+            assert_eq!(read(2), read(bytes.len()), "{}", bytes.escape_ascii());
+        }
     }
 }
