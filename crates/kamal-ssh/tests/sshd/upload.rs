@@ -1,8 +1,14 @@
 //! Writing files.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::{
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use kamal_core::ports::TransportErrorKind;
+use tokio::sync::oneshot;
 
 use crate::server::{Server, sh};
 
@@ -62,6 +68,73 @@ async fn what_cannot_be_written_says_why() {
     let error = host.upload(b"", "folder/", 0o600).await.unwrap_err();
     assert!(matches!(error.kind, TransportErrorKind::Client(_)), "{error:?}");
     assert_eq!(std::fs::read_dir(server.file("home")).unwrap().count(), 0);
+}
+
+/// A disk of 2 MB; taken away when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: PathBuf) -> Self {
+        std::fs::create_dir(&at).unwrap();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none"]).arg(&at).status();
+        assert!(mount.unwrap().success());
+        Self(at)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmount = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        assert!(unmount.unwrap().success());
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_the_old_file_and_nothing_else() {
+    let server = Server::start();
+    let host = server.connect().await;
+    let disk = Disk::mount(server.file("disk"));
+    let file = disk.0.join("file");
+    for content in [vec![b'a'; 20_000], vec![0; 1_000_000]] {
+        host.upload(&content, file.to_str().unwrap(), 0o600).await.unwrap();
+        // Both ways: through the shell that is open anyway, and in a session of its own.
+        std::fs::write(disk.0.join("ballast"), vec![1; 3_000_000]).unwrap_err();
+        let error = host.upload(&vec![b'b'; content.len() + 10_000], file.to_str().unwrap(), 0o600).await.unwrap_err();
+        assert!(matches!(error.kind, TransportErrorKind::Protocol(_)), "{error:?}");
+        assert!(error.to_string().contains("No space left"), "{error}");
+        assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
+        assert_eq!(std::fs::read(&file).unwrap(), content);
+        std::fs::remove_file(disk.0.join("ballast")).unwrap();
+        assert_eq!(std::fs::read_dir(&disk.0).unwrap().count(), 1, "nothing is left of the new file");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cut_off_leaves_nothing() {
+    let server = Server::start();
+    let host = server.connect().await;
+    let file = server.file("folder/file");
+    let content = vec![0; 200_000_000];
+    let (begun, wait) = oneshot::channel();
+    let mut begun = Some(begun);
+    let mut sent = |_| {
+        if let Some(begun) = begun.take() {
+            begun.send(()).unwrap();
+        }
+    };
+    let upload = host.upload_watched(&content, file.to_str().unwrap(), 0o600, &mut sent);
+    tokio::select! {
+        biased;
+        ended = upload => panic!("too fast: {ended:?}"),
+        _ = wait => {}
+    }
+    let left = || std::fs::read_dir(server.file("folder")).map_or(0, Iterator::count);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while left() > 0 {
+        assert!(Instant::now() < deadline, "something is left");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(sh(&*host, "echo fine").await.0, "fine\n");
 }
 
 #[tokio::test]
