@@ -7,12 +7,12 @@ mod redirect;
 use std::io;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
+use http::header::{ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_TYPE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 
 use super::balancer::{Balancer, Refused};
+use super::body::client::ClientBody;
 use super::body::response::ResponseBody;
 use super::cookies;
 use super::error_pages;
@@ -41,6 +41,8 @@ pub(crate) struct Front {
     /// `None` when metrics are not published.
     pub(crate) metrics: Option<Arc<Metrics>>,
     pub(crate) connections: Arc<Connections>,
+    /// What answers over HTTPS say of HTTP/3, where that is served.
+    pub(crate) alt_svc: Option<HeaderValue>,
 }
 
 /// What all requests of one client connection share.
@@ -77,7 +79,7 @@ impl Scheme {
 pub(crate) async fn handle(
     front: Arc<Front>,
     client: Arc<Client>,
-    mut request: Request<Incoming>,
+    mut request: Request<ClientBody>,
 ) -> io::Result<Response<ResponseBody>> {
     if let Some(response) = early::answer(&request) {
         return Ok(response);
@@ -104,7 +106,13 @@ pub(crate) async fn handle(
         }
         Err(Failure::Status(status, message)) => error_response(&record, status, message.as_deref()),
     };
-    if version == Version::HTTP_2 {
+    if let Some(alt_svc) = &front.alt_svc
+        && client.scheme == Scheme::Https
+        && version != Version::HTTP_3
+    {
+        response.headers_mut().insert(ALT_SVC, alt_svc.clone());
+    }
+    if matches!(version, Version::HTTP_2 | Version::HTTP_3) {
         response.headers_mut().remove(CONNECTION);
     } else if front.connections.is_leaving() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -116,7 +124,7 @@ pub(crate) async fn handle(
 async fn respond(
     front: &Arc<Front>,
     client: &Client,
-    mut request: Request<Incoming>,
+    mut request: Request<ClientBody>,
     host: &str,
     record: &mut Record,
 ) -> Result<Reply, Failure> {
@@ -202,7 +210,7 @@ async fn claim(
     front: &Front,
     client: &Client,
     mut service: Arc<Service>,
-    request: &Request<Incoming>,
+    request: &Request<ClientBody>,
 ) -> Result<Claimed, Failure> {
     let unavailable = || Failure::Status(StatusCode::SERVICE_UNAVAILABLE, None);
     for _ in 0..ATTEMPTS {

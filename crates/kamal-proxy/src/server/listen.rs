@@ -2,6 +2,8 @@
 
 pub(crate) mod connections;
 mod http1;
+#[cfg(feature = "http3")]
+pub(crate) mod http3;
 mod patience;
 pub(crate) mod requests;
 
@@ -12,7 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -25,6 +28,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::connections::Stop;
 use self::requests::Requests;
+use super::body::client::ClientBody;
 use super::body::response::ResponseBody;
 use super::front::{Client, Front, Scheme, handle};
 use super::observe::metrics::Metrics;
@@ -39,15 +43,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a port cannot be listened on, in Go's words.
 #[derive(Debug, thiserror::Error)]
-#[error("listen tcp :{port}: bind: {reason}")]
+#[error("listen {protocol} :{port}: bind: {reason}")]
 pub(crate) struct ListenError {
+    protocol: &'static str,
     port: u16,
     reason: String,
 }
 
 /// Listens on all addresses, of both families where the machine has both. Port 0 takes any free one.
 pub(crate) fn bind(port: u16) -> Result<TcpListener, ListenError> {
-    let failed = |error: io::Error| ListenError { port, reason: super::control::client::reason(&error) };
+    let failed =
+        |error: io::Error| ListenError { protocol: "tcp", port, reason: super::control::client::reason(&error) };
     // Whatever is wrong with IPv6 here, IPv4 may work; if it does not either, its error is the one to tell.
     open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
         .or_else(|_| open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
@@ -137,7 +143,9 @@ async fn http2<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| handle(Arc::clone(&front), Arc::clone(&client), request));
+    let service = service_fn(move |request: Request<Incoming>| {
+        handle(Arc::clone(&front), Arc::clone(&client), request.map(ClientBody::Tcp))
+    });
     let connection = conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         // A peer that vanished would otherwise be kept for ever.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -19,6 +19,7 @@ pub(crate) use self::headers::is_websocket;
 pub(crate) use self::tunnel::Tunnel;
 use super::balancer::Balancer;
 use super::body::buffer::{BufferError, Limits, collect};
+use super::body::client::ClientBody;
 use super::body::patience;
 use super::body::request::{Fault, RequestBody, UploadFault, upload_fault};
 use super::body::response::{Relayed, ResponseBody};
@@ -83,7 +84,7 @@ struct Upload {
 
 /// Sends a request to the claimed target.
 pub(crate) async fn forward(
-    mut request: Request<Incoming>,
+    mut request: Request<ClientBody>,
     claim: Claim,
     forwarding: Forwarding<'_>,
     record: &mut Record,
@@ -106,7 +107,7 @@ pub(crate) async fn forward(
 
 /// Reads the whole body first where the options say so.
 async fn outgoing_body(
-    body: Incoming,
+    body: ClientBody,
     headers: &HeaderMap,
     options: &TargetOptions,
     claim: &Claim,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -23,6 +24,8 @@ use super::handover;
 use super::handover::give::hand_over;
 use super::handover::take::{Taken, take};
 use super::listen::connections::Connections;
+#[cfg(feature = "http3")]
+use super::listen::http3;
 use super::listen::{self, ListenError};
 use super::observe::log::{Level, Log};
 use super::observe::metrics::Metrics;
@@ -106,17 +109,21 @@ async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<
         log: log.clone(),
         metrics: sockets.metrics.is_some().then(|| Arc::clone(&metrics)),
         connections: Arc::new(Connections::new(options.max_connections)),
+        alt_svc: sockets.alt_svc(options)?,
     });
     match &sockets.metrics {
         Some(_) => log.info("Metrics enabled", &[("address", format!(":{}", options.metrics_port).into())]),
         None => log.debug("Metrics server disabled", &[]),
     }
+    #[cfg(not(feature = "http3"))]
     if options.http3 {
         log.warn("HTTP/3 is not available; serving HTTP/1.1 and HTTP/2 only", &[]);
     }
     let tls = tls::server_config(Arc::clone(&router), log.clone())?;
     let duplicates = sockets.duplicates()?;
     let ports = [("http", port(&sockets.http)?.into()), ("https", port(&sockets.https)?.into())];
+    #[cfg(feature = "http3")]
+    let quic = sockets.serve_http3(options, &tls, &front, &workers)?;
     let accepting = sockets.serve(tls, &front, metrics, &workers);
     if let Some(taken) = taken {
         taken.ready().await.map_err(RunError::Takeover)?;
@@ -156,6 +163,8 @@ async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<
         }
     };
     drop((accepting, duplicates));
+    #[cfg(feature = "http3")]
+    drop(quic);
     if let Some(limit) = drain_timeout {
         log.info("Another server has taken over", &[]);
         let left = tokio::select! {
@@ -239,6 +248,37 @@ impl Sockets {
             .map(|(name, listener)| Ok((name, listener.as_fd().try_clone_to_owned()?)))
             .collect::<io::Result<_>>()
             .map(Duplicates)
+    }
+
+    /// What answers over HTTPS say of HTTP/3.
+    fn alt_svc(&self, options: RunOptions) -> io::Result<Option<HeaderValue>> {
+        if !options.http3 || cfg!(not(feature = "http3")) {
+            return Ok(None);
+        }
+        let value = format!("h3=\":{}\"; ma=2592000", port(&self.https)?);
+        HeaderValue::try_from(value).map(Some).map_err(io::Error::other)
+    }
+
+    /// Begins to serve HTTP/3 beside HTTPS, if asked to; dropping the result ends that.
+    #[cfg(feature = "http3")]
+    fn serve_http3(
+        &self,
+        options: RunOptions,
+        tls: &ServerConfig,
+        front: &Arc<Front>,
+        workers: &Arc<Workers>,
+    ) -> Result<Option<http3::Listening>, RunError> {
+        if !options.http3 {
+            return Ok(None);
+        }
+        let port = port(&self.https)?;
+        let socket = match http3::bind(port) {
+            Ok(socket) => Some(socket),
+            // The predecessor has it, and will leave it.
+            Err(_) if options.takeover.is_some() => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(http3::serve(socket, port, http3::config(tls)?, Arc::clone(front), Arc::clone(workers))))
     }
 
     /// Begins to accept connections; dropping the result ends that.

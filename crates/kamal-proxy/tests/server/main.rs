@@ -7,6 +7,8 @@ mod bodies;
 mod deploys;
 mod headers;
 mod hostile;
+#[cfg(feature = "http3")]
+mod http3;
 mod load;
 mod maintenance;
 mod policies;

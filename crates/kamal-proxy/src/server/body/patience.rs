@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::client::ClientBody;
 
 /// How long a client may send nothing of what it announced.
 const STALL: Duration = Duration::from_secs(60);
 
 /// The upload.
 #[derive(Debug)]
-pub(crate) struct Upload<B = Incoming> {
+pub(crate) struct Upload<B = ClientBody> {
     body: B,
     /// Made when first needed, and set anew each time.
     clock: Option<Pin<Box<Sleep>>>,
@@ -26,6 +27,10 @@ pub(crate) struct Upload<B = Incoming> {
 pub(crate) enum UploadError {
     #[error(transparent)]
     Http(#[from] hyper::Error),
+    /// It is not as long as it was announced to be.
+    #[cfg(feature = "http3")]
+    #[error("the body does not have the announced length")]
+    Length,
     #[error("the client stopped sending")]
     Stalled,
 }

@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::buffer::Buffered;
+use super::client::ClientBody;
 use super::patience::{Upload, UploadError};
 
 /// What is sent to a target.
@@ -61,7 +61,7 @@ impl Fault {
 
 impl RequestBody {
     /// Passes an upload on; the receiver resolves when all of it has been taken, or it was given up.
-    pub(crate) fn streamed(body: Incoming) -> (Self, Arc<Fault>, oneshot::Receiver<()>) {
+    pub(crate) fn streamed(body: ClientBody) -> (Self, Arc<Fault>, oneshot::Receiver<()>) {
         let (sending, sent) = oneshot::channel();
         let fault = Arc::new(Fault::default());
         (
@@ -74,7 +74,12 @@ impl RequestBody {
 
 /// Says whose fault an error of reading a client's body is.
 pub(crate) fn upload_fault(error: &UploadError) -> UploadFault {
-    let UploadError::Http(error) = error else { return UploadFault::Gone };
+    let error = match error {
+        UploadError::Http(error) => error,
+        #[cfg(feature = "http3")]
+        UploadError::Length => return UploadFault::Malformed,
+        UploadError::Stalled => return UploadFault::Gone,
+    };
     let kind = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
     match kind {
         Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => UploadFault::Malformed,

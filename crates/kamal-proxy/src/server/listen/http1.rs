@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -18,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::connections::Stop;
 use super::patience::Patient;
+use crate::server::body::client::ClientBody;
 use crate::server::front::{Client, Front, handle};
 
 /// How long a connection may wait for its next request; longer than load balancers in front keep theirs.
@@ -75,7 +78,9 @@ where
 {
     let service = {
         let (front, client) = (Arc::clone(front), Arc::clone(client));
-        service_fn(move |request| Box::pin(handle(Arc::clone(&front), Arc::clone(&client), request)))
+        service_fn(move |request: Request<Incoming>| {
+            Box::pin(handle(Arc::clone(&front), Arc::clone(&client), request.map(ClientBody::Tcp)))
+        })
     };
     let mut connection = http1::Builder::new()
         // The stream keeps the time itself.

@@ -84,7 +84,7 @@ pub(crate) fn prepare(
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, protocol.clone());
     }
-    if head.version == Version::HTTP_2 {
+    if matches!(head.version, Version::HTTP_2 | Version::HTTP_3) {
         join_cookies(headers);
     }
     forwarded(headers, forwarding, target.options.forward_headers);

@@ -1,0 +1,160 @@
+//! One request over HTTP/3: a stream of QUIC, with a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use h3::error::{Code, StreamError};
+use h3::server::{RequestResolver, RequestStream};
+use h3_quinn::{Connection, RecvStream, SendStream};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use tokio::time::{error::Elapsed, timeout};
+
+use crate::server::body::client::ClientBody;
+use crate::server::body::quic::{Frames, QuicBody};
+use crate::server::body::response::ResponseBody;
+use crate::server::front::{Client, Front, handle};
+
+/// From the begin of a stream to the end of the request's head.
+const HEAD: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is sent to it.
+const STALL: Duration = Duration::from_secs(120);
+/// What only a connection of HTTP/1.1 has: a request that speaks of it is malformed (RFC 9114, 4.2).
+static FOREIGN: [HeaderName; 5] = [
+    CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+type Sending = RequestStream<SendStream<Bytes>, Bytes>;
+type Receiving = RequestStream<RecvStream, Bytes>;
+
+/// Why a response was not sent to its end.
+enum Unsent {
+    /// There is none to send, or no rest of it.
+    Cut,
+    /// The client does not take it.
+    Untaken,
+}
+
+impl From<StreamError> for Unsent {
+    fn from(_: StreamError) -> Self {
+        Self::Untaken
+    }
+}
+
+impl From<Elapsed> for Unsent {
+    fn from(_: Elapsed) -> Self {
+        Self::Untaken
+    }
+}
+
+/// Answers a request.
+pub(super) async fn answer(asked: RequestResolver<Connection, Bytes>, front: Arc<Front>, client: Arc<Client>) {
+    // Whatever is wrong with a head, the client has been told.
+    let Ok(Ok((request, stream))) = timeout(HEAD, asked.resolve_request()).await else { return };
+    let (mut sending, mut receiving) = stream.split();
+    let Some((body, frames)) = body(&request, &mut receiving).await else {
+        return sending.stop_stream(Code::H3_MESSAGE_ERROR);
+    };
+    let head_only = *request.method() == Method::HEAD;
+    let mut request = request.map(|()| ClientBody::Quic(Box::new(body)));
+    *request.version_mut() = Version::HTTP_3;
+    let answered = async {
+        let response = handle(front, client, request).await.map_err(|_| Unsent::Cut)?;
+        send(&mut sending, response, head_only).await
+    };
+    let result = tokio::select! {
+        result = answered => result,
+        () = cancelled(receiving, frames) => Err(Unsent::Untaken),
+    };
+    match result {
+        Ok(()) => {}
+        // Without this a response that was cut would look like a whole one.
+        Err(Unsent::Cut) => sending.stop_stream(Code::H3_INTERNAL_ERROR),
+        Err(Unsent::Untaken) => sending.stop_stream(Code::H3_REQUEST_CANCELLED),
+    }
+}
+
+/// The body of a request, and where its frames go; `None` for a request that is malformed.
+async fn body(request: &Request<()>, receiving: &mut Receiving) -> Option<(QuicBody, Frames)> {
+    let headers = request.headers();
+    let te = headers.get_all(TE).iter().any(|value| value != "trailers");
+    if te || FOREIGN.iter().any(|name| headers.contains_key(name)) {
+        return None;
+    }
+    let (mut body, frames) = QuicBody::new(headers).ok()?;
+    let bare = matches!(*request.method(), Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS);
+    if bare && body.is_unannounced() {
+        // These have no body as a rule, and a target should not be told to expect one.
+        match timeout(HEAD, receiving.recv_data()).await.ok()?.ok()? {
+            None => body.end(),
+            Some(mut data) => {
+                let first = data.copy_to_bytes(data.remaining());
+                frames.send(Frame::data(first)).await;
+            }
+        }
+    }
+    Some((body, frames))
+}
+
+/// Passes on what the client sends, as fast as it is taken. Resolves when the client has given the request up.
+async fn cancelled(mut receiving: Receiving, frames: Frames) {
+    if upload(&mut receiving, frames).await.is_ok() {
+        // The stream is kept as it is until the request has been answered: dropped, it would tell the client to stop.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn upload(receiving: &mut Receiving, frames: Frames) -> Result<(), StreamError> {
+    while let Some(mut data) = receiving.recv_data().await? {
+        let data = data.copy_to_bytes(data.remaining());
+        if !frames.send(Frame::data(data)).await {
+            return Ok(());
+        }
+    }
+    if let Some(trailers) = receiving.recv_trailers().await? {
+        frames.send(Frame::trailers(trailers)).await;
+    }
+    Ok(())
+}
+
+async fn send(to: &mut Sending, response: Response<ResponseBody>, head_only: bool) -> Result<(), Unsent> {
+    let (mut head, mut body) = response.into_parts();
+    complete(&mut head.headers, head.status, &body, head_only);
+    timeout(STALL, to.send_response(Response::from_parts(head, ()))).await??;
+    while !head_only && let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Unsent::Cut)?;
+        match frame.into_data() {
+            Ok(data) => timeout(STALL, to.send_data(data)).await??,
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    timeout(STALL, to.send_trailers(trailers)).await??;
+                }
+            }
+        }
+    }
+    timeout(STALL, to.finish()).await??;
+    Ok(())
+}
+
+/// Adds what hyper adds for the other protocols.
+fn complete(headers: &mut HeaderMap, status: StatusCode, body: &ResponseBody, head_only: bool) {
+    let bodiless = head_only || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    if let Some(length) = body.size_hint().exact().filter(|_| !bodiless && !headers.contains_key(CONTENT_LENGTH)) {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    if !headers.contains_key(DATE)
+        && let Ok(now) = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now())
+        && let Ok(now) = HeaderValue::from_str(&now)
+    {
+        headers.insert(DATE, now);
+    }
+}
