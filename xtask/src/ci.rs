@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{find_program, note, print, run, show};
 use crate::error::{Context, Result};
+use crate::sandbox::{self, Sandbox};
 use crate::{tidy, workspace};
 
 /// Cargo's arguments for each step, in the order of how soon they tell.
@@ -18,6 +19,9 @@ const STEPS: [(&str, &[&str]); 4] = [
 
 /// Runs all checks, also after one has failed, and tells whether all passed. The summary of the tests comes last.
 ///
+/// A sandbox that the tests brought up goes with them: there is room for one on a machine, and the next run of another
+/// checkout must not find it taken.
+///
 /// # Errors
 ///
 /// When a check cannot be run at all.
@@ -28,12 +32,16 @@ pub fn run_all() -> Result<bool> {
     }
     results.push(timed("tidy", tidy_passes)?);
     require_nextest()?;
+    let sandbox_was_up = Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty());
     let mut summary = String::new();
     results.push(timed("tests", || {
         let (passed, line) = tests()?;
         summary = line;
         Ok(passed)
     })?);
+    if !sandbox_was_up && Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty()) {
+        results.push(timed("sandbox down", || Ok(sandbox::down().inspect_err(|error| note(error)).is_ok()))?);
+    }
 
     for (name, passed, elapsed) in &results {
         let verdict = if *passed { "ok" } else { "FAILED" };
