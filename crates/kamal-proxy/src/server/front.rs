@@ -7,7 +7,7 @@ mod redirect;
 use std::io;
 use std::sync::Arc;
 
-use http::header::{ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_TYPE};
+use http::header::{ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
@@ -31,6 +31,8 @@ use super::target::Claim;
 
 /// How often a request looks again when the targets it found are just being replaced.
 const ATTEMPTS: usize = 8;
+/// Where authorities look (RFC 8555, 8.3).
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What all requests share.
@@ -146,6 +148,9 @@ async fn respond(
     if !record.excluded && front.metrics.is_some() {
         record.counted = Some(Counted::new(&service.in_flight));
     }
+    if let Some(answer) = challenge(front, &service, request.uri().path()).await {
+        return Ok(Reply::Response(answer));
+    }
     if client.scheme == Scheme::Https && !service.tls.enabled {
         return Err(Failure::Status(StatusCode::SERVICE_UNAVAILABLE, None));
     }
@@ -194,6 +199,67 @@ async fn respond(
     let finish = policy.finish(request.method(), request.headers(), &set, claim.target());
     let reply = proxying::forward(request, claim, forwarding, record).await;
     finish.finish(reply, record.target.as_ref())
+}
+
+/// The answer to an authority that looks for its proof (spec 0, layer 9). Every such path is the proxy's own while
+/// certificates come from an authority.
+async fn challenge(front: &Front, service: &Service, path: &str) -> Option<Response<ResponseBody>> {
+    let authority = service.assets.authority.as_ref()?;
+    let token = path.strip_prefix(CHALLENGES)?;
+    let answer = Box::pin(front.router.certificates().challenges.answer(authority, token)).await;
+    let mut response = match answer {
+        Some(answer) => Response::new(ResponseBody::full(answer)),
+        None => {
+            let mut response = Response::new(ResponseBody::full("acme: no challenge of this name\n"));
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Some(response)
+}
+
+/// Asks a service something on the proxy's own account: neither logged nor redirected, but subject to its pause switch.
+pub(crate) async fn ask(
+    front: &Arc<Front>,
+    service: &Arc<Service>,
+    host: &str,
+    request: Request<()>,
+) -> Result<Response<ResponseBody>, StatusCode> {
+    let client = Arc::new(Client {
+        scheme: Scheme::Http,
+        listener_port: 0,
+        address: String::new(),
+        port: String::new(),
+        header: HeaderValue::from_static(""),
+        requests: Requests::default(),
+        shard: 0,
+    });
+    let request = request.map(|()| ClientBody::None);
+    let mut record = Record::begin(front, &client, host, &request, false);
+    record.silence();
+    record.counted = front.metrics.is_some().then(|| Counted::new(&service.in_flight));
+    let of = |failure| match failure {
+        Failure::Status(status, _) => status,
+        Failure::Aborted(_) => StatusCode::BAD_GATEWAY,
+    };
+    let Claimed { set, claim, prefer_reader, .. } =
+        claim(front, &client, Arc::clone(service), &request).await.map_err(of)?;
+    let forwarding = Forwarding {
+        client: &client,
+        host,
+        path: None,
+        scope_cookies_to: None,
+        writer_affinity: None,
+        set: &set,
+        prefer_reader,
+        log: &front.log,
+    };
+    match proxying::forward(request, claim, forwarding, &mut record).await.map_err(of)? {
+        Reply::Response(response) => Ok(response.map(|body| body.recorded(record))),
+        Reply::Upgraded(..) => Err(StatusCode::BAD_GATEWAY),
+    }
 }
 
 /// A request's place at a target of a service.

@@ -20,11 +20,13 @@ use hyper::server::conn;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use self::connections::Stop;
 use self::requests::Requests;
@@ -33,12 +35,15 @@ use super::body::response::ResponseBody;
 use super::front::{Client, Front, Scheme, handle};
 use super::observe::metrics::Metrics;
 use super::observe::state;
+use super::tls;
 use super::workers::Workers;
 
 const BACKLOG: i32 = 4096;
 /// How often an HTTP/2 client is asked whether it is still there; it has 20 seconds to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may have to wait until its host has a certificate (spec 8.11).
+const CERTIFICATE_TIMEOUT: Duration = Duration::from_secs(300);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a port cannot be listened on, in Go's words.
@@ -126,17 +131,36 @@ async fn converse(
 }
 
 async fn secure(stream: TcpStream, config: Arc<ServerConfig>, front: Arc<Front>, client: Arc<Client>, stop: Stop) {
-    let handshake = Box::pin(TlsAcceptor::from(config).accept(stream));
-    let error = match timeout(HANDSHAKE_TIMEOUT, handshake).await {
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+    let handshake = Box::pin(handshake(stream, config, &front));
+    let error = match handshake.await {
+        Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
             return Box::pin(http2(stream, front, client, stop)).await;
         }
-        Ok(Ok(stream)) => return http1::serve(Box::new(stream), front, client, stop).await,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "i/o timeout".to_owned(),
+        Ok(stream) => return http1::serve(Box::new(stream), front, client, stop).await,
+        Err(error) => error,
     };
     let text = format!("http: TLS handshake error from {}:{}: {error}", client.address, client.port);
     front.log.debug(&text, &[]);
+}
+
+/// Agrees with a client on how to be private. The error is for the log.
+async fn handshake(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    front: &Arc<Front>,
+) -> Result<TlsStream<TcpStream>, String> {
+    let late = || "i/o timeout".to_owned();
+    let hello = timeout(HANDSHAKE_TIMEOUT, LazyConfigAcceptor::new(Acceptor::default(), stream));
+    let start = hello.await.map_err(|_| late())?.map_err(|error| error.to_string())?;
+    let prepared = timeout(CERTIFICATE_TIMEOUT, tls::prepare(front, start.client_hello().into())).await;
+    let (config, unavailable) = match prepared {
+        Ok(Ok(own)) => (own.unwrap_or(config), None),
+        // The client is to be told, by the alert for a missing certificate.
+        Ok(Err(error)) => (config, Some(error.to_string())),
+        Err(_) => (config, Some(late())),
+    };
+    let stream = timeout(HANDSHAKE_TIMEOUT, start.into_stream(config)).await;
+    stream.map_err(|_| late())?.map_err(|error| unavailable.unwrap_or_else(|| error.to_string()))
 }
 
 async fn http2<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)

@@ -32,6 +32,7 @@ use super::state::{self, Saved};
 use super::target::address::AddressError;
 use super::target::failure::CheckFailure;
 use super::target::{Health, Role};
+use super::tls::automatic::Certificates;
 
 /// Everything that is deployed.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub(crate) struct Router {
     state_path: PathBuf,
     log: Log,
     metrics: Arc<Metrics>,
+    certificates: Arc<Certificates>,
     /// Held by the command that changes the table. Holds the saved elements that could not be restored.
     changing: Mutex<Vec<Value>>,
     /// Whether another process decides now; set under the lock.
@@ -75,12 +77,13 @@ fn because(cause: Option<&CheckFailure>) -> String {
 }
 
 impl Router {
-    pub(crate) fn new(state_path: PathBuf, log: Log, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(state_path: PathBuf, log: Log, metrics: Arc<Metrics>, certificates: Arc<Certificates>) -> Self {
         Self {
             routes: ArcSwap::default(),
             state_path,
             log,
             metrics,
+            certificates,
             changing: Mutex::default(),
             handed_over: AtomicBool::new(false),
         }
@@ -89,6 +92,11 @@ impl Router {
     /// The table as it is now.
     pub(crate) fn routes(&self) -> Guard<Arc<Routes>> {
         self.routes.load()
+    }
+
+    /// Those that come from authorities.
+    pub(crate) fn certificates(&self) -> &Arc<Certificates> {
+        &self.certificates
     }
 
     /// Puts new targets in place of a service's, or makes the service; returns once the old targets are drained.
@@ -293,7 +301,13 @@ impl Router {
     /// Puts a table into force that differs in one service. The caller holds the lock.
     fn publish(&self, routes: &Routes, name: &str, service: Option<Service>) {
         let others = routes.services().filter(|other| other.name != name).map(|other| Service::clone(other));
-        self.routes.store(Arc::new(Routes::new(others.chain(service))));
+        self.set(Routes::new(others.chain(service)));
+    }
+
+    /// Puts a table into force. The caller holds the lock.
+    fn set(&self, routes: Routes) {
+        self.routes.store(Arc::new(routes));
+        self.certificates.wake();
     }
 
     /// Writes the state file. A failure is logged: what is served is right either way. The caller holds the lock.

@@ -31,6 +31,7 @@ use super::observe::log::{Level, Log};
 use super::observe::metrics::Metrics;
 use super::router::Router;
 use super::tls;
+use super::tls::automatic::Certificates;
 use super::workers::{Threads, Workers};
 
 /// How long connections may take to end when the proxy is told to stop.
@@ -91,7 +92,9 @@ async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<
         None => None,
     };
     let metrics = Arc::new(Metrics::default());
-    let router = Arc::new(Router::new(socket::state_path(), log.clone(), Arc::clone(&metrics)));
+    let certificates = Arc::new(Certificates::new(log.clone())?);
+    let router =
+        Arc::new(Router::new(socket::state_path(), log.clone(), Arc::clone(&metrics), Arc::clone(&certificates)));
     match &mut taken {
         Some(taken) => router.adopt(std::mem::take(&mut taken.estate)).await,
         None => router.restore().await,
@@ -124,6 +127,11 @@ async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<
     let ports = [("http", port(&sockets.http)?.into()), ("https", port(&sockets.https)?.into())];
     #[cfg(feature = "http3")]
     let quic = sockets.serve_http3(options, &tls, &front, &workers)?;
+    let keeping = tokio::spawn({
+        let router = Arc::clone(&router);
+        certificates.keep(move || router.routes().clone())
+    });
+    let keeping = AbortOnDrop(keeping.abort_handle());
     let accepting = sockets.serve(tls, &front, metrics, &workers);
     if let Some(taken) = taken {
         taken.ready().await.map_err(RunError::Takeover)?;
@@ -162,7 +170,7 @@ async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<
             }
         }
     };
-    drop((accepting, duplicates));
+    drop((accepting, keeping, duplicates));
     #[cfg(feature = "http3")]
     drop(quic);
     if let Some(limit) = drain_timeout {

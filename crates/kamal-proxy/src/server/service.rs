@@ -17,6 +17,7 @@ use super::observe::metrics::Gauge;
 use super::options::{ServiceOptions, TargetOptions};
 use super::pause::Pause;
 use super::rollout::Split;
+use super::tls::automatic::Authority;
 use super::tls::certificate::{self, CertificateError};
 
 /// A service that is deployed.
@@ -47,6 +48,8 @@ pub(crate) struct TlsPolicy {
 pub(crate) struct Assets {
     pub(crate) pages: Option<Arc<Pages>>,
     pub(crate) certificate: Option<Arc<CertifiedKey>>,
+    /// Who issues the certificates, where none is given.
+    pub(crate) authority: Option<Arc<Authority>>,
     /// `None` where the service asks for nothing of the kind.
     pub(crate) policy: Option<Arc<Policy>>,
 }
@@ -76,15 +79,11 @@ impl Assets {
                 log.error("Error loading TLS certificate", &[("error", error.0.as_str().into())]);
             })?;
             assets.certificate = Some(loaded);
-        } else if options.tls_enabled {
-            if options.hosts.iter().any(|host| host.contains('*')) {
+        } else if let Some(authority) = Authority::of(options) {
+            if !authority.has_wildcards() && options.hosts.iter().any(|host| host.contains('*')) {
                 return Err(AssetsError::AutomaticWildcard);
             }
-            log.warn(
-                "Automatic TLS certificates are not available; TLS handshakes for these hosts will fail until a \
-                 certificate is given with --tls-certificate-path and --tls-private-key-path",
-                &[("hosts", options.hosts.clone().into())],
-            );
+            assets.authority = Some(Arc::new(authority));
         }
         if !options.error_page_path.is_empty() {
             let pages = Pages::load(Path::new(&options.error_page_path)).inspect_err(|error| {

@@ -3,6 +3,7 @@
 //! Tests carry the number of the row in the conformance list they show.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
+mod acme;
 mod bodies;
 mod deploys;
 mod headers;

@@ -84,7 +84,7 @@ async fn the_control_socket() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics() {
     // A free port, as the metrics port 0 means none.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = super::support::free_port();
     let home = Arc::new(tempfile::tempdir().unwrap());
     let proxy = Proxy::start_in(home, &["--metrics-port", &port.to_string()]);
     let target = Upstream::named("app").await;
@@ -93,12 +93,7 @@ async fn metrics() {
         proxy.get(&format!("http://localhost{path}")).await;
     }
     proxy.logged(|line| line["path"] == "/quiet").await;
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let io = hyper_util::rt::TokioIo::new(stream);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-    tokio::spawn(connection);
-    let reply =
-        super::support::Reply::read(sender.send_request(super::support::get("http://a/x")).await.unwrap()).await;
+    let reply = super::support::metrics(port).await;
     let total = "kamal_proxy_http_requests_total{method=\"GET\",service=\"app\",status=\"200\"} 2";
     assert!(reply.body.lines().any(|line| line == total), "{}", reply.body);
     assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));

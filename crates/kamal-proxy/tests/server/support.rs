@@ -150,6 +150,8 @@ fn command(home: &TempDir) -> Command {
         .env_clear()
         .env("HOME", home.path())
         .env("TMPDIR", home.path())
+        // Whom the proxy trusts besides the well-known, where a test puts it there.
+        .env("SSL_CERT_FILE", home.path().join("roots.pem"))
         .env("KAMAL_PROXY_SOCKET", home.path().join("control.sock"));
     command
 }
@@ -164,6 +166,19 @@ pub(crate) fn request(method: &str, url: &str, body: impl Into<Bytes>) -> Reques
     let host = uri.authority().map_or("localhost", http::uri::Authority::as_str).to_owned();
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     Request::builder().method(method).uri(path).header("host", host).body(Full::new(body.into())).unwrap()
+}
+
+/// A port nothing listens on.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// What is published on the port for metrics.
+pub(crate) async fn metrics(port: u16) -> Reply {
+    let io = TokioIo::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+    tokio::spawn(connection);
+    Reply::read(sender.send_request(get("http://a/x")).await.unwrap()).await
 }
 
 /// A whole response.

@@ -12,6 +12,8 @@ use super::patience::UploadError;
 /// What a client sends.
 #[derive(Debug)]
 pub(crate) enum ClientBody {
+    /// Of a request the proxy itself makes.
+    None,
     /// Over HTTP/1.1 and HTTP/2.
     Tcp(Incoming),
     /// Over HTTP/3.
@@ -25,6 +27,7 @@ impl Body for ClientBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match &mut *self {
+            Self::None => Poll::Ready(None),
             Self::Tcp(body) => Pin::new(body).poll_frame(cx).map_err(UploadError::from),
             #[cfg(feature = "http3")]
             Self::Quic(body) => Pin::new(body).poll_frame(cx),
@@ -33,6 +36,7 @@ impl Body for ClientBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
+            Self::None => true,
             Self::Tcp(body) => body.is_end_stream(),
             #[cfg(feature = "http3")]
             Self::Quic(body) => body.is_end_stream(),
@@ -41,6 +45,7 @@ impl Body for ClientBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
+            Self::None => SizeHint::with_exact(0),
             Self::Tcp(body) => body.size_hint(),
             #[cfg(feature = "http3")]
             Self::Quic(body) => body.size_hint(),

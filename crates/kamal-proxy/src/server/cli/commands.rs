@@ -180,6 +180,15 @@ const DEPLOY: &[Flag] = &[
     flag("target-timeout", SECONDS_30, "Maximum time to wait for the target server to respond when serving requests"),
     flag("tls", Kind::Bool(false), "Configure TLS for this target (requires a non-empty host)"),
     flag("tls-acme-cache-path", Kind::Str(""), "Location to store ACME assets"),
+    flag("tls-acme-directory", Kind::Str(""), "Directory URL of an ACME authority other than Let's Encrypt"),
+    flag(
+        "tls-acme-dns-hook",
+        Kind::Str(""),
+        "Prove hosts in the DNS, which allows wildcards, with this program: PROGRAM present|cleanup RECORD VALUE",
+    ),
+    flag("tls-acme-eab-key-file", Kind::Str(""), "File with the key of --tls-acme-eab-kid, in base64url"),
+    flag("tls-acme-eab-kid", Kind::Str(""), "External account the ACME authority asks for"),
+    flag("tls-acme-email", Kind::Str(""), "Address the ACME authority may write to"),
     flag("tls-certificate-path", Kind::Str(""), "Configure custom TLS certificate path (PEM format)"),
     flag(
         "tls-on-demand-url",

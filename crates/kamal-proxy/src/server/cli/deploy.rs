@@ -50,7 +50,7 @@ fn service_options(flags: &Parsed) -> ServiceOptions {
         tls_on_demand_url: flags.str("tls-on-demand-url"),
         tls_redirect: flags.bool("tls-redirect"),
         canonical_host: flags.str("canonical-host"),
-        acme_directory: if flags.bool("tls-staging") { STAGING.into() } else { String::new() },
+        acme_directory: if flags.bool("tls-staging") { STAGING.into() } else { flags.str("tls-acme-directory") },
         acme_cache_path: if given { cache } else { socket::data_dir().join("certs").display().to_string() },
         error_page_path: flags.str("error-pages"),
         strip_prefix: flags.bool("strip-path-prefix"),
@@ -78,6 +78,10 @@ fn policies(flags: &Parsed) -> Policies {
         redirects: flags.list("redirect"),
         sticky: flags.bool("sticky"),
         eject_after: flags.int("eject-after"),
+        acme_email: flags.str("tls-acme-email"),
+        acme_eab_kid: flags.str("tls-acme-eab-kid"),
+        acme_eab_key_file: flags.str("tls-acme-eab-key-file"),
+        acme_dns_hook: flags.str("tls-acme-dns-hook"),
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) struct Record {
     status: u16,
     response_type: Option<HeaderValue>,
     response_length: i64,
+    silent: bool,
 }
 
 impl Record {
@@ -81,7 +82,13 @@ impl Record {
             status: CLIENT_CLOSED_REQUEST,
             response_type: None,
             response_length: 0,
+            silent: false,
         })
+    }
+
+    /// Makes this one of a request of the proxy's own, which is neither logged nor counted.
+    pub(crate) fn silence(&mut self) {
+        self.silent = true;
     }
 
     /// Notes the target that takes the request, and the headers its options want logged.
@@ -122,6 +129,9 @@ fn text(value: Option<&HeaderValue>) -> std::borrow::Cow<'_, str> {
 impl Drop for Record {
     fn drop(&mut self) {
         self.client.requests.end();
+        if self.silent {
+            return;
+        }
         let duration = self.start.elapsed();
         let service = self.service.as_ref().map_or("", |service| service.name.as_str());
         if let Some(metrics) = self.front.metrics.as_ref().filter(|_| !self.excluded) {

@@ -42,6 +42,11 @@ pub(crate) fn text(router: &Router, connections: &Connections) -> String {
         usize::from(target.health() == Health::Healthy)
     });
     of_targets("target_in_flight_requests", "Number of requests a target is working on.", Target::in_flight);
+    let name = "tls_certificate_expiry_timestamp_seconds";
+    gauge(&mut out, name, "When the certificate of a host ends, in seconds since 1970.");
+    for (host, end) in router.certificates().ends() {
+        let _ = writeln!(out, "kamal_proxy_{name}{{host=\"{}\"}} {end}", escape(&host));
+    }
     out
 }
 

@@ -48,6 +48,18 @@ pub(crate) struct Policies {
     /// Failures in a row after which a target is left alone until its check succeeds; zero means never.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) eject_after: i64,
+    /// Where the authority that issues certificates may write to.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) acme_email: String,
+    /// The customer's account with the authority, where it asks for one.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) acme_eab_kid: String,
+    /// A file with that account's key.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) acme_eab_key_file: String,
+    /// The program that puts the authority's challenges into the DNS.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) acme_dns_hook: String,
 }
 
 impl Policies {

@@ -118,7 +118,12 @@ fn forwarded(headers: &mut HeaderMap, forwarding: &Forwarding<'_>, trusted: bool
         let chain = [&before[..], &[client.header.as_bytes()]].concat().join(&b", "[..]);
         HeaderValue::from_bytes(&chain).unwrap_or_else(|_| client.header.clone())
     };
-    headers.insert(FOR, address);
+    if client.header.is_empty() {
+        // The proxy itself asks.
+        headers.remove(FOR);
+    } else {
+        headers.insert(FOR, address);
+    }
 
     let keep = |headers: &HeaderMap, name: &HeaderName| {
         headers.get(name).filter(|value| trusted && !value.is_empty()).cloned()

@@ -1,8 +1,6 @@
 //! Reading again what services name on disk: certificates, error pages, users. Nothing else changes, and no request
 //! notices.
 
-use std::sync::Arc;
-
 use super::{CommandError, Router};
 use crate::server::routes::Routes;
 use crate::server::service::{Assets, Service};
@@ -28,7 +26,7 @@ impl Router {
                 service
             })
             .collect();
-        self.routes.store(Arc::new(Routes::new(services)));
+        self.set(Routes::new(services));
         self.log.info("Reloaded", &[]);
         failed.map_or(Ok(()), Err)
     }

@@ -52,7 +52,7 @@ impl Router {
                 }
             }
         }
-        self.routes.store(Arc::new(Routes::new(services)));
+        self.set(Routes::new(services));
     }
 
     fn restored(&self, saved: Saved, unhealthy: &[String]) -> Result<Service, CommandError> {

@@ -1,4 +1,4 @@
-//! Certificates from files.
+//! Certificates and their keys, from PEM.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +26,28 @@ pub(crate) fn load(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, 
     let pair =
         CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider()).map_err(|error| failed(key, &error))?;
     Ok(Arc::new(pair))
+}
+
+/// Reads a key and the chain for it from one text, and checks that they belong together.
+pub(crate) fn from_pem(text: &str) -> Result<Arc<CertifiedKey>, CertificateError> {
+    let (chain, key) = parts(text)?;
+    let pair = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
+    pair.map(Arc::new).map_err(|error| CertificateError(error.to_string()))
+}
+
+/// The same for the proof of a name (RFC 8737): a certificate with an extension that nobody but an authority understands,
+/// and that may not be used without understanding it. Checking it would refuse it.
+pub(crate) fn proof_from_pem(text: &str) -> Result<Arc<CertifiedKey>, CertificateError> {
+    let (chain, key) = parts(text)?;
+    let key = aws_lc_rs::default_provider().key_provider.load_private_key(key);
+    let key = key.map_err(|error| CertificateError(error.to_string()))?;
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
+}
+
+fn parts(text: &str) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), CertificateError> {
+    let failed = |error: rustls::pki_types::pem::Error| CertificateError(error.to_string());
+    let chain = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(failed)?;
+    Ok((chain, PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(failed)?))
 }
 
 #[cfg(test)]
