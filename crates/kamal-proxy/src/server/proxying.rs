@@ -1,5 +1,6 @@
 //! Passing a request to its target and the response back (spec 8.2 to 8.4, 8.7).
 
+mod clock;
 mod headers;
 mod tunnel;
 
@@ -13,8 +14,8 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::Body;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
-use tokio::time::sleep;
 
+use self::clock::Clock;
 pub(crate) use self::headers::is_websocket;
 pub(crate) use self::tunnel::Tunnel;
 use super::balancer::Balancer;
@@ -180,7 +181,7 @@ async fn exchange(
         if patience.is_zero() {
             std::future::pending::<()>().await;
         }
-        sleep(patience).await;
+        Clock::set(patience).await;
     };
     tokio::pin!(out_of_patience);
     let mut tried = Vec::new();

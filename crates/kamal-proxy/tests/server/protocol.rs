@@ -114,6 +114,29 @@ async fn early_responses() {
     assert_eq!(proxy.get("http://localhost/").await.status, 403);
 }
 
+// 8.3: a client that waits to be asked for its body is asked, unless the body is not wanted.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_wait_to_be_asked_for() {
+    let proxy = Proxy::start();
+    let mirror = Upstream::mirror().await;
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";
+    for buffering in ["", "--buffer-requests"] {
+        proxy.ok(&format!("deploy app --target {} {buffering}", mirror.address));
+        let mut stream = TcpStream::connect(proxy.http).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut asked = [0; 25];
+        tokio::time::timeout(PATIENCE, stream.read_exact(&mut asked)).await.expect("to be asked").unwrap();
+        assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream.write_all(b"hello").await.unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200 ") && reply.contains("\"body\":5"), "{reply}");
+    }
+    proxy.ok(&format!("deploy app --target {} --buffer-requests --max-request-body 4", mirror.address));
+    let reply = raw(&proxy, head, |_| false).await;
+    assert!(reply.starts_with("HTTP/1.1 413 "), "{reply}");
+}
+
 // 12.3 D6: trailers pass in both directions.
 #[tokio::test(flavor = "multi_thread")]
 async fn trailers() {

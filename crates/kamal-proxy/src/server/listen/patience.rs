@@ -5,6 +5,7 @@
 //! connection on which nothing is asked for a moment ends for hyper, as if the client had closed it, and can then be
 //! taken back.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +24,12 @@ const HEAD: Duration = Duration::from_secs(30);
 const STALL: Duration = Duration::from_secs(120);
 /// How long nothing may be asked before the stream can be taken back.
 const QUIET: Duration = Duration::from_millis(100);
+/// Bytes that are sooner copied into one piece than given to the kernel in several.
+const ONE_PIECE: usize = 4 * 1024;
+
+thread_local! {
+    static PIECE: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(ONE_PIECE));
+}
 
 /// The connection.
 #[derive(Debug)]
@@ -31,8 +38,10 @@ pub(super) struct Patient<S> {
     /// Read before, and to be read again.
     begun: Bytes,
     client: Arc<Client>,
-    /// Running since a head began, with the number of requests there had been by then.
-    head: Option<(Pin<Box<Sleep>>, usize)>,
+    /// Since a head began, the number of requests there had been by then.
+    head: Option<usize>,
+    /// For the rest of a head that did not come as a whole.
+    rest: Option<Pin<Box<Sleep>>>,
     /// Running since the client stopped taking.
     stall: Option<Pin<Box<Sleep>>>,
     /// Since when nothing has been asked.
@@ -44,7 +53,7 @@ pub(super) struct Patient<S> {
 
 impl<S> Patient<S> {
     pub(super) fn new(stream: S, begun: Bytes, client: Arc<Client>) -> Self {
-        Self { stream, begun, client, head: None, stall: None, quiet: None, clock: None, parked: false }
+        Self { stream, begun, client, head: None, rest: None, stall: None, quiet: None, clock: None, parked: false }
     }
 
     /// The stream, where it was ended for being quiet and not by the client.
@@ -88,20 +97,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
             Poll::Ready(Ok(()))
         };
         let begun = this.client.requests.begun();
-        if this.head.as_ref().is_some_and(|(_, number)| *number != begun) {
+        if this.head.is_some_and(|number| number != begun) {
             // It was complete.
             this.head = None;
+            this.rest = None;
         }
         match read {
             Poll::Ready(Ok(())) if buffer.filled().len() > before => {
                 this.quiet = None;
                 if this.head.is_none() && this.client.requests.none_open() {
-                    this.head = Some((Box::pin(sleep(HEAD)), begun));
+                    this.head = Some(begun);
                 }
                 Poll::Ready(Ok(()))
             }
-            Poll::Pending => match &mut this.head {
-                Some((clock, _)) => clock.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => match this.head {
+                Some(_) => {
+                    let rest = this.rest.get_or_insert_with(|| Box::pin(sleep(HEAD)));
+                    rest.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+                }
                 // Nothing is open, and what was answered is sent: no byte of a body can still be on its way.
                 None if this.client.requests.none_open() && this.stall.is_none() => {
                     ready!(this.poll_quiet(cx));
@@ -126,7 +139,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        let written = if length > ONE_PIECE {
+            Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        } else {
+            PIECE.with_borrow_mut(|piece| {
+                piece.clear();
+                slices.iter().for_each(|slice| piece.extend_from_slice(slice));
+                Pin::new(&mut self.stream).poll_write(cx, piece)
+            })
+        };
         self.taking(cx, written)
     }
 
