@@ -29,6 +29,7 @@ pub(crate) enum Value {
 
 /// Reads all entries in order.
 pub(crate) fn entries(text: &str) -> Vec<Entry> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = Zeroizing::new(Zeroizing::new(text.replace("\r\n", "\n")).replace('\r', "\n"));
     let mut found = Vec::new();
     let mut at = 0;

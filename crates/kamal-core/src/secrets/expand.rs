@@ -120,7 +120,8 @@ fn name(text: &str) -> Option<(&str, usize)> {
         return None;
     }
     let end = start + length;
-    let closed = usize::from(braced && text[end..].starts_with('}'));
+    // The gem takes a closing brace also where none was opened.
+    let closed = usize::from(text[end..].starts_with('}'));
     Some((&text[start..end], end + closed))
 }
 

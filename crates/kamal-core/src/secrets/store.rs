@@ -263,7 +263,10 @@ impl Secrets {
             Value::Exported => Zeroizing::default(),
             Value::Bare(text) | Value::Quoted(text) => {
                 let text = match entry.value {
-                    Value::Quoted(_) => line_breaks(text.expose(), commands),
+                    Value::Quoted(_) => {
+                        let mode = self.variable(file, index, "DOTENV_LINEBREAK_MODE", depth, commands)?;
+                        line_breaks(text.expose(), mode.secret.expose())
+                    }
                     _ => Zeroizing::new(text.expose().to_owned()),
                 };
                 if depth > MAX_DEPTH {
@@ -327,7 +330,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn run(command: &str, commands: &dyn Commands) -> Result<Resolved, String> {
-    let inline = command.trim_start().strip_prefix("kamal ").filter(|rest| rest.starts_with("secrets "));
+    let inline = inline_kamal(command);
     let Ran { mut printed, status } = match inline {
         Some(arguments) => {
             let words = shlex::split(arguments).ok_or("the quotes of `kamal secrets …` do not add up")?;
@@ -345,9 +348,14 @@ fn run(command: &str, commands: &dyn Commands) -> Result<Resolved, String> {
     Ok(Resolved { secret: Secret::new(std::mem::take(&mut *printed)), failed: (status != 0).then_some(status) })
 }
 
+/// The arguments of a command that is `kamal secrets …` (`/\A\s*kamal\s*secrets\s+/`).
+fn inline_kamal(command: &str) -> Option<&str> {
+    let rest = command.trim_start().strip_prefix("kamal")?.trim_start();
+    rest.strip_prefix("secrets")?.starts_with(|c: char| c.is_ascii_whitespace()).then_some(rest)
+}
+
 /// `\n` in double quotes stays as it is, unless `DOTENV_LINEBREAK_MODE` asks for a line break.
-fn line_breaks(text: &str, commands: &dyn Commands) -> Zeroizing<String> {
-    let legacy = commands.env("DOTENV_LINEBREAK_MODE").as_deref() == Some("legacy");
-    let (newline, carriage) = if legacy { ("\n", "\r") } else { ("\\\\n", "\\\\r") };
+fn line_breaks(text: &str, mode: &str) -> Zeroizing<String> {
+    let (newline, carriage) = if mode == "legacy" { ("\n", "\r") } else { ("\\\\n", "\\\\r") };
     Zeroizing::new(Zeroizing::new(text.replace("\\n", newline)).replace("\\r", carriage))
 }

@@ -90,6 +90,18 @@ fn what_a_command_prints_is_not_expanded_again() {
 }
 
 #[test]
+fn oddities_of_the_gem() {
+    assert_eq!(value("\u{feff}A=1\n"), "1");
+    assert_eq!(value("A=$HOME_X}\n"), "hx");
+    assert_eq!(value("A={$HOME_X}\n"), "{hx");
+    assert_eq!(value("A=${HOME_X\n"), "hx");
+    assert_eq!(value("DOTENV_LINEBREAK_MODE=legacy\nA=\"a\\nb\"\n"), "a\nb");
+    assert_eq!(value("A=\"a\\nb\"\nDOTENV_LINEBREAK_MODE=legacy\n"), "a\\nb");
+    let shell = Shell { inline: [("extract".to_owned(), "x".to_owned())].into(), ..Shell::default() };
+    assert_eq!(printed("A=$( kamal  secrets extract P '{}')\n", &shell), "A=x\n");
+}
+
+#[test]
 fn commands_may_hold_what_would_end_a_value() {
     assert_eq!(value("A=$(echo \"a#b\") # note\n"), "a#b");
     assert_eq!(value("A=\"$(echo \\\"a b\\\")\"\n"), "a b");
