@@ -15,6 +15,7 @@ mod erb;
 mod load;
 pub mod model;
 mod queries;
+mod ruby;
 pub mod schema;
 mod shape;
 mod source;

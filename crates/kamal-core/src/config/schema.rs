@@ -64,7 +64,7 @@ fn shape(shape: Shape) -> Value {
         Shape::TextMap => map_of(&scalar()),
         Shape::Hosts => hosts(),
         Shape::BoolOrMap => json!({"type": ["boolean", "object"]}),
-        Shape::SshConfig => json!({"anyOf": [scalar(), texts()]}),
+        Shape::SshConfig => json!({"anyOf": [{"type": ["boolean", "string"]}, texts()]}),
         Shape::Paths(keys) => json!({"type": "array", "items": {"anyOf": [scalar(), open_section(keys)]}}),
         Shape::Section(keys) => section(keys),
         Shape::Apart(apart) => one_of_a_kind(apart),

@@ -8,5 +8,5 @@ pub(crate) mod scalar;
 pub(crate) mod tree;
 
 pub(crate) use merge::overlay;
-pub(crate) use node::{Entry, Kind, Map, Node};
+pub(crate) use node::{Entry, Form, Kind, Map, Node};
 pub(crate) use tree::parse;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod conformance;
+mod effective;
 mod effects;
 mod erb;
 mod found;

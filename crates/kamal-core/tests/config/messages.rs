@@ -107,6 +107,7 @@ const TABLE: &[(&str, &str)] = &[
     ("ssh: {user: []}", "ssh/user: should be a string"),
     ("ssh: {keys: x}", "ssh/keys: should be an array"),
     ("ssh: {config: {}}", "ssh/config: should be a boolean or a string or an array"),
+    ("ssh: {config: 5}", "ssh/config: should be a boolean or a string or an array"),
     ("ssh: {keys_only: x}", "ssh/keys_only: should be a boolean"),
     ("sshkit: {foo: bar}", "sshkit: unknown key: foo"),
     ("sshkit: {dns_retries: foo}", "sshkit/dns_retries: should be an integer"),
@@ -147,6 +148,7 @@ const TABLE: &[(&str, &str)] = &[
     ("aliases: []", "aliases: should be a hash"),
     ("aliases: {foo: []}", "aliases/foo: should be a string"),
     ("hooks_output: [x]", "hooks_output: should be a string or a symbol"),
+    ("hooks_output: {x: }", "hooks_output/x: should be a string or a symbol"),
     (
         "hooks_output: {pre-deploy: loud}",
         "Invalid hooks_output 'loud' for hook 'pre-deploy', must be one of: quiet, verbose",

@@ -6,7 +6,7 @@ use super::super::diagnostic::Report;
 use super::super::model::{Config, ProxyRun, Ssl};
 use super::super::shape::suggest::did_you_mean;
 use super::super::source::Span;
-use super::super::yaml::Node;
+use super::super::yaml::{Kind, Node};
 use super::root::retain_containers;
 use super::servers::RawRole;
 use super::{registry, version};
@@ -107,7 +107,7 @@ fn service_name(root: &Node, report: &mut Report<'_>) {
     let Some(node) = root.get("service") else { return };
     let Some(text) = node.text().filter(|text| !text.trim().is_empty()) else { return };
     let fits = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if !fits || node.string().is_none() {
+    if !fits || !matches!(node.kind, Kind::Text(_) | Kind::Symbol(_)) {
         report.error(node.span, "Service name can only include alphanumeric characters, hyphens, and underscores");
     }
 }

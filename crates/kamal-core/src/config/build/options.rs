@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::super::diagnostic::Report;
 use super::super::model::{DockerOptions, Logging, OptionValue};
+use super::super::ruby;
 use super::super::shape::check::{at, join, section, wrong};
 use super::super::shape::keys;
 use super::super::yaml::{Kind, Node};
@@ -24,7 +25,7 @@ pub(crate) fn check_labels(owner: &Node, path: &str, report: &mut Report<'_>) {
 /// A mapping of texts.
 pub(crate) fn text_map(node: Option<&Node>) -> IndexMap<String, String> {
     let Some(map) = node.and_then(Node::map) else { return IndexMap::new() };
-    map.iter().map(|(name, entry)| (name.clone(), loose_text(&entry.value))).collect()
+    map.iter().map(|(name, entry)| (name.clone(), ruby::text(&entry.value))).collect()
 }
 
 /// A list of texts.
@@ -83,7 +84,10 @@ pub(crate) fn plain_options(node: Option<&Node>) -> DockerOptions {
 /// `logging`, checked.
 pub(crate) fn logging(node: &Node, path: &str, report: &mut Report<'_>) -> Logging {
     section(node, keys::LOGGING, path, report);
-    Logging { driver: text(node, "driver"), options: text_map(node.get("options")) }
+    Logging {
+        driver: text(node, "driver").filter(|driver| !driver.trim().is_empty()),
+        options: text_map(node.get("options")),
+    }
 }
 
 fn restart_policy(node: &Node, path: &str, report: &mut Report<'_>) -> Option<String> {
@@ -103,15 +107,7 @@ fn restart_policy(node: &Node, path: &str, report: &mut Report<'_>) -> Option<St
 fn option_value(node: &Node) -> OptionValue {
     match &node.kind {
         Kind::Bool(true) => OptionValue::Flag,
-        Kind::List(items) => OptionValue::Many(items.iter().map(loose_text).collect()),
-        _ => OptionValue::One(loose_text(node)),
-    }
-}
-
-/// A value as text where Kamal does not look at its type: nothing is empty, dates are as written.
-pub(crate) fn loose_text(node: &Node) -> String {
-    match &node.kind {
-        Kind::Date(text) => text.clone(),
-        _ => node.text().unwrap_or_default(),
+        Kind::List(items) => OptionValue::Many(items.iter().map(ruby::text).collect()),
+        _ => OptionValue::One(ruby::text(node)),
     }
 }

@@ -51,6 +51,9 @@ fn credential(
         }
         _ => {}
     }
-    report.error(value.span, at(&path, "should be a string or an array with one string (for secret lookup)"));
+    // Nobody logs in to a registry of one's own, so Kamal looks no further.
+    if !local {
+        report.error(value.span, at(&path, "should be a string or an array with one string (for secret lookup)"));
+    }
     None
 }

@@ -10,15 +10,15 @@ use super::super::shape::check::{at, join, section, wrong};
 use super::super::shape::keys;
 use super::super::shape::suggest::did_you_mean;
 use super::super::source::Span;
-use super::super::yaml::Node;
+use super::super::yaml::{Kind, Node};
 use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{accessory, builder, cross, proxy, registry, ssh, tags as host_tags};
 use crate::name::{Destination, RoleName, ServiceName};
 
-/// Kamal's commands of the first level, which an alias may not be called.
-const COMMANDS: [&str; 23] = [
+/// Kamal's commands of the first level, which an alias may not be called. `help` may, though it is never reached.
+const COMMANDS: [&str; 21] = [
     "accessory",
     "app",
     "audit",
@@ -27,7 +27,6 @@ const COMMANDS: [&str; 23] = [
     "deploy",
     "details",
     "docs",
-    "help",
     "init",
     "lock",
     "proxy",
@@ -39,7 +38,6 @@ const COMMANDS: [&str; 23] = [
     "secrets",
     "server",
     "setup",
-    "tree",
     "upgrade",
     "version",
 ];
@@ -71,7 +69,7 @@ pub(crate) fn build(
     let builder = if sound("builder") {
         builder::builder(map_below("builder").unwrap_or(&missing), owner("builder"), report)
     } else {
-        builder::builder(&Node { span: top, kind: super::super::yaml::Kind::Map(arch_stand_in(top)) }, top, report)
+        builder::builder(&Node { span: top, kind: Kind::Map(arch_stand_in(top)) }, top, report)
     };
     let (root_env, env_tags) = map_below("env").map(|node| root_env(node, report)).unwrap_or_default();
     let logging = map_below("logging").map(|node| logging(node, "logging", report)).unwrap_or_default();
@@ -142,9 +140,9 @@ pub(crate) fn build(
 
 /// What the builder's own checks need to be content when `builder` is not even a mapping, which has been said.
 fn arch_stand_in(span: Span) -> super::super::yaml::Map {
-    use super::super::yaml::{Entry, Kind};
+    use super::super::yaml::{Entry, Form};
     let value = Node { span, kind: Kind::Text("amd64".to_owned()) };
-    [("arch".to_owned(), Entry { key: span, value })].into_iter().collect()
+    [("arch".to_owned(), Entry { key: span, form: Form::Text, value })].into_iter().collect()
 }
 
 fn flag(root: &Node, key: &str) -> bool {
@@ -212,9 +210,19 @@ fn hooks_output(node: Option<&Node>, report: &mut Report<'_>) -> HooksOutput {
     let Some(node) = node else { return HooksOutput::default() };
     let mut output = HooksOutput::default();
     match node.map() {
-        None => output.all = node.text().and_then(|_| hook_level(node, None, report)),
+        None if matches!(node.kind, Kind::Text(_) | Kind::Symbol(_)) => output.all = hook_level(node, None, report),
+        // Kamal lets it pass and looks at it no more.
+        None if node.text().is_some() => {
+            let help = "it is quiet, verbose, or one of them per hook".to_owned();
+            report.warn(node.span, "hooks_output is ignored: it is no text", Some(help));
+        }
+        None => {}
         Some(map) => {
             for (hook, entry) in map {
+                if entry.value.text().is_none() {
+                    wrong("a string or a symbol", &entry.value, &join("hooks_output", hook), report);
+                    continue;
+                }
                 if let Some(level) = hook_level(&entry.value, Some(hook), report) {
                     output.each.insert(hook.clone(), level);
                 }

@@ -32,6 +32,9 @@ pub(crate) fn compare(version: &str, other: &str) -> Option<Ordering> {
 }
 
 fn segments(version: &str) -> Option<Vec<Segment>> {
+    if version.trim().is_empty() {
+        return Some(Vec::new());
+    }
     let version = version.trim().replace('-', ".pre.");
     let mut segments = Vec::new();
     for (index, part) in version.split('.').enumerate() {
@@ -64,6 +67,6 @@ mod tests {
         assert_eq!(compare("99.0.0", KAMAL), Some(Ordering::Greater));
         assert_eq!(compare("foo", KAMAL), None);
         assert_eq!(compare("2..1", KAMAL), None);
-        assert_eq!(compare("", KAMAL), None);
+        assert_eq!(compare("", KAMAL), Some(Ordering::Less));
     }
 }

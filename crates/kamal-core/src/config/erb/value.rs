@@ -1,5 +1,6 @@
 //! Ruby's values, and how they print.
 
+use super::super::ruby::quote;
 use super::super::yaml::scalar::float_text;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -77,26 +78,6 @@ impl Value {
             Self::List(_) => "an instance of Array",
         }
     }
-}
-
-fn quote(text: &str) -> String {
-    let mut out = "\"".to_owned();
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\x1b' => out.push_str("\\e"),
-            '#' if characters.peek().is_some_and(|next| matches!(next, '{' | '$' | '@')) => out.push_str("\\#"),
-            other if other.is_ascii_control() => out.push_str(&format!("\\x{:02X}", u32::from(other))),
-            other => out.push(other),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// Ruby's `String#to_i`: the number at the beginning, 0 when there is none.

@@ -32,7 +32,7 @@ pub(crate) fn check(node: &Node, shape: Shape, path: &str, report: &mut Report<'
         Shape::SshConfig => match node.list() {
             Some(items) => texts(items, path, report),
             None => {
-                let fits = node.bool().is_some() || node.text().is_some();
+                let fits = node.bool().is_some() || node.string().is_some();
                 expect(fits, "a boolean or a string or an array", node, path, report);
             }
         },
@@ -162,8 +162,7 @@ fn opaque(node: &Node, apart: Apart, path: &str, report: &mut Report<'_>) {
         Apart::Servers => expect(map || node.list().is_some(), "an array or a hash", node, path, report),
         Apart::RoleProxy => expect(map || node.bool().is_some(), "a hash", node, path, report),
         Apart::HooksOutput => {
-            let fits = map || matches!(node.kind, Kind::Text(_) | Kind::Symbol(_));
-            expect(fits, "a string or a symbol", node, path, report);
+            expect(map || node.text().is_some(), "a string or a symbol", node, path, report);
         }
         Apart::Credential => {}
         _ => expect(map, "a hash", node, path, report),

@@ -16,7 +16,7 @@ pub(crate) fn overlay(base: Node, over: Node) -> Node {
                     }
                     None => entry.value,
                 };
-                into.insert(key, Entry { key: entry.key, value: merged });
+                into.insert(key, Entry { key: entry.key, form: entry.form, value: merged });
             }
             // The place of the base: errors about what is missing are about the file everybody shares.
             Node { span: base.span, kind: Kind::Map(into) }

@@ -34,7 +34,18 @@ pub(crate) type Map = IndexMap<String, Entry>;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) key: Span,
+    /// Whether the key is text to Ruby; everything else tells them apart by their text alone.
+    pub(crate) form: Form,
     pub(crate) value: Node,
+}
+
+/// What a mapping's key is to Ruby, which prints `1:` and `'1':`, `:a:` and `a:`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Symbol,
+    /// A number, a boolean, a date.
+    Other,
 }
 
 impl Node {

@@ -78,7 +78,7 @@ fn kind(text: &str) -> Kind {
     if is_sexagesimal(text) {
         return sexagesimal(text);
     }
-    if let Some(value) = float(text) {
+    if let Some(value) = sexagesimal_float(text).or_else(|| float(text)) {
         return Kind::Float(value);
     }
     integer(text).map_or_else(|| Kind::Text(text.to_owned()), Kind::Int)
@@ -116,6 +116,16 @@ fn sexagesimal(text: &str) -> Kind {
         sum += value;
     }
     Kind::Int(sum)
+}
+
+/// `190:20:30.15`
+fn sexagesimal_float(text: &str) -> Option<f64> {
+    let (whole, fraction) = text.rsplit_once('.')?;
+    if !is_sexagesimal(whole) || !fraction.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') {
+        return None;
+    }
+    let parts = text.split(':').zip([3600.0, 60.0, 1.0]);
+    parts.map(|(part, weight)| Some(part.replace('_', "").parse::<f64>().ok()? * weight)).sum()
 }
 
 /// `[-+]?([0-9][0-9_,]*)?\.[0-9]*([eE][+-][0-9]+)?`, not a lone point.
@@ -251,6 +261,8 @@ mod tests {
             ("1e3", text("1e3")),
             ("1.5e+3", Kind::Float(1500.0)),
             ("1.1.1.1", text("1.1.1.1")),
+            ("190:20:30.15", Kind::Float(685_230.15)),
+            ("8080:80.5", text("8080:80.5")),
             (":verbose", Kind::Symbol("verbose".to_owned())),
             (":\"x\"", Kind::Symbol("x".to_owned())),
             (":", text(":")),

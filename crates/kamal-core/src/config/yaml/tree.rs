@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span as Mark, StrInput, Tag};
 use super::super::diagnostic::Report;
 use super::super::source::Span;
 use super::merge::merge_key;
-use super::node::{Entry, Kind, Map, Node};
+use super::node::{Entry, Form, Kind, Map, Node};
 use super::scalar::{Surprise, resolve};
 
 /// More nodes than any deploy.yml has, counting every use of an alias ("billion laughs").
@@ -162,7 +162,7 @@ impl<'a> Builder<'a, '_, '_> {
                     Some("use one list for both values, or remove one of them".to_owned()),
                 );
             }
-            let entry = Entry { key: key.span, value };
+            let entry = Entry { key: key.span, form: form(&key), value };
             match map.entry(name) {
                 Slot::Occupied(mut slot) => drop(slot.insert(entry)),
                 Slot::Vacant(slot) => drop(slot.insert(entry)),
@@ -179,6 +179,17 @@ impl<'a> Builder<'a, '_, '_> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Kind {
         let suffix = tag.map(|tag| tag.suffix.as_str());
+        match suffix {
+            Some("ruby/symbol" | "ruby/sym") => return Kind::Symbol(text.to_owned()),
+            Some("int" | "float") => {
+                return match resolve(text).kind {
+                    #[expect(clippy::cast_precision_loss, reason = "as in Ruby")]
+                    Kind::Int(value) if suffix == Some("float") => Kind::Float(value as f64),
+                    kind => kind,
+                };
+            }
+            _ => {}
+        }
         if style != ScalarStyle::Plain || matches!(suffix, Some("str" | "")) {
             return Kind::Text(text.to_owned());
         }
@@ -209,6 +220,14 @@ impl<'a> Builder<'a, '_, '_> {
 
 fn problem(span: Span, message: impl Into<String>) -> Problem {
     Problem { span, message: message.into(), help: None }
+}
+
+fn form(key: &Node) -> Form {
+    match key.kind {
+        Kind::Text(_) => Form::Text,
+        Kind::Symbol(_) => Form::Symbol,
+        _ => Form::Other,
+    }
 }
 
 fn key_text(key: &Node) -> Option<String> {
