@@ -21,6 +21,7 @@ mod shape;
 mod source;
 mod yaml;
 
+pub(crate) use build::version::compare as compare_versions;
 pub use diagnostic::{ConfigErrors, Diagnostic, Severity};
 pub use erb::{Outside, render_template};
 pub use load::{Loaded, Raw, load, load_aliases};

@@ -85,6 +85,12 @@ pub fn apps_config_inside(config: &Config) -> String {
     format!("{PROXY_APPS_CONFIG_INSIDE}/{}", service_with_destination(config))
 }
 
+/// The folder of a version's error pages as the proxy sees it.
+#[must_use]
+pub fn error_pages_inside(config: &Config, version: &Version) -> String {
+    format!("{}/error_pages/{version}", apps_config_inside(config))
+}
+
 /// The deploy lock's folder (spec chapter 8).
 #[must_use]
 pub fn lock_directory(config: &Config) -> String {

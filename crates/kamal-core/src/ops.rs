@@ -6,6 +6,7 @@ pub mod deploy;
 pub mod hooks;
 pub mod lock;
 mod needs;
+mod proxy_version;
 mod reboot;
 pub mod small;
 

@@ -326,11 +326,11 @@ impl std::fmt::Display for Step {
             Self::Rename { from, to } => write!(f, "rename {from} to {to}"),
             Self::Start(spec) => write!(f, "start {}", spec.name),
             Self::StartExisting { container } => write!(f, "start {container} again"),
-            Self::SwitchTraffic(route) => write!(
-                f,
-                "switch {} to {} when healthy (within {} s)",
-                route.service, route.container, route.deploy_timeout
-            ),
+            Self::SwitchTraffic(route) => {
+                let Route { service, container, deploy_timeout, error_pages, .. } = &**route;
+                let pages = if error_pages.is_some() { ", with error pages" } else { "" };
+                write!(f, "switch {service} to {container} when healthy (within {deploy_timeout} s){pages}")
+            }
             Self::RemoveRoute { service } => write!(f, "take {service} out of kamal-proxy"),
             Self::StopRoute { service, .. } => write!(f, "put {service} into maintenance"),
             Self::ResumeRoute { service } => write!(f, "take {service} out of maintenance"),

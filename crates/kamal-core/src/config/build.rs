@@ -12,6 +12,6 @@ mod root;
 mod servers;
 mod ssh;
 mod tags;
-mod version;
+pub(crate) mod version;
 
 pub(crate) use root::build;

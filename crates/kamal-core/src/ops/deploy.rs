@@ -7,7 +7,7 @@ use futures_util::{FutureExt, future::try_join};
 use super::{
     Cx, Needs, boot, bootstrap,
     hooks::{self, Told},
-    lock,
+    lock, proxy_version,
 };
 use crate::{
     config::{
@@ -53,9 +53,7 @@ pub struct Report {
 pub async fn dry_run(cx: &Cx<'_>, options: &DeployOptions) -> Result<Plan, Error> {
     let mut operation = Operation::begin(cx, options).await?;
     operation.states = cx.fleet.on(&cx.targets.hosts, |host| cx.fleet.observe(host).boxed()).await?;
-    if options.verb == Verb::Rollback {
-        operation.check_available()?;
-    }
+    operation.check()?;
     Ok(operation.plan())
 }
 
@@ -168,6 +166,14 @@ impl<'o, 'a> Operation<'o, 'a> {
             )));
         }
         let mut plan = reviewed;
+        if plan.position_of_lock().is_none() {
+            // The lock is held for us, or there is no host to hold it; what else it stands for is due now.
+            if self.options.verb == Verb::Setup {
+                self.bootstrap().await?;
+                plan = self.plan();
+            }
+            self.check()?;
+        }
         let (keeper, waiter) = gate();
         let mut keeper = Some(keeper);
         let mut next = 0;
@@ -269,9 +275,7 @@ impl<'o, 'a> Operation<'o, 'a> {
         let state = lock::acquire(cx, host, step).await?;
         self.locked = true;
         if self.options.verb == Verb::Setup {
-            cx.say("Ensure Docker is installed...");
-            bootstrap::bootstrap(cx).await?;
-            self.states = cx.fleet.on(&cx.targets.hosts, |host| cx.fleet.observe(host).boxed()).await?;
+            self.bootstrap().await?;
         } else {
             let others: Vec<HostName> = cx.targets.hosts.iter().filter(|other| *other != host).cloned().collect();
             self.states = cx.fleet.on(&others, |host| cx.fleet.observe(host).boxed()).await?;
@@ -280,13 +284,20 @@ impl<'o, 'a> Operation<'o, 'a> {
         for state in &mut self.states {
             state.lock = None;
         }
-        match self.options.verb {
-            Verb::Rollback => self.check_available()?,
-            Verb::Deploy | Verb::Setup => cx.say("Ensure kamal-proxy is running..."),
-            _ => {}
+        self.check()?;
+        if matches!(self.options.verb, Verb::Deploy | Verb::Setup) {
+            cx.say("Ensure kamal-proxy is running...");
         }
         let version = cx.version;
         cx.say(format!("Start container with version {version} (or reboot if already running)..."));
+        Ok(())
+    }
+
+    async fn bootstrap(&mut self) -> Result<(), Error> {
+        let cx = self.cx;
+        cx.say("Ensure Docker is installed...");
+        bootstrap::bootstrap(cx).await?;
+        self.states = cx.fleet.on(&cx.targets.hosts, |host| cx.fleet.observe(host).boxed()).await?;
         Ok(())
     }
 
@@ -344,6 +355,15 @@ impl<'o, 'a> Operation<'o, 'a> {
             })
             .collect();
         if missing.is_empty() { Ok(()) } else { Err(Error::Hosts(missing)) }
+    }
+
+    /// What the operation asks of the hosts as they are.
+    fn check(&self) -> Result<(), Error> {
+        match self.options.verb {
+            Verb::Rollback => self.check_available(),
+            Verb::Deploy | Verb::Setup => proxy_version::check(self.cx, &self.states),
+            Verb::Redeploy | Verb::Boot => Ok(()),
+        }
     }
 
     fn check_available(&self) -> Result<(), Error> {
@@ -428,7 +448,8 @@ fn look_up_secrets(cx: &Cx<'_>, options: &DeployOptions, hooks: &Hooks) -> Resul
     needs.look_up(secrets)
 }
 
-async fn error_pages(cx: &Cx<'_>) -> Result<Vec<(String, Blob)>, Error> {
+/// The error pages of the project, name and content.
+pub(super) async fn error_pages(cx: &Cx<'_>) -> Result<Vec<(String, Blob)>, Error> {
     let Some(folder) = &cx.fleet.config.error_pages_path else { return Ok(Vec::new()) };
     let mut pages = Vec::new();
     for name in cx.fleet.world.local.list(folder).await {

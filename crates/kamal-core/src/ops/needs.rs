@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use crate::{
     config::{
         Config,
-        model::{Accessory, Registry, Role, SecretOr, Ssl, TaggedHost},
+        model::{Accessory, Proxy, Registry, Role, SecretOr, Ssl, TaggedHost},
     },
     error::Error,
     ports::Secrets,
@@ -51,10 +51,7 @@ impl Needs {
                 self.add(&secret.key, format!("the environment of role {}", role.name));
             }
         }
-        if let Some(Ssl::Custom { certificate_pem, private_key_pem }) = role.proxy.as_ref().map(|proxy| &proxy.ssl) {
-            self.add(certificate_pem, "proxy/ssl/certificate_pem".to_owned());
-            self.add(private_key_pem, "proxy/ssl/private_key_pem".to_owned());
-        }
+        self.certificate("", role.proxy.as_ref());
     }
 
     /// An accessory's container.
@@ -64,6 +61,14 @@ impl Needs {
         }
         if let Some(registry) = &accessory.registry {
             self.of_registry(&format!("accessories/{}/registry", accessory.name), registry);
+        }
+        self.certificate(&format!("accessories/{}/", accessory.name), accessory.proxy.as_ref());
+    }
+
+    fn certificate(&mut self, place: &str, proxy: Option<&Proxy>) {
+        if let Some(Ssl::Custom { certificate_pem, private_key_pem }) = proxy.map(|proxy| &proxy.ssl) {
+            self.add(certificate_pem, format!("{place}proxy/ssl/certificate_pem"));
+            self.add(private_key_pem, format!("{place}proxy/ssl/private_key_pem"));
         }
     }
 

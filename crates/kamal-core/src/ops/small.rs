@@ -16,7 +16,7 @@ use crate::{
     query::Query,
     shell::Script,
     state::HostState,
-    step::Step,
+    step::{Route, Step},
 };
 
 /// Takes the lock, observes, runs what `make` makes of it, gives the lock back.
@@ -71,13 +71,17 @@ pub async fn ask(cx: &Cx<'_>, questions: &[(HostName, Query)]) -> Result<Vec<Cap
 /// `app start` (spec 9.7): starts the version's containers and leads the proxy to them.
 pub async fn app_start(cx: &Cx<'_>) -> Result<(), Error> {
     let config = cx.fleet.config;
+    // They were uploaded when the version was booted.
+    let has_pages = !super::deploy::error_pages(cx).await?.is_empty();
+    let pages = has_pages.then(|| naming::error_pages_inside(config, cx.version));
     locked(cx, "start", |states| {
         Ok(each_role(cx, states, |_, role| {
             let container = naming::container(config, &role.name, cx.version);
             let mut steps = vec![audit(format!("Started app version {}", cx.version), None)];
             steps.push(Step::StartExisting { container: container.clone() });
             if role.proxy.is_some() {
-                steps.push(Step::SwitchTraffic(Box::new(plan::route_to(config, role, &container))));
+                let route = Route { error_pages: pages.clone(), ..plan::route_to(config, role, &container) };
+                steps.push(Step::SwitchTraffic(Box::new(route)));
             }
             steps
         }))
@@ -148,6 +152,7 @@ pub async fn proxy_boot(cx: &Cx<'_>) -> Result<(), Error> {
         cx.fleet.on(&hosts, |host| super::ship_image(&cx.fleet, host, image).boxed()).await?;
     }
     locked(cx, "proxy boot", |states| {
+        super::proxy_version::check(cx, states)?;
         Ok(states.iter().map(|state| HostWork { host: state.host.clone(), steps: steps(state) }).collect())
     })
     .await
@@ -167,6 +172,7 @@ pub async fn proxy_remove(cx: &Cx<'_>, force: bool) -> Result<bool, Error> {
         tolerant: true,
     };
     let steps = vec![
+        audit("Stopped proxy".to_owned(), None),
         audit("Removed proxy container".to_owned(), None),
         Step::RemoveProxy,
         audit("Removed proxy image".to_owned(), None),

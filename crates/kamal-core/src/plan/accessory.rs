@@ -1,6 +1,6 @@
 //! Accessories as `setup` boots them (spec 9.8): databases and the like, one container each, left alone when there.
 
-use super::boot::{certificate_paths, logging};
+use super::boot::{certificate, certificate_paths, logging};
 use crate::{
     config::{
         Config,
@@ -43,9 +43,15 @@ fn one(config: &Config, accessory: &Accessory, host: &HostName, files: &[Accesso
     for file in &accessory.files {
         let content = files.iter().find(|known| known.accessory == accessory.name && known.local == file.local);
         let path = format!("{}{}", accessory.service, file.remote);
-        let mode = file.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok()).unwrap_or(0o755);
+        let octal = file.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
+        let mode = octal.unwrap_or(0o755);
         let content = content.map(|file| file.content.clone()).unwrap_or_default();
         steps.push(Step::WriteFile { path: path.clone(), content, mode });
+        if let (None, Some(mode)) = (octal, &file.mode) {
+            // `u=rw,go=` and its like.
+            let shell = format!("chmod {} {}", crate::shell::escape::word(mode), crate::shell::escape::word(&path));
+            steps.push(Step::Run { title: format!("change {path} to mode {mode}"), shell, tolerant: false });
+        }
         if let Some(owner) = &file.owner {
             let shell = format!("chown {} {}", crate::shell::escape::word(owner), crate::shell::escape::word(&path));
             steps.push(Step::Run { title: format!("give {path} to {owner}"), shell, tolerant: false });
@@ -85,6 +91,7 @@ fn one(config: &Config, accessory: &Accessory, host: &HostName, files: &[Accesso
         cmd: accessory.cmd.clone(),
     })));
     if let Some(proxy) = &accessory.proxy {
+        steps.extend(certificate(config, proxy, None));
         steps.push(Step::SwitchTraffic(Box::new(Route {
             service: accessory.service.clone(),
             container: name,

@@ -65,7 +65,8 @@ pub(super) fn groups(config: &Config, targets: &Targets) -> Vec<Vec<HostName>> {
     let size = match config.boot.limit {
         None => hosts.len(),
         Some(BootLimit::Count(count)) => count as usize,
-        Some(BootLimit::Percent(percent)) => targets.hosts.len() * percent as usize / 100,
+        // Of all there are, accessories' hosts and those that are not selected among them (spec 2.12).
+        Some(BootLimit::Percent(percent)) => config.hosts().len() * percent as usize / 100,
     };
     hosts.chunks(size.max(1)).map(<[HostName]>::to_vec).collect()
 }
@@ -111,7 +112,7 @@ pub(super) fn host(boot: &Boot<'_>, state: &HostState) -> (HostWork, Vec<Placeme
     let roles: Vec<(&Role, &TaggedHost)> = boot.targets.roles_on(&state.host).collect();
     for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some()) {
         steps.extend(assets(boot, state, role));
-        steps.extend(certificate(boot, role));
+        steps.extend(role.proxy.iter().flat_map(|proxy| certificate(boot.config, proxy, Some(&role.name))));
     }
     let has_primary = roles.iter().any(|(role, _)| boot.targets.is_primary(role));
     for (i, (role, tagged)) in roles.iter().enumerate() {
@@ -235,10 +236,9 @@ pub(crate) fn route_to(config: &Config, role: &Role, container: &ContainerName) 
 /// A role's route to a container. Error pages belong to the version booted; going back leaves them out of it.
 fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
     let proxy = role.proxy.clone().unwrap_or_default();
-    let inside = naming::apps_config_inside(config);
     let certificate = certificate_paths(config, &proxy, Some(&role.name));
     let error_pages =
-        boot.filter(|boot| !boot.error_pages.is_empty()).map(|boot| format!("{inside}/error_pages/{}", boot.version));
+        boot.filter(|boot| !boot.error_pages.is_empty()).map(|boot| naming::error_pages_inside(config, boot.version));
     Route {
         service: naming::container_prefix(config, &role.name),
         container: container.clone(),
@@ -287,11 +287,11 @@ fn assets(boot: &Boot<'_>, state: &HostState, role: &Role) -> Option<Step> {
     })
 }
 
-fn certificate(boot: &Boot<'_>, role: &Role) -> Vec<Step> {
-    let Some(Ssl::Custom { certificate_pem, private_key_pem }) = role.proxy.as_ref().map(|proxy| &proxy.ssl) else {
-        return Vec::new();
-    };
-    let folder = format!("{}/tls/{}", naming::apps_config(boot.config), role.name);
+/// The steps that write a certificate of the user's own and its key.
+pub(super) fn certificate(config: &Config, proxy: &Proxy, role: Option<&RoleName>) -> Vec<Step> {
+    let Ssl::Custom { certificate_pem, private_key_pem } = &proxy.ssl else { return Vec::new() };
+    let role = role.map(|role| format!("/{role}")).unwrap_or_default();
+    let folder = format!("{}/tls{role}", naming::apps_config(config));
     // 0644 is Kamal's mode, and the proxy's unprivileged user has to read them.
     [("cert.pem", certificate_pem), ("key.pem", private_key_pem)]
         .map(|(name, key)| Step::WriteSecret { path: format!("{folder}/{name}"), key: key.clone(), mode: 0o644 })
@@ -320,7 +320,7 @@ pub(super) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork>
                 });
             }
         }
-        if !boot.error_pages.is_empty() {
+        if boot.config.error_pages_path.is_some() {
             steps.push(Step::KeepOnly {
                 directory: format!("{}/error_pages", naming::apps_config(boot.config)),
                 pattern: None,

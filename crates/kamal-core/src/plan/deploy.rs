@@ -124,9 +124,11 @@ pub fn plan(config: &Config, targets: &Targets, states: &[HostState], intent: &I
             title: "boot",
             work: Work::Boot { hosts: works, placements: placements.clone() },
         });
-        stages.extend(group_hook(intent, "post-app-boot", Phase::Switched, group));
-        if groups.len() > 1 || config.boot.wait.is_some() {
+        // A hook that fails ends it all; what it comes after is done then.
+        let hook = group_hook(intent, "post-app-boot", Phase::Drained, group);
+        if groups.len() > 1 || config.boot.wait.is_some() || hook.is_some() {
             stages.extend((!retire.is_empty()).then(|| hosts("retire", Phase::Drained, retire)));
+            stages.extend(hook);
             stages.extend(config.boot.wait.map(|seconds| Stage {
                 phase: Phase::Drained,
                 title: "wait",

@@ -72,6 +72,7 @@ fn what_kamal_takes_is_taken() {
         "service: :abc",
         "registry: {server: \"localhost:5000\", username: 5}",
         "aliases: {help: app logs, tree: app logs}",
+        "accessories: {db: {image: pg, host: h, registry: {}, proxy: {}}}",
     ] {
         assert!(load_text(&with(fragment)).is_ok(), "{fragment}");
     }

@@ -89,7 +89,7 @@ const TABLE: &[(&str, &str)] = &[
         "accessories: {a1: {image: i, host: h, env: {tags: {}}}}",
         "accessories/a1/env: tags are only allowed in the root env",
     ),
-    ("accessories: {a1: {image: i, host: h, registry: {}}}", "accessories/a1/registry/username: is required"),
+    ("accessories: {a1: {image: i, host: h, registry: {server: x}}}", "accessories/a1/registry/username: is required"),
     ("accessories: {a1: {image: i, host: h, proxy: true}}", "accessories/a1/proxy: should be a hash"),
     (
         "accessories: {a1: {image: i, host: h, files: [{local: []}]}}",

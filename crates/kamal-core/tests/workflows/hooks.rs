@@ -107,6 +107,8 @@ fn a_failing_hook_ends_the_deploy_with_its_output() {
         assert!(app.locks().is_empty(), "{hook}");
         let expected = if hook.starts_with("post-") { "v2" } else { "v1" };
         assert_eq!(app.versions(), [expected], "{hook}");
+        let running = |host: &str| app.fleet.host(host).running("web").count();
+        assert_eq!(["h1", "h2", "h3"].map(running), [1, 1, 1], "{hook}");
         app.fleet.hook(hook, 0);
         app.deploy("v2").unwrap();
         app.assert_converged("v2", hook);

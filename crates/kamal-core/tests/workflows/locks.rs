@@ -1,6 +1,6 @@
 //! The deploy lock.
 
-use kamal_core::{error::Error, ports::Clock};
+use kamal_core::{error::Error, plan::Verb, ports::Clock};
 
 use crate::harness::{App, THREE, seconds};
 
@@ -67,4 +67,18 @@ fn a_lock_that_is_held_for_us_is_neither_taken_nor_given_back() {
     app.deploy("v2").unwrap();
     assert_eq!(app.locks(), ["h1"]);
     assert_eq!(app.versions(), ["v2"]);
+}
+
+#[test]
+fn a_lock_that_is_held_for_us_leaves_nothing_out() {
+    let mut app = App::new(THREE);
+    app.run.lock_held = true;
+    app.fleet.hook("docker-setup", 0);
+    app.fleet.change("h2", |host| host.docker = false);
+    app.operate(Verb::Setup, "v1", None).unwrap();
+    assert!(app.fleet.ran().iter().any(|ran| ran.command.ends_with("docker-setup")));
+    app.assert_converged("v1", "setup");
+    let error = app.operate(Verb::Rollback, "v0", None).unwrap_err();
+    assert!(matches!(error, Error::VersionUnavailable { .. }), "{error}");
+    app.assert_converged("v1", "rollback");
 }

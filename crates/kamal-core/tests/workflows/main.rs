@@ -10,4 +10,5 @@ mod locks;
 mod plans;
 mod roles;
 mod secrets;
+mod small;
 mod uploads;

@@ -6,6 +6,7 @@ use kamal_core::{
     name::Version,
     ops,
     plan::{Plan, Verb, Work},
+    targets::{Selection, Targets},
     testing::EffectKind,
 };
 
@@ -125,4 +126,48 @@ fn only_the_plan_that_was_reviewed_is_applied() {
     app.fleet.change("h2", |host| host.network = true);
     apply(&reviewed).unwrap();
     app.assert_converged("v2", "as reviewed");
+}
+
+// spec 2.12: of all hosts, not of those that are selected
+#[test]
+fn a_percentage_of_hosts_is_one_of_all_there_are() {
+    let mut app = App::new("servers: [h1, h2, h3]\naccessories: {db: {image: pg, host: h4}}\nboot: {limit: 50%}\n");
+    let hosts = Some(vec!["h1".to_owned(), "h2".to_owned()]);
+    app.targets = Targets::select(&app.config, &Selection { hosts, ..Selection::default() }).unwrap();
+    let plan = app.dry_run(Verb::Redeploy, "v1").unwrap();
+    let groups = plan.stages.iter().filter(|stage| matches!(stage.work, Work::Boot { .. })).count();
+    assert_eq!(groups, 1);
+}
+
+#[test]
+fn an_accessorys_certificate_is_written_before_it_is_used() {
+    let proxy = "{host: a, ssl: {certificate_pem: CERT, private_key_pem: KEY}}";
+    let app = App::new(&format!("servers: [h1]\naccessories: {{db: {{image: pg, host: h1, proxy: {proxy}}}}}\n"));
+    for key in ["CERT", "KEY"] {
+        app.fleet.secrets().put(key, "pem");
+    }
+    let text = app.dry_run(Verb::Setup, "v1").unwrap().to_string();
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} is not in\n{text}"));
+    assert!(at("apps-config/app/tls/cert.pem (mode 0644)") < at("switch app-db to app-db"));
+    assert!(at("apps-config/app/tls/key.pem (mode 0644)") < at("switch app-db to app-db"));
+}
+
+#[test]
+fn an_empty_asset_path_of_a_role_takes_the_roots_away() {
+    let text = |web: &str| {
+        let app = App::new(&format!("servers: {{web: {{hosts: [h1]{web}}}}}\nasset_path: /assets\n"));
+        app.dry_run(Verb::Deploy, "v1").unwrap().to_string()
+    };
+    assert!(text("").contains("copy assets /assets"));
+    assert!(!text(", asset_path: \"\"").contains("copy assets"));
+}
+
+#[test]
+fn modes_of_an_accessorys_files_may_be_words() {
+    let files = "[{local: a, remote: /b, mode: \"u=rw\"}, {local: a, remote: /c, mode: \"0640\"}]";
+    let app = App::new(&format!("servers: [h1]\naccessories: {{db: {{image: pg, host: h1, files: {files}}}}}\n"));
+    app.fleet.project_file("a", "text");
+    let text = app.dry_run(Verb::Setup, "v1").unwrap().to_string();
+    assert!(text.contains("write app-db/b (mode 0755)") && text.contains("change app-db/b to mode u=rw"), "{text}");
+    assert!(text.contains("write app-db/c (mode 0640)") && !text.contains("change app-db/c"), "{text}");
 }

@@ -37,14 +37,16 @@ pub(crate) fn accessory(
     let (options, restart) = docker_options(node, &path, report);
     unknown_roles(node, &path, roles, report);
     let map_below = |key: &str| node.entry(key).filter(|entry| entry.value.map().is_some());
+    // An empty one of these is none.
+    let filled = |key: &str| map_below(key).filter(|entry| !entry.value.is_blank());
     let env = map_below("env").map(|e| env(&e.value, Place::Inner, &join(&path, "env"), report)).unwrap_or_default();
     let proxy_path = join(&path, "proxy");
-    let proxy = map_below("proxy").map(|entry| {
+    let proxy = filled("proxy").map(|entry| {
         proxy::check(&entry.value, &proxy_path, report);
         proxy::read(&entry.value, &proxy_path, report)
     });
-    let registry = map_below("registry")
-        .map(|entry| registry::registry(&entry.value, entry.key, &join(&path, "registry"), report));
+    let registry =
+        filled("registry").map(|entry| registry::registry(&entry.value, entry.key, &join(&path, "registry"), report));
     let server = registry.as_ref().and_then(|registry| registry.server.as_deref()).filter(|s| !s.trim().is_empty());
     let image = text(node, "image").unwrap_or_default();
     if image.trim().is_empty() {

@@ -88,7 +88,10 @@ pub(crate) fn read(node: &Node, path: &str, report: &mut Report<'_>) -> Proxy {
             .and_then(|logging| logging.get("request_headers"))
             .map(|headers| text_list(Some(headers))),
         log_response_headers: text_list(logging.and_then(|logging| logging.get("response_headers"))),
-        run: node.get("run").filter(|run| run.map().is_some()).map(|run| read_run(run, &join(path, "run"), report)),
+        run: node
+            .get("run")
+            .filter(|run| run.map().is_some() && !run.is_blank())
+            .map(|run| read_run(run, &join(path, "run"), report)),
     }
 }
 

@@ -109,7 +109,10 @@ impl RawRole<'_> {
             proxy: self.proxied(root.primary).then(|| self.proxy(root, report)),
             labels: text_map(owner.get("labels")),
             env: self.env.clone(),
-            asset_path: text(owner, "asset_path").or_else(|| root.asset_path.cloned()),
+            // An empty one of the role's own takes the root's away.
+            asset_path: text(owner, "asset_path")
+                .or_else(|| root.asset_path.cloned())
+                .filter(|path| !path.trim().is_empty()),
         }
     }
 

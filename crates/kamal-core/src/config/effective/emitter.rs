@@ -133,9 +133,9 @@ impl Emitter {
                 let folds =
                     fold && !after_space && self.column > WIDTH && at > 0 && next.is_some_and(|next| next != ' ');
                 if folds {
-                    self.line(indent)
+                    self.line(indent);
                 } else {
-                    self.put(c)
+                    self.put(c);
                 }
                 after_space = true;
                 continue;
