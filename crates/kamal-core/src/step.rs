@@ -8,6 +8,10 @@ use crate::{
     name::{ContainerName, ImageRef, RoleName, ServiceName, Version},
 };
 
+/// A new container that docker restarted this often is not waited for any longer: docker pauses 3 s in all before the
+/// fifth time, so it is none that merely came too early for something it needs.
+pub const CRASH_LOOP: u32 = 5;
+
 /// Something done on one host.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]

@@ -9,7 +9,7 @@ use kamal_core::{
         Text,
         escape::{options, pairs, word},
     },
-    step::{RunSpec, Step},
+    step::{CRASH_LOOP, RunSpec, Step},
 };
 
 use crate::{login, proxy};
@@ -73,15 +73,19 @@ pub(crate) fn run(spec: &RunSpec, cx: &Render<'_>) -> String {
 }
 
 /// Waits on the host until a container without a proxy is ready: one round trip instead of one a look (spec 9.6,
-/// poller).
+/// poller). One that was restarted while it was looked at is looked at again, and one that keeps being restarted is given
+/// up.
 fn await_ready(container: &str, timeout: u64, delay: u64) -> String {
     let name = word(container);
     let look = format!(
-        "docker inspect --format '{{{{if .State.Health}}}}{{{{.State.Health.Status}}}}{{{{else}}}}{{{{.State.Status}}}}{{{{end}}}}' {name}"
+        "docker inspect --format '{{{{.RestartCount}}}} {{{{if .State.Health}}}}{{{{.State.Health.Status}}}}{{{{else}}}}{{{{.State.Status}}}}{{{{end}}}}' {name}"
     );
     format!(
-        "(n=0; end=$(($(date +%s) + {timeout})); while :; do n=$((n + 1)); s=$({look}) || exit 1\n\
-         case $s in healthy) exit 0;; running) sleep {delay}; s=$({look}) || exit 1; case $s in running|healthy) exit 0;; esac;;\n\
+        "(look() {{ s=$({look}) || exit 1; r=${{s%% *}}; s=${{s#* }}; [ \"$r\" -lt {CRASH_LOOP} ] || \
+         {{ echo \"container keeps being restarted ($r times, $s)\" >&2; exit 1; }}; }}\n\
+         n=0; end=$(($(date +%s) + {timeout})); while :; do n=$((n + 1)); look\n\
+         case $s in healthy) exit 0;; running) before=$r; sleep {delay}; look; \
+         [ \"$r\" -ne \"$before\" ] || case $s in running|healthy) exit 0;; esac;;\n\
          exited|dead) echo \"container stopped ($s)\" >&2; exit 1;; esac\n\
          left=$((end - $(date +%s))); [ $left -gt 0 ] || {{ echo \"container not ready after {timeout} seconds ($s)\" >&2; exit 1; }}\n\
          [ $n -lt $left ] && sleep $n || sleep $left; done)"
@@ -117,12 +121,13 @@ fn prune_containers(service: &str, retain: u32) -> String {
 }
 
 /// Removes the service's images that no container was made from, but the latest: dangling ones by id, others by name.
-/// Two questions at most, where Kamal asks three and prunes besides.
+/// Two questions at most, where Kamal asks three and prunes besides. What Kamal's `grep -w` takes for the latest image stays
+/// too: that of other destinations, where there is none here.
 fn prune_images(service: &str, latest: &str) -> String {
     format!(
         "kamal_used=${{kamal_used-$(docker container ls -a --no-trunc --format '{{{{.Image}}}}' --filter label=service={service})}}; \
          docker image ls --no-trunc --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | while read tag id; do \
-         case $tag in {latest}) continue;; *:'<none>') tag=$id;; esac; \
+         case $tag in {latest}|{latest}-*) continue;; *:'<none>') tag=$id;; esac; \
          printf '%s\\n' \"$kamal_used\" | grep -qxF -e \"$tag\" -e \"${{tag#sha256:}}\" || docker rmi \"$tag\"; done; :",
         latest = word(latest)
     )
@@ -158,5 +163,64 @@ pub(crate) fn literal_or_secret(value: &SecretOr, cx: &dyn kamal_core::ports::Se
     match value {
         SecretOr::Literal(text) => Ok(Secret::new(text.as_str())),
         SecretOr::Secret(key) => cx.get(key).map_err(RenderError::Secret),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::{Command, Output};
+
+    use super::*;
+
+    /// Runs a shell text with a `docker` that runs another.
+    fn with_docker(docker: &str, text: &str) -> Output {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, script) in [("docker", docker), ("sleep", "exec /bin/sleep 0.0$1")] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+        Command::new("sh").args(["-c", text]).current_dir(folder.path()).env("PATH", path).output().unwrap()
+    }
+
+    /// The answers docker gives one after another, the last again and again.
+    fn answers(lines: &[&str]) -> String {
+        format!(
+            "echo x >>looks; set -- {}; n=$(wc -l <looks)\n[ $n -le $# ] || n=$#\nshift $((n - 1)); echo \"$1\"",
+            lines.iter().map(|line| format!("'{line}'")).collect::<Vec<_>>().join(" ")
+        )
+    }
+
+    #[test]
+    fn a_container_is_ready_when_it_ran_for_the_delay() {
+        for ready in [&["0 running", "0 running"][..], &["0 healthy"], &["0 starting", "0 healthy"], &["1 running"]] {
+            let output = with_docker(&answers(ready), &await_ready("app-jobs-1", 30, 1));
+            assert!(output.status.success(), "{ready:?}: {output:?}");
+        }
+        // It was restarted meanwhile, which is no running for the delay.
+        let output = with_docker(&answers(&["0 running", "1 running", "1 exited"]), &await_ready("app-jobs-1", 30, 1));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "container stopped (exited)\n");
+    }
+
+    #[test]
+    fn a_container_that_keeps_being_restarted_is_given_up() {
+        let looks = ["0 running", "2 restarting", "4 running", "5 restarting"];
+        let output = with_docker(&answers(&looks), &await_ready("app-jobs-1", 600, 1));
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said, "container keeps being restarted (5 times, restarting)\n");
+        let gone = with_docker("exit 1", &await_ready("app-jobs-1", 600, 1));
+        assert_eq!(gone.status.code(), Some(1));
+    }
+
+    #[test]
+    fn latest_images_of_all_destinations_are_kept() {
+        let images = "case $2 in ls) echo 'hub/app:latest sha256:1'; echo 'hub/app:latest-staging sha256:2'; \
+                      echo 'hub/app:v1 sha256:3'; echo 'hub/app:v2 sha256:4'; echo 'hub/app:<none> sha256:5';; esac\n\
+                      case $1 in rmi) echo \"removed $2\";; esac";
+        let output = with_docker(images, &format!("kamal_used=hub/app:v2; {}", prune_images("app", "hub/app:latest")));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "removed hub/app:v1\nremoved sha256:5\n");
     }
 }

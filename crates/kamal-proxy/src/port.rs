@@ -7,7 +7,7 @@ use kamal_core::{
         Text,
         escape::{value, word},
     },
-    step::{Route, Step},
+    step::{CRASH_LOOP, Route, Step},
 };
 
 /// The headers Kamal logs where none are named.
@@ -40,7 +40,7 @@ pub fn command(arguments: &str) -> String {
 
 /// Moves traffic to a container once it is healthy. The step that starts a container leaves its id in `kamal_cid`; a
 /// container started by another script is looked up. While the proxy waits, the container is watched: one that has
-/// stopped for good fails the step at once rather than at the deploy timeout. The client is killed outright: told to
+/// stopped for good, or that docker restarts again and again, fails the step at once rather than at the deploy timeout. The client is killed outright: told to
 /// terminate, docker's exits with 0, as if the switch had been made.
 fn switch(route: &Route) -> String {
     let name = word(&route.container);
@@ -51,10 +51,14 @@ fn switch(route: &Route) -> String {
          {{ echo \"{plain} is not running, did the container boot?\" >&2; exit 1; }}\n\
          cid=$(printf %.12s \"$cid\")\n\
          {deploy} & deploy=$!\n\
-         (while sleep 1; do s=$(docker inspect --format '{{{{.State.Status}}}}' {name}) || s=gone\n\
-         case $s in exited|dead|gone) kill -9 $deploy; exit;; esac; done) >/dev/null 2>&1 & watch=$!\n\
+         look() {{ docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {name} 2>/dev/null || echo gone 0; }}\n\
+         (while sleep 1; do s=$(look)\n\
+         case $s in exited*|dead*|gone*) kill -9 $deploy; exit;; esac\n\
+         [ ${{s#* }} -lt {CRASH_LOOP} ] || {{ kill -9 $deploy; exit; }}; done) >/dev/null 2>&1 & watch=$!\n\
          wait $deploy; s=$?; kill $watch 2>/dev/null\n\
-         [ $s -ne 137 ] || echo \"{plain} stopped while its health was checked\" >&2\n\
+         if [ $s -eq 137 ]; then r=$(look); r=${{r#* }}; if [ $r -lt {CRASH_LOOP} ]; \
+         then echo \"{plain} stopped while its health was checked\" >&2; \
+         else echo \"{plain} was restarted $r times while its health was checked\" >&2; fi; fi\n\
          exit $s)",
         plain = route.container,
     )
@@ -125,6 +129,26 @@ mod tests {
             deploy_timeout: 30,
             drain_timeout: 30,
         }
+    }
+
+    /// A docker whose proxy never answers, for a container in this state.
+    fn switched(state: &str) -> (Option<i32>, String) {
+        let docker = format!(
+            "docker() {{ case $1 in container) echo 0123456789abcdef;; exec) exec sleep 30;; inspect) echo '{state}';; esac; }}"
+        );
+        let text = format!("{docker}\n{}", switch(&route(Settings::default())));
+        let output = std::process::Command::new("sh").args(["-c", &text]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    #[test]
+    fn a_container_that_will_not_come_up_is_not_waited_for() {
+        let (status, said) = switched("restarting 5");
+        assert_eq!(status, Some(137));
+        assert!(said.ends_with("app-web-999 was restarted 5 times while its health was checked\n"), "{said}");
+        let (status, said) = switched("exited 0");
+        assert_eq!(status, Some(137));
+        assert!(said.ends_with("app-web-999 stopped while its health was checked\n"), "{said}");
     }
 
     #[test]
