@@ -18,7 +18,7 @@ mod server;
 use std::{future::Future, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
-use kamal_core::redact::Redactor;
+use kamal_core::{name::Destination, redact::Redactor};
 
 use crate::{
     args::{self, Build, Cli, Command, Doctor, Global, Proxy, Registry, Secrets, Server, normalise::normalise},
@@ -28,6 +28,9 @@ use crate::{
 
 /// The version of Kamal whose behaviour this program has.
 const KAMAL_VERSION: &str = "2.12.0";
+
+/// Longer than any chain of aliases that stand for one another.
+const MAX_ALIASES: usize = 20;
 
 /// Runs the command line.
 pub(crate) fn main(arguments: Vec<String>) -> ExitCode {
@@ -40,7 +43,7 @@ pub(crate) fn main(arguments: Vec<String>) -> ExitCode {
         Some("--version") if words.len() == 1 => vec!["version".to_owned()],
         _ => words,
     };
-    let words = match expand_alias(normalise(words)) {
+    let words = match expand_alias(normalise(words), MAX_ALIASES) {
         Ok(words) => words,
         Err(failure) => return fail(&failure),
     };
@@ -70,25 +73,35 @@ fn fail(failure: &Failure) -> ExitCode {
 }
 
 /// Replaces a first word that is no command by the alias of that name (spec 1.9).
-fn expand_alias(words: Vec<String>) -> Result<Vec<String>, Failure> {
+/// `left` bounds how many stand for one another.
+fn expand_alias(words: Vec<String>, left: usize) -> Result<Vec<String>, Failure> {
     let Some(name) = words.first().filter(|word| !word.starts_with('-')) else { return Ok(words) };
     if Cli::command().get_subcommands().any(|command| command.get_name().starts_with(name.as_str())) {
         return Ok(words);
     }
-    let value = |flags: [&str; 2]| {
-        words.iter().position(|word| flags.contains(&word.as_str())).and_then(|at| words.get(at + 1).cloned())
-    };
-    let global = Global {
-        config_file: value(["-c", "--config-file"]).unwrap_or_else(|| "config/deploy.yml".to_owned()),
-        destination: value(["-d", "--destination"]),
-        ..Global::default()
-    };
+    let config_file = value(&words, ["-c", "--config-file"]).unwrap_or_else(|| "config/deploy.yml".to_owned());
+    let destination = value(&words, ["-d", "--destination"]).map(Destination::new);
     // A typo outside a project is clap's to explain.
-    let Ok(loaded) = context::load(&global) else { return Ok(words) };
-    let Some(line) = loaded.config.aliases.get(name.as_str()) else { return Ok(words) };
+    let Ok(aliases) = context::aliases(&config_file, destination.as_ref()) else { return Ok(words) };
+    let Some(line) = aliases.get(name.as_str()) else { return Ok(words) };
     let expanded =
         shlex::split(line).ok_or_else(|| Failure::User(format!("aliases/{name}: a quote is not closed in: {line}")))?;
-    expand_alias(normalise(expanded.into_iter().chain(words[1..].to_vec()).collect()))
+    if left == 0 {
+        return Err(Failure::User(format!("aliases/{name}: it stands for itself, by way of others or alone")));
+    }
+    expand_alias(normalise(expanded.into_iter().chain(words[1..].to_vec()).collect()), left - 1)
+}
+
+/// The value of a switch, `-x v`, `-x=v`, `--long v` or `--long=v`; the last one counts.
+fn value(words: &[String], [short, long]: [&str; 2]) -> Option<String> {
+    let mut found = None;
+    for (at, word) in words.iter().enumerate() {
+        let (switch, own) = word.split_once('=').map_or((word.as_str(), None), |(switch, own)| (switch, Some(own)));
+        if switch == short || switch == long {
+            found = own.map(str::to_owned).or_else(|| words.get(at + 1).cloned()).or(found);
+        }
+    }
+    found
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {

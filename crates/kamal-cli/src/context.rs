@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use indexmap::IndexMap;
 use kamal_core::{
     cancel::Cancel,
     config::{
@@ -58,17 +59,39 @@ pub(crate) fn project() -> Result<PathBuf, Failure> {
 pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
     let project = project()?;
     let destination = global.destination.as_deref().map(Destination::new);
-    let base = source(&project, &global.config_file)?;
-    let overlay = match &destination {
-        Some(destination) => {
-            let path = Path::new(&global.config_file).with_extension(format!("{destination}.yml"));
-            Some((destination, source(&project, &path.to_string_lossy())?))
-        }
-        None => None,
-    };
+    let (base, overlay) = sources(&project, &global.config_file, destination.as_ref())?;
     let asked = Asked::new(project, global.destination.clone());
-    let overlay = overlay.as_ref().map(|(destination, source)| (*destination, source));
-    config::load(&base, overlay, &asked).map_err(Failure::Config)
+    config::load(&base, destination.as_ref().zip(overlay.as_ref()), &asked).map_err(Failure::Config)
+}
+
+/// The aliases of a configuration, which need not be sound otherwise.
+pub(crate) fn aliases(
+    config_file: &str,
+    destination: Option<&Destination>,
+) -> Result<IndexMap<String, String>, Failure> {
+    let project = project()?;
+    let (base, overlay) = sources(&project, config_file, destination)?;
+    let asked = Asked::new(project, destination.map(ToString::to_string));
+    config::load_aliases(&base, overlay.as_ref(), &asked).map_err(Failure::Config)
+}
+
+/// The configuration's file, and the destination's.
+fn sources(
+    project: &Path,
+    config_file: &str,
+    destination: Option<&Destination>,
+) -> Result<(Source, Option<Source>), Failure> {
+    let base = source(project, config_file)?;
+    let path = destination.map(|destination| Path::new(config_file).with_extension(format!("{destination}.yml")));
+    let overlay = path.map(|path| source(project, &path.to_string_lossy())).transpose()?;
+    Ok((base, overlay))
+}
+
+/// The hosts and roles the command line selects.
+pub(crate) fn targets(global: &Global, config: &Config) -> Result<Targets, Failure> {
+    let split = |text: &Option<String>| text.as_ref().map(|text| text.split(',').map(str::to_owned).collect());
+    let selection = Selection { hosts: split(&global.hosts), roles: split(&global.roles), primary: global.primary };
+    Ok(Targets::select(config, &selection)?)
 }
 
 /// Tells a redactor what is known to be secret without asking anybody.
@@ -114,9 +137,7 @@ impl Context {
             reporter.warn(&warning.to_string());
         }
         let config = &loaded.config;
-        let split = |text: &Option<String>| text.as_ref().map(|text| text.split(',').map(str::to_owned).collect());
-        let selection = Selection { hosts: split(&global.hosts), roles: split(&global.roles), primary: global.primary };
-        let targets = Targets::select(config, &selection)?;
+        let targets = targets(global, config)?;
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
         let asked = || Asked::new(project.clone(), global.destination.clone());
         let secrets = Arc::new(FileSecrets::new(config, asked(), redactor.clone()));
@@ -227,11 +248,11 @@ fn version_of(asked: Option<Version>, config: &Config, project: &Path) -> Result
         return Ok(version);
     }
     let revision = git(project, &["rev-parse", "HEAD"]).ok_or_else(|| {
-        Failure::User(
-            "Can't use commit hash as version, no git repository found in CWD\n\
-             help: commit the project to git, or give --version (or the variable VERSION)"
-                .to_owned(),
-        )
+        Failure::User(format!(
+            "Can't use commit hash as version, no git repository found in {}\n\
+             help: commit the project to git, or give --version (or the variable VERSION)",
+            project.display()
+        ))
     })?;
     let dirty = config.builder.context.is_some()
         && git(project, &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());

@@ -56,6 +56,8 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
         return validate(global, args);
     }
     let loaded = context::load(global)?;
+    // They change nothing that is printed, but have to fit.
+    context::targets(global, &loaded.config)?;
     let redactor = Redactor::new();
     if !args.reveal {
         context::learn(global, &loaded.config, &redactor)?;
@@ -94,7 +96,7 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
 /// `secrets print`.
 pub(super) fn secrets(context: &Context) -> Result<(), Failure> {
     for (name, secret) in context.world.secrets.all().map_err(Failure::User)? {
-        context.reporter.bytes(format!("{name}={}\n", secret.expose()).as_bytes());
+        super::secrets::print(&format!("{name}={}", secret.expose()));
     }
     Ok(())
 }

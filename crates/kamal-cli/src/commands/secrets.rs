@@ -25,8 +25,8 @@ pub(super) fn extract(args: &ExtractArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line, byte for byte: control characters in a secret are the secret's.
-fn print(text: &str) {
+/// A line, byte for byte, unless it ends with one: control characters in a secret are the secret's.
+pub(super) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
     // A reader that went away is no error of ours.

@@ -6,6 +6,7 @@
 mod bench;
 mod cases;
 mod command;
+mod config;
 mod files;
 mod print;
 mod together;
