@@ -212,6 +212,31 @@ pub(crate) enum App {
     Images,
     /// Show the version that runs
     Version,
+    /// Show containers that run though another version is current
+    #[command(name = "stale_containers", alias = "stale-containers")]
+    StaleContainers {
+        /// Stop them
+        #[arg(short, long)]
+        stop: bool,
+    },
+    /// Stop the app and remove its containers, images and folders
+    Remove,
+    /// Remove the container of a version
+    #[command(name = "remove_container", alias = "remove-container", hide = true)]
+    RemoveContainer {
+        /// The version
+        #[arg(value_name = "VERSION", id = "version_removed")]
+        version: String,
+    },
+    /// Remove containers that do not run
+    #[command(name = "remove_containers", alias = "remove-containers", hide = true)]
+    RemoveContainers,
+    /// Remove images no container uses
+    #[command(name = "remove_images", alias = "remove-images", hide = true)]
+    RemoveImages,
+    /// Remove the app's folders
+    #[command(name = "remove_app_directories", alias = "remove-app-directories", hide = true)]
+    RemoveAppDirectories,
 }
 
 /// Options of `app exec`.

@@ -222,6 +222,12 @@ fn names(command: &Command) -> (&'static str, Option<&'static str>) {
                 App::Containers => "containers",
                 App::Images => "images",
                 App::Version => "version",
+                App::StaleContainers { .. } => "stale_containers",
+                App::Remove => "remove",
+                App::RemoveContainer { .. } => "remove_container",
+                App::RemoveContainers => "remove_containers",
+                App::RemoveImages => "remove_images",
+                App::RemoveAppDirectories => "remove_app_directories",
             }),
         ),
         Command::Build(build) => (

@@ -8,11 +8,13 @@ pub mod lock;
 mod needs;
 mod proxy_version;
 mod reboot;
+mod remove;
 pub mod small;
 
 pub use deploy::{DeployOptions, Report, deploy, dry_run};
 pub use needs::Needs;
 pub use reboot::proxy_reboot;
+pub use remove::{Removal, Stale, app_remove, stale_containers};
 
 use std::time::Duration;
 

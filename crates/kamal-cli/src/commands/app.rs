@@ -3,7 +3,7 @@
 use kamal_core::{
     name::{HostName, Version},
     naming,
-    ops::{DeployOptions, small},
+    ops::{self, DeployOptions, Removal, Stale, small},
     plan::Verb,
     query::Query,
 };
@@ -28,7 +28,31 @@ pub(super) async fn run(context: &Context, command: App) -> Result<(), Failure> 
         App::Containers => per_host(context, |_| Query::Containers).await,
         App::Images => per_host(context, |_| Query::Images).await,
         App::Version => version(context).await,
+        App::StaleContainers { stop } => stale(context, stop).await,
+        App::Remove => remove(context, Removal::Everything).await,
+        App::RemoveContainer { version } => remove(context, Removal::Container(Version::new(version))).await,
+        App::RemoveContainers => remove(context, Removal::Containers).await,
+        App::RemoveImages => remove(context, Removal::Images).await,
+        App::RemoveAppDirectories => remove(context, Removal::Directories).await,
     }
+}
+
+async fn remove(context: &Context, what: Removal) -> Result<(), Failure> {
+    Ok(ops::app_remove(&context.cx(&context.version_or_unknown()), &what).await?)
+}
+
+async fn stale(context: &Context, stop: bool) -> Result<(), Failure> {
+    for Stale { host, role, version } in ops::stale_containers(&context.cx(&context.version_or_unknown()), stop).await?
+    {
+        let text = if stop {
+            format!("Stopping stale container for role {role} with version {version}")
+        } else {
+            let mend = "(use `kamal app stale_containers --stop` to stop)";
+            format!("Detected stale container for role {role} with version {version} {mend}")
+        };
+        context.reporter.host("App", &host, &text);
+    }
+    Ok(())
 }
 
 /// Boots `--version`, or the image tagged latest, under that name (spec 12.1, 7).

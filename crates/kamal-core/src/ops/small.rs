@@ -7,7 +7,7 @@ use futures_util::{
 
 use super::{Cx, Needs, lock};
 use crate::{
-    config::model::Role,
+    config::{Config, model::Role},
     error::{Error, HostError},
     fleet::{Captured, gather},
     name::{HostName, Version},
@@ -92,19 +92,19 @@ pub async fn app_start(cx: &Cx<'_>) -> Result<(), Error> {
 /// `app stop` (spec 9.7): takes the roles out of the proxy and stops what runs.
 pub async fn app_stop(cx: &Cx<'_>) -> Result<(), Error> {
     let config = cx.fleet.config;
-    locked(cx, "stop", |states| {
-        Ok(each_role(cx, states, |state, role| {
-            let mut steps = vec![audit("Stopped app".to_owned(), Some(role))];
-            let Some(current) = state.current(config, &role.name) else { return steps };
-            if role.proxy.is_some() {
-                steps.push(Step::RemoveRoute { service: naming::container_prefix(config, &role.name) });
-            }
-            let timeout = plan::stop_timeout(config, role);
-            steps.push(Step::Stop { container: current.name.clone(), timeout });
-            steps
-        }))
-    })
-    .await
+    locked(cx, "stop", |states| Ok(each_role(cx, states, |state, role| stop_steps(config, state, role)))).await
+}
+
+/// The steps that stop what runs of a role.
+pub(super) fn stop_steps(config: &Config, state: &HostState, role: &Role) -> Vec<Step> {
+    let mut steps = vec![audit("Stopped app".to_owned(), Some(role))];
+    let Some(current) = state.current(config, &role.name) else { return steps };
+    if role.proxy.is_some() {
+        steps.push(Step::RemoveRoute { service: naming::container_prefix(config, &role.name) });
+    }
+    let timeout = plan::stop_timeout(config, role);
+    steps.push(Step::Stop { container: current.name.clone(), timeout });
+    steps
 }
 
 /// `app maintenance` and `app live` (spec 9.7): every proxied role answers with a page, or again itself.
@@ -231,7 +231,7 @@ fn each_role(cx: &Cx<'_>, states: &[HostState], steps: impl Fn(&HostState, &Role
     states.iter().map(|state| HostWork { host: state.host.clone(), steps: of(state) }).collect()
 }
 
-fn audit(text: String, role: Option<&Role>) -> Step {
+pub(super) fn audit(text: String, role: Option<&Role>) -> Step {
     Step::Audit { text, role: role.map(|role| role.name.clone()) }
 }
 

@@ -1,8 +1,13 @@
 //! The smaller operations: what they leave on hosts.
 
-use kamal_core::{name::Version, ops::small};
+use kamal_core::{
+    name::Version,
+    ops::{self, Removal, Stale, small},
+    state::ContainerState,
+    targets::{Selection, Targets},
+};
 
-use crate::harness::App;
+use crate::harness::{App, TOGETHER};
 
 #[test]
 fn a_version_that_is_started_again_keeps_its_error_pages() {
@@ -26,4 +31,56 @@ fn removing_the_proxy_notes_each_step() {
     let cx = app.cx(&version, app.fleet.begin(&[], None));
     app.fleet.drive(small::proxy_remove(&cx, true)).unwrap().unwrap();
     assert_eq!(app.fleet.host("h1").audit, ["Stopped proxy", "Removed proxy container", "Removed proxy image"]);
+}
+
+fn remove(app: &App, what: &Removal) {
+    let version = Version::new("v1");
+    let cx = app.cx(&version, app.fleet.begin(&[], None));
+    app.fleet.drive(ops::app_remove(&cx, what)).unwrap().unwrap();
+}
+
+// spec 9.7
+#[test]
+fn removing_the_app_goes_in_kamals_order() {
+    let app = App::deployed("servers: [h1]\n", "v1");
+    app.fleet.change("h1", |host| host.audit.clear());
+    remove(&app, &Removal::Everything);
+    let noted = ["Stopped app", "Removed all app containers", "Removed all app images", "Removed .kamal/apps/app"];
+    assert_eq!(app.fleet.host("h1").audit, noted);
+    assert!(app.versions().is_empty() && app.locks().is_empty());
+    let done: Vec<String> = app.fleet.effects().iter().map(|effect| effect.what.clone()).collect();
+    let at = |what: &str| done.iter().position(|done| done == what).unwrap_or_else(|| panic!("{what}: {done:?}"));
+    assert!(at("stop app-web-v1") < at("remove stopped containers of web"));
+    assert!(at("remove .kamal/apps/app") < at("remove .kamal/proxy/apps-config/app"));
+}
+
+#[test]
+fn images_and_folders_stay_where_other_roles_do() {
+    let mut app = App::deployed(TOGETHER, "v1");
+    let roles = Some(vec!["workers".to_owned()]);
+    app.targets = Targets::select(&app.config, &Selection { roles, ..Selection::default() }).unwrap();
+    app.fleet.change("h1", |host| host.audit.clear());
+    for what in [Removal::Images, Removal::Directories, Removal::Containers, Removal::Container(Version::new("v9"))] {
+        remove(&app, &what);
+    }
+    assert_eq!(app.fleet.host("h1").audit, ["Removed all app containers", "Removed app container with version v9"]);
+}
+
+#[test]
+fn stale_containers_are_those_that_run_beside_the_current_one() {
+    let app = App::deployed("servers: [h1]\n", "v1");
+    app.deploy("v2").unwrap();
+    app.fleet.change("h1", |host| {
+        host.containers.iter_mut().for_each(|container| container.state = ContainerState::Running);
+    });
+    let version = Version::new("v2");
+    let find = |stop| {
+        let cx = app.cx(&version, app.fleet.begin(&[], None));
+        app.fleet.drive(ops::stale_containers(&cx, stop)).unwrap().unwrap()
+    };
+    let stale = vec![Stale { host: "h1".into(), role: "web".into(), version: Version::new("v1") }];
+    assert_eq!(find(false), stale);
+    assert_eq!(find(true), stale);
+    assert_eq!(find(false), []);
+    assert_eq!(app.versions(), ["v2"]);
 }

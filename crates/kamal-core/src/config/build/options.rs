@@ -69,7 +69,7 @@ pub(crate) fn docker_options(owner: &Node, path: &str, report: &mut Report<'_>) 
         if name == "restart" {
             restart = restart_policy(&entry.value, &join(&path, "restart"), report).unwrap_or(restart);
         } else {
-            options.push((name.clone(), option_value(&entry.value)));
+            options.extend(option_values(name, &entry.value));
         }
     }
     (options, restart)
@@ -78,7 +78,7 @@ pub(crate) fn docker_options(owner: &Node, path: &str, report: &mut Report<'_>) 
 /// Options that know no restart policy (the proxy's container).
 pub(crate) fn plain_options(node: Option<&Node>) -> DockerOptions {
     let map = node.and_then(Node::map);
-    map.into_iter().flatten().map(|(name, entry)| (name.clone(), option_value(&entry.value))).collect()
+    map.into_iter().flatten().flat_map(|(name, entry)| option_values(name, &entry.value)).collect()
 }
 
 /// `logging`, checked.
@@ -104,10 +104,17 @@ fn restart_policy(node: &Node, path: &str, report: &mut Report<'_>) -> Option<St
     None
 }
 
-fn option_value(node: &Node) -> OptionValue {
-    match &node.kind {
+/// `true` is a flag without a value, also as one of several.
+fn option_values(name: &str, node: &Node) -> DockerOptions {
+    let value = |node: &Node| match &node.kind {
         Kind::Bool(true) => OptionValue::Flag,
-        Kind::List(items) => OptionValue::Many(items.iter().map(ruby::text).collect()),
         _ => OptionValue::One(ruby::text(node)),
+    };
+    match &node.kind {
+        Kind::List(items) if items.iter().any(|item| item.bool() == Some(true)) => {
+            items.iter().map(|item| (name.to_owned(), value(item))).collect()
+        }
+        Kind::List(items) => vec![(name.to_owned(), OptionValue::Many(items.iter().map(ruby::text).collect()))],
+        _ => vec![(name.to_owned(), value(node))],
     }
 }
