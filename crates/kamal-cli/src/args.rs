@@ -315,6 +315,12 @@ pub(crate) struct BuildArgs {
 pub(crate) enum Proxy {
     /// Start kamal-proxy where it does not run
     Boot,
+    /// Start kamal-proxy's stopped containers
+    Start,
+    /// Stop kamal-proxy's containers
+    Stop,
+    /// Stop kamal-proxy's containers and start them again
+    Restart,
     /// Show kamal-proxy's containers
     Details,
     /// Show what kamal-proxy serves

@@ -242,6 +242,9 @@ fn names(command: &Command) -> (&'static str, Option<&'static str>) {
             "proxy",
             Some(match proxy {
                 Proxy::Boot => "boot",
+                Proxy::Start => "start",
+                Proxy::Stop => "stop",
+                Proxy::Restart => "restart",
                 Proxy::Details => "details",
                 Proxy::List => "list",
                 Proxy::Logs(_) => "logs",

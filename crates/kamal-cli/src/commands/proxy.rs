@@ -17,6 +17,9 @@ pub(super) async fn run(context: &Context, command: Proxy) -> Result<(), Failure
     };
     match command {
         Proxy::Boot => small::proxy_boot(&context.cx(&version)).await?,
+        Proxy::Start => small::proxy_run(&context.cx(&version), small::ProxyRun::Start).await?,
+        Proxy::Stop => small::proxy_run(&context.cx(&version), small::ProxyRun::Stop).await?,
+        Proxy::Restart => small::proxy_run(&context.cx(&version), small::ProxyRun::Restart).await?,
         Proxy::Details => inspect::show(context, "Proxy", &on(Query::ProxyDetails)).await?,
         Proxy::List => inspect::show(context, "Proxy", &on(Query::ProxyRoutes)).await?,
         Proxy::Logs(args) => logs::proxy(context, &args).await?,

@@ -68,19 +68,22 @@ pub async fn ask(cx: &Cx<'_>, questions: &[(HostName, Query)]) -> Result<Vec<Cap
     gather(join_all(questions.iter().map(one)).await)
 }
 
-/// `app start` (spec 9.7): starts the version's containers and leads the proxy to them.
+/// `app start` (spec 9.7): starts the version's containers and leads the proxy to them; where there is none of that
+/// version, to what runs.
 pub async fn app_start(cx: &Cx<'_>) -> Result<(), Error> {
     let config = cx.fleet.config;
     // They were uploaded when the version was booted.
     let has_pages = !super::deploy::error_pages(cx).await?.is_empty();
     let pages = has_pages.then(|| naming::error_pages_inside(config, cx.version));
     locked(cx, "start", |states| {
-        Ok(each_role(cx, states, |_, role| {
+        Ok(each_role(cx, states, |state, role| {
             let container = naming::container(config, &role.name, cx.version);
             let mut steps = vec![audit(format!("Started app version {}", cx.version), None)];
             steps.push(Step::StartExisting { container: container.clone() });
             if role.proxy.is_some() {
-                let route = Route { error_pages: pages.clone(), ..plan::route_to(config, role, &container) };
+                let there = state.container(&container).or_else(|| state.current(config, &role.name));
+                let target = there.map_or(&container, |container| &container.name);
+                let route = Route { error_pages: pages.clone(), ..plan::route_to(config, role, target) };
                 steps.push(Step::SwitchTraffic(Box::new(route)));
             }
             steps
@@ -156,6 +159,36 @@ pub async fn proxy_boot(cx: &Cx<'_>) -> Result<(), Error> {
         Ok(states.iter().map(|state| HostWork { host: state.host.clone(), steps: steps(state) }).collect())
     })
     .await
+}
+
+/// What becomes of the proxy's container, which stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyRun {
+    /// It is started.
+    Start,
+    /// It is stopped.
+    Stop,
+    /// It is stopped, then started.
+    Restart,
+}
+
+/// `proxy start`, `proxy stop` and `proxy restart` (spec 9.5).
+pub async fn proxy_run(cx: &Cx<'_>, what: ProxyRun) -> Result<(), Error> {
+    let step = |verb: &str, tolerant| Step::Run {
+        title: format!("{verb} kamal-proxy"),
+        shell: format!("docker container {verb} {}", naming::PROXY_CONTAINER),
+        tolerant,
+    };
+    let stop = [audit("Stopped proxy".to_owned(), None), step("stop", true)];
+    let start = [audit("Started proxy".to_owned(), None), step("start", false)];
+    let steps: Vec<Step> = match what {
+        ProxyRun::Start => start.into(),
+        ProxyRun::Stop => stop.into(),
+        ProxyRun::Restart => stop.into_iter().chain(start).collect(),
+    };
+    let works = |host: &HostName| HostWork { host: host.clone(), steps: steps.clone() };
+    let works: Vec<HostWork> = cx.targets.proxy_hosts.iter().map(works).collect();
+    locked(cx, "proxy", |_| Ok(works)).await
 }
 
 /// `proxy remove` (spec 9.5). Refuses while apps are installed, unless forced; then returns false.

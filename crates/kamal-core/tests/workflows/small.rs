@@ -84,3 +84,33 @@ fn stale_containers_are_those_that_run_beside_the_current_one() {
     assert_eq!(find(false), []);
     assert_eq!(app.versions(), ["v2"]);
 }
+
+// spec 9.5
+#[test]
+fn the_proxy_is_stopped_before_it_is_started_again() {
+    let app = App::deployed("servers: [h1]\n", "v1");
+    let version = Version::new("v1");
+    for (what, noted, done) in [
+        (small::ProxyRun::Start, &["Started proxy"][..], &["start kamal-proxy"][..]),
+        (small::ProxyRun::Stop, &["Stopped proxy"], &["stop kamal-proxy"]),
+        (small::ProxyRun::Restart, &["Stopped proxy", "Started proxy"], &["stop kamal-proxy", "start kamal-proxy"]),
+    ] {
+        app.fleet.change("h1", |host| host.audit.clear());
+        let cx = app.cx(&version, app.fleet.begin(&[], None));
+        app.fleet.drive(small::proxy_run(&cx, what)).unwrap().unwrap();
+        assert_eq!(app.fleet.host("h1").audit, noted);
+        let ran: Vec<String> = app.fleet.effects().iter().map(|effect| effect.what.clone()).collect();
+        let ran: Vec<&str> = ran.iter().map(String::as_str).filter(|what| what.ends_with("kamal-proxy")).collect();
+        assert_eq!(ran, done);
+    }
+}
+
+#[test]
+fn starting_a_version_that_is_not_there_leads_to_what_runs() {
+    let app = App::deployed("servers: [h1]\n", "v1");
+    let version = Version::new("v2");
+    let cx = app.cx(&version, app.fleet.begin(&[], None));
+    app.fleet.drive(small::app_start(&cx)).unwrap().unwrap();
+    assert_eq!(app.versions(), ["v1"]);
+    assert_eq!(app.fleet.host("h1").audit.last().map(String::as_str), Some("Started app version v2"));
+}
