@@ -2,11 +2,13 @@
 
 use kamal_core::{
     fleet::Captured,
-    name::{HostName, Version},
+    name::{HostName, RoleName, Version},
     naming,
     ops::{hooks, small},
+    plan::HostWork,
     query::{Attach, Query},
     shell::Script,
+    step::Step,
 };
 
 use crate::{adapters::terminal, args::ExecArgs, context::Context, failure::Failure};
@@ -42,8 +44,24 @@ pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failur
                 .await?;
         return ended(exit.0);
     }
+    small::run(&cx, "audit", &audits(context, args, &version)).await?;
     let answers = small::ask(&cx, &questions).await?;
     ended(show(context, questions.iter().map(|(host, _)| host).zip(&answers), args.raw))
+}
+
+/// What the audit log is told, a line for each container (spec 6.4).
+fn audits(context: &Context, args: &ExecArgs, version: &Version) -> Vec<HostWork> {
+    let text = format!("Executed cmd '{}' on app version {version}", command(args));
+    let work = |host: &HostName| {
+        let step = |role: RoleName| Step::Audit { text: text.clone(), role: args.reuse.then_some(role) };
+        let roles = context.targets.roles_on(host).map(|(role, _)| role.name.clone());
+        HostWork { host: host.clone(), steps: roles.map(step).collect() }
+    };
+    context.targets.app_hosts.iter().map(work).collect()
+}
+
+fn command(args: &ExecArgs) -> String {
+    args.command.iter().map(|word| word.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// Refuses options that do not go with another.
@@ -111,7 +129,7 @@ fn questions(
             pair.split_once(':').ok_or_else(|| Failure::User(format!("--env {pair}: write it as KEY:VALUE")))?;
         extra_env.push((key.to_owned(), value.to_owned()));
     }
-    let command = args.command.iter().map(|word| word.trim()).collect::<Vec<_>>().join(" ");
+    let command = command(args);
     let mut questions = Vec::new();
     for role in &context.targets.roles {
         for tagged in role.hosts.iter().filter(|tagged| context.targets.app_hosts.contains(&tagged.name)) {

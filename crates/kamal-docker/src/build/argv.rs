@@ -7,6 +7,7 @@ use kamal_core::{
     },
     naming,
     ports::{BuildError, BuildOrder, Command},
+    shell::escape::{value, word},
 };
 
 /// `docker buildx build …`, to be run in the context's folder.
@@ -15,39 +16,86 @@ pub(super) fn build(order: &BuildOrder<'_>) -> Result<Command, BuildError> {
     if builder.pack.is_some() {
         return Err(BuildError::Unfit("builder/pack is not supported yet; build with a Dockerfile".to_owned()));
     }
-    let mut args = words("buildx build");
-    args.push(format!("--output=type={}", order.output));
+    let mut line = Line::default();
+    line.plain(words("buildx build"));
+    line.plain([format!("--output=type={}", order.output)]);
     if !builder.arches.is_empty() {
         let platforms: Vec<String> = builder.arches.iter().map(|arch| format!("linux/{arch}")).collect();
-        args.extend(["--platform".to_owned(), platforms.join(",")]);
+        line.plain(["--platform".to_owned(), platforms.join(",")]);
     }
     if let Some(name) = builder_name(config) {
-        args.extend(["--builder".to_owned(), name]);
+        line.plain(["--builder".to_owned(), name]);
     }
     let dirty = if order.output == "docker" { "-dirty" } else { "" };
     for image in [naming::image(config, order.version), naming::latest_image(config)] {
-        args.extend(["-t".to_owned(), format!("{image}{dirty}")]);
+        line.plain(["-t".to_owned(), format!("{image}{dirty}")]);
     }
-    args.extend(cache(config, builder));
-    args.extend(["--label".to_owned(), format!("service={}", config.service)]);
+    line.plain(cache(config, builder));
+    line.plain(["--label".to_owned(), format!("service={}", config.service)]);
     for (key, value) in &builder.args {
-        let pair = if value.is_empty() { key.clone() } else { format!("{key}={value}") };
-        args.extend(["--build-arg".to_owned(), pair]);
+        line.plain(["--build-arg".to_owned()]);
+        line.pair(key, value);
     }
-    args.extend(builder.secrets.iter().flat_map(|name| ["--secret".to_owned(), format!("id={name}")]));
-    args.extend(["--file".to_owned(), builder.dockerfile.clone()]);
-    let option = |flag: &str, value: &Option<String>| {
-        value.iter().flat_map(|value| [flag.to_owned(), value.clone()]).collect::<Vec<_>>()
-    };
-    args.extend(option("--target", &builder.target));
-    args.extend(option("--ssh", &builder.ssh));
-    args.extend(option("--provenance", &builder.provenance));
-    args.extend(option("--sbom", &builder.sbom.map(|sbom| sbom.to_string())));
+    line.plain(builder.secrets.iter().flat_map(|name| ["--secret".to_owned(), format!("id={name}")]));
+    line.plain(["--file".to_owned()]);
+    line.raw(&builder.dockerfile);
+    for (flag, value) in [("--target", &builder.target), ("--ssh", &builder.ssh)] {
+        if let Some(value) = value.as_ref().filter(|value| !value.trim().is_empty()) {
+            line.plain([flag.to_owned()]);
+            line.raw(value);
+        }
+    }
+    let sbom = builder.sbom.map(|sbom| sbom.to_string());
+    for (flag, value) in [("--provenance", &builder.provenance), ("--sbom", &sbom)] {
+        line.plain(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
+    }
     if order.no_cache {
-        args.push("--no-cache".to_owned());
+        line.plain(["--no-cache".to_owned()]);
     }
-    args.push(builder.context.clone().unwrap_or_else(|| ".".to_owned()));
-    Ok(Command::new("docker", args))
+    line.raw(builder.context.as_deref().unwrap_or("."));
+    Ok(line.command())
+}
+
+/// Arguments of docker as they are, and as a shell has to be told them. Kamal hands its line to one, which fills in
+/// variables where it leaves some: `--ssh default=$SSH_AUTH_SOCK`, `${VERSION}` in a build argument.
+#[derive(Default)]
+struct Line {
+    args: Vec<String>,
+    shell: Vec<String>,
+    needs_shell: bool,
+}
+
+impl Line {
+    fn plain(&mut self, args: impl IntoIterator<Item = String>) {
+        for arg in args {
+            self.shell.push(word(&arg));
+            self.args.push(arg);
+        }
+    }
+
+    /// What the shell is to read.
+    fn raw(&mut self, text: &str) {
+        self.needs_shell |= text.contains(['$', '`']) || text.starts_with('~');
+        self.shell.push(text.to_owned());
+        self.args.push(text.to_owned());
+    }
+
+    /// A build argument; a blank one is taken from the environment.
+    fn pair(&mut self, key: &str, text: &str) {
+        if text.trim().is_empty() {
+            return self.plain([key.to_owned()]);
+        }
+        self.needs_shell |= text.contains("${");
+        self.shell.push(format!("{}={}", word(key), value(text)));
+        self.args.push(format!("{key}={text}"));
+    }
+
+    fn command(self) -> Command {
+        if self.needs_shell {
+            return Command::new("sh", ["-c".to_owned(), format!("exec docker {}", self.shell.join(" "))]);
+        }
+        Command::new("docker", self.args)
+    }
 }
 
 /// The buildx builder's name, Kamal's; the `docker` driver needs none.
@@ -99,4 +147,42 @@ fn cache(config: &Config, builder: &Builder) -> Vec<String> {
 
 fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(fill: impl FnOnce(&mut Line)) -> Command {
+        let mut line = Line::default();
+        line.plain(words("buildx build"));
+        fill(&mut line);
+        line.command()
+    }
+
+    #[test]
+    fn docker_is_run_without_a_shell_where_none_is_needed() {
+        let command = line(|line| {
+            line.plain(["--build-arg".to_owned()]);
+            line.pair("A", "it's $1 \"b\" `c`");
+            line.pair("B", " ");
+            line.raw("../app");
+        });
+        assert_eq!(command.program, "docker");
+        assert_eq!(command.args, ["buildx", "build", "--build-arg", "A=it's $1 \"b\" `c`", "B", "../app"]);
+    }
+
+    #[test]
+    fn variables_are_filled_in_as_in_kamal() {
+        let command = line(|line| {
+            line.plain(["a b".to_owned()]);
+            line.pair("A", "${X} $X");
+            line.raw("default=$X");
+        });
+        assert_eq!(command.program, "sh");
+        assert_eq!(command.args[1], "exec docker buildx build 'a b' A=\"${X} \\$X\" default=$X");
+        let text = command.args[1].replace("exec docker", "printf '%s,'");
+        let output = std::process::Command::new("sh").args(["-c", &text]).env("X", "x").output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "buildx,build,a b,A=x $X,default=x,");
+    }
 }
