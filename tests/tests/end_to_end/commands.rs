@@ -46,6 +46,13 @@ fn running_commands_in_the_app() {
     let ended = app.kamal(&["app", "exec", "--reuse", "/no-such-program"]);
     assert!(!ended.status.success());
     ended.says(&["/no-such-program"]);
+    let noted = app.ok(&["audit"]);
+    for line in [
+        "] Executed cmd '/server' on app version latest",
+        &format!("[web] Executed cmd '/server' on app version {version}"),
+    ] {
+        assert!(noted.contains(line), "{noted}");
+    }
     app.fails(&["app", "exec", "--detach", "--reuse", "/server"]).says(&["Detach is not compatible with reuse"]);
     assert_eq!(app.serving(), [version.as_str()]);
     assert_eq!(app.states(&version), ["running"]);
