@@ -74,6 +74,12 @@ fn what_people_write_is_understood() {
         ("<%= 'it''s' %>", "its"),
         ("<%= \"100%\" %>", "100%"),
         ("<% 2.times do |i| %><%= i %><% end %>", "01"),
+        ("<% (1..3).each do |i| %><%= i %><% end %>", "123"),
+        ("<%= (1...3).map { |i| \"web-%02d\" % i }.join(',') %>", "web-01,web-02"),
+        ("<%= (2..ENV['N'].to_i - 8).to_a.last %>", "4"),
+        ("<%= 'v%s!' % ENV['X'] %>", "vex!"),
+        ("<%= ENV['HOSTS'].split(',').map(&:reverse).join('|') %>", "1.1.1.1|2.1.1.1"),
+        ("<%= ENV['HOSTS'].tr(',', ' ') %>", "1.1.1.1 1.1.1.2"),
     ];
     for (template, expected) in cases {
         assert_eq!(render(template).as_deref(), Ok(expected), "{template}");
@@ -91,7 +97,9 @@ fn what_goes_wrong_is_told_with_its_place() {
         ("<%= ENV['A'] || raise('set A') %>", "1:17: set A"),
         ("<%= SecureRandom.hex %>", "1:5: `SecureRandom.hex` is not understood"),
         ("<%= Time.now %>", "1:5: `Time.now` is not understood"),
-        ("<%= ENV['X'].tr('a', 'b') %>", "1:14: the method `tr` is not understood"),
+        ("<%= ENV['X'].crypt('a') %>", "1:14: the method `crypt` is not understood"),
+        ("<%= (1..3) %>", "1:5: this range is not understood"),
+        ("<% ('a'..'c').each do |x| %><% end %>", "1:4: a range is made of whole numbers, ten thousand at most"),
         ("<%= ENV['X'] =~ /x/ %>", "1:17: regular expressions are not understood"),
         ("é\n  <%= foo(1) %>", "2:7: undefined method `foo`"),
         ("<% if true %>x", "1:4: this `if` is never ended"),

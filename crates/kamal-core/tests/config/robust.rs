@@ -312,7 +312,7 @@ proptest! {
         if let Ok(loaded) = load_text(&with(&format!("{key}: {value}"))) {
             let printed = effective(&loaded, &"v1".into());
             // What is printed is YAML again and says the same.
-            let again: Result<serde_json::Value, _> = serde_yaml::from_str(&printed.to_yaml());
+            let again: Result<serde_yaml::Value, _> = serde_yaml::from_str(&printed.to_yaml());
             prop_assert!(again.is_ok(), "{}", printed.to_yaml());
         }
     }

@@ -49,14 +49,15 @@ fn node(value: &Value, out: &mut Emitter, indent: usize, place: Place) {
             out.tag(*tag);
             for (key, value) in entries {
                 out.line(below);
-                print_key(key, out, below);
-                node(value, out, below, Place::Entry);
+                let place = print_key(key, out, below);
+                node(value, out, below, place);
             }
         }
     }
 }
 
-fn print_key(key: &Key, out: &mut Emitter, indent: usize) {
+/// Prints a key, and tells what its value stands in: behind one that is set apart it goes on as in a list.
+fn print_key(key: &Key, out: &mut Emitter, indent: usize) -> Place {
     let (text, style, tag) = match key.form {
         Form::Text => string(&key.text),
         Form::Symbol => (format!(":{}", key.text), Style::Plain, None),
@@ -67,12 +68,14 @@ fn print_key(key: &Key, out: &mut Emitter, indent: usize) {
         out.tag(tag);
         out.scalar(&text, style, indent + 2, true);
         out.colon();
+        Place::Entry
     } else {
         out.indicator("?");
         out.tag(tag);
         out.scalar(&text, style, indent + 2, false);
         out.line(indent);
         out.indicator(":");
+        Place::Item
     }
 }
 
@@ -211,6 +214,13 @@ mod tests {
         assert_eq!(keyed("1", Form::Other), "---\n1: v\n");
         assert_eq!(keyed("x", Form::Symbol), "---\n:x: v\n");
         assert_eq!(keyed("a\nb", Form::Text), "---\n? |-\n  a\n  b\n: v\n");
+        let listed = |text: &str| {
+            let key = Key { text: text.to_owned(), form: Form::Text };
+            let list = Value::List(vec![Value::text("a"), Value::text("b")]);
+            print(&Value::Map { tag: None, entries: vec![(key, list)] })
+        };
+        assert_eq!(listed("x"), "---\nx:\n- a\n- b\n");
+        assert_eq!(listed("x\ny"), "---\n? |-\n  x\n  y\n: - a\n  - b\n");
         let long = "k".repeat(129);
         assert_eq!(keyed(&long, Form::Text), format!("---\n? {long}\n: v\n"));
     }

@@ -49,6 +49,12 @@ pub(super) enum Kind {
         then: Vec<Statement>,
         otherwise: Vec<Statement>,
     },
+    /// `(first..last)`, `(first...end)`, before a call.
+    Range {
+        first: Box<Expression>,
+        last: Box<Expression>,
+        exclusive: bool,
+    },
     /// `receiver[…]`
     Index(Box<Expression>, Box<Expression>),
     Call {

@@ -173,6 +173,7 @@ impl Run<'_> {
                 binary(operator, left, right)
                     .ok_or_else(|| Trouble::fault(place, format!("cannot apply `{operator}` here")))?
             }
+            Kind::Range { first, last, exclusive } => self.range(first, last, *exclusive, place)?,
             Kind::If { condition, then, otherwise } => {
                 let chosen = if self.value(condition)?.truthy() { then } else { otherwise };
                 self.statements(chosen)?
@@ -190,6 +191,13 @@ impl Run<'_> {
                 call(self, place, &receiver, name, &arguments, block.as_ref())?
             }
         })
+    }
+
+    /// The numbers of a range. On its own, so that its room on the stack is not taken at every level.
+    fn range(&mut self, first: &Expression, last: &Expression, exclusive: bool, at: Place) -> Result<Value, Trouble> {
+        let (first, last) = (self.value(first)?, self.value(last)?);
+        range(&first, &last, exclusive)
+            .ok_or_else(|| Trouble::fault(at, "a range is made of whole numbers, ten thousand at most"))
     }
 
     /// Calls a block with values for its parameters; a list is spread over several.
@@ -247,6 +255,12 @@ impl Run<'_> {
     }
 }
 
+fn range(first: &Value, last: &Value, exclusive: bool) -> Option<Value> {
+    let (Value::Int(first), Value::Int(last)) = (first, last) else { return None };
+    let end = if exclusive { *last } else { last.checked_add(1)? };
+    (end.saturating_sub(*first) <= 10_000).then(|| Value::List((*first..end).map(Value::Int).collect()))
+}
+
 fn binary(operator: &str, left: Value, right: Value) -> Option<Value> {
     use std::cmp::Ordering;
     Some(match (operator, left, right) {
@@ -262,6 +276,7 @@ fn binary(operator: &str, left: Value, right: Value) -> Option<Value> {
             let times = usize::try_from(times).ok().filter(|times| times.saturating_mul(text.len()) <= MAX_OUTPUT)?;
             Value::Text(text.repeat(times))
         }
+        ("%", Value::Text(pattern), value) => Value::Text(format(&pattern, &value)?),
         ("+", Value::Int(left), Value::Int(right)) => Value::Int(left.checked_add(right)?),
         ("-", Value::Int(left), Value::Int(right)) => Value::Int(left.checked_sub(right)?),
         ("*", Value::Int(left), Value::Int(right)) => Value::Int(left.checked_mul(right)?),
@@ -297,6 +312,24 @@ fn binary(operator: &str, left: Value, right: Value) -> Option<Value> {
             }
         }
     })
+}
+
+/// `"web-%02d" % 7`: one `%d`, `%s` or `%0Nd`.
+fn format(pattern: &str, value: &Value) -> Option<String> {
+    let (before, rest) = pattern.split_once('%')?;
+    let directive = rest.find(['d', 's'])?;
+    let (width, kind, after) = (&rest[..directive], &rest[directive..=directive], &rest[directive + 1..]);
+    if after.contains('%') || !width.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let size: usize = if width.is_empty() { 0 } else { width.parse().ok().filter(|size| *size <= 1000)? };
+    let text = match (kind, value) {
+        ("d", Value::Int(number)) if width.starts_with('0') => format!("{number:0size$}"),
+        ("d", Value::Int(number)) => format!("{number:size$}"),
+        ("s", Value::Text(_) | Value::Int(_)) if width.is_empty() => value.print(),
+        _ => return None,
+    };
+    Some(format!("{before}{text}{after}"))
 }
 
 fn same(left: &Value, right: &Value) -> bool {

@@ -48,7 +48,7 @@ const OPERATORS: [&str; 36] = [
     "||=", "&&=", "...", "<=>", "===", "=>", "==", "!=", "=~", "!~", ">=", "<=", "&&", "||", "..", "&.", "::", "+=",
     "-=", "<<", "(", ")", "[", "]", "{", "}", ",", ".", "?", ":", "|", "!", "=", "<", ">", "+",
 ];
-const MORE_OPERATORS: [&str; 4] = ["-", "*", "/", "%"];
+const MORE_OPERATORS: [&str; 5] = ["-", "*", "/", "%", "&"];
 
 /// Cuts code into words. `offset` is where the code stands in the template.
 pub(super) fn lex(source: &str, offset: usize) -> Result<Vec<Token>, Trouble> {

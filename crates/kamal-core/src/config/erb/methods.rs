@@ -47,6 +47,7 @@ const METHODS: &[(&str, usize, usize, bool)] = &[
     ("delete_prefix", 1, 1, false),
     ("delete_suffix", 1, 1, false),
     ("sub", 2, 2, false),
+    ("tr", 2, 2, false),
     ("gsub", 2, 2, false),
     ("sort", 0, 0, false),
     ("uniq", 0, 0, false),
@@ -179,6 +180,10 @@ fn of_text(text: &str, name: &str, arguments: &[Value]) -> Option<Value> {
         ("start_with?", parts) => Value::Bool(parts.iter().any(|part| text.starts_with(part))),
         ("end_with?", parts) => Value::Bool(parts.iter().any(|part| text.ends_with(part))),
         // A backslash in a replacement is a back reference to Ruby.
+        // Of single characters; ranges and the like go to Ruby or are a fault.
+        ("tr", [from, to]) if from.chars().count() == 1 && to.chars().count() == 1 => {
+            Value::Text(text.replace(from, to))
+        }
         ("sub", [from, to]) if !to.contains('\\') => Value::Text(text.replacen(from, to, 1)),
         ("gsub", [from, to]) if !to.contains('\\') && fits(text.len() + 1, to) => Value::Text(text.replace(from, to)),
         _ => return None,

@@ -159,7 +159,8 @@ fn integer(text: &str) -> Option<i128> {
     if !separators_fit || clean.starts_with(['-', '+']) {
         return None;
     }
-    let value = i128::from_str_radix(&clean, radix).ok()?;
+    // `0,` and `0_` are zeros.
+    let value = if radix == 8 && clean.is_empty() { 0 } else { i128::from_str_radix(&clean, radix).ok()? };
     Some(if text.starts_with('-') { -value } else { value })
 }
 
@@ -243,6 +244,7 @@ mod tests {
             ("-12", Kind::Int(-12)),
             ("0", Kind::Int(0)),
             ("0755", Kind::Int(493)),
+            ("0,", Kind::Int(0)),
             ("0o755", text("0o755")),
             ("08", text("08")),
             ("0888", text("0888")),

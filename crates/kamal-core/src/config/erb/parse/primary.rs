@@ -1,7 +1,7 @@
 //! What operators stand between: literals, names, parentheses, and calls of methods on them.
 
 use super::super::Trouble;
-use super::super::ast::{Expression, Kind as E, Part, Place};
+use super::super::ast::{Block, Expression, Kind as E, Part, Place, Statement};
 use super::super::lex::{self, Kind, Token};
 use super::super::methods::is_known;
 use super::Parser;
@@ -33,6 +33,10 @@ impl Parser {
                 self.skip_newlines();
                 let inside = self.statement()?;
                 self.skip_newlines();
+                let exclusive = self.take("...");
+                if exclusive || self.take("..") {
+                    return self.range(place, inside, exclusive);
+                }
                 self.expect(")")?;
                 return Ok(inside);
             }
@@ -44,6 +48,21 @@ impl Parser {
             }
         };
         Ok(Expression { place, kind })
+    }
+
+    /// The rest of a range in parentheses. It is understood where its numbers are gone through.
+    fn range(&mut self, place: Place, first: Expression, exclusive: bool) -> Result<Expression, Trouble> {
+        let last = self.or()?;
+        self.expect(")")?;
+        let called = match (self.peek(), self.tokens.get(self.at + 1).map(|token| &token.kind)) {
+            (Kind::Op("."), Some(Kind::Name(name))) => name.as_str(),
+            _ => "",
+        };
+        if !["each", "each_with_index", "map", "collect", "select", "filter", "reject", "to_a"].contains(&called) {
+            return Err(Trouble::unknown(place, "this range is not understood"));
+        }
+        let (first, last) = (Box::new(first), Box::new(last));
+        Ok(Expression { place, kind: E::Range { first, last, exclusive } })
     }
 
     pub(super) fn unexpected_at(&self, ended: bool, place: Place) -> Trouble {
@@ -87,14 +106,33 @@ impl Parser {
                 return Err(self.unexpected());
             };
             let place = (token.start, token.end);
-            let arguments = self.arguments()?;
-            let block = self.block()?;
+            let (arguments, block) = match self.method_of_each() {
+                Some(block) => (Vec::new(), Some(block)),
+                None => (self.arguments()?, self.block()?),
+            };
             if !is_known(&name, arguments.len(), block.is_some()) {
                 return Err(Trouble::unknown(place, format!("the method `{name}` is not understood")));
             }
             let receiver = Box::new(value);
             value = Expression { place, kind: E::Call { receiver, safe, name, arguments, block } };
         }
+    }
+
+    /// `(&:name)`: a block that calls the method.
+    fn method_of_each(&mut self) -> Option<Block> {
+        let kinds: Vec<&Kind> = self.tokens.iter().skip(self.at).take(4).map(|token| &token.kind).collect();
+        let [Kind::Op("("), Kind::Op("&"), Kind::Symbol(name), Kind::Op(")")] = kinds[..] else { return None };
+        let name = name.clone();
+        if self.token().spaced || !is_known(&name, 0, false) {
+            return None;
+        }
+        let place = (self.token().start, self.tokens.get(self.at + 3).map_or(0, |token| token.end));
+        self.at += 4;
+        // No variable of the template's can be called so.
+        let item = "&".to_owned();
+        let receiver = Box::new(Expression { place, kind: E::Variable(item.clone()) });
+        let call = E::Call { receiver, safe: false, name, arguments: Vec::new(), block: None };
+        Some(Block { parameters: vec![item], body: vec![Statement::Do(Expression { place, kind: call })] })
     }
 
     /// `(a, b)` right behind a name.
