@@ -77,7 +77,7 @@ pub fn up(hosts: u8) -> Result<Sandbox> {
     }
     let started = Instant::now();
     let layout = Layout::find()?;
-    install::require()?;
+    require()?;
     let _lock = lock()?;
     network::require_ownership(&layout)?;
     layout.create()?;

@@ -10,14 +10,13 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request};
-use hyper::body::Body;
-use hyper::upgrade::OnUpgrade;
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request, response};
+use http_body::Body;
 use tokio::sync::oneshot;
 
 use self::clock::Clock;
 pub(crate) use self::headers::is_websocket;
-pub(crate) use self::tunnel::Tunnel;
+pub(crate) use self::tunnel::{Session, Tunnel};
 use super::balancer::Balancer;
 use super::body::buffer::{BufferError, Limits, collect};
 use super::body::client::ClientBody;
@@ -27,6 +26,7 @@ use super::body::response::{Relayed, ResponseBody};
 use super::cookies;
 use super::front::{Client, host};
 use super::go_duration::GoDuration;
+use super::listen::http1::hints::Hints;
 use super::observe::access::{CLIENT_CLOSED_REQUEST, Record};
 use super::observe::log::Log;
 use super::options::TargetOptions;
@@ -85,23 +85,23 @@ struct Upload {
 
 /// Sends a request to the claimed target.
 pub(crate) async fn forward(
-    mut request: Request<ClientBody>,
+    request: Request<ClientBody>,
     claim: Claim,
     forwarding: Forwarding<'_>,
     record: &mut Record,
 ) -> Result<Reply, Failure> {
     let target = Arc::clone(claim.target());
     let upgrade = headers::upgrade(request.headers()).filter(|_| request.version() == Version::HTTP_11);
-    let client_upgrade = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
+    let hints = (request.version() == Version::HTTP_11).then_some(&forwarding.client.hints);
     let (mut head, body) = request.into_parts();
     let (body, upload) = outgoing_body(body, &head.headers, &target.options, &claim, forwarding.log, &head.uri).await?;
     let path = head.uri.path().to_owned();
     headers::prepare(&mut head, &forwarding, &target, upgrade.as_ref());
     let outgoing = outgoing_request(head, body, forwarding.path.as_ref());
 
-    let (response, claim) = exchange(outgoing, claim, upload, &forwarding, &path, record).await?;
+    let (response, claim) = exchange(outgoing, claim, upload, &forwarding, hints, &path, record).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(response, claim, client_upgrade, upgrade.as_ref(), &forwarding, &path);
+        return switch(response, claim, upgrade.as_ref(), &forwarding, &path);
     }
     relay(response, claim, &forwarding, &path).await
 }
@@ -169,6 +169,7 @@ async fn exchange(
     mut claim: Claim,
     upload: Upload,
     forwarding: &Forwarding<'_>,
+    hints: Option<&Hints>,
     path: &str,
     record: &mut Record,
 ) -> Result<(Response<Answer<Place>>, Claim), Failure> {
@@ -190,7 +191,7 @@ async fn exchange(
         let about = || [("target", target.address.as_str().into()), ("path", path.into())];
         let error = tokio::select! {
             biased;
-            sent = target.pool.send(forwarding.client.shard, &mut outgoing) => match sent {
+            sent = target.pool.send(forwarding.client.shard, &mut outgoing, |hint| pass_on(hint, hints)) => match sent {
                 Ok(response) => return Ok((response, claim)),
                 Err(error) => error,
             },
@@ -229,6 +230,15 @@ async fn exchange(
     Err(StatusCode::BAD_GATEWAY.into())
 }
 
+/// Lets the client know what a target says before its answer, where the protocol has a way to. What says to go on with
+/// the body is between the target and this proxy.
+fn pass_on(mut hint: response::Parts, to: Option<&Hints>) {
+    if let Some(hints) = to.filter(|_| hint.status != StatusCode::CONTINUE) {
+        headers::strip_hop_by_hop(&mut hint.headers);
+        hints.push(hint.status, &hint.headers);
+    }
+}
+
 fn is_timeout(error: &SendError) -> bool {
     let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
     match error {
@@ -261,7 +271,6 @@ fn log_malformed(log: &Log, path: &str, error: &str) {
 fn switch(
     response: Response<Answer<Place>>,
     claim: Claim,
-    client: Option<OnUpgrade>,
     asked: Option<&http::HeaderValue>,
     forwarding: &Forwarding<'_>,
     path: &str,
@@ -269,7 +278,7 @@ fn switch(
     let agreed = headers::upgrade_value(response.headers());
     let same = asked.zip(agreed).is_some_and(|(a, b)| a.as_bytes().eq_ignore_ascii_case(b.as_bytes()));
     let (head, body) = response.into_parts();
-    let Some((client, target)) = client.filter(|_| same).zip(body.into_stream()) else {
+    let Some(target) = body.into_stream().filter(|_| same) else {
         forwarding.log.error(
             "Error while proxying",
             &[
@@ -280,7 +289,7 @@ fn switch(
         );
         return Err(StatusCode::BAD_GATEWAY.into());
     };
-    let tunnel = Tunnel::new(client, target, claim);
+    let tunnel = Tunnel::new(target, claim);
     Ok(Reply::Upgraded(Response::from_parts(head, ResponseBody::empty()), tunnel))
 }
 

@@ -127,6 +127,11 @@ impl Stop {
         }
     }
 
+    /// Whether the connection is to end as soon as it is idle.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.connections.phase.load(Ordering::Relaxed) == STOPPING
+    }
+
     /// Resolves when the connection is to end by a way that loses no request: HTTP/2 has one.
     pub(crate) async fn asked_to_leave(&self) {
         while self.connections.phase.load(Ordering::Relaxed) == SERVING {

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, response};
 use http_body::Body;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -78,11 +78,12 @@ impl Pool {
         self: &Arc<Self>,
         shard: usize,
         request: &mut Request<RequestBody>,
+        mut hint: impl FnMut(response::Parts),
     ) -> Result<Response<Answer<Place>>, SendError> {
         let place = || Place { pool: Arc::clone(self), shard: shard % SHARDS };
         let repeatable = is_repeatable(request);
         while let Some(link) = self.take_idle(shard % SHARDS, !repeatable) {
-            match ask(link, request, place()).await {
+            match ask(link, request, place(), &mut hint).await {
                 Ok(response) => return Ok(response),
                 Err(Broken { sent: false, .. }) => {}
                 Err(Broken { error: WireError::Io(_) | WireError::Closed, .. }) if repeatable => break,
@@ -91,7 +92,7 @@ impl Pool {
         }
         // It happens rarely and takes much room.
         let link = Box::pin(self.connect()).await?;
-        ask(link, request, place()).await.map_err(|broken| broken.error.into())
+        ask(link, request, place(), hint).await.map_err(|broken| broken.error.into())
     }
 
     fn shard(&self, number: usize) -> MutexGuard<'_, Shard> {
