@@ -6,7 +6,7 @@
 
 mod answer;
 mod connection;
-mod head;
+pub(crate) mod head;
 pub(crate) mod hints;
 mod upload;
 
@@ -25,9 +25,6 @@ use crate::server::body::response::ResponseBody;
 use crate::server::front::{Client, Front, handle};
 use crate::server::proxying::Session;
 use crate::server::wire::fields;
-
-#[cfg(feature = "fuzzing")]
-pub(crate) use self::head::take as take_head;
 
 /// Serves a connection to its end.
 pub(super) async fn serve<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
@@ -58,7 +55,7 @@ where
         let head = match connection.next_head(asked.as_mut()).await? {
             Some(Ok(head)) => head,
             Some(Err(refusal)) => {
-                connection.send(&answer::refusal(&refusal)).await?;
+                connection.send(&answer::refusal(&refusal), &[]).await?;
                 connection.linger().await;
                 return Ok(None);
             }
@@ -87,6 +84,6 @@ where
 {
     let mut out = Vec::new();
     answer::switching(&response, &mut out);
-    connection.send(&out).await?;
+    connection.send(&out, &[]).await?;
     Ok(response.into_body().into_session())
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, MAX_FORWARDS,
     SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
@@ -84,6 +85,11 @@ pub(in crate::server) fn chunk(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// One chunk of a body without a copy of it.
+pub(in crate::server) fn chunk_pieces(bytes: Bytes) -> [Bytes; 3] {
+    [format!("{:x}\r\n", bytes.len()).into(), bytes, Bytes::from_static(b"\r\n")]
+}
+
 /// Appends the end of a chunked body, with the trailers that were announced.
 pub(in crate::server) fn end(trailers: Option<&HeaderMap>, announced: &[HeaderName], out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n");
@@ -98,7 +104,6 @@ pub(in crate::server) fn end(trailers: Option<&HeaderMap>, announced: &[HeaderNa
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http_body_util::{Empty, Full, StreamBody};
 
     use super::*;

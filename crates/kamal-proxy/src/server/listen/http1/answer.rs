@@ -22,8 +22,9 @@ use crate::server::wire::fields;
 
 /// Bytes that are sooner copied into one piece than given to the kernel in two.
 const ONE_PIECE: usize = 16 * 1024;
-/// Bytes of pieces that are at hand and sent together.
-const TOGETHER: usize = 64 * 1024;
+/// Bytes that are at hand and sent together, and the number of pieces they may be in.
+const TOGETHER: usize = 256 * 1024;
+const MOST_PIECES: usize = 12;
 /// Buffers a thread keeps for what it sends.
 const KEPT: usize = 32;
 
@@ -94,76 +95,67 @@ where
     let keeps = asked.keeps && marked != Marked::ByClosing;
     head(&response, asked, &marked, keeps, &mut out.0);
     let mut body = response.into_body();
-    if marked == Marked::None {
-        connection.send(&out.0).await?;
-    } else {
+    if marked != Marked::None {
+        let mut pieces = Vec::new();
         // What is at hand of the body goes out with the head.
-        let mut at_hand = poll_fn(|cx| Poll::Ready(gather(&mut body, &mut marked, cx, &mut out.0))).await?;
-        loop {
-            match &at_hand {
-                Gathered::Large(data) => connection.send_pieces(&out.0, data).await?,
-                Gathered::Some | Gathered::All => connection.send(&out.0).await?,
-            }
-            if matches!(at_hand, Gathered::All) || marked == Marked::ByLength(0) {
-                break;
-            }
+        let mut over = poll_fn(|cx| Poll::Ready(gather(&mut body, &mut marked, cx, &mut out.0, &mut pieces))).await?;
+        while !over {
+            connection.send(&out.0, &pieces).await?;
             out.0.clear();
-            at_hand = poll_fn(|cx| {
-                let gathered = gather(&mut body, &mut marked, cx, &mut out.0)?;
-                if matches!(gathered, Gathered::Some) && out.0.is_empty() {
-                    connection.poll_meanwhile(cx)?;
-                    return Poll::Pending;
+            pieces.clear();
+            over = poll_fn(|cx| {
+                let over = gather(&mut body, &mut marked, cx, &mut out.0, &mut pieces)?;
+                if over || !out.0.is_empty() || !pieces.is_empty() {
+                    return Poll::Ready(Ok::<_, io::Error>(over));
                 }
-                Poll::Ready(Ok::<_, io::Error>(gathered))
+                connection.poll_meanwhile(cx)?;
+                Poll::Pending
             })
             .await?;
         }
+        connection.send(&out.0, &pieces).await?;
         if matches!(marked, Marked::ByLength(1..)) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+    } else {
+        connection.send(&out.0, &[]).await?;
     }
     drop(body);
     Ok(keeps && connection.finish_upload().await)
 }
 
-/// How far a body was read.
-enum Gathered {
-    /// What was at hand, which may be nothing.
-    Some,
-    /// A piece that is to be sent after that as it is.
-    Large(Bytes),
-    /// All there is.
-    All,
-}
-
-/// Appends what is at hand of a body, as it is to be sent.
+/// Appends what is at hand of a body, as it is to be sent: small pieces to bytes, large ones and what follows them to a list.
+/// Gives whether that was the end.
 fn gather(
     body: &mut ResponseBody,
     marked: &mut Marked,
     cx: &mut Context<'_>,
     out: &mut Vec<u8>,
-) -> io::Result<Gathered> {
-    while out.len() < TOGETHER {
+    pieces: &mut Vec<Bytes>,
+) -> io::Result<bool> {
+    let mut gathered = 0;
+    while gathered < TOGETHER && pieces.len() < MOST_PIECES {
         let frame = match Pin::new(&mut *body).poll_frame(cx) {
-            Poll::Pending => return Ok(Gathered::Some),
+            Poll::Pending => return Ok(false),
             Poll::Ready(frame) => frame.transpose()?,
         };
         let trailers = match frame.map(Frame::into_data) {
             Some(Ok(data)) if data.is_empty() => continue,
             Some(Ok(data)) => {
+                gathered += data.len();
                 if let Marked::ByLength(left) = marked {
                     // More than was announced would be taken for the next response.
                     *left = left.checked_sub(data.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
                 }
-                if let Marked::ByChunks(_) = marked {
-                    encode::chunk(&data, out);
-                } else if data.len() > ONE_PIECE {
-                    return Ok(Gathered::Large(data));
-                } else {
-                    out.extend_from_slice(&data);
+                let small = data.len() <= ONE_PIECE && pieces.is_empty();
+                match (&marked, small) {
+                    (Marked::ByChunks(_), true) => encode::chunk(&data, out),
+                    (Marked::ByChunks(_), false) => pieces.extend(encode::chunk_pieces(data)),
+                    (_, true) => out.extend_from_slice(&data),
+                    (_, false) => pieces.push(data),
                 }
                 if *marked == Marked::ByLength(0) {
-                    return Ok(Gathered::All);
+                    return Ok(true);
                 }
                 continue;
             }
@@ -171,11 +163,13 @@ fn gather(
             None => None,
         };
         if let Marked::ByChunks(announced) = marked {
-            encode::end(trailers.as_ref(), announced, out);
+            let mut end = Vec::new();
+            encode::end(trailers.as_ref(), announced, if pieces.is_empty() { out } else { &mut end });
+            pieces.extend((!end.is_empty()).then(|| end.into()));
         }
-        return Ok(Gathered::All);
+        return Ok(true);
     }
-    Ok(Gathered::Some)
+    Ok(false)
 }
 
 /// Decides how the end of a body is marked (RFC 9112, 6.3).

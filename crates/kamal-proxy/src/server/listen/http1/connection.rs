@@ -39,6 +39,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Bytes read at once of heads, and of bodies.
 const READ: usize = 16 * 1024;
 const READ_BODY: usize = 64 * 1024;
+/// Pieces given to the kernel at once.
+const SLICES: usize = 16;
 /// What a client that waits to be asked for its body is told.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -256,23 +258,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Sends bytes, whatever precedes the answer first.
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.send_pieces(bytes, &[]).await
-    }
-
-    /// Sends two pieces, one after the other.
-    pub(super) async fn send_pieces(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+    /// Sends bytes and then pieces, whatever precedes the answer first.
+    pub(super) async fn send(&mut self, bytes: &[u8], pieces: &[Bytes]) -> io::Result<()> {
         let ahead = std::mem::take(&mut self.ahead);
-        let all = ahead.len() + first.len() + second.len();
+        let all = ahead.len() + bytes.len() + pieces.iter().map(Bytes::len).sum::<usize>();
         let mut sent = 0;
         while sent < all {
             sent += poll_fn(|cx| {
-                let slices = rest([&ahead, first, second], sent);
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let unsent = [&ahead[..], bytes].into_iter().chain(pieces.iter().map(|piece| &piece[..]));
                 let stream = Pin::new(&mut self.stream);
-                let written = match slices.as_slice() {
-                    [one] => stream.poll_write(cx, one),
-                    several => stream.poll_write_vectored(cx, several),
+                let written = match rest(unsent, sent, &mut slices) {
+                    1 => stream.poll_write(cx, &slices[0]),
+                    count => stream.poll_write_vectored(cx, &slices[..count]),
                 };
                 self.patiently(cx, written)
             })
@@ -357,27 +355,151 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-/// What is left of pieces of which so many bytes have been sent.
-fn rest<'b>(pieces: [&'b [u8]; 3], mut sent: usize) -> Slices<'b> {
-    let mut slices = Slices { slices: [IoSlice::new(&[]); 3], count: 0 };
-    for piece in pieces {
+/// Fills in what is left of pieces of which so many bytes have been sent; gives the number of slices.
+fn rest<'b>(pieces: impl Iterator<Item = &'b [u8]>, mut sent: usize, slices: &mut [IoSlice<'b>; SLICES]) -> usize {
+    let left = pieces.filter_map(|piece| {
         let skipped = sent.min(piece.len());
         sent -= skipped;
-        if skipped < piece.len() {
-            slices.slices[slices.count] = IoSlice::new(&piece[skipped..]);
-            slices.count += 1;
-        }
+        (skipped < piece.len()).then(|| IoSlice::new(&piece[skipped..]))
+    });
+    slices.iter_mut().zip(left).map(|(slice, piece)| *slice = piece).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::pin::pin;
+
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+    use tokio::time::sleep;
+
+    use super::*;
+
+    fn connect(room: usize) -> (Connection<DuplexStream>, DuplexStream) {
+        let (near, far) = duplex(room);
+        (Connection::new(near), far)
     }
-    slices
-}
 
-struct Slices<'b> {
-    slices: [IoSlice<'b>; 3],
-    count: usize,
-}
+    async fn next_head(connection: &mut Connection<DuplexStream>) -> io::Result<Option<Result<Head, Refusal>>> {
+        connection.next_head(pin!(pending())).await
+    }
 
-impl<'b> Slices<'b> {
-    fn as_slice(&self) -> &[IoSlice<'b>] {
-        &self.slices[..self.count]
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_nobody_uses_is_closed_in_the_end() {
+        let (mut connection, mut far) = connect(1024);
+        for _ in 0..3 {
+            sleep(IDLE / 2).await;
+            far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            assert!(next_head(&mut connection).await.unwrap().is_some());
+        }
+        let begin = Instant::now();
+        assert!(next_head(&mut connection).await.unwrap().is_none());
+        assert_eq!(begin.elapsed(), IDLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_has_begun_must_end() {
+        let (mut connection, mut far) = connect(1024);
+        let head = tokio::spawn(async move {
+            sleep(IDLE / 2).await;
+            let begin = Instant::now();
+            // It does not help that something comes all the time.
+            while far.write_all(b"x").await.is_ok() {
+                sleep(HEAD / 8).await;
+            }
+            begin.elapsed()
+        });
+        assert!(next_head(&mut connection).await.unwrap().is_none());
+        drop(connection);
+        assert!((HEAD..HEAD * 5 / 4).contains(&head.await.unwrap()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_asked_to_end_does_so_between_requests() {
+        let (mut connection, mut far) = connect(1024);
+        far.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        let finish = async {
+            sleep(HEAD / 2).await;
+            far.write_all(b"Host: a\r\n\r\n").await.unwrap();
+        };
+        let mut asked = pin!(ready(()));
+        let (head, ()) = tokio::join!(connection.next_head(asked.as_mut()), finish);
+        assert!(matches!(head, Ok(Some(Ok(_)))), "a request that has begun is served");
+        assert!(connection.next_head(asked).await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (mut connection, _far) = connect(16);
+        let begin = Instant::now();
+        let error = connection.send(&[0; 64], &[]).await.unwrap_err();
+        assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, STALL));
+        // One that is only slow may take its time.
+        let (mut connection, mut far) = connect(16);
+        let begin = Instant::now();
+        let read = tokio::spawn(async move {
+            for _ in 0..5 {
+                sleep(STALL / 2).await;
+                far.read_exact(&mut [0; 16]).await.unwrap();
+            }
+        });
+        let pieces = [Bytes::from_static(&[1; 24]), Bytes::from_static(&[2; 24])];
+        connection.send(&[0; 32], &pieces).await.unwrap();
+        assert!(begin.elapsed() >= 2 * STALL);
+        read.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_asked_for_its_body_when_somebody_wants_it() {
+        let (mut connection, mut far) = connect(1024);
+        far.write_all(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await.unwrap();
+        let Head { framing, expects, .. } = next_head(&mut connection).await.unwrap().unwrap().unwrap();
+        let body = connection.begin_upload(framing, expects);
+        let handled = Box::pin(async move {
+            sleep(HEAD).await;
+            let body = body.collect().await.unwrap().to_bytes();
+            Ok(Response::new(ResponseBody::full(body)))
+        });
+        let client = async {
+            let begin = Instant::now();
+            let mut asked = [0; CONTINUE.len()];
+            far.read_exact(&mut asked).await.unwrap();
+            assert_eq!((&asked[..], begin.elapsed()), (CONTINUE, HEAD));
+            far.write_all(b"four").await.unwrap();
+        };
+        let hints = Hints::default();
+        let (response, ()) = tokio::join!(connection.until(handled, &hints), client);
+        assert_eq!(response.unwrap().into_body().collect().await.unwrap().to_bytes(), "four");
+        assert!(connection.finish_upload().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_is_noticed_while_its_answer_is_waited_for() {
+        let (mut connection, far) = connect(1024);
+        let leave = async {
+            sleep(HEAD).await;
+            drop(far);
+        };
+        let (begin, hints) = (Instant::now(), Hints::default());
+        let (response, ()) = tokio::join!(connection.until(Box::pin(pending()), &hints), leave);
+        assert!(response.is_err());
+        assert_eq!(begin.elapsed(), HEAD);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_wants_of_a_body_is_passed_over_within_limits() {
+        for (length, sent, reusable) in
+            [(1000, 1000, true), (UNWANTED, UNWANTED, true), (UNWANTED + 1, UNWANTED + 1, false), (10, 9, false)]
+        {
+            let (mut connection, mut far) = connect(UNWANTED);
+            let _unwanted = connection.begin_upload(Framing::Length(length as u64), false);
+            let send = async { far.write_all(&vec![0; sent]).await };
+            let (finished, _) = tokio::join!(connection.finish_upload(), send);
+            assert_eq!(finished, reusable, "{sent} of {length}");
+        }
+        let (mut connection, _far) = connect(1024);
+        let _never_asked_for = connection.begin_upload(Framing::Length(10), true);
+        assert!(!connection.finish_upload().await);
     }
 }

@@ -29,6 +29,13 @@ pub(crate) struct Head {
     pub(super) expects: bool,
 }
 
+#[cfg(feature = "fuzzing")]
+impl Head {
+    pub(crate) fn into_framing(self) -> Framing {
+        self.framing
+    }
+}
+
 /// Why a request is refused before it is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
