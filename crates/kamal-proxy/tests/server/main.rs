@@ -10,6 +10,7 @@ mod headers;
 mod hostile;
 #[cfg(feature = "http3")]
 mod http3;
+mod leaving;
 mod load;
 mod maintenance;
 mod policies;

@@ -8,6 +8,7 @@ use crate::server::go_duration::GoDuration;
 pub(crate) enum Action {
     Run,
     Deploy,
+    Leave,
     Reload,
     Remove,
     List,
@@ -42,6 +43,7 @@ const fn command(name: &'static str, usage: &'static str, about: &'static str, a
 /// The commands of the program, by name.
 pub(crate) const ROOT: &[Command] = &[
     Command { flags: DEPLOY, ..command("deploy", SERVICE, "Deploy a target host", Action::Deploy) },
+    Command { flags: LEAVE, ..command("leave", "", "Send clients to another server, before a stop", Action::Leave) },
     Command { alias: Some("ls"), ..command("list", "", "List the services currently running", Action::List) },
     Command { flags: PAUSE, ..command("pause", SERVICE, "Pause a service", Action::Pause) },
     command("reload", "", "Read certificates, error pages and users again", Action::Reload),
@@ -87,6 +89,12 @@ const RUN: &[Flag] = &[
         "With --takeover, how long the other server may take to finish requests and connections",
     ),
 ];
+
+const LEAVE: &[Flag] = &[flag(
+    "drain-timeout",
+    SECONDS_30,
+    "How long to wait for clients to finish requests and to connect anew, which leads them elsewhere",
+)];
 
 const PAUSE: &[Flag] = &[
     flag("drain-timeout", SECONDS_30, DRAIN),
