@@ -209,6 +209,14 @@ impl App {
         Load::start(address(self.host()), &format!("{}.test", self.service), 4, 50)
     }
 
+    /// Starts requests to the first host over connections in steady use, over connections that idle in between, and over
+    /// a connection each.
+    #[must_use]
+    pub fn loads(&self) -> [Load; 3] {
+        let (to, name) = (address(self.host()), format!("{}.test", self.service));
+        [Load::start(to, &name, 4, 50), Load::start(to, &name, 8, 1), Load::start_unkept(to, &name, 4, 50)]
+    }
+
     /// What its hosts hold, the states of its containers by their whole names included.
     #[must_use]
     pub fn effects(&self) -> Vec<Value> {
