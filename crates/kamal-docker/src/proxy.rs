@@ -85,15 +85,47 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kamal_core::config::model::{OptionValue, ProxyRun};
+
     use super::*;
 
     #[test]
-    fn a_container_that_takes_over_publishes_nothing() {
+    fn only_the_container_that_stays_publishes() {
         let spec = ProxyContainerSpec { run: None, image: None };
         let own = made(&spec, "docker run", Place::Own);
         assert!(own.contains("--publish 80:80") && own.contains("--network kamal ") && !own.contains("takeover"));
         let shared = made(&spec, "docker run", Place::Shared);
         assert!(shared.contains("sed 's/--publish") && shared.contains("--network \"$mode\""), "{shared}");
         assert!(shared.contains("echo \"kamal-proxy run\") --takeover | xargs"), "{shared}");
+        let bridge = made(&spec, "docker run", Place::Bridge);
+        assert!(bridge.contains("sed 's/--publish") && !bridge.contains("takeover"), "{bridge}");
+        assert!(bridge.contains("--network kamal --restart no $publish --volume"), "{bridge}");
+    }
+
+    #[test]
+    fn nor_do_options_publish_elsewhere() {
+        let option = |name: &str, value: &str| (name.to_owned(), OptionValue::One(value.to_owned()));
+        let run = ProxyRun {
+            http_port: 8080,
+            https_port: 8443,
+            bind_ips: vec!["10.0.0.1".to_owned()],
+            publish: true,
+            metrics_port: None,
+            debug: false,
+            log_max_size: None,
+            registry: None,
+            repository: "kamal-proxy".to_owned(),
+            version: "v1".to_owned(),
+            image_chosen: true,
+            options: vec![option("publish", "9090:9090"), option("memory", "1g")],
+        };
+        let spec = ProxyContainerSpec { run: Some(run), image: None };
+        let own = made(&spec, "docker run", Place::Own);
+        assert!(own.contains("--publish 10.0.0.1:8080:80 --publish 10.0.0.1:8443:443"), "{own}");
+        assert!(own.contains("--publish \"9090:9090\" --memory \"1g\""), "{own}");
+        for place in [Place::Shared, Place::Bridge] {
+            let other = made(&spec, "docker run", place);
+            assert!(!other.contains("--publish") && other.contains("--memory \"1g\""), "{other}");
+        }
     }
 }

@@ -26,11 +26,16 @@ dismiss() {
 }
 
 # Leads what begins from now on to the bridge; what has begun stays with the old container. Docker's own rules for the
-# old container say what is meant for it, so each gets its like in front of it. Clients on the host that ask 127.0.0.1
-# are not subject to those but served by docker's proxy, so they are led to the port docker's proxy has for the bridge.
+# old container say what is meant for it, so each gets its like in front of it.
+#
+# Two kinds of clients come another way, through docker's userland proxy. Containers of the network that ask the host are
+# led to the bridge as the host's own requests, lest answers go to them directly and not be known; what asks 127.0.0.1 is
+# led to the port that docker's proxy has for the bridge.
 divert() {
   from=$(address kamal-proxy) to=$(address kamal-proxy_bridge)
+  network=$(look kamal-proxy '{{with .NetworkSettings.Networks.kamal}}{{.Gateway}}/{{.IPPrefixLen}}{{end}}')
   [ -n "$from" ] && [ -n "$to" ] || return 1
+  mark='-m comment --comment kamal-proxy-reboot'
   outgoing=$(nat -S OUTPUT)
   nat -S DOCKER | grep '^-A' | {
     at=0 done=1
@@ -38,12 +43,16 @@ divert() {
       at=$((at + 1))
       case $rule in *" -j DNAT --to-destination $from:"*) ;; *) continue ;; esac
       meant=${rule%% -j *} port=${rule##*:}
-      nat -I DOCKER $at $meant -m comment --comment kamal-proxy-reboot -j DNAT --to-destination "$to:$port" || exit 1
+      nat -I DOCKER $at $meant $mark -j DNAT --to-destination "$to:$port" || exit 1
       at=$((at + 1)) done=0
+      case $meant in *'! -i '*'-p tcp '*) ;; *) continue ;; esac
+      nat -I DOCKER ${meant%%! *}${meant#*! } $mark -j DNAT --to-destination "$to:$port" &&
+        nat -I POSTROUTING -s "$network" -d "$to" -p tcp --dport "$port" $mark -j MASQUERADE || exit 1
+      at=$((at + 1))
       case $outgoing in *'! -d 127.0.0.0/8'*) ;; *) continue ;; esac
-      case $meant in '-d 127.'*'-p tcp '*) ;; '-d '*) continue ;; *'-p tcp '*) ;; *) continue ;; esac
-      meant=${meant##*--dport } published=$(docker port kamal-proxy_bridge "$port/tcp")
-      nat -I OUTPUT -d 127.0.0.0/8 -p tcp --dport "$meant" -m comment --comment kamal-proxy-reboot \
+      case $meant in '-d 127.'*) ;; '-d '*) continue ;; esac
+      published=$(docker port kamal-proxy_bridge "$port/tcp")
+      nat -I OUTPUT -d 127.0.0.0/8 -p tcp --dport "${meant##*--dport }" $mark \
         -j REDIRECT --to-ports "${published##*:}" || exit 1
     done
     exit $done
@@ -63,7 +72,8 @@ bridge_over() {
     '{{range $port, $at := .NetworkSettings.Ports}}{{if $at}}--publish 127.0.0.1::{{$port}} {{end}}{{end}}')
   [ -n "$publish" ] && bridge >/dev/null 2>&1 || return 1
   answers kamal-proxy_bridge || return 2
-  divert
+  # What was deployed since it read the state would be missing.
+  [ "$(docker exec kamal-proxy kamal-proxy list)" = "$(docker exec kamal-proxy_bridge kamal-proxy list)" ] && divert
 }
 
 # From the old container to the new one.
