@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
@@ -79,6 +81,26 @@ fn nobody_notices_a_reboot() {
     assert_eq!(described(&app), before);
     assert_eq!(app.serving(), [version.as_str()]);
     assert_eq!(proxy(&app, ".Config.User"), "1001:1001");
+}
+
+// Neither of them comes by the rules docker has for those outside: what asks 127.0.0.1, and containers of the network.
+#[test]
+fn nobody_on_the_host_notices_a_reboot_either() {
+    let app = App::on_one("e2e-inside");
+    let version = app.set_up();
+    let container = app.container(&version);
+    let pid =
+        rig().docker_shell(app.host().number, &format!("docker inspect --format '{{{{.State.Pid}}}}' {container}"));
+    let here = PathBuf::from(format!("/run/netns/kamal-{}", app.host().name));
+    let there = PathBuf::from(format!("/proc/{}/ns/net", pid.trim()));
+    let loads = [
+        app.loads_within(&here, Ipv4Addr::LOCALHOST.into()),
+        app.loads_within(&here, app.host().address.into()),
+        app.loads_within(&there, app.host().address.into()),
+    ];
+    app.ok(&["proxy", "reboot", "-y"]);
+    assert_nothing_failed(loads.into_iter().flatten());
+    assert_eq!(left_behind(&app), "");
 }
 
 #[test]
