@@ -194,6 +194,10 @@ fn a_new_proxy_that_does_not_work_takes_nothing_away() {
     // Nor does one that cannot even be made.
     app.edit("repository: broken/kamal-proxy", "repository: none/none");
     app.fails(&["proxy", "reboot", "-y"]).says(&["none/none"]);
+    assert_eq!((proxy(&app, ".Id"), left_behind(&app).as_str()), (old.clone(), ""));
+    // Nor does one whose ports are taken, which shows when the old one has gone: it comes back, and the bridge held.
+    app.edit("version: v9.9.9, registry: \"10.77.0.1:5000\", repository: none/none", "http_port: 22");
+    app.fails(&["proxy", "reboot", "-y"]).says(&["address already in use", "the old one serves again"]);
     assert_eq!((proxy(&app, ".Id"), left_behind(&app).as_str()), (old, ""));
     assert_nothing_failed(loads);
     assert_eq!(app.serving(), [version.as_str()]);
