@@ -31,9 +31,9 @@ use super::observe::access::{CLIENT_CLOSED_REQUEST, Record};
 use super::observe::log::Log;
 use super::options::TargetOptions;
 use super::target::Claim;
-use super::target::pool::{Place, SendError};
+use super::target::pool::SendError;
+use super::target::reply::ReplyBody;
 use super::wire::WireError;
-use super::wire::answer::Answer;
 
 /// What is known about a request besides itself.
 #[derive(Debug)]
@@ -118,7 +118,9 @@ async fn outgoing_body(
     if body.is_end_stream() {
         return Ok((RequestBody::Empty, Upload { fault: None, sent: None }));
     }
-    if !options.buffer_requests || headers::upgrade(headers).is_some() {
+    // A call of gRPC may be answered before its request has ended.
+    let call = options.h2c && body.size_hint().exact().is_none();
+    if !options.buffer_requests || call || headers::upgrade(headers).is_some() {
         let (body, fault, sent) = RequestBody::streamed(body);
         return Ok((body, Upload { fault: Some(fault), sent: Some(sent) }));
     }
@@ -172,7 +174,7 @@ async fn exchange(
     hints: Option<&Hints>,
     path: &str,
     record: &mut Record,
-) -> Result<(Response<Answer<Place>>, Claim), Failure> {
+) -> Result<(Response<ReplyBody>, Claim), Failure> {
     let patience = claim.target().options.response_timeout.as_std();
     let out_of_patience = async {
         if let Some(sent) = upload.sent {
@@ -202,7 +204,7 @@ async fn exchange(
             () = &mut out_of_patience => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
         };
         tried.push(target.number);
-        if matches!(error, SendError::Wire(_)) {
+        if matches!(error, SendError::Wire(_) | SendError::Http2(_)) {
             break (target, error);
         }
         let next = forwarding.set.claim_another(forwarding.prefer_reader, forwarding.client.shard, &tried);
@@ -245,7 +247,7 @@ fn is_timeout(error: &SendError) -> bool {
         SendError::ConnectTimeout(_) => true,
         SendError::Connect { error, .. } => timed_out(error),
         SendError::Wire(WireError::Io(error)) => timed_out(error),
-        SendError::Wire(_) => false,
+        SendError::Wire(_) | SendError::Http2(_) => false,
     }
 }
 
@@ -269,7 +271,7 @@ fn log_malformed(log: &Log, path: &str, error: &str) {
 
 /// Connects client and target for good, if the target agreed to what the client asked for.
 fn switch(
-    response: Response<Answer<Place>>,
+    response: Response<ReplyBody>,
     claim: Claim,
     asked: Option<&http::HeaderValue>,
     forwarding: &Forwarding<'_>,
@@ -295,14 +297,14 @@ fn switch(
 
 /// Passes a response on, whole or as it comes.
 async fn relay(
-    response: Response<Answer<Place>>,
+    response: Response<ReplyBody>,
     claim: Claim,
     forwarding: &Forwarding<'_>,
     path: &str,
 ) -> Result<Reply, Failure> {
     let options = Arc::clone(&claim.target().options);
     let (mut head, body) = response.into_parts();
-    let streams = streams(&head.headers);
+    let streams = streams(&head);
     if head.headers.contains_key(TRANSFER_ENCODING) {
         // Then the length is not that of the body.
         head.headers.remove(CONTENT_LENGTH);
@@ -340,10 +342,12 @@ async fn relay(
 }
 
 /// Whether a response is made to be read while it is written: events, and whatever has no length.
-fn streams(headers: &HeaderMap) -> bool {
+fn streams(head: &response::Parts) -> bool {
+    let headers = &head.headers;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media_type = content_type.split(';').next().unwrap_or("").trim();
-    media_type.eq_ignore_ascii_case("text/event-stream") || headers.contains_key(TRANSFER_ENCODING)
+    let open = head.version == Version::HTTP_2 && !headers.contains_key(CONTENT_LENGTH);
+    media_type.eq_ignore_ascii_case("text/event-stream") || headers.contains_key(TRANSFER_ENCODING) || open
 }
 
 #[cfg(test)]
@@ -360,9 +364,8 @@ mod tests {
             ("content-type", "text/plain", false),
             ("content-length", "5", false),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            assert_eq!(streams(&headers), expected, "{name}: {value}");
+            let (head, ()) = Response::builder().header(name, value).body(()).unwrap().into_parts();
+            assert_eq!(streams(&head), expected, "{name}: {value}");
         }
     }
 }

@@ -6,6 +6,7 @@
 mod acme;
 mod bodies;
 mod deploys;
+mod h2c;
 mod headers;
 mod hostile;
 #[cfg(feature = "http3")]

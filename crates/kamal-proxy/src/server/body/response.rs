@@ -16,8 +16,7 @@ use crate::server::middleware::compress::Compressed;
 use crate::server::observe::access::Record;
 use crate::server::proxying::Session;
 use crate::server::target::Claim;
-use crate::server::target::pool::Place;
-use crate::server::wire::answer::Answer;
+use crate::server::target::reply::ReplyBody;
 
 /// What is sent to a client.
 pub(crate) struct ResponseBody {
@@ -36,7 +35,7 @@ enum Kind {
 
 /// A response passed on as it comes from a target.
 pub(crate) struct Relayed {
-    body: Answer<Place>,
+    body: ReplyBody,
     claim: Claim,
     cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Bytes that may still come.
@@ -134,7 +133,7 @@ impl Body for ResponseBody {
 
 impl Relayed {
     /// `limit` is the most bytes the body may have; beyond it reading fails. Zero means unlimited.
-    pub(crate) fn new(body: Answer<Place>, claim: Claim, limit: u64) -> Self {
+    pub(crate) fn new(body: ReplyBody, claim: Claim, limit: u64) -> Self {
         Self { body, claim, cut: None, allowance: (limit > 0).then_some(limit) }
     }
 }
@@ -160,7 +159,7 @@ impl Body for Relayed {
                 None => return Poll::Ready(Some(Err(io::Error::other("the response exceeds its limit")))),
             }
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -185,6 +185,7 @@ const DEPLOY: &[Flag] = &[
     flag("sticky", Kind::Bool(false), "Let clients keep to the target that answered them first"),
     flag("strip-path-prefix", Kind::Bool(true), "With --path-prefix, strip prefix from request before forwarding"),
     TARGET,
+    flag("target-h2c", Kind::Bool(false), "Speak HTTP/2 without TLS with the target, as gRPC servers do"),
     flag("target-timeout", SECONDS_30, "Maximum time to wait for the target server to respond when serving requests"),
     flag("tls", Kind::Bool(false), "Configure TLS for this target (requires a non-empty host)"),
     flag("tls-acme-cache-path", Kind::Str(""), "Location to store ACME assets"),
