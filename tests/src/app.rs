@@ -1,13 +1,16 @@
 //! The example app as a test deploys it: a project and a service of its own, on hosts lent to the test alone.
 
 use std::{
-    fs,
-    net::SocketAddr,
+    fs::{self, File},
+    net::{IpAddr, SocketAddr},
+    os::fd::AsFd,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 use xtask::{
     load::{self, Load},
@@ -207,6 +210,34 @@ impl App {
     #[must_use]
     pub fn load(&self) -> Load {
         Load::start(address(self.host()), &format!("{}.test", self.service), 4, 50)
+    }
+
+    /// Starts requests to the first host over connections in steady use, over connections that idle in between, and over
+    /// a connection each.
+    #[must_use]
+    pub fn loads(&self) -> [Load; 3] {
+        self.loads_to(address(self.host()))
+    }
+
+    fn loads_to(&self, to: SocketAddr) -> [Load; 3] {
+        let name = format!("{}.test", self.service);
+        [Load::start(to, &name, 4, 50), Load::start(to, &name, 8, 1), Load::start_unkept(to, &name, 4, 50)]
+    }
+
+    /// Starts the same from inside a network namespace, to an address it knows.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be entered.
+    #[must_use]
+    pub fn loads_within(&self, namespace: &Path, to: IpAddr) -> [Load; 3] {
+        let namespace = File::open(namespace).expect("there is such a namespace");
+        let start = || {
+            // The threads that send are made by this one, and stay where it is.
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("it can be entered");
+            self.loads_to(SocketAddr::from((to, 80)))
+        };
+        thread::scope(|scope| scope.spawn(start).join()).expect("the load starts")
     }
 
     /// What its hosts hold, the states of its containers by their whole names included.

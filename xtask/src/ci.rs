@@ -17,6 +17,16 @@ const STEPS: [(&str, &[&str]); 4] = [
     ("documentation", &["doc", "--workspace", "--all-features", "--no-deps"]),
 ];
 
+/// What the tests run besides what the sandbox needs, and the Debian package each is in.
+const PROGRAMS: [(&str, &str); 6] = [
+    ("musl-gcc", "musl-tools"),
+    ("pebble", "pebble"),
+    ("age", "age"),
+    ("dash", "dash"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+];
+
 /// Runs all checks, also after one has failed, and tells whether all passed. The summary of the tests comes last.
 ///
 /// A sandbox that the tests brought up goes with them: there is room for one on a machine, and the next run of another
@@ -32,6 +42,9 @@ pub fn run_all() -> Result<bool> {
     }
     results.push(timed("tidy", tidy_passes)?);
     require_nextest()?;
+    // Before the first test, as many of them run beside the one that brings the sandbox up.
+    sandbox::require()?;
+    sandbox::require_packages(&PROGRAMS)?;
     let sandbox_was_up = Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty());
     let mut summary = String::new();
     results.push(timed("tests", || {

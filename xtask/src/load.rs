@@ -1,5 +1,5 @@
 //! Requests that keep flowing while something is deployed: paced, on connections that are kept open like browsers'
-//! and load balancers', each answer noted.
+//! and load balancers' or on one each, every answer noted.
 
 use std::{
     collections::BTreeMap,
@@ -41,11 +41,21 @@ impl Load {
     /// Starts `clients` connections of `rate` requests a second each.
     #[must_use]
     pub fn start(to: SocketAddr, host: &str, clients: u32, rate: u32) -> Self {
+        Self::begin(to, host, clients, rate, true)
+    }
+
+    /// Starts `clients` that send `rate` requests a second each, every one over a new connection.
+    #[must_use]
+    pub fn start_unkept(to: SocketAddr, host: &str, clients: u32, rate: u32) -> Self {
+        Self::begin(to, host, clients, rate, false)
+    }
+
+    fn begin(to: SocketAddr, host: &str, clients: u32, rate: u32, keep: bool) -> Self {
         let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Tally::default())));
         let clients = (0..clients)
             .map(|_| {
                 let (stop, tally, host) = (stop.clone(), tally.clone(), host.to_owned());
-                thread::spawn(move || client(to, &host, Duration::from_secs(1) / rate, &stop, &tally))
+                thread::spawn(move || client(to, &host, Duration::from_secs(1) / rate, keep, &stop, &tally))
             })
             .collect();
         Self { stop, tally, began: Instant::now(), clients }
@@ -86,12 +96,15 @@ impl Tally {
     }
 }
 
-fn client(to: SocketAddr, host: &str, pace: Duration, stop: &AtomicBool, tally: &Mutex<Tally>) {
+fn client(to: SocketAddr, host: &str, pace: Duration, keep: bool, stop: &AtomicBool, tally: &Mutex<Tally>) {
     let mut connection = None;
     let mut next = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let began = Instant::now();
         let answer = request(&mut connection, to, host);
+        if !keep {
+            connection = None;
+        }
         let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         {
             let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);

@@ -26,7 +26,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-pub(crate) use self::install::require_packages;
+pub(crate) use self::install::{require, require_packages};
 pub use self::registry::serve as serve_registry;
 pub use self::status::{HostStatus, Status};
 
@@ -77,7 +77,7 @@ pub fn up(hosts: u8) -> Result<Sandbox> {
     }
     let started = Instant::now();
     let layout = Layout::find()?;
-    install::require()?;
+    require()?;
     let _lock = lock()?;
     network::require_ownership(&layout)?;
     layout.create()?;

@@ -1,17 +1,20 @@
 //! The proxy's container: started where it is missing, and replaced by a new one (spec 2.10, 9.5).
 
+mod reboot;
+
 use kamal_core::{naming, shell::escape::options, step::ProxyContainerSpec};
 
-/// How often a new proxy is looked at before it counts as one that does not answer; at least every fifth of a second.
-const LOOKS: u32 = 100;
+pub(crate) use self::reboot::replace;
 
-/// Where a container is made: which network it is in, and whether it takes over from another.
+/// Where a container is made: which network it is in, and what it is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// A container with a network of its own, whose ports are published.
     Own,
     /// One that shares the network of the container it takes over from, which the shell's `$mode` names.
     Shared,
+    /// One for a moment, beside the one whose ports are published. The shell's `$publish` is what it needs of that.
+    Bridge,
 }
 
 /// Starts the proxy's container, creating it when it is not there.
@@ -20,47 +23,16 @@ pub(crate) fn ensure(spec: &ProxyContainerSpec) -> String {
     format!("mkdir -p {}; docker container start kamal-proxy >/dev/null 2>&1 || {run}", naming::PROXY_APPS_CONFIG)
 }
 
-/// Puts a new container in the place of the old one.
-///
-/// Where the old one's network outlives it (the host's, or that of a third container), the new one takes over its
-/// sockets and nobody notices. A container with published ports cannot hand them on: docker takes network and ports away
-/// when it ends. There the new container is made, and its image fetched, before the old one stops, so that no more than
-/// stopping and starting lies between them, and an image or an option that is wrong leaves the old one serving.
-pub(crate) fn replace(spec: &ProxyContainerSpec) -> String {
-    let take_over = made(spec, "docker run --detach --name kamal-proxy", Place::Shared);
-    let create = made(spec, "docker create --name kamal-proxy_next", Place::Own);
-    format!(
-        "(mkdir -p {apps}\n\
-         answers() {{ n=0; until docker exec kamal-proxy kamal-proxy list >/dev/null 2>&1; do \
-         n=$((n + 1)); [ $n -lt {LOOKS} ] || return 1; sleep 0.2 2>/dev/null || sleep 1; done; }}\n\
-         mode=$(docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' kamal-proxy 2>/dev/null)\n\
-         case $mode in host|container:*) docker exec kamal-proxy kamal-proxy run --help 2>/dev/null | \
-         grep -q -e --takeover || mode=;; *) mode=;; esac\n\
-         if [ -n \"$mode\" ]; then\n\
-         docker rename kamal-proxy kamal-proxy_replaced && docker update --restart no kamal-proxy_replaced >/dev/null || exit 1\n\
-         if ! {{ {take_over} && answers; }}; then\n\
-         docker logs --tail 20 kamal-proxy >&2; docker rm --force kamal-proxy >/dev/null 2>&1\n\
-         docker rename kamal-proxy_replaced kamal-proxy; docker update --restart unless-stopped kamal-proxy >/dev/null\n\
-         echo 'the new proxy did not take over; the old one goes on serving' >&2; exit 1; fi\n\
-         docker wait kamal-proxy_replaced >/dev/null; docker rm kamal-proxy_replaced >/dev/null\n\
-         else\n\
-         docker rm --force kamal-proxy_next >/dev/null 2>&1\n\
-         {create} >/dev/null || exit 1\n\
-         docker container stop kamal-proxy >/dev/null 2>&1; docker container rm --force kamal-proxy >/dev/null 2>&1\n\
-         docker rename kamal-proxy_next kamal-proxy && docker start kamal-proxy || exit 1\n\
-         answers || {{ docker logs --tail 20 kamal-proxy >&2; exit 1; }}\n\
-         fi\n\
-         docker container prune --force --filter label=org.opencontainers.image.title=kamal-proxy)",
-        apps = naming::PROXY_APPS_CONFIG,
-    )
-}
-
 /// The command that makes the container. Without `proxy.run` Kamal's legacy files on the host have their say.
 fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
     let (volume, apps) = (format!("{}-config", naming::PROXY_CONTAINER), naming::PROXY_APPS_CONFIG);
-    let network = if place == Place::Shared { "\"$mode\"" } else { naming::NETWORK };
+    let (network, restart) = match place {
+        Place::Own => (naming::NETWORK, "unless-stopped"),
+        Place::Shared => ("\"$mode\"", "unless-stopped"),
+        Place::Bridge => (naming::NETWORK, "no $publish"),
+    };
     let base = format!(
-        "{verb} --network {network} --restart unless-stopped \
+        "{verb} --network {network} --restart {restart} \
          --volume {volume}:/home/kamal-proxy/.config/kamal-proxy --volume $PWD/{apps}:{}",
         naming::PROXY_APPS_CONFIG_INSIDE
     );
@@ -77,7 +49,9 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
             }
             words.extend(run.log_max_size.iter().map(|size| format!("--log-opt max-size={size}")));
             words.extend(run.metrics_port.iter().map(|port| format!("--expose={port}")));
-            words.extend(options(&run.options));
+            let mut given = run.options.clone();
+            given.retain(|(name, _)| place == Place::Own || !name.starts_with("publish"));
+            words.extend(options(&given));
             let registry = run.registry.iter().map(|registry| format!("{registry}/")).collect::<String>();
             let configured = format!("{registry}{}:{}", run.repository, run.version);
             words.push(spec.image.as_ref().map_or(configured, ToString::to_string));
@@ -94,9 +68,11 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
             );
             let (repository, version) = image.rsplit_once(':').unwrap_or((&image, "latest"));
             // Ports are published by whoever owns the network.
+            const UNPUBLISHED: &str = " | sed 's/--publish[= ][^ ]*//g'";
             let (filter, command, takeover) = match place {
                 Place::Own => ("", "", ""),
-                Place::Shared => (" | sed 's/--publish[= ][^ ]*//g'", "kamal-proxy run", " --takeover"),
+                Place::Shared => (UNPUBLISHED, "kamal-proxy run", " --takeover"),
+                Place::Bridge => (UNPUBLISHED, "", ""),
             };
             format!(
                 "echo $({{ cat .kamal/proxy/options 2> /dev/null || echo \"--publish 80:80 --publish 443:443 --log-opt max-size=10m\"; }}{filter}) \
@@ -109,15 +85,47 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kamal_core::config::model::{OptionValue, ProxyRun};
+
     use super::*;
 
     #[test]
-    fn a_container_that_takes_over_publishes_nothing() {
+    fn only_the_container_that_stays_publishes() {
         let spec = ProxyContainerSpec { run: None, image: None };
         let own = made(&spec, "docker run", Place::Own);
         assert!(own.contains("--publish 80:80") && own.contains("--network kamal ") && !own.contains("takeover"));
         let shared = made(&spec, "docker run", Place::Shared);
         assert!(shared.contains("sed 's/--publish") && shared.contains("--network \"$mode\""), "{shared}");
         assert!(shared.contains("echo \"kamal-proxy run\") --takeover | xargs"), "{shared}");
+        let bridge = made(&spec, "docker run", Place::Bridge);
+        assert!(bridge.contains("sed 's/--publish") && !bridge.contains("takeover"), "{bridge}");
+        assert!(bridge.contains("--network kamal --restart no $publish --volume"), "{bridge}");
+    }
+
+    #[test]
+    fn nor_do_options_publish_elsewhere() {
+        let option = |name: &str, value: &str| (name.to_owned(), OptionValue::One(value.to_owned()));
+        let run = ProxyRun {
+            http_port: 8080,
+            https_port: 8443,
+            bind_ips: vec!["10.0.0.1".to_owned()],
+            publish: true,
+            metrics_port: None,
+            debug: false,
+            log_max_size: None,
+            registry: None,
+            repository: "kamal-proxy".to_owned(),
+            version: "v1".to_owned(),
+            image_chosen: true,
+            options: vec![option("publish", "9090:9090"), option("memory", "1g")],
+        };
+        let spec = ProxyContainerSpec { run: Some(run), image: None };
+        let own = made(&spec, "docker run", Place::Own);
+        assert!(own.contains("--publish 10.0.0.1:8080:80 --publish 10.0.0.1:8443:443"), "{own}");
+        assert!(own.contains("--publish \"9090:9090\" --memory \"1g\""), "{own}");
+        for place in [Place::Shared, Place::Bridge] {
+            let other = made(&spec, "docker run", place);
+            assert!(!other.contains("--publish") && other.contains("--memory \"1g\""), "{other}");
+        }
     }
 }

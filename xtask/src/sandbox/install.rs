@@ -29,7 +29,7 @@ const PROGRAMS: [(&str, &str); 12] = [
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Makes sure everything is there.
-pub(super) fn require() -> Result<()> {
+pub(crate) fn require() -> Result<()> {
     if !cfg!(target_os = "linux") {
         return Err(Error::Refused("the sandbox is made of Linux namespaces; run it on Linux".to_owned()));
     }

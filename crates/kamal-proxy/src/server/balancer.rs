@@ -225,7 +225,7 @@ async fn check_forever(set: Weak<Balancer>, target: Arc<Target>, only_one: bool)
         if only_one && target.health() == Health::Healthy {
             return;
         }
-        let result = check(&target.address, &target.options.health_check_config).await;
+        let result = check(&target.address, &target.options.health_check_config, target.options.h2c).await;
         let Some(set) = set.upgrade() else { return };
         set.checked(&target, &result);
     }

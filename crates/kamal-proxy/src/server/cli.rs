@@ -88,7 +88,7 @@ fn unknown_command(word: &str) -> Failed {
 fn check_arguments(command: &Command, path: &str, parsed: &Parsed) -> Result<(), Failed> {
     match command.action {
         Action::Run | Action::Group => Ok(()),
-        Action::List | Action::Reload => parsed
+        Action::Leave | Action::List | Action::Reload => parsed
             .arguments
             .first()
             .map_or(Ok(()), |word| Err(Failed(format!("unknown command {word:?} for \"kamal-proxy {path}\"")))),

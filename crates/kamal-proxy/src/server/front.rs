@@ -17,14 +17,14 @@ use super::body::response::ResponseBody;
 use super::cookies;
 use super::error_pages;
 use super::listen::connections::Connections;
-use super::listen::requests::Requests;
+use super::listen::http1::hints::Hints;
 use super::middleware::sticky;
 use super::observe::access::Record;
 use super::observe::log::Log;
 use super::observe::metrics::{Counted, Metrics};
 use super::path;
 use super::pause::Outcome;
-use super::proxying::{self, Failure, Forwarding, Reply};
+use super::proxying::{self, Failure, Forwarding, Reply, Session};
 use super::router::Router;
 use super::service::Service;
 use super::target::Claim;
@@ -56,7 +56,8 @@ pub(crate) struct Client {
     pub(crate) port: String,
     /// The address as the value of a header.
     pub(crate) header: HeaderValue,
-    pub(crate) requests: Requests,
+    /// What precedes the answer, on a connection of HTTP/1.1.
+    pub(crate) hints: Hints,
     /// Spreads connections over whatever is kept in several lists.
     pub(crate) shard: usize,
 }
@@ -88,19 +89,15 @@ pub(crate) async fn handle(
     }
     early::stamp(request.headers_mut());
     let host = host::of(&request);
-    let unknown_length = hyper::body::Body::size_hint(request.body()).exact().is_none();
+    let unknown_length = http_body::Body::size_hint(request.body()).exact().is_none();
     let mut record = Record::begin(&front, &client, &host, &request, unknown_length);
     let version = request.version();
     let mut response = match respond(&front, &client, request, &host, &mut record).await {
         Ok(Reply::Response(response)) => response,
         Ok(Reply::Upgraded(response, tunnel)) => {
             record.answered(response.status(), response.headers());
-            let place = front.connections.busy();
-            tokio::spawn(async move {
-                tunnel.run(record).await;
-                drop(place);
-            });
-            return Ok(response);
+            let session = Session::new(tunnel, record, front.connections.busy());
+            return Ok(response.map(|_| ResponseBody::session(session)));
         }
         Err(Failure::Aborted(status)) => {
             record.aborted(status);
@@ -233,7 +230,7 @@ pub(crate) async fn ask(
         address: String::new(),
         port: String::new(),
         header: HeaderValue::from_static(""),
-        requests: Requests::default(),
+        hints: Hints::default(),
         shard: 0,
     });
     let request = request.map(|()| ClientBody::None);

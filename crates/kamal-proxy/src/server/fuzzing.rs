@@ -3,8 +3,11 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use bytes::BytesMut;
+
 use super::balancer::Balancer;
 use super::front::host;
+use super::listen::http1::head;
 use super::observe::log::{Level, Log};
 use super::options::{ServiceOptions, TargetOptions};
 use super::path;
@@ -14,6 +17,7 @@ use super::service::{Assets, Service, TlsPolicy};
 use super::state;
 use super::target::Health;
 use super::target::address::Address;
+use super::wire::framing::{Framing, Taken};
 
 /// Routes a request among services. Lines of the text are services (`hosts prefixes`, each separated by commas), the
 /// last one is the request (`host path`).
@@ -108,4 +112,49 @@ pub fn restore(text: &[u8]) {
         let again = again.and_then(|loaded| loaded.services.into_iter().next()).map(|(saved, _)| saved);
         assert_eq!(again.and_then(|saved| serde_json::to_value(saved).ok()), written);
     }
+}
+
+/// Reads what a client sends as requests, whole and in pieces; the first byte is the length of a piece.
+///
+/// # Panics
+///
+/// When the requests depend on how they were cut into pieces.
+pub fn requests(bytes: &[u8]) {
+    let Some((length, bytes)) = bytes.split_first() else { return };
+    let whole = read_requests(bytes, bytes.len().max(1));
+    assert_eq!(read_requests(bytes, usize::from(*length).max(1)), whole);
+}
+
+/// The heads and bodies of the requests in what comes, and whether something else is among it.
+fn read_requests(bytes: &[u8], piece: usize) -> (Vec<String>, bool) {
+    let (mut buffer, mut seen, mut requests) = (BytesMut::new(), 0, Vec::new());
+    let mut body: Option<Framing> = None;
+    for piece in bytes.chunks(piece) {
+        buffer.extend_from_slice(piece);
+        loop {
+            let Some(framing) = &mut body else {
+                match head::take(&mut buffer, &mut seen) {
+                    Ok(Some(head)) => {
+                        requests.push(format!("{head:?}"));
+                        body = Some(head.into_framing()).filter(|framing| !framing.is_over());
+                        continue;
+                    }
+                    Ok(None) => break,
+                    Err(_) => return (requests, true),
+                }
+            };
+            match framing.take(&mut buffer) {
+                Ok(Taken::Frame(frame)) => {
+                    let text =
+                        frame.data_ref().map_or_else(|| format!("{frame:?}"), |data| data.escape_ascii().to_string());
+                    requests.last_mut().into_iter().for_each(|request| request.push_str(&text));
+                    body = body.filter(|framing| !framing.is_over());
+                }
+                Ok(Taken::End) => body = None,
+                Ok(Taken::More) => break,
+                Err(_) => return (requests, true),
+            }
+        }
+    }
+    (requests, false)
 }

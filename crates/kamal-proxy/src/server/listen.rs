@@ -1,11 +1,9 @@
 //! The listeners: accepting connections, TLS, and the protocol each connection speaks (spec 8.1, 10.1).
 
 pub(crate) mod connections;
-mod http1;
+pub(crate) mod http1;
 #[cfg(feature = "http3")]
 pub(crate) mod http3;
-mod patience;
-pub(crate) mod requests;
 
 use std::convert::Infallible;
 use std::io;
@@ -29,7 +27,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use self::connections::Stop;
-use self::requests::Requests;
+use self::http1::hints::Hints;
 use super::body::client::ClientBody;
 use super::body::response::ResponseBody;
 use super::front::{Client, Front, Scheme, handle};
@@ -110,8 +108,8 @@ pub(crate) async fn serve(
 fn client(scheme: Scheme, listener_port: u16, peer: SocketAddr, shard: usize) -> Arc<Client> {
     let address = peer.ip().to_canonical().to_string();
     let header = HeaderValue::from_str(&address).unwrap_or_else(|_| HeaderValue::from_static(""));
-    let (port, requests) = (peer.port().to_string(), Requests::default());
-    Arc::new(Client { scheme, listener_port, address, port, header, requests, shard })
+    let (port, hints) = (peer.port().to_string(), Hints::default());
+    Arc::new(Client { scheme, listener_port, address, port, header, hints, shard })
 }
 
 async fn converse(
@@ -168,7 +166,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        handle(Arc::clone(&front), Arc::clone(&client), request.map(ClientBody::Tcp))
+        handle(Arc::clone(&front), Arc::clone(&client), request.map(ClientBody::Http2))
     });
     let connection = conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

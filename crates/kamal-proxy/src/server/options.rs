@@ -60,6 +60,9 @@ pub(crate) struct TargetOptions {
     pub(crate) log_response_headers: Vec<String>,
     pub(crate) forward_headers: bool,
     pub(crate) scope_cookie_paths: bool,
+    /// Whether targets are spoken to in HTTP/2. Go's kamal-proxy passes over it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) h2c: bool,
 }
 
 /// How the health of a target is asked for.

@@ -10,14 +10,13 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request};
-use hyper::body::Body;
-use hyper::upgrade::OnUpgrade;
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request, response};
+use http_body::Body;
 use tokio::sync::oneshot;
 
 use self::clock::Clock;
 pub(crate) use self::headers::is_websocket;
-pub(crate) use self::tunnel::Tunnel;
+pub(crate) use self::tunnel::{Session, Tunnel};
 use super::balancer::Balancer;
 use super::body::buffer::{BufferError, Limits, collect};
 use super::body::client::ClientBody;
@@ -27,13 +26,14 @@ use super::body::response::{Relayed, ResponseBody};
 use super::cookies;
 use super::front::{Client, host};
 use super::go_duration::GoDuration;
+use super::listen::http1::hints::Hints;
 use super::observe::access::{CLIENT_CLOSED_REQUEST, Record};
 use super::observe::log::Log;
 use super::options::TargetOptions;
 use super::target::Claim;
-use super::target::pool::{Place, SendError};
+use super::target::pool::SendError;
+use super::target::reply::ReplyBody;
 use super::wire::WireError;
-use super::wire::answer::Answer;
 
 /// What is known about a request besides itself.
 #[derive(Debug)]
@@ -85,23 +85,23 @@ struct Upload {
 
 /// Sends a request to the claimed target.
 pub(crate) async fn forward(
-    mut request: Request<ClientBody>,
+    request: Request<ClientBody>,
     claim: Claim,
     forwarding: Forwarding<'_>,
     record: &mut Record,
 ) -> Result<Reply, Failure> {
     let target = Arc::clone(claim.target());
     let upgrade = headers::upgrade(request.headers()).filter(|_| request.version() == Version::HTTP_11);
-    let client_upgrade = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
+    let hints = (request.version() == Version::HTTP_11).then_some(&forwarding.client.hints);
     let (mut head, body) = request.into_parts();
     let (body, upload) = outgoing_body(body, &head.headers, &target.options, &claim, forwarding.log, &head.uri).await?;
     let path = head.uri.path().to_owned();
     headers::prepare(&mut head, &forwarding, &target, upgrade.as_ref());
     let outgoing = outgoing_request(head, body, forwarding.path.as_ref());
 
-    let (response, claim) = exchange(outgoing, claim, upload, &forwarding, &path, record).await?;
+    let (response, claim) = exchange(outgoing, claim, upload, &forwarding, hints, &path, record).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(response, claim, client_upgrade, upgrade.as_ref(), &forwarding, &path);
+        return switch(response, claim, upgrade.as_ref(), &forwarding, &path);
     }
     relay(response, claim, &forwarding, &path).await
 }
@@ -118,7 +118,9 @@ async fn outgoing_body(
     if body.is_end_stream() {
         return Ok((RequestBody::Empty, Upload { fault: None, sent: None }));
     }
-    if !options.buffer_requests || headers::upgrade(headers).is_some() {
+    // A call of gRPC may be answered before its request has ended.
+    let call = options.h2c && body.size_hint().exact().is_none();
+    if !options.buffer_requests || call || headers::upgrade(headers).is_some() {
         let (body, fault, sent) = RequestBody::streamed(body);
         return Ok((body, Upload { fault: Some(fault), sent: Some(sent) }));
     }
@@ -169,9 +171,10 @@ async fn exchange(
     mut claim: Claim,
     upload: Upload,
     forwarding: &Forwarding<'_>,
+    hints: Option<&Hints>,
     path: &str,
     record: &mut Record,
-) -> Result<(Response<Answer<Place>>, Claim), Failure> {
+) -> Result<(Response<ReplyBody>, Claim), Failure> {
     let patience = claim.target().options.response_timeout.as_std();
     let out_of_patience = async {
         if let Some(sent) = upload.sent {
@@ -190,7 +193,7 @@ async fn exchange(
         let about = || [("target", target.address.as_str().into()), ("path", path.into())];
         let error = tokio::select! {
             biased;
-            sent = target.pool.send(forwarding.client.shard, &mut outgoing) => match sent {
+            sent = target.pool.send(forwarding.client.shard, &mut outgoing, |hint| pass_on(hint, hints)) => match sent {
                 Ok(response) => return Ok((response, claim)),
                 Err(error) => error,
             },
@@ -201,7 +204,7 @@ async fn exchange(
             () = &mut out_of_patience => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
         };
         tried.push(target.number);
-        if matches!(error, SendError::Wire(_)) {
+        if matches!(error, SendError::Wire(_) | SendError::Http2(_)) {
             break (target, error);
         }
         let next = forwarding.set.claim_another(forwarding.prefer_reader, forwarding.client.shard, &tried);
@@ -229,13 +232,22 @@ async fn exchange(
     Err(StatusCode::BAD_GATEWAY.into())
 }
 
+/// Lets the client know what a target says before its answer, where the protocol has a way to. What says to go on with
+/// the body is between the target and this proxy.
+fn pass_on(mut hint: response::Parts, to: Option<&Hints>) {
+    if let Some(hints) = to.filter(|_| hint.status != StatusCode::CONTINUE) {
+        headers::strip_hop_by_hop(&mut hint.headers);
+        hints.push(hint.status, &hint.headers);
+    }
+}
+
 fn is_timeout(error: &SendError) -> bool {
     let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
     match error {
         SendError::ConnectTimeout(_) => true,
         SendError::Connect { error, .. } => timed_out(error),
         SendError::Wire(WireError::Io(error)) => timed_out(error),
-        SendError::Wire(_) => false,
+        SendError::Wire(_) | SendError::Http2(_) => false,
     }
 }
 
@@ -259,9 +271,8 @@ fn log_malformed(log: &Log, path: &str, error: &str) {
 
 /// Connects client and target for good, if the target agreed to what the client asked for.
 fn switch(
-    response: Response<Answer<Place>>,
+    response: Response<ReplyBody>,
     claim: Claim,
-    client: Option<OnUpgrade>,
     asked: Option<&http::HeaderValue>,
     forwarding: &Forwarding<'_>,
     path: &str,
@@ -269,7 +280,7 @@ fn switch(
     let agreed = headers::upgrade_value(response.headers());
     let same = asked.zip(agreed).is_some_and(|(a, b)| a.as_bytes().eq_ignore_ascii_case(b.as_bytes()));
     let (head, body) = response.into_parts();
-    let Some((client, target)) = client.filter(|_| same).zip(body.into_stream()) else {
+    let Some(target) = body.into_stream().filter(|_| same) else {
         forwarding.log.error(
             "Error while proxying",
             &[
@@ -280,20 +291,20 @@ fn switch(
         );
         return Err(StatusCode::BAD_GATEWAY.into());
     };
-    let tunnel = Tunnel::new(client, target, claim);
+    let tunnel = Tunnel::new(target, claim);
     Ok(Reply::Upgraded(Response::from_parts(head, ResponseBody::empty()), tunnel))
 }
 
 /// Passes a response on, whole or as it comes.
 async fn relay(
-    response: Response<Answer<Place>>,
+    response: Response<ReplyBody>,
     claim: Claim,
     forwarding: &Forwarding<'_>,
     path: &str,
 ) -> Result<Reply, Failure> {
     let options = Arc::clone(&claim.target().options);
     let (mut head, body) = response.into_parts();
-    let streams = streams(&head.headers);
+    let streams = streams(&head);
     if head.headers.contains_key(TRANSFER_ENCODING) {
         // Then the length is not that of the body.
         head.headers.remove(CONTENT_LENGTH);
@@ -331,10 +342,12 @@ async fn relay(
 }
 
 /// Whether a response is made to be read while it is written: events, and whatever has no length.
-fn streams(headers: &HeaderMap) -> bool {
+fn streams(head: &response::Parts) -> bool {
+    let headers = &head.headers;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media_type = content_type.split(';').next().unwrap_or("").trim();
-    media_type.eq_ignore_ascii_case("text/event-stream") || headers.contains_key(TRANSFER_ENCODING)
+    let open = head.version == Version::HTTP_2 && !headers.contains_key(CONTENT_LENGTH);
+    media_type.eq_ignore_ascii_case("text/event-stream") || headers.contains_key(TRANSFER_ENCODING) || open
 }
 
 #[cfg(test)]
@@ -351,9 +364,8 @@ mod tests {
             ("content-type", "text/plain", false),
             ("content-length", "5", false),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            assert_eq!(streams(&headers), expected, "{name}: {value}");
+            let (head, ()) = Response::builder().header(name, value).body(()).unwrap().into_parts();
+            assert_eq!(streams(&head), expected, "{name}: {value}");
         }
     }
 }

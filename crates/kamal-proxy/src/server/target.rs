@@ -3,8 +3,10 @@
 pub(crate) mod address;
 pub(crate) mod failure;
 pub(crate) mod gate;
+mod h2c;
 pub(crate) mod health;
 pub(crate) mod pool;
+pub(crate) mod reply;
 
 use std::fmt;
 use std::pin::Pin;
@@ -67,7 +69,7 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn new(address: Address, role: Role, options: Arc<TargetOptions>, health: Health) -> Self {
         let header = HeaderValue::from_str(address.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""));
-        let pool = Pool::new(address.clone());
+        let pool = Pool::new(address.clone(), options.h2c);
         let number = sticky::number(address.as_str());
         let (health, failures) = (AtomicU8::new(health as u8), AtomicU32::new(0));
         Self { address, role, options, pool, header, number, health, failures, gate: Gate::default() }

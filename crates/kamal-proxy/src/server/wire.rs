@@ -1,4 +1,5 @@
-//! HTTP/1.1 as it is spoken to targets (RFC 9112).
+//! HTTP/1.1 (RFC 9112): how heads and bodies are read and written, and how it is spoken to targets. How it is spoken
+//! with clients is in `listen/http1`.
 //!
 //! A request writes and reads its connection itself, in the task that serves the client. hyper's client gives each
 //! connection a task of its own, and a request goes to it and back through two channels, its body through a third.
@@ -7,8 +8,11 @@
 
 pub(crate) mod answer;
 mod chunks;
-mod encode;
-mod framing;
+#[cfg(test)]
+pub(crate) mod damaged;
+pub(crate) mod encode;
+pub(crate) mod fields;
+pub(crate) mod framing;
 mod head;
 pub(crate) mod link;
 mod upload;
@@ -27,32 +31,4 @@ pub(crate) enum WireError {
     /// The client's fault.
     #[error("reading the request's body: {0}")]
     Upload(io::Error),
-}
-
-#[cfg(test)]
-mod tests {
-    /// A text with some of its bytes lost, doubled or changed, in so many ways.
-    pub(super) fn damaged(text: &[u8], ways: usize) -> impl Iterator<Item = Vec<u8>> {
-        const LIKELY: &[u8] = b"\r\n :;,0159af\0\x7f\xff";
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut below = move |limit: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state >> 33).unwrap() % limit
-        };
-        (0..ways).map(move |_| {
-            let mut bytes = text.to_vec();
-            for _ in 0..=below(3) {
-                let at = below(bytes.len());
-                match below(4) {
-                    0 if bytes.len() > 1 => drop(bytes.remove(at)),
-                    1 => bytes.insert(at, bytes[at]),
-                    2 => bytes[at] = LIKELY[below(LIKELY.len())],
-                    _ => bytes.truncate(at.max(1)),
-                }
-            }
-            bytes
-        })
-    }
 }

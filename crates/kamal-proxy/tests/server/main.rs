@@ -6,10 +6,12 @@
 mod acme;
 mod bodies;
 mod deploys;
+mod h2c;
 mod headers;
 mod hostile;
 #[cfg(feature = "http3")]
 mod http3;
+mod leaving;
 mod load;
 mod maintenance;
 mod policies;

@@ -8,14 +8,18 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::patience::UploadError;
+use crate::server::listen::http1;
 
 /// What a client sends.
 #[derive(Debug)]
 pub(crate) enum ClientBody {
-    /// Of a request the proxy itself makes.
+    /// Nothing at all.
     None,
-    /// Over HTTP/1.1 and HTTP/2.
-    Tcp(Incoming),
+    /// All of it, as it came along with its head.
+    Whole(Bytes),
+    /// Over HTTP/1.1.
+    Http1(http1::Incoming),
+    Http2(Incoming),
     /// Over HTTP/3.
     #[cfg(feature = "http3")]
     Quic(Box<super::quic::QuicBody>),
@@ -28,7 +32,10 @@ impl Body for ClientBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match &mut *self {
             Self::None => Poll::Ready(None),
-            Self::Tcp(body) => Pin::new(body).poll_frame(cx).map_err(UploadError::from),
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Http1(body) => Pin::new(body).poll_frame(cx),
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(UploadError::from),
             #[cfg(feature = "http3")]
             Self::Quic(body) => Pin::new(body).poll_frame(cx),
         }
@@ -37,7 +44,9 @@ impl Body for ClientBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::None => true,
-            Self::Tcp(body) => body.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
             #[cfg(feature = "http3")]
             Self::Quic(body) => body.is_end_stream(),
         }
@@ -46,7 +55,9 @@ impl Body for ClientBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::None => SizeHint::with_exact(0),
-            Self::Tcp(body) => body.size_hint(),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
             #[cfg(feature = "http3")]
             Self::Quic(body) => body.size_hint(),
         }

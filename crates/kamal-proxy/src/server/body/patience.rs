@@ -26,7 +26,12 @@ pub(crate) struct Upload<B = ClientBody> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadError {
     #[error(transparent)]
-    Http(#[from] hyper::Error),
+    Http2(#[from] hyper::Error),
+    /// The client does not keep to the chunked coding.
+    #[error("malformed chunked encoding")]
+    Malformed,
+    #[error("the client went away")]
+    Gone,
     /// It is not as long as it was announced to be.
     #[cfg(feature = "http3")]
     #[error("the body does not have the announced length")]

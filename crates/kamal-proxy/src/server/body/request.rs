@@ -74,16 +74,11 @@ impl RequestBody {
 
 /// Says whose fault an error of reading a client's body is.
 pub(crate) fn upload_fault(error: &UploadError) -> UploadFault {
-    let error = match error {
-        UploadError::Http(error) => error,
+    match error {
+        UploadError::Malformed => UploadFault::Malformed,
         #[cfg(feature = "http3")]
-        UploadError::Length => return UploadFault::Malformed,
-        UploadError::Stalled => return UploadFault::Gone,
-    };
-    let kind = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
-    match kind {
-        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => UploadFault::Malformed,
-        _ => UploadFault::Gone,
+        UploadError::Length => UploadFault::Malformed,
+        UploadError::Http2(_) | UploadError::Gone | UploadError::Stalled => UploadFault::Gone,
     }
 }
 

@@ -14,9 +14,9 @@ use http_body::{Body, Frame, SizeHint};
 use super::buffer::Buffered;
 use crate::server::middleware::compress::Compressed;
 use crate::server::observe::access::Record;
+use crate::server::proxying::Session;
 use crate::server::target::Claim;
-use crate::server::target::pool::Place;
-use crate::server::wire::answer::Answer;
+use crate::server::target::reply::ReplyBody;
 
 /// What is sent to a client.
 pub(crate) struct ResponseBody {
@@ -29,11 +29,13 @@ enum Kind {
     Buffered(Box<Buffered>),
     Relayed(Box<Relayed>),
     Compressed(Box<Compressed>),
+    /// What follows the response that ends HTTP.
+    Session(Box<Session>),
 }
 
 /// A response passed on as it comes from a target.
 pub(crate) struct Relayed {
-    body: Answer<Place>,
+    body: ReplyBody,
     claim: Claim,
     cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Bytes that may still come.
@@ -63,6 +65,17 @@ impl ResponseBody {
         Self { kind: Kind::Compressed(Box::new(body)), record: None }
     }
 
+    pub(crate) fn session(session: Session) -> Self {
+        Self { kind: Kind::Session(Box::new(session)), record: None }
+    }
+
+    pub(crate) fn into_session(self) -> Option<Box<Session>> {
+        match self.kind {
+            Kind::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+
     /// Lets the record end with this body.
     #[must_use]
     pub(crate) fn recorded(self, record: Box<Record>) -> Self {
@@ -87,6 +100,7 @@ impl Body for ResponseBody {
             Kind::Buffered(body) => Pin::new(body).poll_frame(cx),
             Kind::Relayed(relayed) => Pin::new(relayed).poll_frame(cx),
             Kind::Compressed(body) => Pin::new(body).poll_frame(cx),
+            Kind::Session(_) => Poll::Ready(None),
         };
         if let (Poll::Ready(Some(Ok(frame))), Some(record)) = (&polled, &mut self.record)
             && let Some(data) = frame.data_ref()
@@ -102,6 +116,7 @@ impl Body for ResponseBody {
             Kind::Buffered(body) => body.is_end_stream(),
             Kind::Relayed(relayed) => relayed.is_end_stream(),
             Kind::Compressed(body) => body.is_end_stream(),
+            Kind::Session(_) => true,
         }
     }
 
@@ -111,13 +126,14 @@ impl Body for ResponseBody {
             Kind::Buffered(body) => body.size_hint(),
             Kind::Relayed(relayed) => relayed.size_hint(),
             Kind::Compressed(body) => body.size_hint(),
+            Kind::Session(_) => SizeHint::with_exact(0),
         }
     }
 }
 
 impl Relayed {
     /// `limit` is the most bytes the body may have; beyond it reading fails. Zero means unlimited.
-    pub(crate) fn new(body: Answer<Place>, claim: Claim, limit: u64) -> Self {
+    pub(crate) fn new(body: ReplyBody, claim: Claim, limit: u64) -> Self {
         Self { body, claim, cut: None, allowance: (limit > 0).then_some(limit) }
     }
 }
@@ -143,7 +159,7 @@ impl Body for Relayed {
                 None => return Poll::Ready(Some(Err(io::Error::other("the response exceeds its limit")))),
             }
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -21,6 +21,7 @@ pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Faile
         Action::Group => return Ok(String::new()),
         Action::List => Request::List,
         Action::Deploy => Request::Deploy(Box::new(deploy::request(service, flags)?)),
+        Action::Leave => Request::Leave { drain_timeout: flags.duration("drain-timeout") },
         Action::Reload => Request::Reload,
         Action::Remove => Request::Remove { service },
         Action::Resume => Request::Resume { service },

@@ -8,6 +8,7 @@ use crate::server::go_duration::GoDuration;
 pub(crate) enum Action {
     Run,
     Deploy,
+    Leave,
     Reload,
     Remove,
     List,
@@ -42,6 +43,7 @@ const fn command(name: &'static str, usage: &'static str, about: &'static str, a
 /// The commands of the program, by name.
 pub(crate) const ROOT: &[Command] = &[
     Command { flags: DEPLOY, ..command("deploy", SERVICE, "Deploy a target host", Action::Deploy) },
+    Command { flags: LEAVE, ..command("leave", "", "Send clients to another server, before a stop", Action::Leave) },
     Command { alias: Some("ls"), ..command("list", "", "List the services currently running", Action::List) },
     Command { flags: PAUSE, ..command("pause", SERVICE, "Pause a service", Action::Pause) },
     command("reload", "", "Read certificates, error pages and users again", Action::Reload),
@@ -87,6 +89,12 @@ const RUN: &[Flag] = &[
         "With --takeover, how long the other server may take to finish requests and connections",
     ),
 ];
+
+const LEAVE: &[Flag] = &[flag(
+    "drain-timeout",
+    SECONDS_30,
+    "How long to wait for clients to finish requests and to connect anew, which leads them elsewhere",
+)];
 
 const PAUSE: &[Flag] = &[
     flag("drain-timeout", SECONDS_30, DRAIN),
@@ -177,6 +185,7 @@ const DEPLOY: &[Flag] = &[
     flag("sticky", Kind::Bool(false), "Let clients keep to the target that answered them first"),
     flag("strip-path-prefix", Kind::Bool(true), "With --path-prefix, strip prefix from request before forwarding"),
     TARGET,
+    flag("target-h2c", Kind::Bool(false), "Speak HTTP/2 without TLS with the target, as gRPC servers do"),
     flag("target-timeout", SECONDS_30, "Maximum time to wait for the target server to respond when serving requests"),
     flag("tls", Kind::Bool(false), "Configure TLS for this target (requires a non-empty host)"),
     flag("tls-acme-cache-path", Kind::Str(""), "Location to store ACME assets"),

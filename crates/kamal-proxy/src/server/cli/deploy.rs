@@ -105,5 +105,6 @@ fn target_options(flags: &Parsed) -> TargetOptions {
         log_response_headers: flags.list("log-response-header"),
         forward_headers: forward,
         scope_cookie_paths: flags.bool("scope-cookie-paths"),
+        h2c: flags.bool("target-h2c"),
     }
 }

@@ -14,6 +14,7 @@ use crate::server::target::failure::CheckFailure;
 pub(crate) enum Request {
     Deploy(Box<Deploy>),
     Reload,
+    Leave { drain_timeout: GoDuration },
     Remove { service: String },
     Pause(Pause),
     Stop(Stop),
@@ -109,6 +110,7 @@ mod tests {
             }),
             Request::Resume { service: text("svc1") },
             Request::List,
+            Request::Leave { drain_timeout: GoDuration::from_secs(1) },
             Request::RolloutSet(RolloutSet {
                 service: text("svc1"),
                 percentage: -20,

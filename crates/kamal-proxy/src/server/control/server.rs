@@ -56,7 +56,7 @@ async fn converse(
         }
         let _busy = connections.busy();
         let answer = match serde_json::from_slice(&line) {
-            Ok(request) => answer(router, request, &path).await,
+            Ok(request) => answer(router, connections, request, &path).await,
             Err(error) => Answer::Error(format!("request not understood: {error}")),
         };
         let mut text = serde_json::to_vec(&answer)?;
@@ -65,8 +65,8 @@ async fn converse(
     }
 }
 
-async fn answer(router: &Router, request: Request, path: &Arc<Path>) -> Answer {
-    match perform(router, request.clone()).await {
+async fn answer(router: &Router, connections: &Connections, request: Request, path: &Arc<Path>) -> Answer {
+    match perform(router, connections, request.clone()).await {
         // Whoever took over is at the same path by now.
         Err(CommandError::HandedOver) => {
             let path = Arc::clone(path);
@@ -88,9 +88,15 @@ async fn answer(router: &Router, request: Request, path: &Arc<Path>) -> Answer {
     }
 }
 
-async fn perform(router: &Router, request: Request) -> Result<Answer, CommandError> {
+async fn perform(router: &Router, connections: &Connections, request: Request) -> Result<Answer, CommandError> {
     match request {
         Request::List => return Ok(Answer::Services(router.list())),
+        Request::Leave { drain_timeout } => {
+            // Another proxy serves what this one serves now, and would not hear of a change.
+            let _held = router.hold().await;
+            connections.see_off(drain_timeout.as_std()).await;
+            return Ok(Answer::Done);
+        }
         Request::Deploy(request) => router.deploy(*request).await,
         Request::Reload => router.reload().await,
         Request::Remove { service } => router.remove(&service).await,

@@ -90,6 +90,19 @@ impl Connections {
         let _ = timeout(limit, self.emptied(|open| open.signals.is_empty() && open.busy == 0)).await;
     }
 
+    /// Lets connections go as [`Connections::leave`] does, but goes on accepting, and serves as before when the time is
+    /// over: clients are led elsewhere by other means. Upgraded connections are not waited for, they last. Nothing else may
+    /// begin to leave meanwhile.
+    pub(crate) async fn see_off(&self, limit: Duration) {
+        if self.is_leaving() {
+            return;
+        }
+        self.announce(LEAVING);
+        let _ = timeout(limit, self.emptied(|open| open.signals.is_empty())).await;
+        // Unless the end has come.
+        let _ = self.phase.compare_exchange(LEAVING, SERVING, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// Asks all connections to end once they are idle, and waits until they have.
     pub(crate) async fn stop(&self) {
         self.announce(STOPPING);
@@ -98,7 +111,8 @@ impl Connections {
 
     fn announce(&self, phase: u8) {
         let open = self.lock();
-        self.phase.store(phase, Ordering::Relaxed);
+        // What has begun to stop does not go back to leaving.
+        self.phase.fetch_max(phase, Ordering::Relaxed);
         open.signals.values().for_each(|signal| signal.notify_one());
     }
 
@@ -125,6 +139,11 @@ impl Stop {
         while self.connections.phase.load(Ordering::Relaxed) != STOPPING {
             self.signal.notified().await;
         }
+    }
+
+    /// Whether the connection is to end as soon as it is idle.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.connections.phase.load(Ordering::Relaxed) == STOPPING
     }
 
     /// Resolves when the connection is to end by a way that loses no request: HTTP/2 has one.

@@ -1,111 +1,89 @@
-//! HTTP/1.1 on one connection of a client, and the time between its requests.
+//! HTTP/1.1 with one client (RFC 9112): request after request on one connection, and the time between them.
 //!
-//! What hyper keeps for a connection is some 20 KiB. A connection that has been quiet for a moment is therefore taken back
-//! from hyper and waits alone; the first byte that comes sees it served again. An idle connection so costs about 1 KiB.
+//! hyper's server parses, dispatches and writes as well as any; what a proxy pays it for is generality. Here one task
+//! reads a head, runs the handler, and writes what comes of it, in one piece where it can, and everything a connection
+//! keeps between two requests is the stream itself.
 
-use std::pin::Pin;
+mod answer;
+mod connection;
+pub(crate) mod head;
+pub(crate) mod hints;
+mod upload;
+
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::{Method, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::sleep;
-use tokio_rustls::server::TlsStream;
 
+use self::connection::Connection;
+use self::head::Head;
+pub(crate) use self::upload::Incoming;
 use super::connections::Stop;
-use super::patience::Patient;
-use crate::server::body::client::ClientBody;
+use crate::server::body::response::ResponseBody;
 use crate::server::front::{Client, Front, handle};
-
-/// How long a connection may wait for its next request; longer than load balancers in front keep theirs.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(620);
-
-/// A stream that can say when there is something to read, without a buffer to read it into.
-pub(super) trait Waiting {
-    /// The socket below.
-    fn socket(&self) -> &TcpStream;
-}
-
-impl Waiting for TcpStream {
-    fn socket(&self) -> &TcpStream {
-        self
-    }
-}
-
-impl Waiting for Box<TlsStream<TcpStream>> {
-    fn socket(&self) -> &TcpStream {
-        self.get_ref().0
-    }
-}
-
-/// A stream that went quiet, with what a client had begun to say.
-type Parked<S> = (S, Bytes);
+use crate::server::proxying::Session;
+use crate::server::wire::fields;
 
 /// Serves a connection to its end.
 pub(super) async fn serve<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
 where
-    S: AsyncRead + AsyncWrite + Waiting + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let mut parked = (stream, Bytes::new());
-    while let Some((stream, begun)) = Box::pin(converse(parked, &front, &client, &stop)).await {
-        if begun.is_empty() {
-            tokio::select! {
-                biased;
-                readable = stream.socket().readable() => if readable.is_err() { return },
-                () = stop.asked() => return,
-                () = sleep(IDLE_TIMEOUT) => return,
-            }
-        }
-        parked = (stream, begun);
-    }
+    let mut connection = Connection::new(stream);
+    // How a connection ends is the client's business; what went wrong with a request is in its record.
+    let Ok(Some(session)) = converse(&mut connection, &front, &client, &stop).await else { return };
+    // From here on it is the session that is waited for.
+    drop(stop);
+    let (stream, early) = connection.into_parts();
+    session.run(stream, early).await;
 }
 
-/// Serves requests as long as they come one soon after the other; gives the stream back when it went quiet.
+/// Serves requests until the connection ends, or something else than HTTP follows.
 async fn converse<S>(
-    (stream, begun): Parked<S>,
+    connection: &mut Connection<S>,
     front: &Arc<Front>,
     client: &Arc<Client>,
     stop: &Stop,
-) -> Option<Parked<S>>
+) -> io::Result<Option<Box<Session>>>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let service = {
-        let (front, client) = (Arc::clone(front), Arc::clone(client));
-        service_fn(move |request: Request<Incoming>| {
-            Box::pin(handle(Arc::clone(&front), Arc::clone(&client), request.map(ClientBody::Tcp)))
-        })
-    };
-    let mut connection = http1::Builder::new()
-        // The stream keeps the time itself.
-        .header_read_timeout(None)
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(Patient::new(stream, begun, Arc::clone(client))), service)
-        .with_upgrades();
-    // How a connection ends is the client's business; what went wrong with a request is in its record.
-    let ended = tokio::select! {
-        biased;
-        ended = &mut connection => Some(ended),
-        () = stop.asked() => None,
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
+    let mut asked = pin!(stop.asked());
+    loop {
+        let head = match connection.next_head(asked.as_mut()).await? {
+            Some(Ok(head)) => head,
+            Some(Err(refusal)) => {
+                connection.send(&answer::refusal(&refusal), &[]).await?;
+                connection.linger().await;
+                return Ok(None);
+            }
+            None => return Ok(None),
+        };
+        let Head { request, framing, keeps, expects } = head;
+        let head_only = *request.method() == Method::HEAD;
+        let version = request.version();
+        let body = connection.begin_upload(framing, expects && version == Version::HTTP_11);
+        let handled = Box::pin(handle(Arc::clone(front), Arc::clone(client), request.map(|()| body)));
+        let response = connection.until(handled, &client.hints).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return switch(connection, response).await;
         }
-    };
-    let parts = connection.into_parts()?;
-    // A client may send the beginning of a request along with the one before it; hyper then misses the rest.
-    let whole = ended.map_or_else(|error| error.is_incomplete_message() && !parts.read_buf.is_empty(), |()| true);
-    let stream = parts.io.into_inner().parked().filter(|_| whole)?;
-    // Though empty it may be a large buffer.
-    let begun = if parts.read_buf.is_empty() { Bytes::new() } else { parts.read_buf };
-    Some((stream, begun))
+        let keeps = keeps && !fields::says(response.headers(), "close") && !stop.is_asked();
+        if !answer::send(connection, response, &answer::Asked { head_only, version, keeps }).await? {
+            connection.linger().await;
+            return Ok(None);
+        }
+    }
+}
+
+async fn switch<S>(connection: &mut Connection<S>, response: Response<ResponseBody>) -> io::Result<Option<Box<Session>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let mut out = Vec::new();
+    answer::switching(&response, &mut out);
+    connection.send(&out, &[]).await?;
+    Ok(response.into_body().into_session())
 }

@@ -58,7 +58,6 @@ impl Record {
         unknown_length: bool,
     ) -> Box<Self> {
         let headers = request.headers();
-        client.requests.begin();
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         Box::new(Self {
             front: Arc::clone(front),
@@ -128,7 +127,6 @@ fn text(value: Option<&HeaderValue>) -> std::borrow::Cow<'_, str> {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.client.requests.end();
         if self.silent {
             return;
         }

@@ -1,43 +1,58 @@
 //! What follows a 101: bytes both ways until one side has had enough (spec 8.8).
 
 use bytes::Bytes;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
+use crate::server::listen::connections::Busy;
 use crate::server::observe::access::Record;
 use crate::server::target::Claim;
 
-/// An upgraded connection about to begin.
+/// A target's end of an upgraded connection.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
-    client: OnUpgrade,
     target: TcpStream,
     /// What the target said right after its answer.
     first: Bytes,
     claim: Claim,
 }
 
+/// An upgraded connection about to begin. Its record ends with it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    tunnel: Tunnel,
+    _record: Box<Record>,
+    _place: Busy,
+}
+
 impl Tunnel {
-    pub(crate) fn new(client: OnUpgrade, (target, first): (TcpStream, Bytes), claim: Claim) -> Self {
-        Self { client, target, first, claim }
+    pub(crate) fn new((target, first): (TcpStream, Bytes), claim: Claim) -> Self {
+        Self { target, first, claim }
+    }
+}
+
+impl Session {
+    pub(crate) fn new(tunnel: Tunnel, record: Box<Record>, place: Busy) -> Self {
+        Self { tunnel, _record: record, _place: place }
     }
 
-    /// Copies until both sides are done, one fails, or the target is drained. The end of the record is the end of the
-    /// session.
-    pub(crate) async fn run(mut self, record: Box<Record>) {
-        let session = async {
-            let mut client = TokioIo::new(self.client.await.ok()?);
+    /// Copies until both sides are done, one fails, or the target is drained. `early` is what the client said already.
+    pub(crate) async fn run<S>(self: Box<Self>, mut client: S, early: Bytes)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut session = *self;
+        let Tunnel { target, first, claim } = &mut session.tunnel;
+        let copied = async {
             // A broken connection is how most sessions end.
-            client.write_all(&self.first).await.ok()?;
+            target.write_all(&early).await.ok()?;
+            client.write_all(first).await.ok()?;
             client.flush().await.ok()?;
-            copy_bidirectional(&mut client, &mut self.target).await.ok()
+            copy_bidirectional(&mut client, target).await.ok()
         };
         tokio::select! {
-            _ = session => {}
-            () = self.claim.until_upgraded_cut() => {}
+            _ = copied => {}
+            () = claim.until_upgraded_cut() => {}
         }
-        drop(record);
     }
 }

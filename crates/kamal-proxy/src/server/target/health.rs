@@ -7,7 +7,7 @@ use http::header::{ACCEPT_ENCODING, HOST, LOCATION, USER_AGENT};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -45,9 +45,9 @@ impl HealthCheckOptions {
 }
 
 /// Asks once; any 2xx as the final status is good.
-pub(crate) async fn check(address: &Address, options: &HealthCheckOptions) -> Result<(), CheckError> {
+pub(crate) async fn check(address: &Address, options: &HealthCheckOptions, h2c: bool) -> Result<(), CheckError> {
     let limit = if options.timeout.0 > 0 { options.timeout.as_std() } else { FALLBACK_TIMEOUT };
-    timeout(limit, follow(check_url(address, options), &options.host)).await.unwrap_or(Err(CheckError::Timeout))
+    timeout(limit, follow(check_url(address, options), &options.host, h2c)).await.unwrap_or(Err(CheckError::Timeout))
 }
 
 /// The URL that is asked, also for the log (spec 11.D.94-97).
@@ -77,10 +77,10 @@ fn clean(path: &str) -> String {
     out
 }
 
-async fn follow(mut url: String, host: &str) -> Result<(), CheckError> {
+async fn follow(mut url: String, host: &str, h2c: bool) -> Result<(), CheckError> {
     for _ in 0..=REDIRECTS {
         let uri: Uri = url.parse().map_err(|_| CheckError::Url(url.clone()))?;
-        let response = get(&uri, host).await?;
+        let response = get(&uri, host, h2c).await?;
         let status = response.status();
         match response.headers().get(LOCATION).and_then(|value| value.to_str().ok()) {
             Some(location) if is_redirect(status) => url = resolve(&uri, location)?,
@@ -111,22 +111,30 @@ fn resolve(from: &Uri, location: &str) -> Result<String, CheckError> {
 }
 
 /// The response with the beginning of its body, after all of that has come.
-async fn get(uri: &Uri, host: &str) -> Result<Response<Vec<u8>>, CheckError> {
+async fn get(uri: &Uri, host: &str, h2c: bool) -> Result<Response<Vec<u8>>, CheckError> {
     let invalid = || CheckError::Url(uri.to_string());
     let authority = uri.authority().ok_or_else(invalid)?;
     let stream = TcpStream::connect((authority.host(), authority.port_u16().unwrap_or(80))).await?;
     stream.set_nodelay(true)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
-        .header(HOST, if host.is_empty() { authority.as_str() } else { host })
-        .header(USER_AGENT, "kamal-proxy")
-        .header(ACCEPT_ENCODING, "gzip")
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| invalid())?;
-    // It ends by itself once the sender is gone.
-    tokio::spawn(connection);
-    let (head, mut body) = sender.send_request(request).await?.into_parts();
+    let asked_host = if host.is_empty() { authority.as_str() } else { host };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let request = Request::get(path).header(USER_AGENT, "kamal-proxy").header(ACCEPT_ENCODING, "gzip");
+    // Either connection ends by itself once the sender is gone.
+    let response = if h2c {
+        let asked = format!("http://{asked_host}{path}");
+        let request = request.uri(asked).body(Empty::<Bytes>::new()).map_err(|_| invalid())?;
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (mut sender, connection) = handshake.await?;
+        tokio::spawn(connection);
+        sender.send_request(request).await?
+    } else {
+        let request = request.header(HOST, asked_host).body(Empty::<Bytes>::new()).map_err(|_| invalid())?;
+        let mut builder = hyper::client::conn::http1::Builder::new();
+        let (mut sender, connection) = builder.title_case_headers(true).handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        sender.send_request(request).await?
+    };
+    let (head, mut body) = response.into_parts();
     let mut beginning = Vec::new();
     while let Some(frame) = body.frame().await {
         if let Some(data) = frame?.data_ref().filter(|_| beginning.len() < BODY) {

@@ -8,15 +8,18 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use http::{Method, Request, Response};
+use http::header::UPGRADE;
+use http::{Method, Request, Response, response};
 use http_body::Body;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::address::Address;
+use super::h2c::Connections;
+use super::reply::ReplyBody;
 use crate::server::body::request::RequestBody;
 use crate::server::wire::WireError;
-use crate::server::wire::answer::{Answer, Home, ask};
+use crate::server::wire::answer::{Home, ask};
 use crate::server::wire::link::{Broken, Link};
 
 const SHARDS: usize = 16;
@@ -31,6 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Pool {
     address: Address,
     shards: [Mutex<Shard>; SHARDS],
+    /// Where the target is spoken to in HTTP/2.
+    h2c: Option<Connections>,
 }
 
 #[derive(Debug, Default)]
@@ -63,11 +68,14 @@ pub(crate) enum SendError {
     ConnectTimeout(Address),
     #[error(transparent)]
     Wire(#[from] WireError),
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
 }
 
 impl Pool {
-    pub(crate) fn new(address: Address) -> Arc<Self> {
-        Arc::new(Self { address, shards: std::array::from_fn(|_| Mutex::default()) })
+    pub(crate) fn new(address: Address, h2c: bool) -> Arc<Self> {
+        let h2c = h2c.then(Connections::default);
+        Arc::new(Self { address, shards: std::array::from_fn(|_| Mutex::default()), h2c })
     }
 
     /// Sends a request and waits for the head of the response. The request is as it was after an error to connect.
@@ -78,20 +86,27 @@ impl Pool {
         self: &Arc<Self>,
         shard: usize,
         request: &mut Request<RequestBody>,
-    ) -> Result<Response<Answer<Place>>, SendError> {
+        mut hint: impl FnMut(response::Parts),
+    ) -> Result<Response<ReplyBody>, SendError> {
+        if let Some(connections) = self.h2c.as_ref().filter(|_| !request.headers().contains_key(UPGRADE)) {
+            // Other protocols are switched to from HTTP/1.1 only.
+            let (response, lease) = Box::pin(connections.send(shard, request, &self.address)).await?;
+            return Ok(response.map(|body| ReplyBody::Http2(body, lease)));
+        }
         let place = || Place { pool: Arc::clone(self), shard: shard % SHARDS };
         let repeatable = is_repeatable(request);
         while let Some(link) = self.take_idle(shard % SHARDS, !repeatable) {
-            match ask(link, request, place()).await {
-                Ok(response) => return Ok(response),
+            match ask(link, request, place(), &mut hint).await {
+                Ok(response) => return Ok(response.map(ReplyBody::Http1)),
                 Err(Broken { sent: false, .. }) => {}
                 Err(Broken { error: WireError::Io(_) | WireError::Closed, .. }) if repeatable => break,
                 Err(Broken { error, .. }) => return Err(error.into()),
             }
         }
         // It happens rarely and takes much room.
-        let link = Box::pin(self.connect()).await?;
-        ask(link, request, place()).await.map_err(|broken| broken.error.into())
+        let link = Link::new(Box::pin(dial(&self.address)).await?);
+        let asked = ask(link, request, place(), hint).await;
+        asked.map(|response| response.map(ReplyBody::Http1)).map_err(|broken| broken.error.into())
     }
 
     fn shard(&self, number: usize) -> MutexGuard<'_, Shard> {
@@ -112,17 +127,17 @@ impl Pool {
         }
         None
     }
+}
 
-    async fn connect(&self) -> Result<Link, SendError> {
-        let address = (self.address.host(), self.address.port());
-        let failed = |error| SendError::Connect { address: self.address.clone(), error };
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
-            .await
-            .map_err(|_| SendError::ConnectTimeout(self.address.clone()))?
-            .map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        Ok(Link::new(stream))
-    }
+/// Connects to a target.
+pub(super) async fn dial(address: &Address) -> Result<TcpStream, SendError> {
+    let failed = |error| SendError::Connect { address: address.clone(), error };
+    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host(), address.port())))
+        .await
+        .map_err(|_| SendError::ConnectTimeout(address.clone()))?
+        .map_err(failed)?;
+    stream.set_nodelay(true).map_err(failed)?;
+    Ok(stream)
 }
 
 impl Home for Place {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::net::TcpStream;
 
@@ -29,13 +29,18 @@ pub(crate) struct Answer<H: Home> {
 }
 
 /// Sends a request over a connection and waits for the head of the answer. The request stays whole as long as its target
-/// cannot have seen anything of it.
-pub(crate) async fn ask<B, H>(mut link: Link, request: &mut Request<B>, home: H) -> Result<Response<Answer<H>>, Broken>
+/// cannot have seen anything of it. What precedes the answer is a hint.
+pub(crate) async fn ask<B, H>(
+    mut link: Link,
+    request: &mut Request<B>,
+    home: H,
+    hint: impl FnMut(response::Parts),
+) -> Result<Response<Answer<H>>, Broken>
 where
     B: Body<Data = Bytes, Error = io::Error> + Default + Unpin + Send + 'static,
     H: Home,
 {
-    let head = link.ask(request).await?;
+    let head = link.ask(request, hint).await?;
     let mut answer = Answer { link: Some((link, home)), framing: head.framing, keeps: head.keeps };
     if head.parts.status != StatusCode::SWITCHING_PROTOCOLS && answer.framing.is_over() {
         answer.finish();

@@ -15,7 +15,7 @@ const TRAILER_LINES: usize = 64;
 
 /// How far a chunked body has been read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Chunks(State);
+pub(in crate::server) struct Chunks(State);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -115,7 +115,7 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::wire::tests::damaged;
+    use crate::server::wire::damaged::damaged;
 
     /// What a body says when it comes in pieces of a length.
     fn read(text: &[u8], piece: usize) -> Result<(Vec<u8>, HeaderMap, Vec<u8>), WireError> {

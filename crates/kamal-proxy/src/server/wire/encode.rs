@@ -1,13 +1,16 @@
-//! Requests as bytes.
+//! Requests as bytes, and chunked bodies.
 
 use std::io::Write;
 
+use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, MAX_FORWARDS,
     SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, Request};
 use http_body::Body;
+
+use super::fields;
 
 /// What must not come after a body: whoever reads it may already have acted on its absence (RFC 9110, 6.5.1).
 const NO_TRAILERS: [HeaderName; 12] = [
@@ -46,9 +49,14 @@ pub(super) fn mark<B: Body>(request: &mut Request<B>) -> Marked {
         return Marked::ByLength;
     }
     headers.insert(TRANSFER_ENCODING, http::HeaderValue::from_static("chunked"));
+    Marked::ByChunks(announced(headers))
+}
+
+/// The names a trailer may have.
+pub(in crate::server) fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
     let lines = headers.get_all(TRAILER).iter().filter_map(|line| line.to_str().ok());
     let names = lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok());
-    Marked::ByChunks(names.filter(|name| !NO_TRAILERS.contains(name)).collect())
+    names.filter(|name| !NO_TRAILERS.contains(name)).collect()
 }
 
 /// Appends the head of a request.
@@ -62,31 +70,12 @@ pub(super) fn head<B>(request: &Request<B>, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    fields(request.headers(), out);
+    fields::write(request.headers(), out);
     out.extend_from_slice(b"\r\n");
 }
 
-fn fields(headers: &HeaderMap, out: &mut Vec<u8>) {
-    for (name, value) in headers {
-        title_case(name.as_str(), out);
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-/// Names as Go writes them: some programs look for exactly those.
-fn title_case(name: &str, out: &mut Vec<u8>) {
-    let mut first = true;
-    out.extend(name.bytes().map(|byte| {
-        let written = if first { byte.to_ascii_uppercase() } else { byte };
-        first = byte == b'-';
-        written
-    }));
-}
-
 /// Appends one chunk of a body; none for no bytes, as that would be the end.
-pub(super) fn chunk(bytes: &[u8], out: &mut Vec<u8>) {
+pub(in crate::server) fn chunk(bytes: &[u8], out: &mut Vec<u8>) {
     if !bytes.is_empty() {
         out.reserve(bytes.len() + 20);
         // Writing to memory cannot fail.
@@ -96,13 +85,18 @@ pub(super) fn chunk(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// One chunk of a body without a copy of it.
+pub(in crate::server) fn chunk_pieces(bytes: Bytes) -> [Bytes; 3] {
+    [format!("{:x}\r\n", bytes.len()).into(), bytes, Bytes::from_static(b"\r\n")]
+}
+
 /// Appends the end of a chunked body, with the trailers that were announced.
-pub(super) fn end(trailers: Option<&HeaderMap>, announced: &[HeaderName], out: &mut Vec<u8>) {
+pub(in crate::server) fn end(trailers: Option<&HeaderMap>, announced: &[HeaderName], out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n");
     if let Some(trailers) = trailers {
         for name in announced {
             let values = trailers.get_all(name).iter().map(|value| (name.clone(), value.clone()));
-            fields(&values.collect(), out);
+            fields::write(&values.collect(), out);
         }
     }
     out.extend_from_slice(b"\r\n");
@@ -110,7 +104,6 @@ pub(super) fn end(trailers: Option<&HeaderMap>, announced: &[HeaderName], out: &
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http_body_util::{Empty, Full, StreamBody};
 
     use super::*;

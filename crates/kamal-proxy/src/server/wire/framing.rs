@@ -1,8 +1,8 @@
-//! Where the body of an answer ends (RFC 9112, 6.3).
+//! Where a body ends (RFC 9112, 6.3).
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode, response};
+use http::{HeaderMap, Method, StatusCode, Version, response};
 use http_body::Frame;
 
 use super::WireError;
@@ -10,7 +10,7 @@ use super::chunks::Chunks;
 
 /// How the end of a body is found, and how far that has come.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(in crate::server) enum Framing {
     Length(u64),
     Chunked(Chunks),
     UntilClosed,
@@ -18,7 +18,7 @@ pub(super) enum Framing {
 
 /// What could be taken from what has come so far.
 #[derive(Debug)]
-pub(super) enum Taken {
+pub(in crate::server) enum Taken {
     Frame(Frame<Bytes>),
     /// Nothing until more comes.
     More,
@@ -26,7 +26,7 @@ pub(super) enum Taken {
 }
 
 impl Framing {
-    /// Reads how long the body will be.
+    /// Reads how long the body of an answer will be.
     pub(super) fn of(head: &response::Parts, method: &Method) -> Result<Self, WireError> {
         let bodiless =
             matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS);
@@ -34,7 +34,7 @@ impl Framing {
             return Ok(Self::Length(0));
         }
         if head.headers.contains_key(TRANSFER_ENCODING) {
-            if head.version != http::Version::HTTP_11 {
+            if head.version != Version::HTTP_11 {
                 return Err(WireError::Malformed("a transfer coding in HTTP/1.0"));
             }
             return Ok(if is_chunked(&head.headers) { Self::Chunked(Chunks::new()) } else { Self::UntilClosed });
@@ -42,8 +42,30 @@ impl Framing {
         length(&head.headers).map(|length| length.map_or(Self::UntilClosed, Self::Length))
     }
 
+    /// Reads how long the body of a request is. Where others might read another length it is refused.
+    pub(in crate::server) fn of_request(headers: &HeaderMap, version: Version) -> Result<Self, &'static str> {
+        let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+        let Some(coding) = codings.next() else {
+            let declared = length(headers).map_err(|_| "malformed Content-Length")?;
+            return Ok(Self::Length(declared.unwrap_or(0)));
+        };
+        let chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+        if !chunked || version != Version::HTTP_11 {
+            return Err("unsupported transfer encoding");
+        }
+        Ok(Self::Chunked(Chunks::new()))
+    }
+
+    /// Bytes still to come, where that is known.
+    pub(in crate::server) fn left(&self) -> Option<u64> {
+        match self {
+            Self::Length(left) => Some(*left),
+            Self::Chunked(_) | Self::UntilClosed => None,
+        }
+    }
+
     /// Whether all of the body has been taken.
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::server) fn is_over(&self) -> bool {
         match self {
             Self::Length(left) => *left == 0,
             Self::Chunked(chunks) => chunks.is_over(),
@@ -52,7 +74,7 @@ impl Framing {
     }
 
     /// The next piece from the front of the buffer.
-    pub(super) fn take(&mut self, buffer: &mut BytesMut) -> Result<Taken, WireError> {
+    pub(in crate::server) fn take(&mut self, buffer: &mut BytesMut) -> Result<Taken, WireError> {
         match self {
             Self::Length(0) => Ok(Taken::End),
             Self::Chunked(chunks) => chunks.take(buffer),

@@ -1,13 +1,12 @@
 //! The head of an answer.
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONNECTION;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, response};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, response};
 use httparse::{EMPTY_HEADER, Status};
 use hyper::ext::ReasonPhrase;
 
-use super::WireError;
 use super::framing::Framing;
+use super::{WireError, fields};
 
 /// Lines of a head; most have fewer than the first, and none may have more than the second.
 const LINES: usize = 48;
@@ -25,8 +24,13 @@ pub(super) struct Head {
 }
 
 /// Takes a head off the front of the buffer. `None` when it has not all come; `seen` bytes of the buffer were looked at
-/// before and are not gone through again until the head may be complete.
-pub(super) fn take(buffer: &mut BytesMut, method: &Method, seen: &mut usize) -> Result<Option<Head>, WireError> {
+/// before and are not gone through again until the head may be complete. What comes before the answer is a hint.
+pub(super) fn take(
+    buffer: &mut BytesMut,
+    method: &Method,
+    seen: &mut usize,
+    mut hint: impl FnMut(response::Parts),
+) -> Result<Option<Head>, WireError> {
     loop {
         if buffer.is_empty() || (*seen > 0 && !may_end(buffer, *seen)) {
             *seen = buffer.len();
@@ -37,10 +41,10 @@ pub(super) fn take(buffer: &mut BytesMut, method: &Method, seen: &mut usize) -> 
             return if buffer.len() > MOST_BYTES { Err(WireError::Malformed("head too large")) } else { Ok(None) };
         };
         *seen = 0;
-        // What comes before the answer is not for the client, but for the switch of protocols.
         if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
             return understand(head, method).map(Some);
         }
+        hint(head);
     }
 }
 
@@ -125,7 +129,7 @@ fn keep_reason(parts: &mut response::Parts, reason: Bytes) {
 
 fn understand(mut parts: response::Parts, method: &Method) -> Result<Head, WireError> {
     let framing = Framing::of(&parts, method)?;
-    let says = |wanted: &str| says(&parts.headers, wanted);
+    let says = |wanted: &str| fields::says(&parts.headers, wanted);
     let keeps = if parts.version == Version::HTTP_11 { !says("close") } else { says("keep-alive") && !says("close") };
     let keeps = keeps && framing != Framing::UntilClosed;
     // To the client it is the proxy that speaks.
@@ -133,19 +137,14 @@ fn understand(mut parts: response::Parts, method: &Method) -> Result<Head, WireE
     Ok(Head { parts, framing, keeps })
 }
 
-fn says(headers: &HeaderMap, wanted: &str) -> bool {
-    let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|token| token.trim().eq_ignore_ascii_case(wanted))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::wire::tests::damaged;
+    use crate::server::wire::damaged::damaged;
 
     fn taken(text: &str) -> Result<Option<(Head, BytesMut)>, WireError> {
         let mut buffer = BytesMut::from(text);
-        Ok(take(&mut buffer, &Method::GET, &mut 0)?.map(|head| (head, buffer)))
+        Ok(take(&mut buffer, &Method::GET, &mut 0, drop)?.map(|head| (head, buffer)))
     }
 
     #[test]
@@ -180,7 +179,7 @@ mod tests {
         let (mut buffer, mut seen) = (BytesMut::new(), 0);
         for (index, byte) in text.bytes().enumerate() {
             buffer.extend_from_slice(&[byte]);
-            let head = take(&mut buffer, &Method::GET, &mut seen).unwrap();
+            let head = take(&mut buffer, &Method::GET, &mut seen, drop).unwrap();
             assert_eq!(head.is_some(), index + 1 == text.len(), "{index}");
             if let Some(head) = head {
                 assert_eq!(head.parts.headers.get_all("x-header").iter().count(), 100);
@@ -220,7 +219,7 @@ mod tests {
                 let (mut buffer, mut seen) = (BytesMut::new(), 0);
                 for piece in bytes.chunks(piece) {
                     buffer.extend_from_slice(piece);
-                    if let Some(head) = take(&mut buffer, &Method::GET, &mut seen).ok()? {
+                    if let Some(head) = take(&mut buffer, &Method::GET, &mut seen, drop).ok()? {
                         return Some((head.parts.status, head.parts.headers, head.framing, head.keeps));
                     }
                 }

@@ -77,7 +77,11 @@ impl Link {
     }
 
     /// Sends a request and waits for the head of the answer. The body is taken out of the request once its head is sent.
-    pub(super) async fn ask<B>(&mut self, request: &mut Request<B>) -> Result<Begun, Broken>
+    pub(super) async fn ask<B>(
+        &mut self,
+        request: &mut Request<B>,
+        hint: impl FnMut(response::Parts),
+    ) -> Result<Begun, Broken>
     where
         B: Body<Data = Bytes, Error = io::Error> + Default + Unpin + Send + 'static,
     {
@@ -97,7 +101,7 @@ impl Link {
                 self.upload(body, marked);
             }
         }
-        self.begun(request.method()).await.map_err(|error| Broken { error, sent: true })
+        self.begun(request.method(), hint).await.map_err(|error| Broken { error, sent: true })
     }
 
     async fn send_head(&mut self) -> Result<(), Broken> {
@@ -125,10 +129,10 @@ impl Link {
         }
     }
 
-    async fn begun(&mut self, method: &Method) -> Result<Begun, WireError> {
+    async fn begun(&mut self, method: &Method, mut hint: impl FnMut(response::Parts)) -> Result<Begun, WireError> {
         let mut seen = 0;
         loop {
-            if let Some(head) = head::take(&mut self.buffer, method, &mut seen)? {
+            if let Some(head) = head::take(&mut self.buffer, method, &mut seen, &mut hint)? {
                 return Ok(Begun { parts: head.parts, framing: head.framing, keeps: head.keeps });
             }
             if poll_fn(|cx| self.poll_fill(cx)).await? == 0 {

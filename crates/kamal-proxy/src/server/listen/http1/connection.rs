@@ -1,0 +1,505 @@
+//! The connection: what was read of it, what is to be written to it, and how long its client may take.
+//!
+//! The head of a request must come within a time from its first byte, a response must be taken as long as there is one,
+//! and a connection nobody uses is closed in the end. None of these clocks costs a request anything: the first is made
+//! only when a head comes in pieces, the second only when the client does not keep up, and the third is set once and, when
+//! it runs out, set again for as long as is left.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::Response;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio_util::io::poll_read_buf;
+
+use super::head::{self, Head, Refusal};
+use super::hints::Hints;
+use super::upload::{self, Feed};
+use crate::server::body::client::ClientBody;
+use crate::server::body::patience::UploadError;
+use crate::server::body::response::ResponseBody;
+use crate::server::wire::framing::{Framing, Taken};
+
+/// How long a connection may wait for its next request; longer than load balancers in front keep theirs.
+const IDLE: Duration = Duration::from_secs(620);
+/// From the first byte of a request to the end of its head.
+const HEAD: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is sent to it.
+const STALL: Duration = Duration::from_secs(120);
+/// Bytes of a body nobody wants that are read all the same, to go on with the connection or to let the client read why.
+const UNWANTED: usize = 256 * 1024;
+/// How long that may take.
+const LINGER: Duration = Duration::from_secs(2);
+/// Bytes read at once of heads, and of bodies.
+const READ: usize = 16 * 1024;
+const READ_BODY: usize = 64 * 1024;
+/// Pieces given to the kernel at once.
+const SLICES: usize = 16;
+/// What a client that waits to be asked for its body is told.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+thread_local! {
+    /// Where heads are read to, so that a connection that waits for one has no buffer.
+    static READ_TO: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
+
+/// A client's connection.
+#[derive(Debug)]
+pub(super) struct Connection<S> {
+    stream: S,
+    /// Read and not yet understood.
+    buffer: BytesMut,
+    /// To be written before anything else: what precedes the answer.
+    ahead: Vec<u8>,
+    upload: Option<Upload>,
+    idle: Option<Pin<Box<Sleep>>>,
+    stall: Option<Pin<Box<Sleep>>>,
+}
+
+/// The body of the request that is being answered, as long as it has not all come.
+#[derive(Debug)]
+struct Upload {
+    feed: Feed,
+    framing: Framing,
+    /// The client waits to be asked for it.
+    awaited: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, buffer: BytesMut::new(), ahead: Vec::new(), upload: None, idle: None, stall: None }
+    }
+
+    /// The stream, and what was read of it.
+    pub(super) fn into_parts(self) -> (S, Bytes) {
+        (self.stream, self.buffer.freeze())
+    }
+
+    /// Waits for the head of the next request. Nothing comes when the client closes the connection or does not use it
+    /// for long, or when it is `asked` to end before a request has begun.
+    pub(super) async fn next_head(
+        &mut self,
+        mut asked: Pin<&mut impl Future<Output = ()>>,
+    ) -> io::Result<Option<Result<Head, Refusal>>> {
+        let (mut seen, mut begun) = (0, None);
+        let idle_until = Instant::now() + IDLE;
+        loop {
+            match head::take(&mut self.buffer, &mut seen) {
+                Ok(None) => {}
+                Ok(Some(head)) => return Ok(Some(Ok(head))),
+                Err(refusal) => return Ok(Some(Err(refusal))),
+            }
+            let waiting = self.buffer.is_empty();
+            let read = poll_fn(|cx| {
+                if let Poll::Ready(read) = self.poll_read(cx) {
+                    return Poll::Ready(Some(read));
+                }
+                if !waiting {
+                    let rest = begun.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + HEAD)));
+                    return rest.as_mut().poll(cx).map(|()| None);
+                }
+                if asked.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                self.poll_idle(cx, idle_until).map(|()| None)
+            });
+            match read.await {
+                Some(Ok(length)) if length > 0 => {}
+                Some(Err(error)) => return Err(error),
+                Some(Ok(_)) | None => return Ok(None),
+            }
+        }
+    }
+
+    fn poll_idle(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+        let clock = self.idle.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        while clock.as_mut().poll(cx).is_ready() {
+            if clock.deadline() >= until {
+                return Poll::Ready(());
+            }
+            clock.as_mut().reset(until);
+        }
+        Poll::Pending
+    }
+
+    /// The body of a request whose head was taken; from now on it is read as it is asked for.
+    pub(super) fn begin_upload(&mut self, mut framing: Framing, awaited: bool) -> ClientBody {
+        if framing.is_over() {
+            return ClientBody::None;
+        }
+        let length = framing.left();
+        if let Some(whole) = length.and_then(|length| usize::try_from(length).ok())
+            && whole <= self.buffer.len()
+            && let Ok(Taken::Frame(frame)) = framing.take(&mut self.buffer)
+        {
+            return ClientBody::Whole(frame.into_data().unwrap_or_default());
+        }
+        let (feed, body) = upload::pair(length);
+        self.upload = Some(Upload { feed, framing, awaited });
+        ClientBody::Http1(body)
+    }
+
+    /// Waits for the handler, while the body of its request comes in and hints go out. When the client leaves, or the
+    /// handler cannot answer, there is an error and nothing more to do.
+    pub(super) async fn until<H>(
+        &mut self,
+        mut handled: Pin<Box<H>>,
+        hints: &Hints,
+    ) -> io::Result<Response<ResponseBody>>
+    where
+        H: Future<Output = io::Result<Response<ResponseBody>>>,
+    {
+        poll_fn(|cx| {
+            let handled = handled.as_mut().poll(cx);
+            hints.take(&mut self.ahead);
+            if handled.is_ready() {
+                return handled;
+            }
+            self.poll_meanwhile(cx)?;
+            self.poll_ahead(cx)?;
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// What goes on while something else is waited for: the body of the request comes in as far as it is wanted, and
+    /// that the client has gone is noticed.
+    pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        self.poll_upload(cx)?;
+        if self.upload.is_none() && self.buffer.is_empty() {
+            // What comes is the next request, unless it is the end.
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Ready(Ok(_)) | Poll::Pending => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_upload(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while let Some(upload) = &mut self.upload {
+            if upload.feed.poll_wanted(cx) != Poll::Ready(true) {
+                return Ok(());
+            }
+            match upload.framing.take(&mut self.buffer) {
+                Ok(Taken::Frame(frame)) => {
+                    let over = upload.framing.is_over();
+                    upload.feed.give(Ok(frame), over);
+                    if over {
+                        self.upload = None;
+                    }
+                }
+                Ok(Taken::End) => {
+                    upload.feed.end();
+                    self.upload = None;
+                }
+                Ok(Taken::More) => {
+                    if std::mem::take(&mut upload.awaited) {
+                        self.ahead.extend_from_slice(CONTINUE);
+                    }
+                    let gone = match self.poll_read(cx) {
+                        Poll::Pending => return Ok(()),
+                        Poll::Ready(Ok(length)) => length == 0,
+                        Poll::Ready(Err(_)) => true,
+                    };
+                    if gone {
+                        // Whoever reads the body is told, and what becomes of the request is theirs to say.
+                        self.fail(UploadError::Gone);
+                        return Ok(());
+                    }
+                }
+                Err(_) => {
+                    self.fail(UploadError::Malformed);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing more can be understood of the request, nor of what would follow it.
+    fn fail(&mut self, error: UploadError) {
+        if let Some(upload) = &mut self.upload {
+            upload.feed.give(Err(error), true);
+            upload.framing = Framing::UntilClosed;
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.upload.is_some() {
+            self.buffer.reserve(READ_BODY);
+            return poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.buffer);
+        }
+        READ_TO.with_borrow_mut(|room| {
+            let mut room = ReadBuf::new(room);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut room))?;
+            self.buffer.extend_from_slice(room.filled());
+            Poll::Ready(Ok(room.filled().len()))
+        })
+    }
+
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while !self.ahead.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.ahead) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(written) => drop(self.ahead.drain(..written?)),
+            }
+        }
+        if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) {
+            flushed?;
+        }
+        Ok(())
+    }
+
+    /// Sends bytes and then pieces, whatever precedes the answer first.
+    pub(super) async fn send(&mut self, bytes: &[u8], pieces: &[Bytes]) -> io::Result<()> {
+        let ahead = std::mem::take(&mut self.ahead);
+        let all = ahead.len() + bytes.len() + pieces.iter().map(Bytes::len).sum::<usize>();
+        let mut sent = 0;
+        while sent < all {
+            sent += poll_fn(|cx| {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let unsent = [&ahead[..], bytes].into_iter().chain(pieces.iter().map(|piece| &piece[..]));
+                let stream = Pin::new(&mut self.stream);
+                let written = match rest(unsent, sent, &mut slices) {
+                    1 => stream.poll_write(cx, &slices[0]),
+                    count => stream.poll_write_vectored(cx, &slices[..count]),
+                };
+                self.patiently(cx, written)
+            })
+            .await?;
+        }
+        poll_fn(|cx| {
+            let flushed = Pin::new(&mut self.stream).poll_flush(cx).map_ok(|()| 1);
+            self.patiently(cx, flushed)
+        })
+        .await
+        .map(drop)
+    }
+
+    /// The outcome of a write: an error for none at all, and when it has been pending for too long.
+    fn patiently(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = written {
+            self.stall = None;
+            return Poll::Ready(match written {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                written => written,
+            });
+        }
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STALL)));
+        if stall.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        // A client may send without reading, for as long as somebody takes it.
+        self.poll_upload(cx)?;
+        Poll::Pending
+    }
+
+    /// After an answer that did not wait for all of the request: whether the rest came soon enough for the connection to
+    /// be of further use.
+    pub(super) async fn finish_upload(&mut self) -> bool {
+        let Some(Upload { feed, mut framing, awaited }) = self.upload.take() else { return true };
+        drop(feed);
+        // A client that was never asked for its body may send it or not.
+        if awaited || framing == Framing::UntilClosed {
+            return false;
+        }
+        let mut unwanted = UNWANTED;
+        let finished = async {
+            loop {
+                match framing.take(&mut self.buffer) {
+                    Ok(Taken::Frame(frame)) => {
+                        let length = frame.data_ref().map_or(0, Bytes::len);
+                        unwanted = unwanted.checked_sub(length)?;
+                        if framing.is_over() {
+                            return Some(());
+                        }
+                    }
+                    Ok(Taken::End) => return Some(()),
+                    Ok(Taken::More) => match poll_fn(|cx| self.poll_read(cx)).await {
+                        Ok(length) if length > 0 => {}
+                        _ => return None,
+                    },
+                    Err(_) => return None,
+                }
+            }
+        };
+        matches!(timeout(LINGER, finished).await, Ok(Some(())))
+    }
+
+    /// Closes the connection so that what was sent last arrives: closed with something unread it would be reset, and the
+    /// client might never see its answer.
+    pub(super) async fn linger(&mut self) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        let mut unwanted = UNWANTED;
+        let read = async {
+            loop {
+                self.buffer.clear();
+                match poll_fn(|cx| self.poll_read(cx)).await {
+                    Ok(length) if length > 0 && length <= unwanted => unwanted -= length,
+                    _ => return,
+                }
+            }
+        };
+        // However that ends, the connection does too.
+        let _ = timeout(LINGER, read).await;
+    }
+}
+
+/// Fills in what is left of pieces of which so many bytes have been sent; gives the number of slices.
+fn rest<'b>(pieces: impl Iterator<Item = &'b [u8]>, mut sent: usize, slices: &mut [IoSlice<'b>; SLICES]) -> usize {
+    let left = pieces.filter_map(|piece| {
+        let skipped = sent.min(piece.len());
+        sent -= skipped;
+        (skipped < piece.len()).then(|| IoSlice::new(&piece[skipped..]))
+    });
+    slices.iter_mut().zip(left).map(|(slice, piece)| *slice = piece).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::pin::pin;
+
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+    use tokio::time::sleep;
+
+    use super::*;
+
+    fn connect(room: usize) -> (Connection<DuplexStream>, DuplexStream) {
+        let (near, far) = duplex(room);
+        (Connection::new(near), far)
+    }
+
+    async fn next_head(connection: &mut Connection<DuplexStream>) -> io::Result<Option<Result<Head, Refusal>>> {
+        connection.next_head(pin!(pending())).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_nobody_uses_is_closed_in_the_end() {
+        let (mut connection, mut far) = connect(1024);
+        for _ in 0..3 {
+            sleep(IDLE / 2).await;
+            far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            assert!(next_head(&mut connection).await.unwrap().is_some());
+        }
+        let begin = Instant::now();
+        assert!(next_head(&mut connection).await.unwrap().is_none());
+        assert_eq!(begin.elapsed(), IDLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_has_begun_must_end() {
+        let (mut connection, mut far) = connect(1024);
+        let head = tokio::spawn(async move {
+            sleep(IDLE / 2).await;
+            let begin = Instant::now();
+            // It does not help that something comes all the time.
+            while far.write_all(b"x").await.is_ok() {
+                sleep(HEAD / 8).await;
+            }
+            begin.elapsed()
+        });
+        assert!(next_head(&mut connection).await.unwrap().is_none());
+        drop(connection);
+        assert!((HEAD..HEAD * 5 / 4).contains(&head.await.unwrap()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_asked_to_end_does_so_between_requests() {
+        let (mut connection, mut far) = connect(1024);
+        far.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        let finish = async {
+            sleep(HEAD / 2).await;
+            far.write_all(b"Host: a\r\n\r\n").await.unwrap();
+        };
+        let mut asked = pin!(ready(()));
+        let (head, ()) = tokio::join!(connection.next_head(asked.as_mut()), finish);
+        assert!(matches!(head, Ok(Some(Ok(_)))), "a request that has begun is served");
+        assert!(connection.next_head(asked).await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (mut connection, _far) = connect(16);
+        let begin = Instant::now();
+        let error = connection.send(&[0; 64], &[]).await.unwrap_err();
+        assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, STALL));
+        // One that is only slow may take its time.
+        let (mut connection, mut far) = connect(16);
+        let begin = Instant::now();
+        let read = tokio::spawn(async move {
+            for _ in 0..5 {
+                sleep(STALL / 2).await;
+                far.read_exact(&mut [0; 16]).await.unwrap();
+            }
+        });
+        let pieces = [Bytes::from_static(&[1; 24]), Bytes::from_static(&[2; 24])];
+        connection.send(&[0; 32], &pieces).await.unwrap();
+        assert!(begin.elapsed() >= 2 * STALL);
+        read.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_asked_for_its_body_when_somebody_wants_it() {
+        let (mut connection, mut far) = connect(1024);
+        far.write_all(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await.unwrap();
+        let Head { framing, expects, .. } = next_head(&mut connection).await.unwrap().unwrap().unwrap();
+        let body = connection.begin_upload(framing, expects);
+        let handled = Box::pin(async move {
+            sleep(HEAD).await;
+            let body = body.collect().await.unwrap().to_bytes();
+            Ok(Response::new(ResponseBody::full(body)))
+        });
+        let client = async {
+            let begin = Instant::now();
+            let mut asked = [0; CONTINUE.len()];
+            far.read_exact(&mut asked).await.unwrap();
+            assert_eq!((&asked[..], begin.elapsed()), (CONTINUE, HEAD));
+            far.write_all(b"four").await.unwrap();
+        };
+        let hints = Hints::default();
+        let (response, ()) = tokio::join!(connection.until(handled, &hints), client);
+        assert_eq!(response.unwrap().into_body().collect().await.unwrap().to_bytes(), "four");
+        assert!(connection.finish_upload().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_is_noticed_while_its_answer_is_waited_for() {
+        let (mut connection, far) = connect(1024);
+        let leave = async {
+            sleep(HEAD).await;
+            drop(far);
+        };
+        let (begin, hints) = (Instant::now(), Hints::default());
+        let (response, ()) = tokio::join!(connection.until(Box::pin(pending()), &hints), leave);
+        assert!(response.is_err());
+        assert_eq!(begin.elapsed(), HEAD);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_wants_of_a_body_is_passed_over_within_limits() {
+        for (length, sent, reusable) in
+            [(1000, 1000, true), (UNWANTED, UNWANTED, true), (UNWANTED + 1, UNWANTED + 1, false), (10, 9, false)]
+        {
+            let (mut connection, mut far) = connect(UNWANTED);
+            let _unwanted = connection.begin_upload(Framing::Length(length as u64), false);
+            let send = async { far.write_all(&vec![0; sent]).await };
+            let (finished, _) = tokio::join!(connection.finish_upload(), send);
+            assert_eq!(finished, reusable, "{sent} of {length}");
+        }
+        let (mut connection, _far) = connect(1024);
+        let _never_asked_for = connection.begin_upload(Framing::Length(10), true);
+        assert!(!connection.finish_upload().await);
+    }
+}
