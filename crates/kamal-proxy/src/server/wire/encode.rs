@@ -36,16 +36,18 @@ pub(super) enum Marked {
     ByChunks(Vec<HeaderName>),
 }
 
-/// Says in the headers how long the body is, unless they do so already.
+/// Says in the headers how long the body is.
 pub(super) fn mark<B: Body>(request: &mut Request<B>) -> Marked {
     let length = request.body().size_hint().exact();
     let (empty, headers) = (request.body().is_end_stream(), request.headers_mut());
     headers.remove(TRANSFER_ENCODING);
-    if empty || headers.contains_key(CONTENT_LENGTH) {
+    let declared = headers.contains_key(CONTENT_LENGTH);
+    if let Some(length) = length.filter(|_| declared || !empty) {
+        // One number, however often and in whatever way the client said it (RFC 9110, 8.6).
+        headers.insert(CONTENT_LENGTH, length.into());
         return Marked::ByLength;
     }
-    if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, length.into());
+    if declared || empty {
         return Marked::ByLength;
     }
     headers.insert(TRANSFER_ENCODING, http::HeaderValue::from_static("chunked"));
@@ -129,6 +131,10 @@ mod tests {
         let mut none = Request::post("/").header("transfer-encoding", "chunked").body(Empty::<Bytes>::new()).unwrap();
         assert_eq!(mark(&mut none), Marked::ByLength);
         assert!(none.headers().is_empty());
+        let twice = Request::put("/").header("content-length", "04, 4").header("content-length", "4");
+        let mut twice = twice.body(Full::new(Bytes::from("four"))).unwrap();
+        assert_eq!(mark(&mut twice), Marked::ByLength);
+        assert_eq!(twice.headers().get_all("content-length").iter().collect::<Vec<_>>(), ["4"]);
         let mut known = Request::put("/").body(Full::new(Bytes::from("four"))).unwrap();
         assert_eq!(mark(&mut known), Marked::ByLength);
         assert_eq!(known.headers()["content-length"], "4");
