@@ -2,8 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
-use http::header::EXPECT;
+use bytes::{Buf, Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use httparse::{ParserConfig, Status};
 
@@ -48,6 +48,11 @@ pub(crate) enum Refusal {
 /// Takes a head off the front of the buffer. `None` when it has not all come; `seen` bytes of the buffer were looked at
 /// before and are not gone through again until the head may be complete.
 pub(crate) fn take(buffer: &mut BytesMut, seen: &mut usize) -> Result<Option<Head>, Refusal> {
+    let before = buffer.len();
+    while let Some(length) = empty_line(buffer) {
+        buffer.advance(length);
+    }
+    *seen = seen.saturating_sub(before - buffer.len());
     let parsed = if buffer.is_empty() || (*seen > 0 && !may_end(buffer, *seen)) {
         None
     } else {
@@ -67,6 +72,16 @@ pub(crate) fn take(buffer: &mut BytesMut, seen: &mut usize) -> Result<Option<Hea
     };
     *seen = 0;
     understand(request).map(Some)
+}
+
+/// The length of the empty line a buffer begins with. Some clients send one after a body, which begins no request (RFC
+/// 9112, 2.2).
+fn empty_line(buffer: &[u8]) -> Option<usize> {
+    match buffer {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
+    }
 }
 
 /// Whether an empty line has come since the first `seen` bytes.
@@ -142,7 +157,9 @@ fn request(bytes: &Bytes, head: &httparse::Request<'_, '_>) -> Result<Request<()
 fn understand(request: Request<()>) -> Result<Head, Refusal> {
     let framing = Framing::of_request(request.headers(), request.version()).map_err(Refusal::Malformed)?;
     let says = |wanted| fields::says(request.headers(), wanted);
-    let keeps = !says("close") && (request.version() == Version::HTTP_11 || says("keep-alive"));
+    // Others may have seen the end of the body elsewhere, and another request after it (RFC 9112, 6.1).
+    let clear = !(request.headers().contains_key(TRANSFER_ENCODING) && request.headers().contains_key(CONTENT_LENGTH));
+    let keeps = clear && !says("close") && (request.version() == Version::HTTP_11 || says("keep-alive"));
     let expects = request.headers().get(EXPECT).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     Ok(Head { request, framing, keeps, expects })
 }
@@ -175,6 +192,7 @@ mod tests {
             ("GET / HTTP/1.0\r\n", false),
             ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n", true),
             ("GET / HTTP/1.0\r\nConnection: Keep-Alive, close\r\n", false),
+            ("PUT / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n", false),
         ] {
             assert_eq!(taken(&format!("{head}\r\n")).unwrap().unwrap().0.keeps, kept, "{head}");
         }
@@ -194,6 +212,20 @@ mod tests {
             }
         }
         assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn empty_lines_before_a_head_are_nothing() {
+        let (mut buffer, mut seen) = (BytesMut::new(), 0);
+        for piece in ["\r\n", "\r", "\n", "\n\r\n\r", "\nGET / HTTP/1.1\r", "\n"] {
+            buffer.extend_from_slice(piece.as_bytes());
+            assert!(take(&mut buffer, &mut seen).unwrap().is_none());
+            assert!(seen == buffer.len() && !buffer.starts_with(b"\n"), "{piece:?}");
+        }
+        buffer.extend_from_slice(b"\r\n");
+        assert!(take(&mut buffer, &mut seen).unwrap().is_some() && buffer.is_empty());
+        // A lone CR is no line.
+        assert!(taken("\rGET / HTTP/1.1\r\n\r\n").is_err());
     }
 
     #[test]
