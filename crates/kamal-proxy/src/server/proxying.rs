@@ -237,6 +237,8 @@ async fn exchange(
 fn pass_on(mut hint: response::Parts, to: Option<&Hints>) {
     if let Some(hints) = to.filter(|_| hint.status != StatusCode::CONTINUE) {
         headers::strip_hop_by_hop(&mut hint.headers);
+        // It has no body, and whoever believed it had would take the answer for that.
+        hint.headers.remove(CONTENT_LENGTH);
         hints.push(hint.status, &hint.headers);
     }
 }

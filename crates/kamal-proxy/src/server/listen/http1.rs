@@ -59,7 +59,10 @@ where
                 connection.linger().await;
                 return Ok(None);
             }
-            None => return Ok(None),
+            None => {
+                connection.close().await;
+                return Ok(None);
+            }
         };
         let Head { request, framing, keeps, expects } = head;
         let head_only = *request.method() == Method::HEAD;

@@ -92,7 +92,7 @@ where
 {
     let mut out = Out::take();
     let mut marked = mark(&response, asked);
-    let keeps = asked.keeps && marked != Marked::ByClosing;
+    let keeps = connection.begin_answer() && asked.keeps && marked != Marked::ByClosing;
     head(&response, asked, &marked, keeps, &mut out.0);
     let mut body = response.into_body();
     if marked != Marked::None {
@@ -229,7 +229,9 @@ fn content_length(length: u64, out: &mut Vec<u8>) {
 /// Appends the head of the response that ends HTTP on a connection.
 pub(super) fn switching(response: &Response<ResponseBody>, out: &mut Vec<u8>) {
     status_line(response, Version::HTTP_11, out);
-    fields::write(response.headers(), out);
+    // There is no body, whatever a target says of one.
+    let left_out = |name: &HeaderName| name == CONTENT_LENGTH || name == TRANSFER_ENCODING;
+    fields::write_but(response.headers(), left_out, out);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Connection<S> {
     /// To be written before anything else: what precedes the answer.
     ahead: Vec<u8>,
     upload: Option<Upload>,
+    /// The answer has begun, so that nothing precedes it any more.
+    answering: bool,
     idle: Option<Pin<Box<Sleep>>>,
     stall: Option<Pin<Box<Sleep>>>,
 }
@@ -73,7 +75,15 @@ struct Upload {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, buffer: BytesMut::new(), ahead: Vec::new(), upload: None, idle: None, stall: None }
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            ahead: Vec::new(),
+            upload: None,
+            answering: false,
+            idle: None,
+            stall: None,
+        }
     }
 
     /// The stream, and what was read of it.
@@ -104,6 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     let rest = begun.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + HEAD)));
                     return rest.as_mut().poll(cx).map(|()| None);
                 }
+                // Empty as it is, it holds on to the memory of what it had: 64 KiB after an upload.
+                self.buffer = BytesMut::new();
                 if asked.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
@@ -130,6 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// The body of a request whose head was taken; from now on it is read as it is asked for.
     pub(super) fn begin_upload(&mut self, mut framing: Framing, awaited: bool) -> ClientBody {
+        self.answering = false;
         if framing.is_over() {
             return ClientBody::None;
         }
@@ -168,6 +181,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         .await
     }
 
+    /// From here on what is sent is the answer: a client that still waits to be asked for its body no longer is, as that
+    /// would be taken for a part of the answer. Gives whether the connection may be of use afterwards, as far as that is
+    /// known: a client told otherwise in time does not send a request that is lost.
+    pub(super) fn begin_answer(&mut self) -> bool {
+        self.answering = true;
+        self.upload.as_ref().is_none_or(|Upload { feed, framing, awaited }| {
+            let endless = framing.left().is_some_and(|left| left > UNWANTED as u64) && feed.is_unread();
+            !*awaited && !endless && *framing != Framing::UntilClosed
+        })
+    }
+
     /// What goes on while something else is waited for: the body of the request comes in as far as it is wanted, and
     /// that the client has gone is noticed.
     pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -201,7 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.upload = None;
                 }
                 Ok(Taken::More) => {
-                    if std::mem::take(&mut upload.awaited) {
+                    if !self.answering && std::mem::take(&mut upload.awaited) {
                         self.ahead.extend_from_slice(CONTINUE);
                     }
                     let gone = match self.poll_read(cx) {
@@ -234,7 +258,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.upload.is_some() {
-            self.buffer.reserve(READ_BODY);
+            // A piece keeps all of what it was read to, and a body may be kept in its pieces: small ones share.
+            if self.buffer.capacity() - self.buffer.len() < READ {
+                self.buffer.reserve(READ_BODY);
+            }
             return poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.buffer);
         }
         READ_TO.with_borrow_mut(|room| {
@@ -249,6 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         while !self.ahead.is_empty() {
             match Pin::new(&mut self.stream).poll_write(cx, &self.ahead) {
                 Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(written) => drop(self.ahead.drain(..written?)),
             }
         }
@@ -334,10 +362,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         matches!(timeout(LINGER, finished).await, Ok(Some(())))
     }
 
+    /// Closes a connection nothing is under way on. Over TLS the end is announced, or it would be taken for an attack.
+    pub(super) async fn close(&mut self) {
+        let _ = timeout(LINGER, self.stream.shutdown()).await;
+    }
+
     /// Closes the connection so that what was sent last arrives: closed with something unread it would be reset, and the
     /// client might never see its answer.
     pub(super) async fn linger(&mut self) {
-        if self.stream.shutdown().await.is_err() {
+        // Over TLS that has something to write, which a client may not take.
+        if !matches!(timeout(STALL, self.stream.shutdown()).await, Ok(Ok(()))) {
             return;
         }
         let mut unwanted = UNWANTED;
@@ -370,6 +404,7 @@ mod tests {
     use std::future::{pending, ready};
     use std::pin::pin;
 
+    use http_body::Body;
     use http_body_util::BodyExt;
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
     use tokio::time::sleep;
@@ -472,6 +507,123 @@ mod tests {
         let (response, ()) = tokio::join!(connection.until(handled, &hints), client);
         assert_eq!(response.unwrap().into_body().collect().await.unwrap().to_bytes(), "four");
         assert!(connection.finish_upload().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_not_asked_for_its_body_once_its_answer_has_begun() {
+        let (mut connection, mut far) = connect(1024);
+        let mut body = connection.begin_upload(Framing::Length(4), true);
+        assert!(!connection.begin_answer(), "whether the body comes now nobody knows");
+        let read = tokio::spawn(async move { body.frame().await.is_some_and(|frame| frame.is_ok()) });
+        sleep(LINGER).await;
+        poll_fn(|cx| Poll::Ready(connection.poll_meanwhile(cx))).await.unwrap();
+        connection.send(b"answer", &[]).await.unwrap();
+        let mut sent = [0; 64];
+        let length = far.read(&mut sent).await.unwrap();
+        assert_eq!(sent[..length].escape_ascii().to_string(), "answer");
+        // One that sends it all the same is heard.
+        far.write_all(b"four").await.unwrap();
+        poll_fn(|cx| Poll::Ready(connection.poll_meanwhile(cx))).await.unwrap();
+        assert!(read.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_known_of_a_connection_when_the_answer_begins() {
+        for (framing, awaited, read, useful) in [
+            (Framing::Length(0), false, false, true),
+            (Framing::Length(UNWANTED as u64), false, false, true),
+            (Framing::Length(UNWANTED as u64 + 1), false, true, true),
+            (Framing::Length(UNWANTED as u64 + 1), false, false, false),
+            (Framing::Length(4), true, false, false),
+        ] {
+            let (mut connection, _far) = connect(1024);
+            let body = Some(connection.begin_upload(framing, awaited)).filter(|_| read);
+            assert_eq!(connection.begin_answer(), useful, "{body:?} {awaited}");
+        }
+        let (mut connection, mut far) = connect(1024);
+        let Head { framing, .. } = {
+            far.write_all(b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nno\r\n").await.unwrap();
+            next_head(&mut connection).await.unwrap().unwrap().unwrap()
+        };
+        let body = connection.begin_upload(framing, false);
+        let handled =
+            Box::pin(async { Ok(Response::new(ResponseBody::full(body.collect().await.is_err().to_string()))) });
+        connection.until(handled, &Hints::default()).await.unwrap();
+        assert!(!connection.begin_answer(), "after what is no chunk");
+    }
+
+    /// A stream whose other end takes nothing, not even that it is over.
+    struct Stuck(DuplexStream);
+
+    impl AsyncRead for Stuck {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, to)
+        }
+    }
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_take_the_end_is_given_up() {
+        let (near, _far) = duplex(16);
+        let mut connection = Connection::new(Stuck(near));
+        let begin = Instant::now();
+        timeout(10 * STALL, connection.linger()).await.expect("an end");
+        assert_eq!(begin.elapsed(), STALL);
+        timeout(10 * STALL, connection.close()).await.expect("an end");
+        assert_eq!(begin.elapsed(), STALL + LINGER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn between_requests_there_is_no_buffer_and_small_pieces_share_one() {
+        let (mut connection, mut far) = connect(1024);
+        let mut body = connection.begin_upload(Framing::Length(1000), false);
+        let mut pieces = Vec::new();
+        for _ in 0..1000 {
+            far.write_all(b"x").await.unwrap();
+            pieces.push(
+                poll_fn(|cx| {
+                    let frame = Pin::new(&mut body).poll_frame(cx);
+                    connection.poll_meanwhile(cx).unwrap();
+                    frame
+                })
+                .await
+                .unwrap()
+                .unwrap()
+                .into_data()
+                .unwrap(),
+            );
+        }
+        let neighbours = pieces.windows(2).filter(|pair| pair[0].as_ptr().addr() + 1 == pair[1].as_ptr().addr());
+        assert_eq!(neighbours.count(), 999);
+        assert!(connection.finish_upload().await && connection.buffer.capacity() > READ);
+        assert!(timeout(LINGER, next_head(&mut connection)).await.is_err());
+        assert_eq!(connection.buffer.capacity(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hints_for_a_client_that_does_not_read_are_left_out() {
+        let (mut connection, _far) = connect(16);
+        let hints = Hints::default();
+        let headers = [(http::header::LINK, "x".repeat(1000).parse().unwrap())].into_iter().collect();
+        for _ in 0..1000 {
+            hints.push(http::StatusCode::EARLY_HINTS, &headers);
+            let waited = timeout(Duration::ZERO, connection.until(Box::pin(pending()), &hints));
+            assert!(waited.await.is_err());
+        }
+        assert!(connection.ahead.len() < 130 * 1024, "{}", connection.ahead.len());
     }
 
     #[tokio::test(start_paused = true)]

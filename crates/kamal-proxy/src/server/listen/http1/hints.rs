@@ -34,11 +34,11 @@ impl Hints {
         }
     }
 
-    /// Appends what waits.
+    /// Appends what waits, unless there is enough already: a client need not read as fast as a target talks.
     pub(super) fn take(&self, out: &mut Vec<u8>) {
-        if self.some.load(Ordering::Acquire) {
+        if out.len() < MOST && self.some.load(Ordering::Acquire) {
             self.some.store(false, Ordering::Release);
-            out.append(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            out.append(&mut std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner)));
         }
     }
 }

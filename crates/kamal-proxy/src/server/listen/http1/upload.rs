@@ -69,6 +69,11 @@ impl Feed {
         Poll::Pending
     }
 
+    /// Whether there is no reader any more.
+    pub(super) fn is_unread(&self) -> bool {
+        self.0.lock().unread
+    }
+
     /// Hands a piece over; `over` when it is the last.
     pub(super) fn give(&self, piece: Result<Frame<Bytes>, UploadError>, over: bool) {
         self.tell(|state| {
