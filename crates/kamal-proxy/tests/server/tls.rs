@@ -6,11 +6,12 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::support::{Proxy, Upstream, request};
+use super::support::{PATIENCE, Proxy, Upstream, request};
 
 pub(crate) struct Pair {
     pub(crate) flags: String,
@@ -99,6 +100,31 @@ async fn certificates_from_files() {
     assert_eq!(error, "Error: unable to load certificate");
     assert_eq!(proxy.state(), state);
     assert!(connect(&proxy, &own.der, "example.com", b"h2").await.is_ok());
+}
+
+// 8.1: a client can tell the end of a connection from one that somebody else made, whoever ends it and when.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_connection_is_announced() {
+    let proxy = Proxy::start();
+    let target = Upstream::named("app").await;
+    let own = pair(&proxy, "example.com");
+    proxy.ok(&format!("deploy app --target {} --host example.com {}", target.address, own.flags));
+    for (last, ends_first) in [("Connection: close\r\n", false), ("", true), ("", false)] {
+        let mut stream = connect(&proxy, &own.der, "example.com", b"http/1.1").await.unwrap();
+        stream.write_all(format!("GET / HTTP/1.1\r\nHost: example.com\r\n{last}\r\n").as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        while !reply.ends_with(b"app") {
+            assert!(stream.read_buf(&mut reply).await.unwrap() > 0);
+        }
+        if ends_first {
+            stream.get_mut().1.send_close_notify();
+            stream.flush().await.unwrap();
+        } else if last.is_empty() {
+            proxy.signal("-TERM");
+        }
+        let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut reply)).await.expect("an end");
+        assert_eq!(end.unwrap(), 0, "{last:?} {ends_first}");
+    }
 }
 
 // spec 11.A.31, 11.C.52, 11.C.54
