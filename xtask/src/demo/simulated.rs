@@ -1,0 +1,106 @@
+//! The demo where there can be no sandbox: the same engine and the same operations, on hosts that are simulated.
+
+use kamal_core::{
+    config::{Config, Outside, Source, load},
+    event::EventKind,
+    fleet::Fleet,
+    name::{HostName, Version},
+    ops::{self, Cx, DeployOptions, RunSettings},
+    plan::Verb,
+    targets::{Selection, Targets},
+    testing::SimFleet,
+};
+
+use crate::{
+    command::print,
+    error::{Error, Result},
+};
+
+const DEPLOY: &str = "service: hello\nimage: hello\nservers: [web1, web2, web3]\nregistry: {username: demo, password: \
+                      [REGISTRY_PASSWORD]}\nbuilder: {arch: amd64}\n";
+
+/// Nothing outside is asked.
+struct Nothing;
+
+impl Outside for Nothing {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn read_file(&self, path: &str) -> std::result::Result<String, String> {
+        Err(format!("there is no {path} here"))
+    }
+
+    fn run(&self, command: &str) -> std::result::Result<String, String> {
+        Err(format!("{command} is not run here"))
+    }
+
+    fn ruby_erb(&self, _: &str) -> Option<std::result::Result<String, String>> {
+        None
+    }
+}
+
+/// Deploys, deploys a version that does not start, and rolls back. After every effect on a host it was checked that the
+/// proxy leads to a container that runs.
+///
+/// # Errors
+///
+/// When an operation ends otherwise than it has to, or a check failed.
+pub(super) fn run() -> Result<()> {
+    let loaded = load(&Source::new("config/deploy.yml", DEPLOY.to_owned()), None, &Nothing);
+    let config = loaded.map_err(|errors| Error::Refused(errors.to_string()))?.config;
+    let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
+    fleet.secrets().put("REGISTRY_PASSWORD", "demo");
+    let mut effects = 0;
+    for (verb, version, fails, serves) in [
+        (Verb::Setup, "v1", false, "v1"),
+        (Verb::Deploy, "v2", false, "v2"),
+        (Verb::Deploy, "v3-broken", true, "v2"),
+        (Verb::Rollback, "v1", false, "v1"),
+    ] {
+        if fails {
+            fleet.sicken(version);
+        }
+        let failed = operate(&config, &fleet, verb, version)?;
+        effects += fleet.effects().len();
+        let serving = fleet.serving();
+        print(format_args!("  answers on all {} hosts: version {serves}", serving.len()))?;
+        if failed != fails || serving.iter().any(|serving| serving.version.as_str() != serves) {
+            return Err(Error::Refused(format!("the wrong version answers: {serving:?}")));
+        }
+    }
+    match fleet.violations().first() {
+        None => print(format_args!("\nchecked after each of {effects} effects on hosts: the proxy led to what runs")),
+        Some(violation) => Err(Error::Refused(violation.clone())),
+    }
+}
+
+/// Does something and shows its phases; gives whether it failed.
+fn operate(config: &Config, fleet: &SimFleet, verb: Verb, version: &str) -> Result<bool> {
+    print(format_args!("\nkamal {verb}, version {version}"))?;
+    let targets = Targets::select(config, &Selection::default()).map_err(|error| Error::Refused(error.to_string()))?;
+    let (world, version) = (fleet.world(), Version::new(version));
+    let settings = RunSettings { command: verb.to_string(), user_name: "Ann".to_owned(), ..RunSettings::default() };
+    let cancel = fleet.begin(std::slice::from_ref(&targets.app_hosts), None);
+    let fleet_of_it = Fleet::new(config, &world, "ann", cancel);
+    let cx = Cx { fleet: fleet_of_it, targets: &targets, version: &version, run: &settings, proxy_image: None };
+    let options = DeployOptions { verb, skip_push: false, no_cache: false, expected_digest: None };
+    let outcome = fleet.drive(ops::deploy(&cx, &options)).map_err(|stalled| Error::Refused(stalled.to_string()))?;
+    for event in fleet.events().events() {
+        if let EventKind::Phase { phase, elapsed } = event {
+            print(format_args!("  {:<12} {:>6.2} s", format!("{phase:?}").to_lowercase(), elapsed.as_secs_f64()))?;
+        }
+    }
+    if let Err(error) = &outcome {
+        print(format_args!("  failed, as it has to: {}", error.to_string().lines().next().unwrap_or_default()))?;
+    }
+    Ok(outcome.is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn it_goes_as_it_has_to() {
+        super::run().expect("the demo");
+    }
+}
