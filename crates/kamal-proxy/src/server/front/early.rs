@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rustls::crypto::{SecureRandom, aws_lc_rs};
 
 use crate::server::body::response::ResponseBody;
+use crate::server::wire::fields;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Where random numbers come from; asking rustls for it each time would build its whole list of ciphers.
@@ -64,9 +65,10 @@ fn refusal(text: &'static str) -> Response<ResponseBody> {
 /// Gives a request the time it came in and a name, unless it has them.
 pub(crate) fn stamp(headers: &mut HeaderMap) {
     if !headers.contains_key(REQUEST_START) {
-        let mut start = b"t=".to_vec();
-        let written = serde_json::to_writer(&mut start, &Timestamp::now().as_millisecond());
-        if let (Ok(()), Ok(value)) = (written, HeaderValue::from_maybe_shared(bytes::Bytes::from(start))) {
+        let mut start = Vec::with_capacity(16);
+        start.extend_from_slice(b"t=");
+        fields::number(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0), &mut start);
+        if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(start)) {
             headers.insert(REQUEST_START, value);
         }
     }

@@ -11,13 +11,13 @@ pub(crate) mod hints;
 mod upload;
 
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use http::{Method, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::connection::Connection;
+use self::connection::{Connection, Next};
 use self::head::Head;
 pub(crate) use self::upload::Incoming;
 use super::connections::Stop;
@@ -26,6 +26,16 @@ use crate::server::front::{Client, Front, handle};
 use crate::server::proxying::Session;
 use crate::server::wire::fields;
 
+/// How a conversation ended.
+enum Ended {
+    /// The client asks nothing for now.
+    Quiet,
+    /// The connection is of no further use.
+    Over,
+    /// Something else than HTTP follows.
+    Switched(Box<Session>),
+}
+
 /// Serves a connection to its end.
 pub(super) async fn serve<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
 where
@@ -33,15 +43,15 @@ where
 {
     let mut connection = Connection::new(stream);
     // How a connection ends is the client's business; what went wrong with a request is in its record.
-    let Ok(Some(session)) = converse(&mut connection, &front, &client, &stop).await else { return };
+    let Ok(Some(session)) = wait_and_converse(&mut connection, &front, &client, &stop).await else { return };
     // From here on it is the session that is waited for.
     drop(stop);
     let (stream, early) = connection.into_parts();
     session.run(stream, early).await;
 }
 
-/// Serves requests until the connection ends, or something else than HTTP follows.
-async fn converse<S>(
+/// Waits until a client asks something, and then makes what it takes to answer. A connection nobody uses has none of that.
+async fn wait_and_converse<S>(
     connection: &mut Connection<S>,
     front: &Arc<Front>,
     client: &Arc<Client>,
@@ -51,42 +61,67 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut asked = pin!(stop.asked());
+    while connection.next_bytes(asked.as_mut()).await? {
+        match Box::pin(converse(connection, front, client, stop, asked.as_mut())).await? {
+            Ended::Quiet => {}
+            Ended::Over => return Ok(None),
+            Ended::Switched(session) => return Ok(Some(session)),
+        }
+    }
+    connection.close().await;
+    Ok(None)
+}
+
+/// Answers requests as long as they come one soon after the other.
+async fn converse<S>(
+    connection: &mut Connection<S>,
+    front: &Arc<Front>,
+    client: &Arc<Client>,
+    stop: &Stop,
+    mut asked: Pin<&mut impl Future<Output = ()>>,
+) -> io::Result<Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     loop {
         let head = match connection.next_head(asked.as_mut()).await? {
-            Some(Ok(head)) => head,
-            Some(Err(refusal)) => {
+            Next::Request(head) => head,
+            Next::Refused(refusal) => {
                 connection.send(&answer::refusal(&refusal), &[]).await?;
                 connection.linger().await;
-                return Ok(None);
+                return Ok(Ended::Over);
             }
-            None => {
+            Next::Quiet => return Ok(Ended::Quiet),
+            Next::End => {
                 connection.close().await;
-                return Ok(None);
+                return Ok(Ended::Over);
             }
         };
         let Head { request, framing, keeps, expects } = head;
         let head_only = *request.method() == Method::HEAD;
         let version = request.version();
         let body = connection.begin_upload(framing, expects && version == Version::HTTP_11);
-        let handled = Box::pin(handle(Arc::clone(front), Arc::clone(client), request.map(|()| body)));
-        let response = connection.until(handled, &client.hints).await?;
+        let response = {
+            let handled = pin!(handle(Arc::clone(front), Arc::clone(client), request.map(|()| body)));
+            connection.until(handled, &client.hints).await?
+        };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return switch(connection, response).await;
         }
         let keeps = keeps && !fields::says(response.headers(), "close") && !stop.is_asked();
         if !answer::send(connection, response, &answer::Asked { head_only, version, keeps }).await? {
             connection.linger().await;
-            return Ok(None);
+            return Ok(Ended::Over);
         }
     }
 }
 
-async fn switch<S>(connection: &mut Connection<S>, response: Response<ResponseBody>) -> io::Result<Option<Box<Session>>>
+async fn switch<S>(connection: &mut Connection<S>, response: Response<ResponseBody>) -> io::Result<Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut out = Vec::new();
     answer::switching(&response, &mut out);
     connection.send(&out, &[]).await?;
-    Ok(response.into_body().into_session())
+    Ok(response.into_body().into_session().map_or(Ended::Over, Ended::Switched))
 }

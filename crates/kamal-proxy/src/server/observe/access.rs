@@ -16,6 +16,8 @@ use crate::server::path;
 use crate::server::service::Service;
 use crate::server::target::Target;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Status for the log of a request whose client left before there was a response.
 pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
@@ -67,11 +69,11 @@ impl Record {
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
-            request_id: headers.get("x-request-id").cloned(),
+            request_id: headers.get(REQUEST_ID).cloned(),
             request_type: headers.get(CONTENT_TYPE).cloned(),
             request_length: if unknown_length { -1 } else { length.unwrap_or(0) },
             user_agent: headers.get(USER_AGENT).cloned(),
-            forwarded_for: headers.get("x-forwarded-for").cloned(),
+            forwarded_for: headers.get(FORWARDED_FOR).cloned(),
             service: None,
             target: None,
             counted: None,

@@ -26,6 +26,20 @@ static HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
+/// Whether a name is among those. Every header of every message is asked this, so no list is gone through.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    match name.as_str().len() {
+        2 => name == TE,
+        7 => name == UPGRADE,
+        10 => name == CONNECTION || name == "keep-alive",
+        16 => name == "proxy-connection",
+        17 => name == TRANSFER_ENCODING,
+        18 => name == PROXY_AUTHENTICATE,
+        19 => name == PROXY_AUTHORIZATION,
+        _ => false,
+    }
+}
+
 /// What the client wants to upgrade to.
 pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     upgrade_value(headers).cloned()
@@ -49,7 +63,7 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 
 /// Removes what concerns only the connection the message came over.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+    if !headers.keys().any(is_hop_by_hop) {
         return;
     }
     if headers.contains_key(CONNECTION) {
@@ -143,5 +157,18 @@ fn join_cookies(headers: &mut HeaderMap) {
         && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
     {
         headers.insert(COOKIE, joined);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_for_the_next_hop_only() {
+        assert!(HOP_BY_HOP.iter().all(is_hop_by_hop));
+        for name in ["host", "trailer", "connectiom", "x", "proxy-connectiom", "content-encoding", "accept-encoding"] {
+            assert!(!is_hop_by_hop(&name.parse().unwrap()), "{name}");
+        }
     }
 }

@@ -28,6 +28,8 @@ use crate::server::wire::framing::{Framing, Taken};
 
 /// How long a connection may wait for its next request; longer than load balancers in front keep theirs.
 const IDLE: Duration = Duration::from_secs(620);
+/// How long a request may be waited for with everything at hand to answer it.
+const QUIET: Duration = Duration::from_millis(100);
 /// From the first byte of a request to the end of its head.
 const HEAD: Duration = Duration::from_secs(30);
 /// How long a client may take nothing of what is sent to it.
@@ -47,6 +49,17 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 thread_local! {
     /// Where heads are read to, so that a connection that waits for one has no buffer.
     static READ_TO: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
+
+/// What comes next on a connection.
+#[derive(Debug)]
+pub(super) enum Next {
+    Request(Head),
+    Refused(Refusal),
+    /// Nothing yet.
+    Quiet,
+    /// Nothing any more.
+    End,
 }
 
 /// A client's connection.
@@ -91,46 +104,57 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         (self.stream, self.buffer.freeze())
     }
 
-    /// Waits for the head of the next request. Nothing comes when the client closes the connection or does not use it
-    /// for long, or when it is `asked` to end before a request has begun.
-    pub(super) async fn next_head(
-        &mut self,
-        mut asked: Pin<&mut impl Future<Output = ()>>,
-    ) -> io::Result<Option<Result<Head, Refusal>>> {
+    /// Waits for the first bytes of a request, without memory to read them into. Gives whether any came: none do when the
+    /// client closes the connection or does not use it for long, or when it is `asked` to end.
+    pub(super) async fn next_bytes(&mut self, mut asked: Pin<&mut impl Future<Output = ()>>) -> io::Result<bool> {
+        // Empty as it is, it holds on to the memory of what it had: 64 KiB after an upload.
+        self.buffer = BytesMut::new();
+        let until = Instant::now() + IDLE;
+        let length = poll_fn(|cx| {
+            if let Poll::Ready(read) = self.poll_read(cx) {
+                return Poll::Ready(read);
+            }
+            let over = asked.as_mut().poll(cx).is_ready() || self.poll_idle(cx, until).is_ready();
+            if over { Poll::Ready(Ok(0)) } else { Poll::Pending }
+        });
+        Ok(length.await? > 0)
+    }
+
+    /// Waits for the head of the next request, for a moment if nothing of it comes.
+    pub(super) async fn next_head(&mut self, mut asked: Pin<&mut impl Future<Output = ()>>) -> io::Result<Next> {
         let (mut seen, mut begun) = (0, None);
-        let idle_until = Instant::now() + IDLE;
+        let quiet = Instant::now() + QUIET;
         loop {
             match head::take(&mut self.buffer, &mut seen) {
                 Ok(None) => {}
-                Ok(Some(head)) => return Ok(Some(Ok(head))),
-                Err(refusal) => return Ok(Some(Err(refusal))),
+                Ok(Some(head)) => return Ok(Next::Request(head)),
+                Err(refusal) => return Ok(Next::Refused(refusal)),
             }
             let waiting = self.buffer.is_empty();
             let read = poll_fn(|cx| {
                 if let Poll::Ready(read) = self.poll_read(cx) {
-                    return Poll::Ready(Some(read));
+                    return Poll::Ready(read.map(|length| if length > 0 { None } else { Some(Next::End) }));
                 }
                 if !waiting {
                     let rest = begun.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + HEAD)));
-                    return rest.as_mut().poll(cx).map(|()| None);
+                    return rest.as_mut().poll(cx).map(|()| Ok(Some(Next::End)));
                 }
-                // Empty as it is, it holds on to the memory of what it had: 64 KiB after an upload.
-                self.buffer = BytesMut::new();
                 if asked.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(None);
+                    return Poll::Ready(Ok(Some(Next::End)));
                 }
-                self.poll_idle(cx, idle_until).map(|()| None)
+                self.poll_idle(cx, quiet).map(|()| Ok(Some(Next::Quiet)))
             });
-            match read.await {
-                Some(Ok(length)) if length > 0 => {}
-                Some(Err(error)) => return Err(error),
-                Some(Ok(_)) | None => return Ok(None),
+            if let Some(next) = read.await? {
+                return Ok(next);
             }
         }
     }
 
     fn poll_idle(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
         let clock = self.idle.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if clock.deadline() > until {
+            clock.as_mut().reset(until);
+        }
         while clock.as_mut().poll(cx).is_ready() {
             if clock.deadline() >= until {
                 return Poll::Ready(());
@@ -162,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// handler cannot answer, there is an error and nothing more to do.
     pub(super) async fn until<H>(
         &mut self,
-        mut handled: Pin<Box<H>>,
+        mut handled: Pin<&mut H>,
         hints: &Hints,
     ) -> io::Result<Response<ResponseBody>>
     where
@@ -416,21 +440,47 @@ mod tests {
         (Connection::new(near), far)
     }
 
-    async fn next_head(connection: &mut Connection<DuplexStream>) -> io::Result<Option<Result<Head, Refusal>>> {
-        connection.next_head(pin!(pending())).await
+    async fn next_head(connection: &mut Connection<DuplexStream>) -> Option<Head> {
+        match connection.next_head(pin!(pending())).await.unwrap() {
+            Next::Request(head) => Some(head),
+            Next::Quiet | Next::End => None,
+            Next::Refused(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    async fn next_bytes(connection: &mut Connection<DuplexStream>) -> bool {
+        connection.next_bytes(pin!(pending())).await.unwrap()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_nobody_uses_is_closed_in_the_end() {
         let (mut connection, mut far) = connect(1024);
         for _ in 0..3 {
-            sleep(IDLE / 2).await;
-            far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-            assert!(next_head(&mut connection).await.unwrap().is_some());
+            let ask = async {
+                sleep(IDLE / 2).await;
+                far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            };
+            assert!(tokio::join!(next_bytes(&mut connection), ask).0);
+            assert!(next_head(&mut connection).await.is_some());
+            let begin = Instant::now();
+            assert!(matches!(connection.next_head(pin!(pending())).await, Ok(Next::Quiet)));
+            assert_eq!(begin.elapsed(), QUIET);
         }
         let begin = Instant::now();
-        assert!(next_head(&mut connection).await.unwrap().is_none());
+        assert!(!next_bytes(&mut connection).await);
         assert_eq!(begin.elapsed(), IDLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_follow_soon_are_one_conversation() {
+        let (mut connection, mut far) = connect(1024);
+        for _ in 0..10 {
+            let ask = async {
+                sleep(QUIET * 3 / 4).await;
+                far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            };
+            assert!(tokio::join!(next_head(&mut connection), ask).0.is_some());
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -445,7 +495,8 @@ mod tests {
             }
             begin.elapsed()
         });
-        assert!(next_head(&mut connection).await.unwrap().is_none());
+        assert!(next_bytes(&mut connection).await);
+        assert!(matches!(connection.next_head(pin!(pending())).await, Ok(Next::End)));
         drop(connection);
         assert!((HEAD..HEAD * 5 / 4).contains(&head.await.unwrap()));
     }
@@ -460,8 +511,9 @@ mod tests {
         };
         let mut asked = pin!(ready(()));
         let (head, ()) = tokio::join!(connection.next_head(asked.as_mut()), finish);
-        assert!(matches!(head, Ok(Some(Ok(_)))), "a request that has begun is served");
-        assert!(connection.next_head(asked).await.unwrap().is_none());
+        assert!(matches!(head, Ok(Next::Request(_))), "a request that has begun is served");
+        assert!(matches!(connection.next_head(asked).await, Ok(Next::End)));
+        assert!(!connection.next_bytes(pin!(ready(()))).await.unwrap());
     }
 
     #[tokio::test(start_paused = true)]
@@ -489,9 +541,9 @@ mod tests {
     async fn a_client_is_asked_for_its_body_when_somebody_wants_it() {
         let (mut connection, mut far) = connect(1024);
         far.write_all(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await.unwrap();
-        let Head { framing, expects, .. } = next_head(&mut connection).await.unwrap().unwrap().unwrap();
+        let Head { framing, expects, .. } = next_head(&mut connection).await.unwrap();
         let body = connection.begin_upload(framing, expects);
-        let handled = Box::pin(async move {
+        let mut handled = Box::pin(async move {
             sleep(HEAD).await;
             let body = body.collect().await.unwrap().to_bytes();
             Ok(Response::new(ResponseBody::full(body)))
@@ -504,7 +556,7 @@ mod tests {
             far.write_all(b"four").await.unwrap();
         };
         let hints = Hints::default();
-        let (response, ()) = tokio::join!(connection.until(handled, &hints), client);
+        let (response, ()) = tokio::join!(connection.until(handled.as_mut(), &hints), client);
         assert_eq!(response.unwrap().into_body().collect().await.unwrap().to_bytes(), "four");
         assert!(connection.finish_upload().await);
     }
@@ -543,12 +595,12 @@ mod tests {
         let (mut connection, mut far) = connect(1024);
         let Head { framing, .. } = {
             far.write_all(b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nno\r\n").await.unwrap();
-            next_head(&mut connection).await.unwrap().unwrap().unwrap()
+            next_head(&mut connection).await.unwrap()
         };
         let body = connection.begin_upload(framing, false);
-        let handled =
+        let mut handled =
             Box::pin(async { Ok(Response::new(ResponseBody::full(body.collect().await.is_err().to_string()))) });
-        connection.until(handled, &Hints::default()).await.unwrap();
+        connection.until(handled.as_mut(), &Hints::default()).await.unwrap();
         assert!(!connection.begin_answer(), "after what is no chunk");
     }
 
@@ -609,7 +661,7 @@ mod tests {
         let neighbours = pieces.windows(2).filter(|pair| pair[0].as_ptr().addr() + 1 == pair[1].as_ptr().addr());
         assert_eq!(neighbours.count(), 999);
         assert!(connection.finish_upload().await && connection.buffer.capacity() > READ);
-        assert!(timeout(LINGER, next_head(&mut connection)).await.is_err());
+        assert!(timeout(LINGER, next_bytes(&mut connection)).await.is_err());
         assert_eq!(connection.buffer.capacity(), 0);
     }
 
@@ -620,7 +672,8 @@ mod tests {
         let headers = [(http::header::LINK, "x".repeat(1000).parse().unwrap())].into_iter().collect();
         for _ in 0..1000 {
             hints.push(http::StatusCode::EARLY_HINTS, &headers);
-            let waited = timeout(Duration::ZERO, connection.until(Box::pin(pending()), &hints));
+            let never = pin!(pending());
+            let waited = timeout(Duration::ZERO, connection.until(never, &hints));
             assert!(waited.await.is_err());
         }
         assert!(connection.ahead.len() < 130 * 1024, "{}", connection.ahead.len());
@@ -634,7 +687,8 @@ mod tests {
             drop(far);
         };
         let (begin, hints) = (Instant::now(), Hints::default());
-        let (response, ()) = tokio::join!(connection.until(Box::pin(pending()), &hints), leave);
+        let never = pin!(pending());
+        let (response, ()) = tokio::join!(connection.until(never, &hints), leave);
         assert!(response.is_err());
         assert_eq!(begin.elapsed(), HEAD);
     }
