@@ -26,7 +26,7 @@ const PROGRAMS: [(&str, &str); 6] = [
     ("h2load", "nghttp2-client"),
     ("openssl", "openssl"),
 ];
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const SECONDS: u32 = 1;
 const DEPLOYS: usize = 50;
 const SERVICES: usize = 1000;
