@@ -3,6 +3,7 @@
 
 use super::yaml::scalar::float_text;
 use super::yaml::{Entry, Form, Kind, Node};
+use crate::shell::escape::named;
 
 /// Ruby's `to_s`. Dates are as written.
 pub(crate) fn text(node: &Node) -> String {
@@ -45,14 +46,7 @@ pub(crate) fn quote(text: &str) -> String {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\x07' => out.push_str("\\a"),
-            '\x08' => out.push_str("\\b"),
-            '\x0b' => out.push_str("\\v"),
-            '\x0c' => out.push_str("\\f"),
-            '\x1b' => out.push_str("\\e"),
+            other if named(other).is_some() => out.extend(named(other)),
             '#' if characters.peek().is_some_and(|next| matches!(next, '{' | '$' | '@')) => out.push_str("\\#"),
             other if other.is_control() || matches!(other, '\u{2028}' | '\u{2029}') => {
                 out.push_str(&format!("\\u{:04X}", u32::from(other)));

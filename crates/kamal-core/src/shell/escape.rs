@@ -59,16 +59,24 @@ pub fn env_file_value(text: &str) -> String {
 /// Ruby's `String#dump` for one character, without what quoting needs.
 fn dumped(c: char, out: &mut String) {
     match c {
-        '\n' => out.push_str("\\n"),
-        '\t' => out.push_str("\\t"),
-        '\r' => out.push_str("\\r"),
-        '\x07' => out.push_str("\\a"),
-        '\x08' => out.push_str("\\b"),
-        '\x0b' => out.push_str("\\v"),
-        '\x0c' => out.push_str("\\f"),
-        '\x1b' => out.push_str("\\e"),
+        c if named(c).is_some() => out.extend(named(c)),
         c if (c as u32) < 0x20 || c == '\x7f' => out.push_str(&format!("\\x{:02X}", c as u32)),
         c => out.push(c),
+    }
+}
+
+/// The characters Ruby has a letter for.
+pub(crate) const fn named(c: char) -> Option<&'static str> {
+    match c {
+        '\n' => Some("\\n"),
+        '\t' => Some("\\t"),
+        '\r' => Some("\\r"),
+        '\x07' => Some("\\a"),
+        '\x08' => Some("\\b"),
+        '\x0b' => Some("\\v"),
+        '\x0c' => Some("\\f"),
+        '\x1b' => Some("\\e"),
+        _ => None,
     }
 }
 

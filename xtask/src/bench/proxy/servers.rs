@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -149,6 +150,18 @@ fn answers(name: &str, address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
+/// The last thing ours opens.
+fn takes_commands(name: &str, socket: &Path) -> Result<()> {
+    let begin = Instant::now();
+    while UnixStream::connect(socket).is_err() {
+        if begin.elapsed() > PATIENCE {
+            return Err(Error::Refused(format!("{name} takes no commands")));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
 fn nginx(folder: &Path, name: &'static str, text: &str, http: SocketAddr, https: Option<SocketAddr>) -> Result<Server> {
     let (file, pid) = (folder.join(format!("{name}.conf")), folder.join(format!("{name}.pid")));
     let text = format!(
@@ -210,7 +223,7 @@ fn ours(
         ["--http-port".to_owned(), http.port().to_string(), "--https-port".to_owned(), https.port().to_string()];
     let child = start(folder, name, Command::new(proxy).arg("run").args(ports).envs(environment.clone()))?;
     let server = Server { name, http, https: Some(https), child };
-    answers(name, http)?;
+    takes_commands(name, &environment[0].1)?;
     let deploy = |service: &str, target: SocketAddr, more: &[&str]| {
         let mut command = Command::new(proxy);
         command.args(["deploy", service, "--target", &target.to_string()]).args(more).envs(environment.clone());
