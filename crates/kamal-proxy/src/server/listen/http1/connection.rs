@@ -52,6 +52,7 @@ thread_local! {
 }
 
 /// What comes next on a connection.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
 #[derive(Debug)]
 pub(super) enum Next {
     Request(Head),

@@ -24,6 +24,8 @@ use crate::server::front::{Client, Front, handle};
 const HEAD: Duration = Duration::from_secs(30);
 /// How long a client may take nothing of what is sent to it.
 const STALL: Duration = Duration::from_secs(120);
+/// How long the end of a request that was answered may be on its way.
+const END: Duration = Duration::from_secs(2);
 /// What only a connection of HTTP/1.1 has: a request that speaks of it is malformed (RFC 9114, 4.2).
 static FOREIGN: [HeaderName; 5] = [
     CONNECTION,
@@ -73,10 +75,10 @@ pub(super) async fn answer(asked: RequestResolver<Connection, Bytes>, front: Arc
     };
     let result = tokio::select! {
         result = answered => result,
-        () = cancelled(receiving, frames) => Err(Unsent::Untaken),
+        () = cancelled(&mut receiving, frames) => Err(Unsent::Untaken),
     };
     match result {
-        Ok(()) => {}
+        Ok(()) => end(&mut receiving).await,
         // Without this a response that was cut would look like a whole one.
         Err(Unsent::Cut) => sending.stop_stream(Code::H3_INTERNAL_ERROR),
         Err(Unsent::Untaken) => sending.stop_stream(Code::H3_REQUEST_CANCELLED),
@@ -106,10 +108,18 @@ async fn body(request: &Request<()>, receiving: &mut Receiving) -> Option<(QuicB
 }
 
 /// Passes on what the client sends, as fast as it is taken. Resolves when the client has given the request up.
-async fn cancelled(mut receiving: Receiving, frames: Frames) {
-    if upload(&mut receiving, frames).await.is_ok() {
+async fn cancelled(receiving: &mut Receiving, frames: Frames) {
+    if upload(receiving, frames).await.is_ok() {
         // The stream is kept as it is until the request has been answered: dropped, it would tell the client to stop.
         std::future::pending::<()>().await;
+    }
+}
+
+/// Hears a client out whose request has been answered: the end of its stream may still be on its way. One that says more
+/// than that is told that the rest is not needed, and that nothing is wrong (RFC 9114, 4.1).
+async fn end(receiving: &mut Receiving) {
+    if !matches!(timeout(END, receiving.recv_data()).await, Ok(Ok(None))) {
+        receiving.stop_sending(Code::H3_NO_ERROR);
     }
 }
 
