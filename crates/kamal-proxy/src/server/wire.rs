@@ -10,6 +10,7 @@ pub(crate) mod answer;
 mod chunks;
 #[cfg(test)]
 pub(crate) mod damaged;
+pub(crate) mod date;
 pub(crate) mod encode;
 pub(crate) mod fields;
 pub(crate) mod framing;

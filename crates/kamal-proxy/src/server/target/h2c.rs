@@ -16,10 +16,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use super::address::Address;
-use super::pool::{SendError, dial};
+use super::pool::{SHARDS, SendError, dial};
 use crate::server::body::request::RequestBody;
 
-const SHARDS: usize = 16;
 /// Requests at the same time on one connection: what servers commonly allow.
 const STREAMS: usize = 100;
 /// Bytes a target may send ahead of what clients take.

@@ -22,7 +22,8 @@ use crate::server::wire::WireError;
 use crate::server::wire::answer::{Home, ask};
 use crate::server::wire::link::{Broken, Link};
 
-const SHARDS: usize = 16;
+/// Lists of connections.
+pub(super) const SHARDS: usize = 16;
 /// Idle connections kept per list.
 const IDLE: usize = 256;
 /// Common application servers close idle connections after 5 seconds (Node) or more; stay below.

@@ -1,7 +1,7 @@
 //! The lines of a head (RFC 9110, 5; RFC 9112, 5).
 
 use http::header::CONNECTION;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, StatusCode, Version};
 
 /// Appends all headers.
 pub(in crate::server) fn write(headers: &HeaderMap, out: &mut Vec<u8>) {
@@ -30,18 +30,25 @@ fn title_case(name: &str, out: &mut Vec<u8>) {
     }));
 }
 
+/// Appends the first line of a response; `reason` is the target's own, where it has one.
+pub(in crate::server) fn status_line(version: Version, status: StatusCode, reason: Option<&[u8]>, out: &mut Vec<u8>) {
+    out.extend_from_slice(if version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(reason.unwrap_or(status.canonical_reason().unwrap_or("").as_bytes()));
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Appends a number in digits.
 pub(in crate::server) fn number(number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let (mut left, mut at) = (number, digits.len());
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            return out.extend_from_slice(&digits[at..]);
-        }
-    }
+    // Writing to memory cannot fail, and a number always serialises.
+    let _ = serde_json::to_writer(out, &number);
+}
+
+/// Whether an empty line, and with it the end of a head, has come since the first `seen` bytes.
+pub(in crate::server) fn may_end(buffer: &[u8], seen: usize) -> bool {
+    let new = &buffer[seen.saturating_sub(3)..];
+    new.windows(2).any(|pair| pair == b"\n\n") || new.windows(3).any(|end| end == b"\n\r\n")
 }
 
 /// Whether `Connection` says a word.

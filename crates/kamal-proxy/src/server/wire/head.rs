@@ -32,7 +32,7 @@ pub(super) fn take(
     mut hint: impl FnMut(response::Parts),
 ) -> Result<Option<Head>, WireError> {
     loop {
-        if buffer.is_empty() || (*seen > 0 && !may_end(buffer, *seen)) {
+        if buffer.is_empty() || (*seen > 0 && !fields::may_end(buffer, *seen)) {
             *seen = buffer.len();
             return if buffer.len() > MOST_BYTES { Err(WireError::Malformed("head too large")) } else { Ok(None) };
         }
@@ -46,12 +46,6 @@ pub(super) fn take(
         }
         hint(head);
     }
-}
-
-/// Whether an empty line has come since the first `seen` bytes.
-fn may_end(buffer: &[u8], seen: usize) -> bool {
-    let from = seen.saturating_sub(3);
-    buffer[from..].windows(2).any(|pair| pair == b"\n\n") || buffer[from..].windows(3).any(|end| end == b"\n\r\n")
 }
 
 /// Where a line's name and value are in the buffer.

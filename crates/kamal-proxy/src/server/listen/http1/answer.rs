@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
@@ -17,8 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connection::Connection;
 use super::head::Refusal;
 use crate::server::body::response::ResponseBody;
-use crate::server::wire::encode;
-use crate::server::wire::fields;
+use crate::server::wire::{date, encode, fields};
 
 /// Bytes that are sooner copied into one piece than given to the kernel in two.
 const ONE_PIECE: usize = 16 * 1024;
@@ -30,8 +28,6 @@ const KEPT: usize = 32;
 
 thread_local! {
     static KEPT_BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-    /// The second, and how it is written in headers.
-    static NOW: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
 }
 
 /// What of a request matters for how it is answered.
@@ -216,7 +212,7 @@ fn head(response: &Response<ResponseBody>, asked: &Asked, marked: &Marked, keeps
     } else if asked.version == Version::HTTP_10 {
         out.extend_from_slice(b"Connection: keep-alive\r\n");
     }
-    date(headers, out);
+    append_date(headers, out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -236,31 +232,17 @@ pub(super) fn switching(response: &Response<ResponseBody>, out: &mut Vec<u8>) {
 }
 
 fn status_line(response: &Response<ResponseBody>, version: Version, out: &mut Vec<u8>) {
-    out.extend_from_slice(if version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
-    out.extend_from_slice(response.status().as_str().as_bytes());
-    out.push(b' ');
-    match response.extensions().get::<ReasonPhrase>() {
-        Some(reason) => out.extend_from_slice(reason.as_bytes()),
-        None => out.extend_from_slice(response.status().canonical_reason().unwrap_or("").as_bytes()),
-    }
-    out.extend_from_slice(b"\r\n");
+    let reason = response.extensions().get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
+    fields::status_line(version, response.status(), reason, out);
 }
 
 /// Appends the time, where a target did not (RFC 9110, 6.6.1).
-fn date(headers: &HeaderMap, out: &mut Vec<u8>) {
-    if headers.contains_key(DATE) {
-        return;
-    }
-    let now = SystemTime::now();
-    let second = now.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    NOW.with_borrow_mut(|(written, text)| {
-        if *written != second || text.is_empty() {
-            (*written, *text) = (second, httpdate::fmt_http_date(now));
-        }
+fn append_date(headers: &HeaderMap, out: &mut Vec<u8>) {
+    if !headers.contains_key(DATE) {
         out.extend_from_slice(b"Date: ");
-        out.extend_from_slice(text.as_bytes());
+        date::with_now(|now| out.extend_from_slice(now.as_bytes()));
         out.extend_from_slice(b"\r\n");
-    });
+    }
 }
 
 /// What a client is told whose request is none.

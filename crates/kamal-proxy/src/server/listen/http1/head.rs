@@ -53,7 +53,7 @@ pub(crate) fn take(buffer: &mut BytesMut, seen: &mut usize) -> Result<Option<Hea
         buffer.advance(length);
     }
     *seen = seen.saturating_sub(before - buffer.len());
-    let parsed = if buffer.is_empty() || (*seen > 0 && !may_end(buffer, *seen)) {
+    let parsed = if buffer.is_empty() || (*seen > 0 && !fields::may_end(buffer, *seen)) {
         None
     } else {
         // Names and values are pieces of what was read.
@@ -82,12 +82,6 @@ fn empty_line(buffer: &[u8]) -> Option<usize> {
         [b'\r', b'\n', ..] => Some(2),
         _ => None,
     }
-}
-
-/// Whether an empty line has come since the first `seen` bytes.
-fn may_end(buffer: &[u8], seen: usize) -> bool {
-    let new = &buffer[seen.saturating_sub(3)..];
-    new.windows(2).any(|pair| pair == b"\n\n") || new.windows(3).any(|end| end == b"\n\r\n")
 }
 
 /// Says which part of a head is too large.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 
 use crate::server::wire::fields;
 
@@ -23,11 +23,7 @@ impl Hints {
     pub(crate) fn push(&self, status: StatusCode, headers: &HeaderMap) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < MOST {
-            waiting.extend_from_slice(b"HTTP/1.1 ");
-            waiting.extend_from_slice(status.as_str().as_bytes());
-            waiting.push(b' ');
-            waiting.extend_from_slice(status.canonical_reason().unwrap_or("").as_bytes());
-            waiting.extend_from_slice(b"\r\n");
+            fields::status_line(Version::HTTP_11, status, None, &mut waiting);
             fields::write(headers, &mut waiting);
             waiting.extend_from_slice(b"\r\n");
             self.some.store(true, Ordering::Release);

@@ -11,14 +11,13 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRANSFER_ENCODING, UPGR
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
-use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::time::{error::Elapsed, timeout};
 
 use crate::server::body::client::ClientBody;
 use crate::server::body::quic::{Frames, QuicBody};
 use crate::server::body::response::ResponseBody;
 use crate::server::front::{Client, Front, handle};
+use crate::server::wire::date;
 
 /// From the begin of a stream to the end of the request's head.
 const HEAD: Duration = Duration::from_secs(30);
@@ -162,8 +161,7 @@ fn complete(headers: &mut HeaderMap, status: StatusCode, body: &ResponseBody, he
         headers.insert(CONTENT_LENGTH, length.into());
     }
     if !headers.contains_key(DATE)
-        && let Ok(now) = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now())
-        && let Ok(now) = HeaderValue::from_str(&now)
+        && let Ok(now) = date::with_now(HeaderValue::from_str)
     {
         headers.insert(DATE, now);
     }
