@@ -22,6 +22,7 @@ mod host;
 mod invariants;
 mod listener;
 mod local;
+mod outside;
 mod sim;
 mod vault;
 
@@ -32,5 +33,6 @@ pub use fault::{Effect, EffectKind, Fault, How};
 pub use host::{SimContainer, SimHost};
 pub use listener::Recorder;
 pub use local::{Ran, SimLocal};
+pub use outside::NothingOutside;
 pub use sim::{Serving, SimFleet};
 pub use vault::TableSecrets;

@@ -1,14 +1,14 @@
 //! The demo where there can be no sandbox: the same engine and the same operations, on hosts that are simulated.
 
 use kamal_core::{
-    config::{Config, Outside, Source, load},
+    config::{Config, Source, load},
     event::EventKind,
     fleet::Fleet,
     name::{HostName, Version},
     ops::{self, Cx, DeployOptions, RunSettings},
     plan::Verb,
     targets::{Selection, Targets},
-    testing::SimFleet,
+    testing::{NothingOutside, SimFleet},
 };
 
 use crate::{
@@ -19,27 +19,6 @@ use crate::{
 const DEPLOY: &str = "service: hello\nimage: hello\nservers: [web1, web2, web3]\nregistry: {username: demo, password: \
                       [REGISTRY_PASSWORD]}\nbuilder: {arch: amd64}\n";
 
-/// Nothing outside is asked.
-struct Nothing;
-
-impl Outside for Nothing {
-    fn env(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn read_file(&self, path: &str) -> std::result::Result<String, String> {
-        Err(format!("there is no {path} here"))
-    }
-
-    fn run(&self, command: &str) -> std::result::Result<String, String> {
-        Err(format!("{command} is not run here"))
-    }
-
-    fn ruby_erb(&self, _: &str) -> Option<std::result::Result<String, String>> {
-        None
-    }
-}
-
 /// Deploys, deploys a version that does not start, and rolls back. After every effect on a host it was checked that the
 /// proxy leads to a container that runs.
 ///
@@ -47,7 +26,7 @@ impl Outside for Nothing {
 ///
 /// When an operation ends otherwise than it has to, or a check failed.
 pub(super) fn run() -> Result<()> {
-    let loaded = load(&Source::new("config/deploy.yml", DEPLOY.to_owned()), None, &Nothing);
+    let loaded = load(&Source::new("config/deploy.yml", DEPLOY.to_owned()), None, &NothingOutside);
     let config = loaded.map_err(|errors| Error::Refused(errors.to_string()))?.config;
     let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
     fleet.secrets().put("REGISTRY_PASSWORD", "demo");

@@ -205,32 +205,14 @@ fn indented(text: &str, depth: usize, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Outside, Source, load};
+    use super::super::{Source, load};
     use super::*;
-
-    #[derive(Debug)]
-    struct Nothing;
-
-    impl Outside for Nothing {
-        fn env(&self, _name: &str) -> Option<String> {
-            None
-        }
-
-        fn read_file(&self, _path: &str) -> Result<String, String> {
-            Err("No such file or directory".to_owned())
-        }
-
-        fn run(&self, _command: &str) -> Result<String, String> {
-            Err("no commands here".to_owned())
-        }
-
-        fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
-            None
-        }
-    }
+    use crate::testing::NothingOutside;
 
     fn findings(text: &str) -> String {
-        load(&Source::new("docs", text), None, &Nothing).err().map_or_else(String::new, |errors| errors.to_string())
+        load(&Source::new("docs", text), None, &NothingOutside)
+            .err()
+            .map_or_else(String::new, |errors| errors.to_string())
     }
 
     #[test]
@@ -256,7 +238,7 @@ mod tests {
             let text = format!("{others}primary_role: {}\n{section}", if *name == "role" { "jobs" } else { "web" });
             // Keys of which only one may be given stand side by side in a reference.
             let known = ["specify one of", "Specify one of", "Cannot set http_port", "for one arch"];
-            let wrong: Vec<_> = match load(&Source::new("docs", text.clone()), None, &Nothing) {
+            let wrong: Vec<_> = match load(&Source::new("docs", text.clone()), None, &NothingOutside) {
                 Ok(_) => Vec::new(),
                 Err(errors) => errors.0,
             };

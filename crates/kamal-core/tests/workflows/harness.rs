@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kamal_core::{
     cancel::Cancel,
-    config::{Config, Outside, Source, load, model::BootLimit},
+    config::{Config, Source, load, model::BootLimit},
     error::Error,
     fleet::Fleet,
     name::{HostName, Version},
@@ -12,7 +12,7 @@ use kamal_core::{
     plan::{Plan, Verb},
     ports::World,
     targets::{Selection, Targets},
-    testing::{Fault, Serving, SimFleet},
+    testing::{Fault, NothingOutside, Serving, SimFleet},
 };
 
 /// An app, its hosts, and who deploys it.
@@ -35,28 +35,8 @@ pub(crate) const APART: &str = "servers: {web: [h1, h2], workers: {hosts: [h3], 
 /// Web and workers on the same hosts.
 pub(crate) const TOGETHER: &str = "servers: {web: [h1, h2], workers: {hosts: [h1, h2], cmd: bin/jobs}}\n";
 
-struct Nothing;
-
-impl Outside for Nothing {
-    fn env(&self, _name: &str) -> Option<String> {
-        None
-    }
-
-    fn read_file(&self, path: &str) -> Result<String, String> {
-        Err(format!("no file {path}"))
-    }
-
-    fn run(&self, command: &str) -> Result<String, String> {
-        Err(format!("no command {command}"))
-    }
-
-    fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
-        None
-    }
-}
-
 pub(crate) fn config(yaml: &str) -> Config {
-    match load(&Source::new("config/deploy.yml", format!("{COMMON}{yaml}")), None, &Nothing) {
+    match load(&Source::new("config/deploy.yml", format!("{COMMON}{yaml}")), None, &NothingOutside) {
         Ok(loaded) => loaded.config,
         Err(errors) => panic!("{errors}"),
     }
