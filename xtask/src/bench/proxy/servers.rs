@@ -140,22 +140,19 @@ fn start(folder: &Path, name: &str, command: &mut Command) -> Result<Child> {
 }
 
 fn answers(name: &str, address: SocketAddr) -> Result<()> {
-    let begin = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        if begin.elapsed() > PATIENCE {
-            return Err(Error::Refused(format!("{name} does not listen on {address}")));
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
+    wait(|| TcpStream::connect(address).is_ok(), || format!("{name} does not listen on {address}"))
 }
 
 /// The last thing ours opens.
 fn takes_commands(name: &str, socket: &Path) -> Result<()> {
+    wait(|| UnixStream::connect(socket).is_ok(), || format!("{name} takes no commands"))
+}
+
+fn wait(reached: impl Fn() -> bool, failure: impl FnOnce() -> String) -> Result<()> {
     let begin = Instant::now();
-    while UnixStream::connect(socket).is_err() {
+    while !reached() {
         if begin.elapsed() > PATIENCE {
-            return Err(Error::Refused(format!("{name} takes no commands")));
+            return Err(Error::Refused(failure()));
         }
         thread::sleep(Duration::from_millis(20));
     }
