@@ -18,7 +18,7 @@ fn a_host_s_shell_is_as_near_as_ones_own() {
             "server",
             "exec",
             "-i",
-            "echo $TERM; stty size; trap 'stty size' WINCH; trap 'exit 42' INT; while :; do sleep 0.05; done",
+            "trap 'stty size' WINCH; trap 'exit 42' INT; echo $TERM; stty size; while :; do sleep 0.05; done",
         ],
     );
     pty.expect("interactively...");

@@ -26,10 +26,12 @@ pub(crate) async fn attach(
     pty: bool,
 ) -> Result<Exit, Failure> {
     let (mut input, mut output, mut error) = (tokio::io::stdin(), tokio::io::stdout(), tokio::io::stderr());
+    // Listened for before the size is read, so that no change falls between.
+    let changes = signal(SignalKind::window_change());
     let (resized, size) = watch::channel(size());
     let pty = pty.then(|| Pty { term: std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned()), size });
     let watching = tokio::spawn(async move {
-        let Ok(mut changes) = signal(SignalKind::window_change()) else { return };
+        let Ok(mut changes) = changes else { return };
         while changes.recv().await.is_some() && resized.send(self::size()).is_ok() {}
     });
     let raw = pty.is_some().then(Raw::enter);

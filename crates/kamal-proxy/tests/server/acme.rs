@@ -1,9 +1,10 @@
 //! Certificates from a real authority, Let's Encrypt's `pebble` (spec 8.11, 8.12).
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,12 +16,14 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::support::{PATIENCE, Proxy, Upstream, free_port, metrics, text};
+use super::free_port::free_port;
+use super::support::{PATIENCE, Proxy, Upstream, metrics, text};
 
 /// An authority of its own, and a DNS in which every name is this machine.
 struct Pebble {
     directory: String,
     dns: SocketAddr,
+    log: PathBuf,
     children: Vec<Child>,
 }
 
@@ -28,7 +31,7 @@ impl Pebble {
     /// Starts one whose challenges come to `proxy`, made by [`home`]. `more` are further settings.
     fn start(proxy: &Proxy, ports: (u16, u16), more: &[(&str, serde_json::Value)]) -> Self {
         let home = proxy.home.path();
-        let (listen, manage, dns, dns_manage) = (free_port(), free_port(), free_udp_port(), free_port());
+        let (listen, manage, dns, dns_manage) = (free_port(), free_port(), free_port(), free_port());
         let mut settings = serde_json::json!({
             "listenAddress": format!("127.0.0.1:{listen}"),
             "managementListenAddress": format!("127.0.0.1:{manage}"),
@@ -44,8 +47,11 @@ impl Pebble {
         let config = home.join("pebble.json");
         fs::write(&config, serde_json::json!({ "pebble": settings }).to_string()).unwrap();
         let dns = SocketAddr::from(([127, 0, 0, 1], dns));
+        let logs = home.join("pebble.log");
+        let log = fs::File::create(&logs).unwrap();
         let quiet = |command: &mut Command| {
-            let command = command.stdout(Stdio::null()).stderr(Stdio::null()).env("PEBBLE_VA_NOSLEEP", "1");
+            let (out, err) = (log.try_clone().unwrap(), log.try_clone().unwrap());
+            let command = command.stdout(out).stderr(err).env("PEBBLE_VA_NOSLEEP", "1");
             command.spawn().expect("Debian's package `pebble` is needed")
         };
         let children = vec![
@@ -65,7 +71,7 @@ impl Pebble {
             }
         }
         let dns = SocketAddr::from(([127, 0, 0, 1], dns_manage));
-        Self { directory: format!("https://localhost:{listen}/dir"), dns, children }
+        Self { directory: format!("https://localhost:{listen}/dir"), dns, log: logs, children }
     }
 }
 
@@ -75,14 +81,8 @@ impl Drop for Pebble {
             let _ = child.kill();
             let _ = child.wait();
         }
-    }
-}
-
-fn free_udp_port() -> u16 {
-    loop {
-        let port = free_port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
+        if std::thread::panicking() {
+            eprintln!("{}", fs::read_to_string(&self.log).unwrap_or_default());
         }
     }
 }

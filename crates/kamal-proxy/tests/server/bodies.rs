@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, StreamBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::free_port::free_port;
 use super::support::{PATIENCE, Proxy, Upstream, get, request, text};
 
 /// Sends one event and then nothing more.
@@ -115,7 +116,7 @@ async fn stale_connections() {
 async fn another_target_is_asked() {
     let proxy = Proxy::start();
     let mirror = Upstream::mirror().await;
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = TcpListener::bind(("127.0.0.1", free_port())).await.unwrap();
     let address = gone.local_addr().unwrap();
     let once = tokio::spawn(async move {
         let (mut stream, _) = gone.accept().await.unwrap();
@@ -150,7 +151,7 @@ async fn targets_that_do_not_answer() {
     proxy.ok(&format!("deploy app --target {} --target-timeout 50ms", silent.address));
     assert_eq!(proxy.get("http://localhost/").await.status, 504);
 
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = TcpListener::bind(("127.0.0.1", free_port())).await.unwrap();
     let address = gone.local_addr().unwrap();
     let upstream = tokio::spawn(async move {
         let (mut stream, _) = gone.accept().await.unwrap();

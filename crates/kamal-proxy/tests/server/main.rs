@@ -2,10 +2,13 @@
 //!
 //! Tests carry the number of the row in the conformance list they show.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+#![expect(clippy::print_stderr, reason = "a test that fails shows what the servers logged")]
 
 mod acme;
 mod bodies;
 mod deploys;
+#[path = "../../../../tests/shared/free_port.rs"]
+mod free_port;
 mod h2c;
 mod headers;
 mod hostile;

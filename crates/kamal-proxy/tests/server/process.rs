@@ -84,7 +84,7 @@ async fn the_control_socket() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics() {
     // A free port, as the metrics port 0 means none.
-    let port = super::support::free_port();
+    let port = super::free_port::free_port();
     let home = Arc::new(tempfile::tempdir().unwrap());
     let proxy = Proxy::start_in(home, &["--metrics-port", &port.to_string()]);
     let target = Upstream::named("app").await;

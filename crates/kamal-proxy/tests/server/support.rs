@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -141,6 +141,11 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            for line in self.log.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                eprintln!("{line}");
+            }
+        }
     }
 }
 
@@ -166,11 +171,6 @@ pub(crate) fn request(method: &str, url: &str, body: impl Into<Bytes>) -> Reques
     let host = uri.authority().map_or("localhost", http::uri::Authority::as_str).to_owned();
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     Request::builder().method(method).uri(path).header("host", host).body(Full::new(body.into())).unwrap()
-}
-
-/// A port nothing listens on.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// What is published on the port for metrics.

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be taken is worth no error of its own")]
 
 mod fleet;
+#[path = "../../../../tests/shared/free_port.rs"]
+mod free_port;
 mod hosts;
 mod relay;
 mod sequence;

@@ -17,10 +17,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use crate::{
-    hosts,
-    server::{free_port, wait_for},
-};
+use crate::{free_port::free_port, hosts, server::wait_for};
 
 /// How many pieces may be under way in one direction.
 const PIECES: usize = 4096;

@@ -1,7 +1,7 @@
 //! The sshd both sides talk to, and how.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -10,6 +10,8 @@ use std::{
 use kamal_core::name::HostName;
 use kamal_ssh::Options;
 use tempfile::TempDir;
+
+use super::free_port::free_port;
 
 /// A running sshd; killed when dropped.
 pub(crate) struct Server {
@@ -81,10 +83,6 @@ impl Drop for Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 pub(crate) fn wait_for(ready: impl Fn() -> bool) {

@@ -6,7 +6,10 @@ use futures_util::future::join_all;
 use kamal_core::ports::{Ssh as _, TransportErrorKind as Kind};
 use kamal_ssh::Connector;
 
-use crate::server::{Server, free_port, sh};
+use crate::{
+    free_port::free_port,
+    server::{Server, sh},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_is_connected_to_once() {

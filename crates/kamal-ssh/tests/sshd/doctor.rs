@@ -2,7 +2,10 @@
 
 use kamal_ssh::{Connector, Finding, Options, Stage};
 
-use crate::server::{Server, free_port, keygen};
+use crate::{
+    free_port::free_port,
+    server::{Server, keygen},
+};
 
 async fn findings(options: Options, host: &str) -> Vec<Finding> {
     Connector::new(options).diagnose(&host.into()).await

@@ -7,7 +7,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::server::{Server, free_port, sh};
+use crate::{
+    free_port::free_port,
+    server::{Server, sh},
+};
 
 #[tokio::test]
 async fn a_host_listens_for_us() {

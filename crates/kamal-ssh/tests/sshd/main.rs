@@ -8,6 +8,8 @@ mod connect;
 mod doctor;
 mod exec;
 mod forward;
+#[path = "../../../../tests/shared/free_port.rs"]
+mod free_port;
 mod host_keys;
 mod hostile;
 mod login_shells;

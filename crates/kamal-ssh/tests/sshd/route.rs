@@ -80,7 +80,7 @@ async fn a_circle_of_hops_is_noticed() {
 #[tokio::test]
 async fn a_hop_that_forbids_it_and_a_goal_that_is_not_there() {
     let (forbids, allows) = (Server::with("AllowTcpForwarding no\n"), Server::start());
-    let refused = crate::server::free_port();
+    let refused = crate::free_port::free_port();
     for (hop, forbidden) in [(&forbids, true), (&allows, false)] {
         let mut options = hop.options();
         options.proxy_jump = Some(hop.host().to_string());

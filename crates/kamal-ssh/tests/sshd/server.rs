@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -17,6 +17,8 @@ use kamal_core::{
 };
 use kamal_ssh::{Connector, Options};
 use tempfile::TempDir;
+
+use crate::free_port::free_port;
 
 /// A running sshd; killed when dropped.
 pub(crate) struct Server {
@@ -155,11 +157,6 @@ pub(crate) fn keygen(args: &[&str]) {
     let run = Command::new("ssh-keygen").arg("-q").args(passphrase).args(args).output();
     let run = run.expect("these tests need ssh-keygen: apt-get install openssh-client");
     assert!(run.status.success(), "{run:?}");
-}
-
-/// A port nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn path(folder: &Path, name: &str) -> String {
