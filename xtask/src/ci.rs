@@ -82,7 +82,7 @@ fn tidy_passes() -> Result<bool> {
 /// Runs all tests and gives back whether they passed, and the line in which nextest counts them.
 fn tests() -> Result<(bool, String)> {
     let mut nextest = cargo();
-    nextest.args(["nextest", "run", "--workspace", "--all-features", "--no-fail-fast", "--color", "never"]);
+    nextest.args(["nextest", "run", "--profile", "ci", "--workspace", "--all-features", "--color", "never"]);
     let output = nextest.stderr(Stdio::piped()).spawn().and_then(std::process::Child::wait_with_output);
     let output = output.context(|| "starting `cargo nextest`".to_owned())?;
     let text = String::from_utf8_lossy(&output.stderr);

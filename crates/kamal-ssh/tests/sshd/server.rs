@@ -45,16 +45,19 @@ impl Server {
         keygen(&["-t", "ed25519", "-f", &path(at, "host_key")]);
         keygen(&["-t", "ed25519", "-f", &path(at, "id_ed25519"), "-C", "test"]);
         std::fs::copy(at.join("id_ed25519.pub"), at.join("authorized_keys")).unwrap();
-        let home = at.join("home");
-        std::fs::create_dir(&home).unwrap();
+        for folder in ["home", "login"] {
+            std::fs::create_dir(at.join(folder)).unwrap();
+        }
         let mut text = String::from(config);
         write!(
             text,
             "\nPort {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nPermitRootLogin yes\n\
              AuthorizedKeysFile {keys}\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-             PrintMotd no\nMaxStartups 200\n",
+             PrintMotd no\nMaxStartups 200\nSetEnv HOME={login}\n",
             host_key = path(at, "host_key"),
             keys = path(at, "authorized_keys"),
+            // Not this machine's own start-up files, which may be slow and say things.
+            login = path(at, "login"),
         )
         .unwrap();
         std::fs::write(at.join("sshd_config"), text).unwrap();
@@ -122,6 +125,22 @@ impl Server {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
         let line = format!("ForceCommand {}\n", file.display());
         (folder, line)
+    }
+
+    /// Runs a script that sleeps for a minute, until it has begun and `meanwhile` is done and something has ended it.
+    pub(crate) async fn interrupted(&self, on: &dyn Exec, meanwhile: impl FnOnce()) -> TransportError {
+        let begun = self.file("begun");
+        let script = format!("touch {}; sleep 60", begun.display());
+        let interrupt = async {
+            while !begun.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            meanwhile();
+        };
+        let limit = Duration::from_secs(30);
+        let both = async { tokio::join!(try_sh(on, &script), interrupt) };
+        let (run, ()) = tokio::time::timeout(limit, both).await.expect("it is noticed");
+        run.unwrap_err()
     }
 
     /// The processes that serve connections.

@@ -36,7 +36,7 @@ async fn relative_paths_start_at_the_login_folder() {
     let host = server.connect().await;
     let folder = format!(".kamal-ssh-test-{}", std::process::id());
     host.upload(b"x\n", &format!("{folder}/env"), 0o600).await.unwrap();
-    let (out, _, _) = sh(&*host, &format!("cat \"$HOME/{folder}/env\"; rm -r \"$HOME/{folder}\"")).await;
+    let (out, _, _) = sh(&*host, &format!("cd ~root/{folder} && cat env && rm -r ../{folder}")).await;
     assert_eq!(out, "x\n");
 }
 
