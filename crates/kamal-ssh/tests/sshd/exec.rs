@@ -77,10 +77,9 @@ async fn output_is_binary_and_streamed() {
     assert_eq!(run.out.len(), 3_000_004);
     assert!(run.out.ends_with(b"\x1e\x1e\xff\0"));
     let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
-    let script = Script::read(
-        "stream",
-        "echo now; while [ ! -e \"$PWD/go.$$\" ] && [ ! -e /tmp/none ]; do sleep 0.02; done; echo then",
-    );
+    let go = server.file("go");
+    let waiting = format!("echo now; until [ -e {} ]; do sleep 0.02; done; echo then", go.display());
+    let script = Script::read("stream", waiting);
     let mut take = |chunk: Chunk<'_>| {
         if let Chunk::Stdout(bytes) = chunk {
             send.send(bytes.to_vec()).unwrap();
@@ -92,6 +91,10 @@ async fn output_is_binary_and_streamed() {
         _ = &mut running => panic!("it cannot end"),
         first = receive.recv() => assert_eq!(first.unwrap(), b"now\n"),
     }
+    // What runs on a host goes on without us, so it has to have an end.
+    std::fs::write(go, "").unwrap();
+    running.await.unwrap();
+    assert_eq!(receive.recv().await.unwrap(), b"then\n");
 }
 
 #[tokio::test]
