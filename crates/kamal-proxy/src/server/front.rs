@@ -78,21 +78,22 @@ impl Scheme {
     }
 }
 
-/// Answers one request; an error means that the client's connection is to be cut.
+/// Answers one request; an error means that the client's connection is to be cut. Of the request is taken what goes on
+/// to a target: what waits for the answer, under way as a future in a future, would otherwise have room for it in each.
 pub(crate) async fn handle(
-    front: Arc<Front>,
-    client: Arc<Client>,
-    mut request: Request<ClientBody>,
+    front: &Arc<Front>,
+    client: &Arc<Client>,
+    request: &mut Request<ClientBody>,
 ) -> io::Result<Response<ResponseBody>> {
-    if let Some(response) = early::answer(&request) {
+    if let Some(response) = early::answer(request) {
         return Ok(response);
     }
     early::stamp(request.headers_mut());
-    let host = host::of(&request);
+    let host = host::of(request);
     let unknown_length = http_body::Body::size_hint(request.body()).exact().is_none();
-    let mut record = Record::begin(&front, &client, &host, &request, unknown_length);
+    let mut record = Record::begin(front, client, &host, request, unknown_length);
     let version = request.version();
-    let mut response = match respond(&front, &client, request, &host, &mut record).await {
+    let mut response = match respond(front, client, request, &host, &mut record).await {
         Ok(Reply::Response(response)) => response,
         Ok(Reply::Upgraded(response, tunnel)) => {
             record.answered(response.status(), response.headers());
@@ -123,7 +124,7 @@ pub(crate) async fn handle(
 async fn respond(
     front: &Arc<Front>,
     client: &Client,
-    mut request: Request<ClientBody>,
+    request: &mut Request<ClientBody>,
     host: &str,
     record: &mut Record,
 ) -> Result<Reply, Failure> {
@@ -161,13 +162,14 @@ async fn respond(
     {
         return Ok(Reply::Response(refusal));
     }
-    rewrite_client_address(&service, request.headers_mut());
-    record.forwarded_for = request.headers().get(FORWARDED_FOR).cloned();
-    if let Some(response) = redirect::answer(&service, client.scheme, name, &request) {
+    if let Some(address) = rewrite_client_address(&service, request.headers_mut()) {
+        record.forwarded_for = Some(address);
+    }
+    if let Some(response) = redirect::answer(&service, client.scheme, name, request) {
         return Ok(Reply::Response(response));
     }
     if let Some(policy) = &policy {
-        if let Some(answer) = Box::pin(policy.admit(name, &request, service.assets.pages.as_deref())).await {
+        if let Some(answer) = Box::pin(policy.admit(name, request, service.assets.pages.as_deref())).await {
             return Ok(Reply::Response(answer));
         }
         if policy.checks_passwords() {
@@ -177,7 +179,7 @@ async fn respond(
     if probe && !service.pause.is_running() {
         return Ok(Reply::Response(Response::new(ResponseBody::empty())));
     }
-    let Claimed { service, set, claim, prefer_reader } = claim(front, client, service, &request).await?;
+    let Claimed { service, set, claim, prefer_reader } = claim(front, client, service, request).await?;
     record.service = Some(Arc::clone(&service));
     record.reached(claim.target(), request.headers());
     let forwarding = Forwarding {
@@ -185,7 +187,7 @@ async fn respond(
         host,
         path: target_path,
         scope_cookies_to: stripped,
-        writer_affinity: (set.has_readers() && !is_read(&service, &request))
+        writer_affinity: (set.has_readers() && !is_read(&service, request))
             .then_some(service.options.writer_affinity_timeout)
             .filter(|timeout| timeout.0 > 0),
         set: &set,
@@ -233,7 +235,7 @@ pub(crate) async fn ask(
         hints: Hints::default(),
         shard: 0,
     });
-    let request = request.map(|()| ClientBody::None);
+    let mut request = request.map(|()| ClientBody::None);
     let mut record = Record::begin(front, &client, host, &request, false);
     record.silence();
     record.counted = front.metrics.is_some().then(|| Counted::new(&service.in_flight));
@@ -253,7 +255,7 @@ pub(crate) async fn ask(
         prefer_reader,
         log: &front.log,
     };
-    match proxying::forward(request, claim, forwarding, &mut record).await.map_err(of)? {
+    match proxying::forward(&mut request, claim, forwarding, &mut record).await.map_err(of)? {
         Reply::Response(response) => Ok(response.map(|body| body.recorded(record))),
         Reply::Upgraded(..) => Err(StatusCode::BAD_GATEWAY),
     }
@@ -327,13 +329,12 @@ fn is_read<B>(service: &Service, request: &Request<B>) -> bool {
         && (service.options.read_targets_accept_websockets || !proxying::is_websocket(request))
 }
 
-fn rewrite_client_address(service: &Service, headers: &mut HeaderMap) {
-    let name = &service.options.client_ip_header;
-    if !name.is_empty()
-        && let Some(address) = headers.get(name.as_str()).filter(|value| !value.is_empty()).cloned()
-    {
-        headers.insert(FORWARDED_FOR, address);
-    }
+/// Takes the client's address from the header the service says; gives it, where there is one.
+fn rewrite_client_address(service: &Service, headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let name = Some(service.options.client_ip_header.as_str()).filter(|name| !name.is_empty())?;
+    let address = headers.get(name).filter(|value| !value.is_empty()).cloned()?;
+    headers.insert(FORWARDED_FOR, address.clone());
+    Some(address)
 }
 
 fn with_query(path: &str, query: Option<&str>) -> Option<PathAndQuery> {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use bytes::BytesMut;
+use http::Request;
 
 use super::balancer::Balancer;
 use super::front::host;
@@ -136,9 +137,10 @@ fn read_requests(bytes: &[u8], piece: usize) -> (Vec<String>, bool) {
         buffer.extend_from_slice(piece);
         loop {
             let Some(framing) = &mut body else {
-                match head::take(&mut buffer, &mut seen) {
+                let mut request = Request::new(());
+                match head::take(&mut buffer, &mut seen, &mut request) {
                     Ok(Some(head)) => {
-                        requests.push(format!("{head:?}"));
+                        requests.push(format!("{request:?} {head:?}"));
                         body = Some(head.into_framing()).filter(|framing| !framing.is_over());
                         continue;
                     }

@@ -166,7 +166,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        handle(Arc::clone(&front), Arc::clone(&client), request.map(ClientBody::Http2))
+        let (front, client) = (Arc::clone(&front), Arc::clone(&client));
+        async move { handle(&front, &client, &mut request.map(ClientBody::Http2)).await }
     });
     let connection = conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

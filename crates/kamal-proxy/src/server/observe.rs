@@ -2,5 +2,6 @@
 
 pub(crate) mod access;
 pub(crate) mod log;
+pub(crate) mod logged;
 pub(crate) mod metrics;
 pub(crate) mod state;

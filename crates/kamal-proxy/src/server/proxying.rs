@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request, response};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, response};
 use http_body::Body;
 use tokio::sync::oneshot;
 
@@ -85,7 +85,7 @@ struct Upload {
 
 /// Sends a request to the claimed target.
 pub(crate) async fn forward(
-    request: Request<ClientBody>,
+    request: &mut Request<ClientBody>,
     claim: Claim,
     forwarding: Forwarding<'_>,
     record: &mut Record,
@@ -93,17 +93,19 @@ pub(crate) async fn forward(
     let target = Arc::clone(claim.target());
     let upgrade = headers::upgrade(request.headers()).filter(|_| request.version() == Version::HTTP_11);
     let hints = (request.version() == Version::HTTP_11).then_some(&forwarding.client.hints);
-    let (mut head, body) = request.into_parts();
-    let (body, upload) = outgoing_body(body, &head.headers, &target.options, &claim, forwarding.log, &head.uri).await?;
-    let path = head.uri.path().to_owned();
-    headers::prepare(&mut head, &forwarding, &target, upgrade.as_ref());
-    let outgoing = outgoing_request(head, body, forwarding.path.as_ref());
+    let body = std::mem::take(request.body_mut());
+    let (headers, uri) = (request.headers(), request.uri());
+    let (body, upload) = outgoing_body(body, headers, &target.options, &claim, forwarding.log, uri).await?;
+    let mut outgoing = outgoing_request(request, body, forwarding.path.as_ref());
+    headers::prepare(outgoing.headers_mut(), request.version(), &forwarding, &target, upgrade.as_ref());
+    drop(target);
 
-    let (response, claim) = exchange(outgoing, claim, upload, &forwarding, hints, &path, record).await?;
+    let path = request.uri().path();
+    let (response, claim) = exchange(&mut outgoing, claim, upload, &forwarding, hints, path, record).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(response, claim, upgrade.as_ref(), &forwarding, &path);
+        return switch(response, claim, upgrade.as_ref(), &forwarding, path);
     }
-    relay(response, claim, &forwarding, &path).await
+    relay(response, claim, &forwarding, path).await
 }
 
 /// Reads the whole body first where the options say so.
@@ -152,14 +154,19 @@ fn limits(options: &TargetOptions, total: i64) -> Limits {
     Limits { memory: bytes(options.max_memory_buffer_size), total: bytes(total) }
 }
 
-/// A fresh request of version 1.1 in origin form.
-fn outgoing_request(head: request::Parts, body: RequestBody, path: Option<&PathAndQuery>) -> Request<RequestBody> {
+/// A fresh request of version 1.1 in origin form, with the headers of another.
+fn outgoing_request(
+    request: &mut Request<ClientBody>,
+    body: RequestBody,
+    path: Option<&PathAndQuery>,
+) -> Request<RequestBody> {
     let mut outgoing = Request::new(body);
-    *outgoing.method_mut() = head.method;
-    *outgoing.headers_mut() = head.headers;
-    *outgoing.uri_mut() = match path.or_else(|| head.uri.authority().and_then(|_| head.uri.path_and_query())) {
+    *outgoing.method_mut() = request.method().clone();
+    *outgoing.headers_mut() = std::mem::take(request.headers_mut());
+    let uri = request.uri();
+    *outgoing.uri_mut() = match path.or_else(|| uri.authority().and_then(|_| uri.path_and_query())) {
         Some(path) => Uri::from(path.clone()),
-        None => head.uri,
+        None => uri.clone(),
     };
     outgoing
 }
@@ -167,7 +174,7 @@ fn outgoing_request(head: request::Parts, body: RequestBody, path: Option<&PathA
 /// Waits for the head of the response: as long as the options allow from the end of the upload on, unless the target is
 /// drained before. A target that cannot be reached has seen nothing of the request, so the next one is asked.
 async fn exchange(
-    mut outgoing: Request<RequestBody>,
+    outgoing: &mut Request<RequestBody>,
     mut claim: Claim,
     upload: Upload,
     forwarding: &Forwarding<'_>,
@@ -193,7 +200,7 @@ async fn exchange(
         let about = || [("target", target.address.as_str().into()), ("path", path.into())];
         let error = tokio::select! {
             biased;
-            sent = target.pool.send(forwarding.client.shard, &mut outgoing, |hint| pass_on(hint, hints)) => match sent {
+            sent = target.pool.send(forwarding.client.shard, outgoing, |hint| pass_on(hint, hints)) => match sent {
                 Ok(response) => return Ok((response, claim)),
                 Err(error) => error,
             },

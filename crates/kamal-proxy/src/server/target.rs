@@ -20,6 +20,7 @@ use self::address::Address;
 use self::gate::{Draining, Gate, Pass};
 use self::pool::Pool;
 use super::middleware::sticky;
+use super::observe::logged::Logged;
 use super::options::TargetOptions;
 
 /// Whether a target takes writes or reads only.
@@ -60,6 +61,8 @@ pub(crate) struct Target {
     pub(crate) header: HeaderValue,
     /// Stands for the address in the cookie of clients that keep to it.
     pub(crate) number: u64,
+    pub(crate) logged_of_requests: Vec<Logged>,
+    pub(crate) logged_of_responses: Vec<Logged>,
     health: AtomicU8,
     /// Requests that failed since one last succeeded.
     failures: AtomicU32,
@@ -71,8 +74,22 @@ impl Target {
         let header = HeaderValue::from_str(address.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""));
         let pool = Pool::new(address.clone(), options.h2c);
         let number = sticky::number(address.as_str());
+        let logged_of_requests = Logged::all("req_", &options.log_request_headers);
+        let logged_of_responses = Logged::all("resp_", &options.log_response_headers);
         let (health, failures) = (AtomicU8::new(health as u8), AtomicU32::new(0));
-        Self { address, role, options, pool, header, number, health, failures, gate: Gate::default() }
+        Self {
+            address,
+            role,
+            options,
+            pool,
+            header,
+            number,
+            logged_of_requests,
+            logged_of_responses,
+            health,
+            failures,
+            gate: Gate::default(),
+        }
     }
 
     /// Notes how a request went; gives how many have failed in a row.

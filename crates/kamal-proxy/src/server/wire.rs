@@ -16,6 +16,7 @@ pub(crate) mod fields;
 pub(crate) mod framing;
 mod head;
 pub(crate) mod link;
+pub(crate) mod room;
 mod upload;
 
 use std::io;

@@ -11,9 +11,10 @@ use super::patience::UploadError;
 use crate::server::listen::http1;
 
 /// What a client sends.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum ClientBody {
     /// Nothing at all.
+    #[default]
     None,
     /// All of it, as it came along with its head.
     Whole(Bytes),

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use http::header::{CONNECTION, CONTENT_TYPE, HOST};
+use http::header::{CONNECTION, CONTENT_TYPE, Entry, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use jiff::Timestamp;
 use rustls::crypto::{SecureRandom, aws_lc_rs};
@@ -33,16 +33,17 @@ pub(crate) fn answer<B>(request: &Request<B>) -> Option<Response<ResponseBody>> 
     if *request.method() == Method::CONNECT {
         return Some(refusal("400 Bad Request: this is not a forward proxy"));
     }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next();
     if request.version() == Version::HTTP_11 {
-        let hosts = request.headers().get_all(HOST).iter().count();
-        if hosts > 1 {
+        if hosts.next().is_some() {
             return Some(refusal("400 Bad Request: too many Host headers"));
         }
-        if hosts == 0 && request.uri().authority().is_none() {
+        if host.is_none() && request.uri().authority().is_none() {
             return Some(refusal("400 Bad Request: missing required Host header"));
         }
     }
-    if request.headers().get(HOST).is_some_and(|host| !host.as_bytes().iter().all(|byte| may_be_in_host(*byte))) {
+    if host.is_some_and(|host| !host.as_bytes().iter().all(|byte| may_be_in_host(*byte))) {
         return Some(refusal("400 Bad Request: malformed Host header"));
     }
     None
@@ -64,18 +65,26 @@ fn refusal(text: &'static str) -> Response<ResponseBody> {
 
 /// Gives a request the time it came in and a name, unless it has them.
 pub(crate) fn stamp(headers: &mut HeaderMap) {
-    if !headers.contains_key(REQUEST_START) {
+    if let Entry::Vacant(entry) = headers.entry(REQUEST_START) {
         let mut start = Vec::with_capacity(16);
         start.extend_from_slice(b"t=");
         fields::number(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0), &mut start);
         if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(start)) {
-            headers.insert(REQUEST_START, value);
+            entry.insert(value);
         }
     }
-    if headers.get(REQUEST_ID).is_none_or(HeaderValue::is_empty)
-        && let Ok(value) = HeaderValue::from_bytes(&uuid())
-    {
-        headers.insert(REQUEST_ID, value);
+    match headers.entry(REQUEST_ID) {
+        Entry::Occupied(mut entry) if entry.get().is_empty() => {
+            if let Ok(value) = HeaderValue::from_bytes(&uuid()) {
+                entry.insert(value);
+            }
+        }
+        Entry::Occupied(_) => {}
+        Entry::Vacant(entry) => {
+            if let Ok(value) = HeaderValue::from_bytes(&uuid()) {
+                entry.insert(value);
+            }
+        }
     }
 }
 

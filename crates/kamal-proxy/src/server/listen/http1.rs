@@ -14,7 +14,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use http::{Method, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::connection::{Connection, Next};
@@ -83,8 +83,9 @@ async fn converse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let mut request = Request::default();
     loop {
-        let head = match connection.next_head(asked.as_mut()).await? {
+        let Head { framing, keeps, expects } = match connection.next_head(asked.as_mut(), &mut request).await? {
             Next::Request(head) => head,
             Next::Refused(refusal) => {
                 connection.send(&answer::refusal(&refusal), &[]).await?;
@@ -97,14 +98,15 @@ where
                 return Ok(Ended::Over);
             }
         };
-        let Head { request, framing, keeps, expects } = head;
         let head_only = *request.method() == Method::HEAD;
         let version = request.version();
-        let body = connection.begin_upload(framing, expects && version == Version::HTTP_11);
+        *request.body_mut() = connection.begin_upload(framing, expects && version == Version::HTTP_11);
         let response = {
-            let handled = pin!(handle(Arc::clone(front), Arc::clone(client), request.map(|()| body)));
+            let handled = pin!(handle(front, client, &mut request));
             connection.until(handled, &client.hints).await?
         };
+        // What is left of its body is not wanted.
+        drop(std::mem::take(&mut request));
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return switch(connection, response).await;
         }

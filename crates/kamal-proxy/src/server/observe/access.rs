@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::log::{Level, Line};
+use super::logged::{Logged, joined};
 use super::metrics::Counted;
 use crate::server::front::{Client, Front};
 use crate::server::path;
@@ -42,8 +43,9 @@ pub(crate) struct Record {
     /// Counts the request in flight; `None` also when the request stays out of the metrics.
     pub(crate) counted: Option<Counted>,
     pub(crate) excluded: bool,
-    request_headers: Vec<(HeaderName, Vec<HeaderValue>)>,
-    response_headers: Vec<(HeaderName, Vec<HeaderValue>)>,
+    /// Of the headers the target wants logged.
+    request_values: Vec<Vec<HeaderValue>>,
+    response_values: Vec<Vec<HeaderValue>>,
     status: u16,
     response_type: Option<HeaderValue>,
     response_length: i64,
@@ -78,8 +80,8 @@ impl Record {
             target: None,
             counted: None,
             excluded: false,
-            request_headers: Vec::new(),
-            response_headers: Vec::new(),
+            request_values: Vec::new(),
+            response_values: Vec::new(),
             status: CLIENT_CLOSED_REQUEST,
             response_type: None,
             response_length: 0,
@@ -94,7 +96,7 @@ impl Record {
 
     /// Notes the target that takes the request, and the headers its options want logged.
     pub(crate) fn reached(&mut self, target: &Arc<Target>, headers: &HeaderMap) {
-        self.request_headers = named(&target.options.log_request_headers, headers);
+        self.request_values = Logged::values(&target.logged_of_requests, headers);
         self.target = Some(Arc::clone(target));
     }
 
@@ -103,7 +105,7 @@ impl Record {
         self.status = status.as_u16();
         self.response_type = headers.get(CONTENT_TYPE).cloned();
         if let Some(target) = &self.target {
-            self.response_headers = named(&target.options.log_response_headers, headers);
+            self.response_values = Logged::values(&target.logged_of_responses, headers);
         }
     }
 
@@ -118,12 +120,7 @@ impl Record {
     }
 }
 
-fn named(names: &[String], headers: &HeaderMap) -> Vec<(HeaderName, Vec<HeaderValue>)> {
-    let names = names.iter().filter_map(|name| name.parse::<HeaderName>().ok());
-    names.map(|name| (name.clone(), headers.get_all(&name).iter().cloned().collect())).collect()
-}
-
-fn text(value: Option<&HeaderValue>) -> std::borrow::Cow<'_, str> {
+pub(super) fn text(value: Option<&HeaderValue>) -> std::borrow::Cow<'_, str> {
     value.map_or("".into(), |value| String::from_utf8_lossy(value.as_bytes()))
 }
 
@@ -170,10 +167,11 @@ impl Drop for Record {
         );
         line.str("scheme", client.scheme.name());
         line.str("query", self.uri.query().unwrap_or(""));
-        for (prefix, headers) in [("req_", &self.request_headers), ("resp_", &self.response_headers)] {
-            for (name, values) in headers {
-                let values: Vec<_> = values.iter().map(|value| text(Some(value))).collect();
-                line.str(&format!("{prefix}{}", name.as_str().replace('-', "_")), &values.join(","));
+        if let Some(target) = &self.target {
+            let requests = target.logged_of_requests.iter().zip(&self.request_values);
+            let responses = target.logged_of_responses.iter().zip(&self.response_values);
+            for (logged, values) in requests.chain(responses) {
+                line.str(&logged.key, &joined(values));
             }
         }
         self.front.log.send(line);

@@ -1,10 +1,10 @@
 //! The headers of a request as the target gets them, and of a response as the client does (spec 7.5, 8.2, 8.3).
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, Entry, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
 use super::Forwarding;
 use crate::server::target::Target;
@@ -79,12 +79,12 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Makes the headers of a client's request those for the target.
 pub(crate) fn prepare(
-    head: &mut request::Parts,
+    headers: &mut HeaderMap,
+    version: Version,
     forwarding: &Forwarding<'_>,
     target: &Target,
     upgrade: Option<&HeaderValue>,
 ) {
-    let headers = &mut head.headers;
     let wants_trailers = headers.contains_key(TE) && tokens(headers, &TE).any(|token| token == "trailers");
     if headers.contains_key(TRANSFER_ENCODING) {
         // With both, the length is a lie.
@@ -98,20 +98,33 @@ pub(crate) fn prepare(
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, protocol.clone());
     }
-    if matches!(head.version, Version::HTTP_2 | Version::HTTP_3) {
+    if matches!(version, Version::HTTP_2 | Version::HTTP_3) {
         join_cookies(headers);
     }
-    forwarded(headers, forwarding, target.options.forward_headers);
-    let host = HeaderValue::from_str(forwarding.host).unwrap_or_else(|_| HeaderValue::from_static(""));
+    let (host, trusted) = (host(headers, forwarding.host), target.options.forward_headers);
+    forwarded(headers, forwarding, &host, trusted);
     headers.insert(HOST, if host.is_empty() { target.header.clone() } else { host });
+    match headers.entry(TARGET) {
+        Entry::Occupied(mut before) => {
+            let chain = trusted.then(|| joined(before.iter(), &target.header)).flatten();
+            before.insert(chain.unwrap_or_else(|| target.header.clone()));
+        }
+        Entry::Vacant(place) => drop(place.insert(target.header.clone())),
+    }
+}
 
-    let addresses = headers.get_all(&TARGET).iter().filter(|_| target.options.forward_headers);
-    let addresses = addresses.chain([&target.header]).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
-    let value = match addresses[..] {
-        [_] => Ok(target.header.clone()),
-        _ => HeaderValue::from_str(&addresses.join(", ")),
-    };
-    headers.insert(TARGET, value.unwrap_or_else(|_| target.header.clone()));
+/// The host that is asked for, as a value.
+fn host(headers: &HeaderMap, host: &str) -> HeaderValue {
+    match headers.get(HOST) {
+        Some(value) if value.as_bytes() == host.as_bytes() => value.clone(),
+        _ => HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static("")),
+    }
+}
+
+/// What was there, and one more behind it.
+fn joined<'v>(before: impl Iterator<Item = &'v HeaderValue>, last: &'v HeaderValue) -> Option<HeaderValue> {
+    let all: Vec<&[u8]> = before.chain([last]).map(HeaderValue::as_bytes).collect();
+    HeaderValue::from_bytes(&all.join(&b", "[..])).ok()
 }
 
 /// Makes the headers for one target those for another of the same service, which says the same about forwarding.
@@ -122,32 +135,35 @@ pub(crate) fn readdress(headers: &mut HeaderMap, target: &Target) {
 }
 
 /// Says who asked for what. What the client says about that counts only where the options trust it.
-fn forwarded(headers: &mut HeaderMap, forwarding: &Forwarding<'_>, trusted: bool) {
+fn forwarded(headers: &mut HeaderMap, forwarding: &Forwarding<'_>, host: &HeaderValue, trusted: bool) {
     headers.remove(FORWARDED);
     let client = forwarding.client;
-    let before: Vec<&[u8]> = headers.get_all(&FOR).iter().filter(|_| trusted).map(HeaderValue::as_bytes).collect();
-    let address = if before.is_empty() {
-        client.header.clone()
-    } else {
-        let chain = [&before[..], &[client.header.as_bytes()]].concat().join(&b", "[..]);
-        HeaderValue::from_bytes(&chain).unwrap_or_else(|_| client.header.clone())
-    };
     if client.header.is_empty() {
         // The proxy itself asks.
         headers.remove(FOR);
     } else {
-        headers.insert(FOR, address);
+        match headers.entry(FOR) {
+            Entry::Occupied(mut before) => {
+                let chain = trusted.then(|| joined(before.iter(), &client.header)).flatten();
+                before.insert(chain.unwrap_or_else(|| client.header.clone()));
+            }
+            Entry::Vacant(place) => drop(place.insert(client.header.clone())),
+        }
     }
+    keep_or_set(headers, PROTO, trusted, &HeaderValue::from_static(client.scheme.name()));
+    keep_or_set(headers, FORWARDED_HOST, trusted, host);
+}
 
-    let keep = |headers: &HeaderMap, name: &HeaderName| {
-        headers.get(name).filter(|value| trusted && !value.is_empty()).cloned()
-    };
-    let proto = keep(headers, &PROTO).unwrap_or_else(|| HeaderValue::from_static(client.scheme.name()));
-    headers.insert(PROTO, proto);
-    let host = keep(headers, &FORWARDED_HOST)
-        .or_else(|| HeaderValue::from_str(forwarding.host).ok())
-        .unwrap_or_else(|| HeaderValue::from_static(""));
-    headers.insert(FORWARDED_HOST, host);
+/// Gives a header one value: the first it has, if that is to be trusted and not empty, or this.
+fn keep_or_set(headers: &mut HeaderMap, name: HeaderName, trusted: bool, value: &HeaderValue) {
+    match headers.entry(name) {
+        Entry::Occupied(mut entry) => {
+            let kept = Some(entry.get()).filter(|kept| trusted && !kept.is_empty());
+            let one = kept.unwrap_or(value).clone();
+            entry.insert(one);
+        }
+        Entry::Vacant(place) => drop(place.insert(value.clone())),
+    }
 }
 
 /// HTTP/2 may send a cookie in crumbs; HTTP/1.1 wants one line.

@@ -61,6 +61,7 @@ impl<H: Home> Answer<H> {
             && link.is_whole()
             && link.buffer().is_empty()
         {
+            link.forget();
             home.keep(link);
         }
     }

@@ -1,8 +1,11 @@
 //! The head of an answer.
 
+use std::cell::RefCell;
+use std::mem::MaybeUninit;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, response};
-use httparse::{EMPTY_HEADER, Status};
+use httparse::{ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 
 use super::framing::Framing;
@@ -48,59 +51,63 @@ pub(super) fn take(
     }
 }
 
-/// Where a line's name and value are in the buffer.
-type Places = ((usize, usize), (usize, usize));
+/// Where something is in the buffer, and its length.
+type Place = (usize, usize);
 
-fn parse(buffer: &mut BytesMut) -> Result<Option<response::Parts>, WireError> {
-    let mut lines = [EMPTY_HEADER; LINES];
-    let mut places = [((0, 0), (0, 0)); LINES];
-    match parse_into(buffer, &mut lines, &mut places) {
-        Err(httparse::Error::TooManyHeaders) => {}
-        parsed => return finish(buffer, parsed, &places),
-    }
-    let mut lines = vec![EMPTY_HEADER; MOST_LINES];
-    let mut places = vec![((0, 0), (0, 0)); MOST_LINES];
-    let parsed = parse_into(buffer, &mut lines, &mut places);
-    finish(buffer, parsed, &places)
+thread_local! {
+    /// The names and values of the lines of a head that is being read.
+    static PLACES: RefCell<Vec<(Place, Place)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What httparse found: length, version, status, the place of the reason, and the number of lines.
-type Parsed = (usize, u8, u16, (usize, usize), usize);
+fn parse(buffer: &mut BytesMut) -> Result<Option<response::Parts>, WireError> {
+    PLACES.with_borrow_mut(|places| {
+        let parsed = match parse_with(buffer, &mut [const { MaybeUninit::uninit() }; LINES], places) {
+            Err(httparse::Error::TooManyHeaders) => {
+                parse_with(buffer, &mut vec![MaybeUninit::uninit(); MOST_LINES], places)
+            }
+            parsed => parsed,
+        };
+        finish(buffer, parsed, places)
+    })
+}
 
-fn parse_into<'b>(
+/// What httparse found: length, version, status, and the place of the reason.
+type Parsed = (usize, u8, u16, Place);
+
+fn parse_with<'b>(
     buffer: &'b [u8],
-    lines: &mut [httparse::Header<'b>],
-    places: &mut [Places],
+    lines: &mut [MaybeUninit<httparse::Header<'b>>],
+    places: &mut Vec<(Place, Place)>,
 ) -> Result<Option<Parsed>, httparse::Error> {
     let base = buffer.as_ptr().addr();
     let place = |bytes: &[u8]| (bytes.as_ptr().addr().wrapping_sub(base), bytes.len());
-    let mut response = httparse::Response::new(lines);
-    let Status::Complete(length) = response.parse(buffer)? else { return Ok(None) };
-    for (line, kept) in response.headers.iter().zip(places) {
-        *kept = (place(line.name.as_bytes()), place(line.value));
-    }
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut response, buffer, lines)?;
+    let Status::Complete(length) = parsed else { return Ok(None) };
+    places.clear();
+    places.extend(response.headers.iter().map(|line| (place(line.name.as_bytes()), place(line.value))));
     let reason = response.reason.filter(|reason| !reason.is_empty()).map_or((0, 0), |reason| place(reason.as_bytes()));
-    Ok(Some((length, response.version.unwrap_or(1), response.code.unwrap_or(0), reason, response.headers.len())))
+    Ok(Some((length, response.version.unwrap_or(1), response.code.unwrap_or(0), reason)))
 }
 
 fn finish(
     buffer: &mut BytesMut,
     parsed: Result<Option<Parsed>, httparse::Error>,
-    places: &[Places],
+    places: &[(Place, Place)],
 ) -> Result<Option<response::Parts>, WireError> {
     let malformed = |error: httparse::Error| match error {
         httparse::Error::TooManyHeaders => WireError::Malformed("too many headers"),
         httparse::Error::Status | httparse::Error::Version => WireError::Malformed("invalid status line"),
         _ => WireError::Malformed("invalid header"),
     };
-    let Some((length, version, status, reason, count)) = parsed.map_err(malformed)? else { return Ok(None) };
+    let Some((length, version, status, reason)) = parsed.map_err(malformed)? else { return Ok(None) };
     let bytes = buffer.split_to(length).freeze();
     let slice = |(at, length): (usize, usize)| bytes.slice(at..at + length);
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.version = if version == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
     parts.status = StatusCode::from_u16(status).map_err(|_| WireError::Malformed("invalid status line"))?;
-    parts.headers.reserve(count + 2);
-    for (name, value) in places.iter().take(count) {
+    parts.headers.reserve(places.len() + 2);
+    for (name, value) in places {
         let name = HeaderName::from_bytes(&bytes[name.0..name.0 + name.1]);
         let name = name.map_err(|_| WireError::Malformed("invalid header"))?;
         let value = HeaderValue::from_maybe_shared(slice(*value));

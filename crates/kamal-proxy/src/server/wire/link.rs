@@ -17,10 +17,11 @@ use tokio_util::io::poll_read_buf;
 
 use super::WireError;
 use super::framing::Framing;
+use super::room::{self, ROOM};
 use super::upload::{Upload, Uploaded, at_hand};
 use super::{encode, head};
 
-/// Bytes read at once: enough for a head with a page, and for bodies that turn out to be long.
+/// Bytes of a body read at once, and of one that turns out to be long.
 const READ: usize = 8 * 1024;
 const READ_MORE: usize = 64 * 1024;
 /// What the buffer for heads may keep between requests.
@@ -135,7 +136,7 @@ impl Link {
             if let Some(head) = head::take(&mut self.buffer, method, &mut seen, &mut hint)? {
                 return Ok(Begun { parts: head.parts, framing: head.framing, keeps: head.keeps });
             }
-            if poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
+            if poll_fn(|cx| self.poll_begin(cx)).await? == 0 {
                 return Err(WireError::Closed);
             }
         }
@@ -144,6 +145,19 @@ impl Link {
     /// What has been read.
     pub(super) fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
+    }
+
+    /// Reads what an answer begins with; nothing means the end.
+    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WireError>> {
+        self.poll_upload(cx)?;
+        let length = ready!(self.stream.poll_read_room(cx, &mut self.buffer))?;
+        self.next_read = if length == ROOM { READ_MORE } else { READ };
+        Poll::Ready(Ok(length))
+    }
+
+    /// Gives up the memory of what was read, which is all understood.
+    pub(super) fn forget(&mut self) {
+        self.buffer = BytesMut::new();
     }
 
     /// Reads more; nothing means the end.
@@ -195,6 +209,14 @@ impl Link {
 }
 
 impl Stream {
+    fn poll_read_room(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Whole(stream) => room::poll_read(stream, cx, buffer),
+            Self::Half(stream, _) | Self::Deaf(stream) => room::poll_read(stream, cx, buffer),
+            Self::Gone => Poll::Ready(Ok(0)),
+        }
+    }
+
     fn poll_read_buf(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         match self {
             Self::Whole(stream) => poll_read_buf(Pin::new(stream), cx, buffer),

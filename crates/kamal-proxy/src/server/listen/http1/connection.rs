@@ -5,16 +5,15 @@
 //! only when a head comes in pieces, the second only when the client does not keep up, and the third is set once and, when
 //! it runs out, set again for as long as is left.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::Response;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use http::{Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::io::poll_read_buf;
 
@@ -25,6 +24,7 @@ use crate::server::body::client::ClientBody;
 use crate::server::body::patience::UploadError;
 use crate::server::body::response::ResponseBody;
 use crate::server::wire::framing::{Framing, Taken};
+use crate::server::wire::room::{self, ROOM};
 
 /// How long a connection may wait for its next request; longer than load balancers in front keep theirs.
 const IDLE: Duration = Duration::from_secs(620);
@@ -38,21 +38,14 @@ const STALL: Duration = Duration::from_secs(120);
 const UNWANTED: usize = 256 * 1024;
 /// How long that may take.
 const LINGER: Duration = Duration::from_secs(2);
-/// Bytes read at once of heads, and of bodies.
-const READ: usize = 16 * 1024;
+/// Bytes of a body read at once.
 const READ_BODY: usize = 64 * 1024;
 /// Pieces given to the kernel at once.
 const SLICES: usize = 16;
 /// What a client that waits to be asked for its body is told.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-thread_local! {
-    /// Where heads are read to, so that a connection that waits for one has no buffer.
-    static READ_TO: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
-}
-
 /// What comes next on a connection.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
 #[derive(Debug)]
 pub(super) enum Next {
     Request(Head),
@@ -121,12 +114,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(length.await? > 0)
     }
 
-    /// Waits for the head of the next request, for a moment if nothing of it comes.
-    pub(super) async fn next_head(&mut self, mut asked: Pin<&mut impl Future<Output = ()>>) -> io::Result<Next> {
+    /// Waits for the head of the next request, for a moment if nothing of it comes; `request` becomes that, without a body.
+    pub(super) async fn next_head(
+        &mut self,
+        mut asked: Pin<&mut impl Future<Output = ()>>,
+        request: &mut Request<ClientBody>,
+    ) -> io::Result<Next> {
         let (mut seen, mut begun) = (0, None);
         let quiet = Instant::now() + QUIET;
         loop {
-            match head::take(&mut self.buffer, &mut seen) {
+            match head::take(&mut self.buffer, &mut seen, request) {
                 Ok(None) => {}
                 Ok(Some(head)) => return Ok(Next::Request(head)),
                 Err(refusal) => return Ok(Next::Refused(refusal)),
@@ -284,17 +281,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.upload.is_some() {
             // A piece keeps all of what it was read to, and a body may be kept in its pieces: small ones share.
-            if self.buffer.capacity() - self.buffer.len() < READ {
+            if self.buffer.capacity() - self.buffer.len() < ROOM {
                 self.buffer.reserve(READ_BODY);
             }
             return poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.buffer);
         }
-        READ_TO.with_borrow_mut(|room| {
-            let mut room = ReadBuf::new(room);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut room))?;
-            self.buffer.extend_from_slice(room.filled());
-            Poll::Ready(Ok(room.filled().len()))
-        })
+        room::poll_read(&mut self.stream, cx, &mut self.buffer)
     }
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -431,7 +423,7 @@ mod tests {
 
     use http_body::Body;
     use http_body_util::BodyExt;
-    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+    use tokio::io::{AsyncReadExt, DuplexStream, ReadBuf, duplex};
     use tokio::time::sleep;
 
     use super::*;
@@ -442,7 +434,7 @@ mod tests {
     }
 
     async fn next_head(connection: &mut Connection<DuplexStream>) -> Option<Head> {
-        match connection.next_head(pin!(pending())).await.unwrap() {
+        match connection.next_head(pin!(pending()), &mut Request::default()).await.unwrap() {
             Next::Request(head) => Some(head),
             Next::Quiet | Next::End => None,
             Next::Refused(refusal) => panic!("{refusal:?}"),
@@ -464,7 +456,7 @@ mod tests {
             assert!(tokio::join!(next_bytes(&mut connection), ask).0);
             assert!(next_head(&mut connection).await.is_some());
             let begin = Instant::now();
-            assert!(matches!(connection.next_head(pin!(pending())).await, Ok(Next::Quiet)));
+            assert!(matches!(connection.next_head(pin!(pending()), &mut Request::default()).await, Ok(Next::Quiet)));
             assert_eq!(begin.elapsed(), QUIET);
         }
         let begin = Instant::now();
@@ -497,7 +489,7 @@ mod tests {
             begin.elapsed()
         });
         assert!(next_bytes(&mut connection).await);
-        assert!(matches!(connection.next_head(pin!(pending())).await, Ok(Next::End)));
+        assert!(matches!(connection.next_head(pin!(pending()), &mut Request::default()).await, Ok(Next::End)));
         drop(connection);
         assert!((HEAD..HEAD * 5 / 4).contains(&head.await.unwrap()));
     }
@@ -511,9 +503,10 @@ mod tests {
             far.write_all(b"Host: a\r\n\r\n").await.unwrap();
         };
         let mut asked = pin!(ready(()));
-        let (head, ()) = tokio::join!(connection.next_head(asked.as_mut()), finish);
+        let mut request = Request::default();
+        let (head, ()) = tokio::join!(connection.next_head(asked.as_mut(), &mut request), finish);
         assert!(matches!(head, Ok(Next::Request(_))), "a request that has begun is served");
-        assert!(matches!(connection.next_head(asked).await, Ok(Next::End)));
+        assert!(matches!(connection.next_head(asked, &mut request).await, Ok(Next::End)));
         assert!(!connection.next_bytes(pin!(ready(()))).await.unwrap());
     }
 
@@ -661,7 +654,7 @@ mod tests {
         }
         let neighbours = pieces.windows(2).filter(|pair| pair[0].as_ptr().addr() + 1 == pair[1].as_ptr().addr());
         assert_eq!(neighbours.count(), 999);
-        assert!(connection.finish_upload().await && connection.buffer.capacity() > READ);
+        assert!(connection.finish_upload().await && connection.buffer.capacity() > ROOM);
         assert!(timeout(LINGER, next_bytes(&mut connection)).await.is_err());
         assert_eq!(connection.buffer.capacity(), 0);
     }

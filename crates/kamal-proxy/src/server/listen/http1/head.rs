@@ -18,10 +18,9 @@ const MOST_BYTES: usize = 1024 * 1024 + 4096;
 /// Headers a request gets on its way to its target.
 const ADDED: usize = 8;
 
-/// A head, understood.
+/// What a head says besides what is asked for.
 #[derive(Debug)]
 pub(crate) struct Head {
-    pub(super) request: Request<()>,
     pub(super) framing: Framing,
     /// Whether the client may ask again on this connection.
     pub(super) keeps: bool,
@@ -45,9 +44,13 @@ pub(crate) enum Refusal {
     Version,
 }
 
-/// Takes a head off the front of the buffer. `None` when it has not all come; `seen` bytes of the buffer were looked at
-/// before and are not gone through again until the head may be complete.
-pub(crate) fn take(buffer: &mut BytesMut, seen: &mut usize) -> Result<Option<Head>, Refusal> {
+/// Takes a head off the front of the buffer, and makes the request it is of. `None` when it has not all come; `seen` bytes
+/// of the buffer were looked at before and are not gone through again until the head may be complete.
+pub(crate) fn take<B>(
+    buffer: &mut BytesMut,
+    seen: &mut usize,
+    request: &mut Request<B>,
+) -> Result<Option<Head>, Refusal> {
     let before = buffer.len();
     while let Some(length) = empty_line(buffer) {
         buffer.advance(length);
@@ -58,18 +61,18 @@ pub(crate) fn take(buffer: &mut BytesMut, seen: &mut usize) -> Result<Option<Hea
     } else {
         // Names and values are pieces of what was read.
         let bytes = buffer.split().freeze();
-        let parsed = parse(&bytes)?;
-        match &parsed {
-            Some((_, length)) if *length == bytes.len() => {}
-            Some((_, length)) => buffer.extend_from_slice(&bytes[*length..]),
+        let parsed = parse(&bytes, request)?;
+        match parsed {
+            Some(length) if length == bytes.len() => {}
+            Some(length) => buffer.extend_from_slice(&bytes[length..]),
             None => *buffer = bytes.into(),
         }
         parsed
     };
-    let Some((request, _)) = parsed else {
+    if parsed.is_none() {
         *seen = buffer.len();
         return if buffer.len() > MOST_BYTES { Err(too_large(buffer)) } else { Ok(None) };
-    };
+    }
     *seen = 0;
     understand(request).map(Some)
 }
@@ -89,15 +92,13 @@ fn too_large(buffer: &[u8]) -> Refusal {
     if buffer.contains(&b'\n') { Refusal::TooLarge } else { Refusal::UriTooLong }
 }
 
-/// The request and the length of its head.
-type Parsed = (Request<()>, usize);
-
-fn parse(bytes: &Bytes) -> Result<Option<Parsed>, Refusal> {
-    match parse_into(bytes, &mut [const { MaybeUninit::uninit() }; LINES]) {
+/// The length of the head, when all of it is there.
+fn parse<B>(bytes: &Bytes, request: &mut Request<B>) -> Result<Option<usize>, Refusal> {
+    match parse_with(bytes, request, &mut [const { MaybeUninit::uninit() }; LINES]) {
         Err(httparse::Error::TooManyHeaders) => {}
         parsed => return parsed.map_err(refusal)?.transpose(),
     }
-    parse_into(bytes, &mut vec![MaybeUninit::uninit(); MOST_LINES]).map_err(refusal)?.transpose()
+    parse_with(bytes, request, &mut vec![MaybeUninit::uninit(); MOST_LINES]).map_err(refusal)?.transpose()
 }
 
 fn refusal(error: httparse::Error) -> Refusal {
@@ -112,20 +113,20 @@ fn refusal(error: httparse::Error) -> Refusal {
     }
 }
 
-fn parse_into<'b>(
+fn parse_with<'b, B>(
     bytes: &'b Bytes,
+    request: &mut Request<B>,
     lines: &mut [MaybeUninit<httparse::Header<'b>>],
-) -> Result<Option<Result<Parsed, Refusal>>, httparse::Error> {
+) -> Result<Option<Result<usize, Refusal>>, httparse::Error> {
     let mut head = httparse::Request::new(&mut []);
     let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut head, bytes, lines)?;
     Ok(match parsed {
-        Status::Complete(length) => Some(request(bytes, &head).map(|request| (request, length))),
+        Status::Complete(length) => Some(fill(request, bytes, &head).map(|()| length)),
         Status::Partial => None,
     })
 }
 
-fn request(bytes: &Bytes, head: &httparse::Request<'_, '_>) -> Result<Request<()>, Refusal> {
-    let mut request = Request::new(());
+fn fill<B>(request: &mut Request<B>, bytes: &Bytes, head: &httparse::Request<'_, '_>) -> Result<(), Refusal> {
     let (Some(method), Some(target), Some(version)) = (head.method, head.path, head.version) else {
         return Err(Refusal::Malformed("malformed request line"));
     };
@@ -145,17 +146,17 @@ fn request(bytes: &Bytes, head: &httparse::Request<'_, '_>) -> Result<Request<()
         headers.append(name, value);
     }
     *request.headers_mut() = headers;
-    Ok(request)
+    Ok(())
 }
 
-fn understand(request: Request<()>) -> Result<Head, Refusal> {
+fn understand<B>(request: &Request<B>) -> Result<Head, Refusal> {
     let framing = Framing::of_request(request.headers(), request.version()).map_err(Refusal::Malformed)?;
     let says = |wanted| fields::says(request.headers(), wanted);
     // Others may have seen the end of the body elsewhere, and another request after it (RFC 9112, 6.1).
     let clear = !(request.headers().contains_key(TRANSFER_ENCODING) && request.headers().contains_key(CONTENT_LENGTH));
     let keeps = clear && !says("close") && (request.version() == Version::HTTP_11 || says("keep-alive"));
     let expects = request.headers().get(EXPECT).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    Ok(Head { request, framing, keeps, expects })
+    Ok(Head { framing, keeps, expects })
 }
 
 #[cfg(test)]
@@ -163,18 +164,18 @@ mod tests {
     use super::*;
     use crate::server::wire::damaged::damaged;
 
-    fn taken(text: &str) -> Result<Option<(Head, BytesMut)>, Refusal> {
-        let mut buffer = BytesMut::from(text);
-        Ok(take(&mut buffer, &mut 0)?.map(|head| (head, buffer)))
+    fn taken(text: &str) -> Result<Option<(Request<()>, Head, BytesMut)>, Refusal> {
+        let (mut buffer, mut request) = (BytesMut::from(text), Request::default());
+        Ok(take(&mut buffer, &mut 0, &mut request)?.map(|head| (request, head, buffer)))
     }
 
     #[test]
     fn a_head_and_what_follows() {
         let text = "\r\nPOST /a?b=%zz;c HTTP/1.1\r\nHost: a\r\nA: 1\r\na:  2 \r\nContent-Length: 4\r\n\r\nbodyGET";
-        let (head, rest) = taken(text).unwrap().unwrap();
-        assert_eq!((head.request.method(), &rest[..], head.keeps), (&Method::POST, &b"bodyGET"[..], true));
-        assert_eq!(head.request.uri().path_and_query().unwrap(), "/a?b=%zz;c");
-        let values: Vec<_> = head.request.headers().get_all("a").iter().map(HeaderValue::as_bytes).collect();
+        let (request, head, rest) = taken(text).unwrap().unwrap();
+        assert_eq!((request.method(), &rest[..], head.keeps), (&Method::POST, &b"bodyGET"[..], true));
+        assert_eq!(request.uri().path_and_query().unwrap(), "/a?b=%zz;c");
+        let values: Vec<_> = request.headers().get_all("a").iter().map(HeaderValue::as_bytes).collect();
         assert_eq!((values, head.framing), (vec![&b"1"[..], b"2"], Framing::Length(4)));
     }
 
@@ -188,9 +189,9 @@ mod tests {
             ("GET / HTTP/1.0\r\nConnection: Keep-Alive, close\r\n", false),
             ("PUT / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n", false),
         ] {
-            assert_eq!(taken(&format!("{head}\r\n")).unwrap().unwrap().0.keeps, kept, "{head}");
+            assert_eq!(taken(&format!("{head}\r\n")).unwrap().unwrap().1.keeps, kept, "{head}");
         }
-        assert!(taken("PUT / HTTP/1.1\r\nExpect: 100-Continue\r\n\r\n").unwrap().unwrap().0.expects);
+        assert!(taken("PUT / HTTP/1.1\r\nExpect: 100-Continue\r\n\r\n").unwrap().unwrap().1.expects);
     }
 
     #[test]
@@ -199,10 +200,11 @@ mod tests {
         let (mut buffer, mut seen) = (BytesMut::new(), 0);
         for (index, byte) in text.bytes().enumerate() {
             buffer.extend_from_slice(&[byte]);
-            let head = take(&mut buffer, &mut seen).unwrap();
+            let mut request = Request::new(());
+            let head = take(&mut buffer, &mut seen, &mut request).unwrap();
             assert_eq!(head.is_some(), index + 1 == text.len(), "{index}");
-            if let Some(head) = head {
-                assert_eq!(head.request.headers().get_all("x-header").iter().count(), 100);
+            if head.is_some() {
+                assert_eq!(request.headers().get_all("x-header").iter().count(), 100);
             }
         }
         assert!(buffer.is_empty());
@@ -213,11 +215,11 @@ mod tests {
         let (mut buffer, mut seen) = (BytesMut::new(), 0);
         for piece in ["\r\n", "\r", "\n", "\n\r\n\r", "\nGET / HTTP/1.1\r", "\n"] {
             buffer.extend_from_slice(piece.as_bytes());
-            assert!(take(&mut buffer, &mut seen).unwrap().is_none());
+            assert!(take(&mut buffer, &mut seen, &mut Request::new(())).unwrap().is_none());
             assert!(seen == buffer.len() && !buffer.starts_with(b"\n"), "{piece:?}");
         }
         buffer.extend_from_slice(b"\r\n");
-        assert!(take(&mut buffer, &mut seen).unwrap().is_some() && buffer.is_empty());
+        assert!(take(&mut buffer, &mut seen, &mut Request::new(())).unwrap().is_some() && buffer.is_empty());
         // A lone CR is no line.
         assert!(taken("\rGET / HTTP/1.1\r\n\r\n").is_err());
     }
@@ -249,8 +251,9 @@ mod tests {
                 let (mut buffer, mut seen) = (BytesMut::new(), 0);
                 for piece in bytes.chunks(piece) {
                     buffer.extend_from_slice(piece);
-                    if let Some(head) = take(&mut buffer, &mut seen).ok()? {
-                        let (parts, ()) = head.request.into_parts();
+                    let mut request = Request::new(());
+                    if let Some(head) = take(&mut buffer, &mut seen, &mut request).ok()? {
+                        let (parts, ()) = request.into_parts();
                         return Some((parts.method, parts.uri, parts.headers, head.framing, head.keeps));
                     }
                 }

@@ -68,9 +68,11 @@ pub(super) async fn answer(asked: RequestResolver<Connection, Bytes>, front: Arc
     let head_only = *request.method() == Method::HEAD;
     let mut request = request.map(|()| ClientBody::Quic(Box::new(body)));
     *request.version_mut() = Version::HTTP_3;
-    let answered = async {
-        let response = handle(front, client, request).await.map_err(|_| Unsent::Cut)?;
-        send(&mut sending, response, head_only).await
+    let out = &mut sending;
+    let answered = async move {
+        let response = handle(&front, &client, &mut request).await.map_err(|_| Unsent::Cut)?;
+        drop(request);
+        send(out, response, head_only).await
     };
     let result = tokio::select! {
         result = answered => result,
