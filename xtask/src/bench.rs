@@ -1,6 +1,7 @@
 //! What `kamal config` costs: everybody waits for it before every command.
 
 pub mod proxy;
+pub mod quiet;
 
 use std::{
     env,

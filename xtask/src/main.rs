@@ -52,7 +52,7 @@ enum Chore {
     Tidy,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, Subcommand)]
 enum BenchChore {
     /// `kamal config` on a file of 500 lines.
     Config,
@@ -112,13 +112,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Sandbox(chore) => run_sandbox(chore),
         Chore::Demo { keep } => demo::run(keep).map(|()| ExitCode::SUCCESS),
-        Chore::Bench(BenchChore::Config) => bench::config().map(|()| ExitCode::SUCCESS),
-        Chore::Bench(BenchChore::Ssh) => bench::ssh().map(|()| ExitCode::SUCCESS),
-        Chore::Bench(BenchChore::Deploy { rounds }) => by_hand::deploy(rounds).map(|()| ExitCode::SUCCESS),
-        Chore::Bench(BenchChore::Proxy { soak }) => {
-            let reached = soak.map_or_else(bench::proxy::compare, bench::proxy::soak);
-            reached.map(|reached| if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
+        Chore::Bench(chore) => run_bench(chore),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
@@ -132,6 +126,17 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "error: {error}");
         ExitCode::FAILURE
     })
+}
+
+fn run_bench(chore: BenchChore) -> Result<ExitCode> {
+    bench::quiet::look()?;
+    let reached = match chore {
+        BenchChore::Config => bench::config().map(|()| true),
+        BenchChore::Ssh => bench::ssh().map(|()| true),
+        BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
+        BenchChore::Proxy { soak } => soak.map_or_else(bench::proxy::compare, bench::proxy::soak),
+    }?;
+    Ok(if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_sandbox(chore: SandboxChore) -> Result<ExitCode> {
