@@ -102,6 +102,7 @@ pub(crate) async fn forward(
 
     let path = request.uri().path();
     let (response, claim) = exchange(&mut outgoing, claim, upload, &forwarding, hints, path, record).await?;
+    drop(outgoing);
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switch(response, claim, upgrade.as_ref(), &forwarding, path);
     }
