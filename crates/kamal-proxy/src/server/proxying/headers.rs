@@ -129,8 +129,10 @@ fn joined<'v>(before: impl Iterator<Item = &'v HeaderValue>, last: &'v HeaderVal
 
 /// Makes the headers for one target those for another of the same service, which says the same about forwarding.
 pub(crate) fn readdress(headers: &mut HeaderMap, target: &Target) {
-    let before = headers.get(&TARGET).and_then(|value| value.to_str().ok()).and_then(|all| all.rsplit_once(", "));
-    let value = before.and_then(|(before, _)| HeaderValue::from_str(&format!("{before}, {}", target.address)).ok());
+    let value = headers.get(&TARGET).and_then(|all| {
+        let end = all.as_bytes().windows(2).rposition(|two| two == b", ")?;
+        HeaderValue::from_bytes(&[&all.as_bytes()[..end], target.header.as_bytes()].join(&b", "[..])).ok()
+    });
     headers.insert(TARGET, value.unwrap_or_else(|| target.header.clone()));
 }
 
@@ -178,7 +180,28 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::server::options::TargetOptions;
+    use crate::server::target::address::Address;
+    use crate::server::target::{Health, Role};
+
+    #[test]
+    fn another_target_takes_the_place_of_the_last() {
+        let options = Arc::new(TargetOptions::default());
+        let target = Target::new(Address::parse("10.0.0.2:80").unwrap(), Role::Writer, options, Health::Healthy);
+        for (before, after) in [
+            (&b"a:1"[..], &b"10.0.0.2:80"[..]),
+            (b"p:80, a:1", b"p:80, 10.0.0.2:80"),
+            (b"\xe9, p:80, a:1", b"\xe9, p:80, 10.0.0.2:80"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(TARGET, HeaderValue::from_bytes(before).unwrap());
+            readdress(&mut headers, &target);
+            assert_eq!(headers[TARGET].as_bytes(), after);
+        }
+    }
 
     #[test]
     fn names_for_the_next_hop_only() {

@@ -17,7 +17,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::WireError;
 use super::framing::Framing;
-use super::room::{self, ROOM};
+use super::room;
 use super::upload::{Upload, Uploaded, at_hand};
 use super::{encode, head};
 
@@ -151,7 +151,7 @@ impl Link {
     fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WireError>> {
         self.poll_upload(cx)?;
         let length = ready!(self.stream.poll_read_room(cx, &mut self.buffer))?;
-        self.next_read = if length == ROOM { READ_MORE } else { READ };
+        self.next_read = if length >= READ { READ_MORE } else { READ };
         Poll::Ready(Ok(length))
     }
 
