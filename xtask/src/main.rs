@@ -129,7 +129,7 @@ fn main() -> ExitCode {
 }
 
 fn run_bench(chore: BenchChore) -> Result<ExitCode> {
-    bench::quiet::look()?;
+    bench::quiet::look();
     let reached = match chore {
         BenchChore::Config => bench::config().map(|()| true),
         BenchChore::Ssh => bench::ssh().map(|()| true),

@@ -173,7 +173,7 @@ fn no_secret_is_seen_by_anybody() {
             seen.arguments
         );
     }
-    assert!(seen.rate() > 50.0, "only {} looks a second", seen.rate());
+    assert!(seen.rate() > 100.0, "only {} looks a second", seen.rate());
     assert!(seen.told.is_empty(), "{:#?}", seen.told);
 
     search(&project);

@@ -2,32 +2,24 @@
 
 use std::{fs, thread, time::Duration};
 
-use crate::{
-    command::note,
-    error::{Context, Result},
-};
+use crate::command::note;
 
 /// How long the machine is watched.
 const LOOK: Duration = Duration::from_secs(1);
 /// The share of its processors' time it may be busy.
 const MOST: f64 = 0.05;
 
-/// Says so where this machine is busy with something else.
-///
-/// # Errors
-///
-/// When that cannot be known.
-pub fn look() -> Result<()> {
-    let before = Times::now()?;
+/// Says so where this machine is known to be busy with something else.
+pub fn look() {
+    let Some(before) = Times::now() else { return };
     thread::sleep(LOOK);
-    let busy = Times::now()?.busy_since(&before);
+    let busy = Times::now().map_or(0.0, |now| now.busy_since(&before));
     if busy > MOST {
         note(format_args!(
             "this machine is {:.0} % busy with something else, which the figures will show: see `top`",
             busy * 100.0
         ));
     }
-    Ok(())
 }
 
 /// What all processors have done since the start, in ticks (proc(5), `/proc/stat`).
@@ -38,8 +30,8 @@ struct Times {
 }
 
 impl Times {
-    fn now() -> Result<Self> {
-        fs::read_to_string("/proc/stat").map(|text| Self::read(&text)).context(|| "reading /proc/stat".to_owned())
+    fn now() -> Option<Self> {
+        fs::read_to_string("/proc/stat").ok().map(|text| Self::read(&text))
     }
 
     /// Reads the first line: user, nice, system, idle, iowait, irq, softirq, steal. The rest is in user and nice already.

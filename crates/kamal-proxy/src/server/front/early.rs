@@ -73,18 +73,10 @@ pub(crate) fn stamp(headers: &mut HeaderMap) {
             entry.insert(value);
         }
     }
-    match headers.entry(REQUEST_ID) {
-        Entry::Occupied(mut entry) if entry.get().is_empty() => {
-            if let Ok(value) = HeaderValue::from_bytes(&uuid()) {
-                entry.insert(value);
-            }
-        }
-        Entry::Occupied(_) => {}
-        Entry::Vacant(entry) => {
-            if let Ok(value) = HeaderValue::from_bytes(&uuid()) {
-                entry.insert(value);
-            }
-        }
+    if headers.get(REQUEST_ID).is_none_or(HeaderValue::is_empty)
+        && let Ok(value) = HeaderValue::from_bytes(&uuid())
+    {
+        headers.insert(REQUEST_ID, value);
     }
 }
 

@@ -104,13 +104,7 @@ pub(crate) fn prepare(
     let (host, trusted) = (host(headers, forwarding.host), target.options.forward_headers);
     forwarded(headers, forwarding, &host, trusted);
     headers.insert(HOST, if host.is_empty() { target.header.clone() } else { host });
-    match headers.entry(TARGET) {
-        Entry::Occupied(mut before) => {
-            let chain = trusted.then(|| joined(before.iter(), &target.header)).flatten();
-            before.insert(chain.unwrap_or_else(|| target.header.clone()));
-        }
-        Entry::Vacant(place) => drop(place.insert(target.header.clone())),
-    }
+    add(headers, TARGET, trusted, &target.header);
 }
 
 /// The host that is asked for, as a value.
@@ -121,10 +115,17 @@ fn host(headers: &HeaderMap, host: &str) -> HeaderValue {
     }
 }
 
-/// What was there, and one more behind it.
-fn joined<'v>(before: impl Iterator<Item = &'v HeaderValue>, last: &'v HeaderValue) -> Option<HeaderValue> {
-    let all: Vec<&[u8]> = before.chain([last]).map(HeaderValue::as_bytes).collect();
-    HeaderValue::from_bytes(&all.join(&b", "[..])).ok()
+/// Gives a header one value: this, behind what was there if that is to be trusted.
+fn add(headers: &mut HeaderMap, name: HeaderName, trusted: bool, value: &HeaderValue) {
+    match headers.entry(name) {
+        Entry::Occupied(mut entry) => {
+            let before = entry.iter().filter(|_| trusted);
+            let all: Vec<&[u8]> = before.chain([value]).map(HeaderValue::as_bytes).collect();
+            let chain = HeaderValue::from_bytes(&all.join(&b", "[..]));
+            entry.insert(chain.unwrap_or_else(|_| value.clone()));
+        }
+        Entry::Vacant(place) => drop(place.insert(value.clone())),
+    }
 }
 
 /// Makes the headers for one target those for another of the same service, which says the same about forwarding.
@@ -144,13 +145,7 @@ fn forwarded(headers: &mut HeaderMap, forwarding: &Forwarding<'_>, host: &Header
         // The proxy itself asks.
         headers.remove(FOR);
     } else {
-        match headers.entry(FOR) {
-            Entry::Occupied(mut before) => {
-                let chain = trusted.then(|| joined(before.iter(), &client.header)).flatten();
-                before.insert(chain.unwrap_or_else(|| client.header.clone()));
-            }
-            Entry::Vacant(place) => drop(place.insert(client.header.clone())),
-        }
+        add(headers, FOR, trusted, &client.header);
     }
     keep_or_set(headers, PROTO, trusted, &HeaderValue::from_static(client.scheme.name()));
     keep_or_set(headers, FORWARDED_HOST, trusted, host);

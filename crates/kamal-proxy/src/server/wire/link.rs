@@ -10,7 +10,7 @@ use http::{Method, Request, response};
 use http_body::Body;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio_util::io::poll_read_buf;
@@ -150,7 +150,7 @@ impl Link {
     /// Reads what an answer begins with; nothing means the end.
     fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WireError>> {
         self.poll_upload(cx)?;
-        let length = ready!(self.stream.poll_read_room(cx, &mut self.buffer))?;
+        let length = ready!(room::poll_read(&mut self.stream, cx, &mut self.buffer))?;
         self.next_read = if length >= READ { READ_MORE } else { READ };
         Poll::Ready(Ok(length))
     }
@@ -166,7 +166,7 @@ impl Link {
         if self.buffer.capacity() - self.buffer.len() < self.next_read / 2 {
             self.buffer.reserve(self.next_read);
         }
-        let length = ready!(self.stream.poll_read_buf(cx, &mut self.buffer))?;
+        let length = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.buffer))?;
         // Whoever fills what it is given has more to say.
         self.next_read = if length >= READ { READ_MORE } else { READ };
         Poll::Ready(Ok(length))
@@ -208,20 +208,12 @@ impl Link {
     }
 }
 
-impl Stream {
-    fn poll_read_room(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Whole(stream) => room::poll_read(stream, cx, buffer),
-            Self::Half(stream, _) | Self::Deaf(stream) => room::poll_read(stream, cx, buffer),
-            Self::Gone => Poll::Ready(Ok(0)),
-        }
-    }
-
-    fn poll_read_buf(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Whole(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
-            Self::Half(stream, _) | Self::Deaf(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
-            Self::Gone => Poll::Ready(Ok(0)),
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Whole(stream) => Pin::new(stream).poll_read(cx, to),
+            Self::Half(stream, _) | Self::Deaf(stream) => Pin::new(stream).poll_read(cx, to),
+            Self::Gone => Poll::Ready(Ok(())),
         }
     }
 }
