@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
+use super::Cx;
 use crate::{
     error::{Error, HostError},
     event::{EventKind, Tone},
     fleet::Fleet,
-    name::{HostName, Version},
+    name::HostName,
     naming,
-    ops::Cx,
     render::LOCK_HELD,
-    shell::Script,
     state::HostState,
     step::Step,
 };
@@ -21,15 +20,21 @@ pub const AUTOMATIC: &str = "Automatic deploy lock";
 
 /// A lock's three lines, without secrets: others read them.
 #[must_use]
-pub fn details(fleet: &Fleet<'_>, user_name: &str, version: &Version, message: &str) -> String {
-    let now = fleet.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    let text = format!("Locked by: {user_name} at {now}\nVersion: {version}\nMessage: {message}");
-    fleet.world.secrets.redactor().text(&text).into_owned()
+pub fn details(cx: &Cx<'_>, message: &str) -> String {
+    let now = cx.fleet.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    let user = if cx.run.user_name.trim().is_empty() { cx.fleet.performer } else { &cx.run.user_name };
+    let version = cx.run.asked_version.as_ref().or(cx.version).map(ToString::to_string).unwrap_or_default();
+    let text = format!("Locked by: {user} at {now}\nVersion: {version}\nMessage: {message}");
+    cx.fleet.world.secrets.redactor().text(&text).into_owned()
 }
 
 /// Takes the lock, waiting for it if the settings say so, and observes its host in the same round trip. A request to
 /// stop does not cut that round trip short, or nobody would know whose lock it is.
-pub async fn acquire(cx: &Cx<'_>, host: &HostName, step: &Step) -> Result<HostState, Error> {
+pub(super) async fn acquire(cx: &Cx<'_>, host: &HostName, details: &str) -> Result<HostState, Error> {
+    let step = &Step::AcquireLock {
+        directory: naming::lock_directory(cx.fleet.config),
+        details: details.to_owned(),
+    };
     match cx.run.lock_wait {
         None => cx.say("Acquiring the deploy lock..."),
         Some((limit, _)) => cx.say(format!("Acquiring the deploy lock (waiting up to {}s)...", limit.as_secs())),
@@ -67,8 +72,8 @@ pub async fn acquire(cx: &Cx<'_>, host: &HostName, step: &Step) -> Result<HostSt
 }
 
 /// Gives the lock back after a failure. Failing at that too is only said: the first failure is what matters.
-pub async fn release_after_failure(cx: &Cx<'_>) {
-    let Some(host) = &cx.targets.primary_host else { return };
+pub(super) async fn release_after_failure(cx: &Cx<'_>) {
+    let Some(host) = cx.lock_host() else { return };
     cx.say("Releasing the deploy lock...");
     if let Err(error) = release(&cx.fleet.unstoppable(), host).await {
         cx.fleet.emit(EventKind::tell(Tone::Problem, format!("Error releasing the deploy lock: {error}")));
@@ -79,7 +84,7 @@ pub async fn release_after_failure(cx: &Cx<'_>) {
 async fn release_if_ours(fleet: &Fleet<'_>, host: &HostName, step: &Step) {
     let Step::AcquireLock { details, .. } = step else { return };
     let ours = |held: Option<String>| held.is_some_and(|held| held.trim_end() == details.trim_end());
-    let released = match status(fleet, host).await.map(ours) {
+    let released = match fleet.observe(host).await.map(|state| ours(state.lock)) {
         Ok(true) => release(fleet, host).await,
         Ok(false) => Ok(()),
         Err(error) => Err(error),
@@ -91,15 +96,7 @@ async fn release_if_ours(fleet: &Fleet<'_>, host: &HostName, step: &Step) {
 }
 
 /// Gives the lock back.
-pub async fn release(fleet: &Fleet<'_>, host: &HostName) -> Result<(), HostError> {
+pub(super) async fn release(fleet: &Fleet<'_>, host: &HostName) -> Result<(), HostError> {
     let step = Step::ReleaseLock { directory: naming::lock_directory(fleet.config) };
     fleet.run(host, "unlock", &[step], &mut |_, _| {}).await
-}
-
-/// The lock's three lines, if it is held.
-pub async fn status(fleet: &Fleet<'_>, host: &HostName) -> Result<Option<String>, HostError> {
-    let directory = naming::lock_directory(fleet.config);
-    let script = Script::read("lock status", format!("[ -d {directory} ] && base64 -d < {directory}/details"));
-    let captured = fleet.capture(host, &script).await?;
-    Ok((captured.status == 0).then_some(captured.stdout))
 }

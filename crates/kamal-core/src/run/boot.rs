@@ -12,15 +12,15 @@ use futures_util::{
     future::{Either, join_all, select},
 };
 
+use super::{Cx, ask};
 use crate::{
     error::{Error, HostError},
     event::{EventKind, Tone},
     fleet::{Fleet, Progress, gather},
     gate::{Keeper, Waiter},
     name::{ContainerName, HostName},
-    ops::Cx,
-    plan::{HostWork, Placement},
-    shell::{Script, escape::word},
+    plan::{HostWork, Placement, Question},
+    query::Query,
     step::Step,
 };
 
@@ -66,7 +66,7 @@ pub(super) async fn group(
     let hosts: Vec<_> = works
         .iter()
         .map(|work| {
-            let keeper = keeper.clone().filter(|_| placements.iter().any(|p| p.primary && p.host == work.host));
+            let keeper = keeper.clone().filter(|_| brings_up_primary(work, placements));
             (work, keeper)
         })
         .collect();
@@ -111,6 +111,17 @@ async fn host(
     result
 }
 
+/// True when one of the steps brings up a container others wait for.
+fn brings_up_primary(work: &HostWork, placements: &[Placement]) -> bool {
+    let of = |step: &Step, placement: &Placement| match step {
+        Step::SwitchTraffic(route) => route.container == placement.new,
+        Step::AwaitReady { container, .. } => *container == placement.new,
+        _ => false,
+    };
+    let primary = |placement: &&Placement| placement.primary && placement.host == work.host;
+    placements.iter().filter(primary).any(|placement| work.steps.iter().any(|step| of(step, placement)))
+}
+
 /// Runs a host's steps, notes each placement that is up, and looks into the one that fails.
 async fn steps(
     cx: &Cx<'_>,
@@ -124,7 +135,7 @@ async fn steps(
         let name = match step {
             Step::Start(spec) => &spec.name,
             Step::SwitchTraffic(route) => &route.container,
-            Step::AwaitReady { container, .. } => container,
+            Step::AwaitReady { container, .. } | Step::StartExisting { container, .. } => container,
             _ => return None,
         };
         placements.iter().find(|placement| placement.host == work.host && placement.new == *name)
@@ -134,7 +145,7 @@ async fn steps(
         let Some((step, status)) = steps.get(index).zip(status) else { return };
         let Some(placement) = of(step) else { return };
         match (step, status) {
-            (Step::Start(_), 0) => {}
+            (Step::Start(_) | Step::StartExisting { .. }, 0) => {}
             (_, 0) => {
                 switched.note(placement, Certainty::Known);
                 if placement.primary && keeper.is_some_and(|keeper| keeper.decide(true)) {
@@ -188,20 +199,13 @@ async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> Ho
     let HostError::Step { host, step, status, output, .. } = error else { return error };
     let problem = format!("Failed to boot {} on {host}", placement.role);
     cx.fleet.emit(EventKind::tell(Tone::Problem, problem));
-    let name = word(&placement.new);
-    let timeout = placement.stop_timeout.map(|seconds| format!(" -t {seconds}")).unwrap_or_default();
-    let script = format!(
-        "docker inspect --format 'container: {{{{.State.Status}}}}, exit code {{{{.State.ExitCode}}}}{{{{if .RestartCount}}}}, \
-         restarted {{{{.RestartCount}}}} times{{{{end}}}}{{{{if .State.OOMKilled}}}}, \
-         killed for lack of memory{{{{end}}}}{{{{if .State.Error}}}}, {{{{.State.Error}}}}{{{{end}}}}{{{{if .State.Health}}}}, health \
-         {{{{.State.Health.Status}}}}{{{{end}}}}' {name} 2>/dev/null\n\
-         echo 'last log lines:'; docker logs --timestamps --tail 30 {name} 2>&1 | sed 's/^/  /'\n\
-         docker stop{timeout} {name} >/dev/null 2>&1 || true"
-    );
-    let found = cx.fleet.unstoppable().capture(&host, &Script::write("post-mortem", script)).await;
-    let post_mortem = match found {
-        Ok(captured) => captured.stdout,
-        Err(error) => format!("and what happened could not be found out: {error}"),
+    let query = Query::PostMortem { container: placement.new.clone(), stop_timeout: placement.stop_timeout };
+    let question = Question { host: host.clone(), heading: String::new(), query };
+    let found = ask(&cx.fleet.unstoppable(), std::slice::from_ref(&question)).await.pop();
+    let post_mortem = match found.map(|answer| answer.outcome) {
+        Some(Ok(captured)) => captured.stdout,
+        Some(Err(error)) => format!("and what happened could not be found out: {error}"),
+        None => String::new(),
     };
     HostError::Step { host, step, status, output, post_mortem }
 }

@@ -3,12 +3,14 @@
 
 use indexmap::IndexMap;
 
+use super::{Cx, hooks, inputs::Hooks};
 use crate::{
     config::{
         Config,
         model::{Accessory, Proxy, Registry, Role, SecretOr, Ssl, TaggedHost},
     },
     error::Error,
+    op::Op,
     ports::Secrets,
 };
 
@@ -65,6 +67,14 @@ impl Needs {
         self.certificate(&format!("accessories/{}/", accessory.name), accessory.proxy.as_ref());
     }
 
+    /// The login to the registry an accessory's image comes from.
+    pub fn login_of(&mut self, config: &Config, accessory: &Accessory) {
+        match &accessory.registry {
+            Some(registry) => self.of_registry(&format!("accessories/{}/registry", accessory.name), registry),
+            None => self.registry(config),
+        }
+    }
+
     fn certificate(&mut self, place: &str, proxy: Option<&Proxy>) {
         if let Some(Ssl::Custom { certificate_pem, private_key_pem }) = proxy.map(|proxy| &proxy.ssl) {
             self.add(certificate_pem, format!("{place}proxy/ssl/certificate_pem"));
@@ -107,4 +117,14 @@ impl Needs {
         let missing: Vec<String> = missing.collect();
         if missing.is_empty() { Ok(()) } else { Err(Error::Secrets(missing)) }
     }
+}
+
+/// Looks up every secret an operation needs, side by side, before anything is changed.
+pub(super) fn look_up(cx: &Cx<'_>, op: &Op, hooks: &Hooks) -> Result<(), Error> {
+    let secrets = &*cx.fleet.world.secrets;
+    if op.hooks().iter().any(|name| hooks::TRUSTED.contains(name) && hooks.has(name)) {
+        // Hooks will ask for all of them; what cannot be had is told then.
+        drop(secrets.all());
+    }
+    op.needs(cx.fleet.config, cx.targets).look_up(secrets)
 }

@@ -1,13 +1,14 @@
 //! Hooks: programs of the user's that run locally at fixed points (spec chapter 7).
 
+use super::{Cx, inputs::Hooks};
 use crate::{
     config::model::HookLevel,
     error::Error,
     event::{EventKind, Outcome, Tone},
     name::HostName,
-    ops::Cx,
+    name::Version,
+    op::Row,
     output::{Lines, Tail},
-    plan::Hooks,
     ports::{Chunk, Command},
     secret::Secret,
 };
@@ -29,18 +30,22 @@ pub const NAMES: [&str; 9] = [
 pub(super) const TRUSTED: [&str; 3] = ["pre-connect", "pre-deploy", "post-deploy"];
 
 /// What a hook is told besides the run's settings.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Told<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    /// The operation.
+    pub(super) row: Row,
+    /// `KAMAL_VERSION`.
+    pub(super) version: Option<&'a Version>,
     /// `KAMAL_HOSTS`, where it is not all selected ones.
-    pub hosts: Option<&'a [HostName]>,
+    pub(super) hosts: Option<&'a [HostName]>,
     /// `KAMAL_LOCK`.
-    pub locked: bool,
+    pub(super) locked: bool,
     /// `KAMAL_RUNTIME`, in seconds.
-    pub runtime: Option<u64>,
+    pub(super) runtime: Option<u64>,
 }
 
 /// The hooks that are there, none with `--skip-hooks`.
-pub async fn present(cx: &Cx<'_>) -> Hooks {
+pub(super) async fn present(cx: &Cx<'_>) -> Hooks {
     if cx.run.skip_hooks {
         return Hooks::default();
     }
@@ -49,7 +54,7 @@ pub async fn present(cx: &Cx<'_>) -> Hooks {
 }
 
 /// Runs a hook, if it is there.
-pub async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) -> Result<(), Error> {
+pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) -> Result<(), Error> {
     if !hooks.has(name) {
         return Ok(());
     }
@@ -102,16 +107,18 @@ fn environment(cx: &Cx<'_>, told: Told<'_>) -> Vec<(String, Secret)> {
     let mut env = vec![
         ("KAMAL_RECORDED_AT", now),
         ("KAMAL_PERFORMER", cx.fleet.performer.to_owned()),
-        ("KAMAL_VERSION", cx.version.to_string()),
         ("KAMAL_SERVICE", config.service.to_string()),
-        ("KAMAL_SERVICE_VERSION", format!("{}@{}", config.service, cx.version.abbreviated())),
         ("KAMAL_HOSTS", hosts),
-        ("KAMAL_COMMAND", cx.run.command.clone()),
+        ("KAMAL_COMMAND", told.row.command.to_owned()),
         ("KAMAL_LOCK", (told.locked || cx.run.lock_held).to_string()),
     ];
+    if let Some(version) = told.version {
+        env.push(("KAMAL_VERSION", version.to_string()));
+        env.push(("KAMAL_SERVICE_VERSION", format!("{}@{}", config.service, version.abbreviated())));
+    }
     env.extend(config.destination.as_ref().map(|destination| ("KAMAL_DESTINATION", destination.to_string())));
     env.extend(cx.run.roles.clone().map(|roles| ("KAMAL_ROLES", roles)));
-    env.extend(cx.run.subcommand.clone().map(|subcommand| ("KAMAL_SUBCOMMAND", subcommand)));
+    env.extend(told.row.subcommand.map(|subcommand| ("KAMAL_SUBCOMMAND", subcommand.to_owned())));
     env.extend(told.runtime.map(|seconds| ("KAMAL_RUNTIME", seconds.to_string())));
     env.into_iter().map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
 }
