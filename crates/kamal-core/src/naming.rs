@@ -4,6 +4,7 @@
 use crate::{
     config::Config,
     name::{ContainerName, Destination, ImageRef, RoleName, Version},
+    shell::escape::word,
 };
 
 /// The folder below the login directory in which everything of Kamal's lives.
@@ -40,13 +41,13 @@ pub fn container_prefix(config: &Config, role: &RoleName) -> String {
 /// `SERVICE-ROLE[-DEST]-VERSION`.
 #[must_use]
 pub fn container(config: &Config, role: &RoleName, version: &Version) -> ContainerName {
-    ContainerName::new(format!("{}-{version}", container_prefix(config, role)))
+    ContainerName::of_checked(format!("{}-{version}", container_prefix(config, role)))
 }
 
 /// The version in a container's name, if it is one of the role's.
 #[must_use]
 pub fn version_of(config: &Config, role: &RoleName, container: &str) -> Option<Version> {
-    container.strip_prefix(&container_prefix(config, role))?.strip_prefix('-').map(Version::new)
+    container.strip_prefix(&container_prefix(config, role))?.strip_prefix('-').and_then(|version| version.parse().ok())
 }
 
 /// `.kamal/apps/SERVICE[-DEST]`.
@@ -106,32 +107,36 @@ pub fn audit_log(config: &Config) -> String {
 /// `REPOSITORY:VERSION`.
 #[must_use]
 pub fn image(config: &Config, version: &Version) -> ImageRef {
-    ImageRef::new(format!("{}:{version}", config.repository()))
+    ImageRef::of_checked(format!("{}:{version}", config.repository()))
 }
 
 /// `latest`, or `latest-DEST`.
 #[must_use]
-pub fn latest_tag(config: &Config) -> String {
-    with_destination("latest", config.destination.as_ref())
+pub fn latest_tag(config: &Config) -> Version {
+    Version::of_checked(with_destination("latest", config.destination.as_ref()))
 }
 
 /// `REPOSITORY:latest[-DEST]`.
 #[must_use]
 pub fn latest_image(config: &Config) -> ImageRef {
-    ImageRef::new(format!("{}:{}", config.repository(), latest_tag(config)))
+    ImageRef::of_checked(format!("{}:{}", config.repository(), latest_tag(config)))
 }
 
 /// `docker` filters for all containers of the service at this destination.
 #[must_use]
 pub fn service_filters(config: &Config) -> String {
     let destination = config.destination.as_deref().unwrap_or_default();
-    format!("--filter label=service={} --filter label=destination={destination}", config.service)
+    format!(
+        "--filter {} --filter {}",
+        word(&format!("label=service={}", config.service)),
+        word(&format!("label=destination={destination}"))
+    )
 }
 
 /// `docker` filters for a role's containers.
 #[must_use]
 pub fn role_filters(config: &Config, role: &RoleName) -> String {
-    format!("{} --filter label=role={role}", service_filters(config))
+    format!("{} --filter {}", service_filters(config), word(&format!("label=role={role}")))
 }
 
 /// A container's hostname before its random part: 51 characters of the host at most, no dot at the end.

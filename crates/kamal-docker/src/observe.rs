@@ -1,9 +1,11 @@
 //! One script that asks a host everything, and how its answers are read (replaces most of the 42 questions Kamal asks,
 //! one round trip each).
 
+use std::str::FromStr;
+
 use kamal_core::{
     config::Config,
-    name::{ContainerId, ContainerName, HostName, ImageRef, RoleName},
+    name::{HostName, NameError},
     naming,
     shell::Text,
     state::{Container, ContainerState, HostState, Image, Machine, ProxyContainer},
@@ -97,14 +99,14 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
     let named =
         ContainerState::parse(word).ok_or_else(|| format!("docker named an unknown state of {name}: {word:?}"))?;
     if is_proxy {
-        state.proxy = Some(ProxyContainer { image: ImageRef::new(image), state: named });
+        state.proxy = Some(ProxyContainer { image: strange(image)?, state: named });
     }
     let container = Container {
-        id: ContainerId::new(id),
-        name: ContainerName::new(name),
+        id: strange(id)?,
+        name: strange(name)?,
         image: image.to_owned(),
         state: named,
-        role: (!role.is_empty()).then(|| RoleName::new(role)),
+        role: role.parse().ok(),
     };
     if is_app {
         state.containers.push(container);
@@ -114,9 +116,15 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
     Ok(())
 }
 
+/// A name docker printed, which could not be one if it printed something else.
+fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|error: NameError| format!("docker named something strangely: {error}"))
+}
+
 fn image(line: &str) -> Option<Image> {
     let (id, reference) = line.split_once(TAB)?;
-    (!reference.ends_with(":<none>")).then(|| Image { id: id.to_owned(), reference: ImageRef::new(reference) })
+    (!reference.ends_with(":<none>")).then_some(())?;
+    Some(Image { id: id.to_owned(), reference: reference.parse().ok()? })
 }
 
 /// `uname -m` in Docker's spelling.
@@ -149,7 +157,7 @@ mod tests {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\naccessories: {db: {image: mysql:8, host: h}}\n";
         let loaded = config::load(&Source::new("config/deploy.yml", file), None, &Nothing).unwrap();
-        parse(&loaded.config, &HostName::new("h"), printed)
+        parse(&loaded.config, &"h".parse().unwrap(), printed)
     }
 
     #[derive(Debug)]

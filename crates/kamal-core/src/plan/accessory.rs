@@ -72,12 +72,12 @@ fn one(config: &Config, accessory: &Accessory, host: &HostName, files: &[Accesso
     volumes.extend(accessory.directories.iter().map(|directory| mount(directory, on_host(accessory, directory))));
     let mut labels = vec![("service".to_owned(), accessory.service.clone())];
     labels.extend(accessory.labels.clone());
-    let name = ContainerName::new(accessory.service.as_str());
+    let name = ContainerName::of_checked(accessory.service.as_str());
     steps.push(Step::Start(Box::new(RunSpec {
         name: name.clone(),
         role: None,
         version: None,
-        image: ImageRef::new(accessory.image.as_str()),
+        image: ImageRef::of_checked(accessory.image.as_str()),
         restart: accessory.restart.clone(),
         network: accessory.network.clone(),
         hostname_stem: None,

@@ -129,7 +129,7 @@ pub(super) fn host(boot: &Boot<'_>, state: &HostState) -> (HostWork, Vec<Placeme
 
 fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
     let new = naming::container(boot.config, &role.name, boot.version);
-    let replaced = ContainerName::new(format!("{new}_replaced_{}", boot.token));
+    let replaced = ContainerName::of_checked(format!("{new}_replaced_{}", boot.token));
     let renamed = |container: &Container| if container.name == new { replaced.clone() } else { container.name.clone() };
     let current = state.current(boot.config, &role.name);
     let old = current.map(renamed);
@@ -160,7 +160,7 @@ fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, p
     let path = naming::role_env_file(config, &role.name);
     let mut steps = vec![Step::WriteEnv { path: path.clone(), secrets: env.secret.clone() }];
     if state.container(&placement.new).is_some() {
-        let to = ContainerName::new(format!("{}_replaced_{}", placement.new, boot.token));
+        let to = ContainerName::of_checked(format!("{}_replaced_{}", placement.new, boot.token));
         let text = format!("Renaming container {version} to {version}_replaced_{}", boot.token);
         steps.push(Step::Audit { text, role: Some(role.name.clone()) });
         steps.push(Step::Rename { from: placement.new.clone(), to });

@@ -161,7 +161,7 @@ pub(crate) fn ensure_proxy(
     state: &HostState,
     image: Option<&ImageRef>,
 ) -> Vec<Step> {
-    let version = Version::new("");
+    let version = Version::unknown();
     let boot = Boot { config, targets, version: &version, token: "", error_pages: &[], proxy_image: image };
     boot::ensure_proxy(&boot, state)
 }

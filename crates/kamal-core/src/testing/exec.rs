@@ -219,7 +219,7 @@ fn deed(label: &str, text: &str) -> Deed {
             let stopped = |line: &str| {
                 let words = line.strip_prefix("docker stop ")?.split_whitespace();
                 let mut words = words.skip_while(|word| *word == "-t" || word.parse::<u64>().is_ok());
-                words.next().map(ContainerName::from)
+                words.next()?.parse().ok()
             };
             Deed::StopAll(text.lines().filter_map(stopped).collect())
         }

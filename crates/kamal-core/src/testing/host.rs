@@ -72,13 +72,13 @@ impl SimContainer {
     /// Its label `role`.
     #[must_use]
     pub fn role(&self) -> Option<RoleName> {
-        self.labels.get("role").map(|role| RoleName::new(role.as_str()))
+        self.labels.get("role")?.parse().ok()
     }
 
     /// The version of the image it was started from.
     #[must_use]
     pub fn version(&self) -> Version {
-        Version::new(self.image.rsplit_once(':').map_or("", |(_, tag)| tag))
+        self.image.rsplit_once(':').and_then(|(_, tag)| tag.parse().ok()).unwrap_or_else(Version::unknown)
     }
 
     /// Whether it runs.
@@ -119,14 +119,15 @@ impl SimHost {
         let container = |container: &SimContainer| {
             let named = self.images.get(container.image.as_str()) == Some(&container.image_id);
             let image = if named { container.image.to_string() } else { container.image_id[7..19].to_owned() };
-            let (id, name) = (ContainerId::new(container.id.as_str()), container.name.clone());
+            let (id, name) =
+                (ContainerId::parse(container.id.as_str()).expect("ids are digits"), container.name.clone());
             Container { id, name, image, state: container.state, role: container.role() }
         };
         let of_service =
             |container: &&SimContainer| container.labels.get("service").is_some_and(|label| label == service);
         let image = |(reference, id): (&String, &String)| Image {
             id: id.clone(),
-            reference: ImageRef::new(reference.as_str()),
+            reference: ImageRef::of_checked(reference.as_str()),
         };
         HostState {
             host: host.clone(),
@@ -137,7 +138,7 @@ impl SimHost {
             images: self.images.iter().map(image).collect(),
             proxy: self
                 .proxy
-                .map(|state| ProxyContainer { image: ImageRef::new("basecamp/kamal-proxy:v0.9.2"), state }),
+                .map(|state| ProxyContainer { image: ImageRef::of_checked("basecamp/kamal-proxy:v0.9.2"), state }),
             boot_config: false,
             network: self.network,
             lock: self.locks.get(lock_directory).cloned(),

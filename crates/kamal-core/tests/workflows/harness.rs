@@ -68,7 +68,7 @@ impl App {
     /// Does something, with a fault or without; panics when it hangs.
     pub(crate) fn operate(&self, verb: Verb, version: &str, fault: Option<Fault>) -> Result<Report, Error> {
         let cancel = self.fleet.begin(&self.groups(), fault);
-        let version = Version::new(version);
+        let version = Version::parse(version).unwrap();
         let cx = self.cx(&version, cancel);
         self.fleet.drive(ops::deploy(&cx, &options(verb))).unwrap_or_else(|stalled| panic!("{verb}: {stalled}"))
     }
@@ -76,14 +76,14 @@ impl App {
     /// `proxy reboot`; panics when it hangs.
     pub(crate) fn reboot_proxy(&self, rolling: bool, fault: Option<Fault>) -> Result<(), Error> {
         let cancel = self.fleet.begin(&self.groups(), fault);
-        let version = Version::new("latest");
+        let version = Version::parse("latest").unwrap();
         let cx = self.cx(&version, cancel);
         self.fleet.drive(ops::proxy_reboot(&cx, rolling)).unwrap()
     }
 
     pub(crate) fn dry_run(&self, verb: Verb, version: &str) -> Result<Plan, Error> {
         let cancel = self.fleet.begin(&self.groups(), None);
-        let version = Version::new(version);
+        let version = Version::parse(version).unwrap();
         let cx = self.cx(&version, cancel);
         self.fleet.drive(ops::dry_run(&cx, &options(verb))).unwrap()
     }

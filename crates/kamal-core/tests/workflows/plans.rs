@@ -114,7 +114,7 @@ fn only_the_plan_that_was_reviewed_is_applied() {
     let app = App::deployed(THREE, "v1");
     let reviewed = app.dry_run(Verb::Deploy, "v2").unwrap().digest();
     app.fleet.change("h2", |host| host.network = false);
-    let version = Version::new("v2");
+    let version = Version::parse("v2").unwrap();
     let apply = |digest: &str| {
         let cx = app.cx(&version, Cancel::never());
         let options = ops::DeployOptions { expected_digest: Some(digest.to_owned()), ..options(Verb::Deploy) };

@@ -128,7 +128,7 @@ fn fifty_hosts_deploy_alike_every_time_and_as_fast_as_one() {
 #[test]
 fn the_version_before_is_found_for_a_rollback() {
     let app = App::deployed(APART, "v1");
-    let version = Version::new("v2");
+    let version = Version::parse("v2").unwrap();
     let previous = |app: &App| {
         let cx = app.cx(&version, Cancel::never());
         app.fleet.drive(ops::deploy::previous_version(&cx)).unwrap()
@@ -169,7 +169,7 @@ fn a_deploy_can_be_spawned() {
         value
     }
     let app = App::new("servers: [h1]\n");
-    let version = Version::new("v1");
+    let version = Version::parse("v1").unwrap();
     let (cx, deploy, dry) = (app.cx(&version, Cancel::never()), options(Verb::Deploy), options(Verb::Setup));
     app.fleet.drive(assert_send(ops::deploy(&cx, &deploy))).unwrap().unwrap();
     app.fleet.drive(assert_send(ops::dry_run(&cx, &dry))).unwrap().unwrap();

@@ -14,7 +14,7 @@ fn a_version_that_is_started_again_keeps_its_error_pages() {
     let app = App::new("servers: [h1]\nerror_pages_path: public\n");
     app.fleet.project_file("public/503.html", "back soon");
     app.deploy("v1").unwrap();
-    let version = Version::new("v1");
+    let version = Version::parse("v1").unwrap();
     let cx = app.cx(&version, app.fleet.begin(&[], None));
     app.fleet.drive(small::app_start(&cx)).unwrap().unwrap();
     let switch = "switch app-web to app-web-v1 when healthy (within 30 s), with error pages";
@@ -27,14 +27,14 @@ fn a_version_that_is_started_again_keeps_its_error_pages() {
 fn removing_the_proxy_notes_each_step() {
     let app = App::deployed("servers: [h1]\n", "v1");
     app.fleet.change("h1", |host| host.audit.clear());
-    let version = Version::new("v1");
+    let version = Version::parse("v1").unwrap();
     let cx = app.cx(&version, app.fleet.begin(&[], None));
     app.fleet.drive(small::proxy_remove(&cx, true)).unwrap().unwrap();
     assert_eq!(app.fleet.host("h1").audit, ["Stopped proxy", "Removed proxy container", "Removed proxy image"]);
 }
 
 fn remove(app: &App, what: &Removal) {
-    let version = Version::new("v1");
+    let version = Version::parse("v1").unwrap();
     let cx = app.cx(&version, app.fleet.begin(&[], None));
     app.fleet.drive(ops::app_remove(&cx, what)).unwrap().unwrap();
 }
@@ -60,7 +60,9 @@ fn images_and_folders_stay_where_other_roles_do() {
     let roles = Some(vec!["workers".to_owned()]);
     app.targets = Targets::select(&app.config, &Selection { roles, ..Selection::default() }).unwrap();
     app.fleet.change("h1", |host| host.audit.clear());
-    for what in [Removal::Images, Removal::Directories, Removal::Containers, Removal::Container(Version::new("v9"))] {
+    for what in
+        [Removal::Images, Removal::Directories, Removal::Containers, Removal::Container(Version::parse("v9").unwrap())]
+    {
         remove(&app, &what);
     }
     assert_eq!(app.fleet.host("h1").audit, ["Removed all app containers", "Removed app container with version v9"]);
@@ -73,12 +75,16 @@ fn stale_containers_are_those_that_run_beside_the_current_one() {
     app.fleet.change("h1", |host| {
         host.containers.iter_mut().for_each(|container| container.state = ContainerState::Running);
     });
-    let version = Version::new("v2");
+    let version = Version::parse("v2").unwrap();
     let find = |stop| {
         let cx = app.cx(&version, app.fleet.begin(&[], None));
         app.fleet.drive(ops::stale_containers(&cx, stop)).unwrap().unwrap()
     };
-    let stale = vec![Stale { host: "h1".into(), role: "web".into(), version: Version::new("v1") }];
+    let stale = vec![Stale {
+        host: "h1".parse().unwrap(),
+        role: "web".parse().unwrap(),
+        version: Version::parse("v1").unwrap(),
+    }];
     assert_eq!(find(false), stale);
     assert_eq!(find(true), stale);
     assert_eq!(find(false), []);
@@ -89,7 +95,7 @@ fn stale_containers_are_those_that_run_beside_the_current_one() {
 #[test]
 fn the_proxy_is_stopped_before_it_is_started_again() {
     let app = App::deployed("servers: [h1]\n", "v1");
-    let version = Version::new("v1");
+    let version = Version::parse("v1").unwrap();
     for (what, noted, done) in [
         (small::ProxyRun::Start, &["Started proxy"][..], &["start kamal-proxy"][..]),
         (small::ProxyRun::Stop, &["Stopped proxy"], &["stop kamal-proxy"]),
@@ -108,7 +114,7 @@ fn the_proxy_is_stopped_before_it_is_started_again() {
 #[test]
 fn starting_a_version_that_is_not_there_leads_to_what_runs() {
     let app = App::deployed("servers: [h1]\n", "v1");
-    let version = Version::new("v2");
+    let version = Version::parse("v2").unwrap();
     let cx = app.cx(&version, app.fleet.begin(&[], None));
     app.fleet.drive(small::app_start(&cx)).unwrap().unwrap();
     assert_eq!(app.versions(), ["v1"]);

@@ -6,7 +6,7 @@ use crate::harness::App;
 
 /// How far an upload said it was.
 fn told(app: &App, length: usize) -> Vec<(u64, u64)> {
-    let version = Version::new("v1");
+    let version = Version::parse("v1").unwrap();
     let cx = app.cx(&version, Cancel::never());
     let host = app.targets.hosts.first().unwrap();
     app.fleet.drive(cx.fleet.upload(host, &vec![0; length], "large", 0o600)).unwrap().unwrap();
