@@ -80,8 +80,10 @@ fn expand_alias(words: Vec<String>, left: usize) -> Result<Vec<String>, Failure>
         return Ok(words);
     }
     let config_file = value(&words, ["-c", "--config-file"]).unwrap_or_else(|| "config/deploy.yml".to_owned());
-    let destination = value(&words, ["-d", "--destination"]).map(Destination::new);
-    // A typo outside a project is clap's to explain.
+    // A typo outside a project is clap's to explain, and a destination that can be none is the command's.
+    let Ok(destination) = value(&words, ["-d", "--destination"]).map(Destination::parse).transpose() else {
+        return Ok(words);
+    };
     let Ok(aliases) = context::aliases(&config_file, destination.as_ref()) else { return Ok(words) };
     let Some(line) = aliases.get(name.as_str()) else { return Ok(words) };
     let expanded =

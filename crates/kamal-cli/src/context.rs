@@ -58,7 +58,7 @@ pub(crate) fn project() -> Result<PathBuf, Failure> {
 /// Loads the configuration.
 pub(crate) fn load(global: &Global) -> Result<Loaded, Failure> {
     let project = project()?;
-    let destination = global.destination.as_deref().map(Destination::new);
+    let destination = global.destination.as_deref().map(Destination::parse).transpose()?;
     let (base, overlay) = sources(&project, &global.config_file, destination.as_ref())?;
     let asked = Asked::new(project, global.destination.clone());
     config::load(&base, destination.as_ref().zip(overlay.as_ref()), &asked).map_err(Failure::Config)
@@ -179,7 +179,7 @@ impl Context {
             connector,
             performer: identity.performer,
             cancel: signals::cancel(),
-            version: asked_version(global),
+            version: asked_version(global)?,
             project,
         })
     }
@@ -229,23 +229,27 @@ impl Context {
 
     /// The version, or a stand-in where none can be told and none is needed.
     pub(crate) fn version_or_unknown(&self) -> Version {
-        self.version().unwrap_or_else(|_| Version::new("unknown"))
+        self.version().unwrap_or_else(|_| Version::unknown())
     }
 }
 
 /// The version a command acts on.
 pub(crate) fn version(global: &Global, config: &Config) -> Result<Version, Failure> {
-    version_of(asked_version(global), config, &project()?)
+    version_of(asked_version(global)?, config, &project()?)
 }
 
-fn asked_version(global: &Global) -> Option<Version> {
-    global.version.clone().filter(|version| !version.trim().is_empty()).map(Version::new)
+fn asked_version(global: &Global) -> Result<Option<Version>, Failure> {
+    let given = global.version.as_deref().filter(|version| !version.trim().is_empty());
+    Ok(given.map(Version::parse).transpose()?)
 }
 
 /// `--version`, `VERSION`, the git commit (spec 2.13).
 fn version_of(asked: Option<Version>, config: &Config, project: &Path) -> Result<Version, Failure> {
-    if let Some(version) = asked.or_else(|| std::env::var("VERSION").ok().map(Version::new)) {
+    if let Some(version) = asked {
         return Ok(version);
+    }
+    if let Ok(version) = std::env::var("VERSION") {
+        return Version::parse(version).map_err(|error| Failure::User(format!("VERSION: {error}")));
     }
     let revision = git(project, &["rev-parse", "HEAD"]).ok_or_else(|| {
         Failure::User(format!(
@@ -257,7 +261,7 @@ fn version_of(asked: Option<Version>, config: &Config, project: &Path) -> Result
     let dirty = config.builder.context.is_some()
         && git(project, &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
     let suffix = if dirty { format!("_uncommitted_{}", SystemEntropy::default().hex(16)) } else { String::new() };
-    Ok(Version::new(format!("{revision}{suffix}")))
+    Ok(Version::parse(format!("{revision}{suffix}"))?)
 }
 
 /// Who is at work.

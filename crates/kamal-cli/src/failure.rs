@@ -55,6 +55,12 @@ impl Failure {
     }
 }
 
+impl From<kamal_core::name::NameError> for Failure {
+    fn from(error: kamal_core::name::NameError) -> Self {
+        Self::User(error.to_string())
+    }
+}
+
 impl From<kamal_core::error::HostError> for Failure {
     fn from(error: kamal_core::error::HostError) -> Self {
         Self::Engine(Error::Hosts(vec![error]))

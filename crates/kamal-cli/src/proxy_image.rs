@@ -30,7 +30,7 @@ fn of(path: &Path) -> Option<ProxyImage> {
     let arch = architecture(&head)?;
     head.extend(length.to_le_bytes());
     // The digits make another build another image; Kamal reads the tag as a pre-release of the version.
-    let reference = ImageRef::new(format!("kamal-rs/kamal-proxy:{VERSION}-{}", &hex(&head)[..8]));
+    let reference = ImageRef::parse(format!("kamal-rs/kamal-proxy:{VERSION}-{}", &hex(&head)[..8])).ok()?;
     let (path, name) = (path.to_owned(), reference.clone());
     let archive = Archive::new(move || {
         let error = |error| format!("cannot make an image of {}: {error}", path.display());

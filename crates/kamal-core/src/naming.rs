@@ -44,13 +44,13 @@ pub fn container_prefix(config: &Config, role: &RoleName) -> String {
 /// `SERVICE-ROLE[-DEST]-VERSION`.
 #[must_use]
 pub fn container(config: &Config, role: &RoleName, version: &Version) -> ContainerName {
-    ContainerName::new(format!("{}-{version}", container_prefix(config, role)))
+    ContainerName::of_checked(format!("{}-{version}", container_prefix(config, role)))
 }
 
 /// The version in a container's name, if it is one of the role's.
 #[must_use]
 pub fn version_of(config: &Config, role: &RoleName, container: &str) -> Option<Version> {
-    container.strip_prefix(&container_prefix(config, role))?.strip_prefix('-').map(Version::new)
+    container.strip_prefix(&container_prefix(config, role))?.strip_prefix('-').and_then(|version| version.parse().ok())
 }
 
 /// `.kamal/apps/SERVICE[-DEST]`.
@@ -110,19 +110,19 @@ pub fn audit_log(config: &Config) -> String {
 /// `REPOSITORY:VERSION`.
 #[must_use]
 pub fn image(config: &Config, version: &Version) -> ImageRef {
-    ImageRef::new(format!("{}:{version}", config.repository()))
+    ImageRef::of_checked(format!("{}:{version}", config.repository()))
 }
 
 /// `latest`, or `latest-DEST`.
 #[must_use]
-pub fn latest_tag(config: &Config) -> String {
-    with_destination("latest", config.destination.as_ref())
+pub fn latest_tag(config: &Config) -> Version {
+    Version::of_checked(with_destination("latest", config.destination.as_ref()))
 }
 
 /// `REPOSITORY:latest[-DEST]`.
 #[must_use]
 pub fn latest_image(config: &Config) -> ImageRef {
-    ImageRef::new(format!("{}:{}", config.repository(), latest_tag(config)))
+    ImageRef::of_checked(format!("{}:{}", config.repository(), latest_tag(config)))
 }
 
 /// The labels that tell a role's containers from all others, in Kamal's order; without a role, those of the service. Without

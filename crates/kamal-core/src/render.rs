@@ -57,6 +57,7 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         }
         Step::WriteFile { path, content, mode } => write_file(path, &content.0, *mode),
         Step::MakeDirectory { path, mode, owner } => {
+            let path = below_pwd(path);
             let mut text = format!("mkdir -p {path}");
             if let Some(mode) = mode {
                 text.push_str(&format!(" && chmod {} {path}", word(mode)));
@@ -67,12 +68,15 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             text.into()
         }
         Step::AcquireLock { directory, details } => acquire_lock(directory, details).into(),
-        Step::ReleaseLock { directory } => format!("rm -f {directory}/details && rmdir {directory}").into(),
+        Step::ReleaseLock { directory } => {
+            format!("rm -f {} && rmdir {}", word(&format!("{directory}/details")), word(directory)).into()
+        }
         Step::Audit { text, role } => audit(text, role.as_deref(), cx).into(),
         Step::KeepOnly { directory, pattern, keep } => {
             let only = pattern.as_ref().map(|pattern| format!(" -name {}", word(pattern))).unwrap_or_default();
             format!(
-                "[ ! -d {directory} ] || find {directory} -mindepth 1 -maxdepth 1{only} ! -name {} -exec rm -rf {{}} +",
+                "[ ! -d {0} ] || find {0} -mindepth 1 -maxdepth 1{only} ! -name {1} -exec rm -rf {{}} +",
+                word(directory),
                 word(keep)
             )
             .into()
@@ -102,6 +106,11 @@ fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
     text
 }
 
+/// A path as one word; `$PWD` at its beginning is the login folder.
+fn below_pwd(path: &str) -> String {
+    path.strip_prefix("$PWD/").map_or_else(|| word(path), |rest| format!("$PWD/{}", word(rest)))
+}
+
 fn temporary(path: &str) -> String {
     word(&format!("{path}.kamal-new"))
 }
@@ -110,9 +119,10 @@ fn temporary(path: &str) -> String {
 /// (spec chapter 8).
 fn acquire_lock(directory: &str, details: &str) -> String {
     let encoded = wrapped(&base64::engine::general_purpose::STANDARD.encode(details), 60);
+    let (file, directory) = (word(&format!("{directory}/details")), word(directory));
     format!(
-        "(mkdir -p {run}\nif mkdir {directory} 2>/dev/null; then printf '%s\\n' '{encoded}' > {directory}/details\n\
-         elif [ -d {directory} ]; then base64 -d < {directory}/details 2>/dev/null; exit {LOCK_HELD}\n\
+        "(mkdir -p {run}\nif mkdir {directory} 2>/dev/null; then printf '%s\\n' '{encoded}' > {file}\n\
+         elif [ -d {directory} ]; then base64 -d < {file} 2>/dev/null; exit {LOCK_HELD}\n\
          else mkdir {directory}; fi)",
         run = naming::RUN_DIRECTORY
     )
@@ -127,5 +137,10 @@ fn audit(text: &str, role: Option<&str>, cx: &Render<'_>) -> String {
     let tags = [Some(cx.performer), cx.config.destination.as_deref(), role].into_iter().flatten();
     let tags: String = tags.map(|tag| format!(" [{tag}]")).collect();
     let line = format!("[{time}]{}", cx.secrets.redactor().text(&format!("{tags} {text}")));
-    format!("mkdir -p {} && printf '%s\\n' {} >> {}", naming::RUN_DIRECTORY, word(&line), naming::audit_log(cx.config))
+    format!(
+        "mkdir -p {} && printf '%s\\n' {} >> {}",
+        naming::RUN_DIRECTORY,
+        word(&line),
+        word(&naming::audit_log(cx.config))
+    )
 }

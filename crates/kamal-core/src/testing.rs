@@ -7,7 +7,7 @@
 //!
 //! let fleet = SimFleet::new(["10.0.0.1", "10.0.0.2"]);
 //! let world = fleet.world();
-//! let exec = fleet.drive(world.ssh.connect(&"10.0.0.1".into())).unwrap().unwrap();
+//! let exec = fleet.drive(world.ssh.connect(&"10.0.0.1".parse().unwrap())).unwrap().unwrap();
 //! assert_eq!(exec.host().as_str(), "10.0.0.1");
 //! ```
 //!

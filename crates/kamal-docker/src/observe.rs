@@ -1,9 +1,11 @@
 //! One script that asks a host everything, and how its answers are read (replaces most of the 42 questions Kamal asks,
 //! one round trip each).
 
+use std::str::FromStr;
+
 use kamal_core::{
     config::Config,
-    name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
+    name::{HostName, NameError},
     naming,
     shell::{Text, escape::word},
     state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
@@ -112,15 +114,15 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
         ContainerState::parse(word).ok_or_else(|| format!("docker named an unknown state of {name}: {word:?}"))?;
     if is_proxy {
         let networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        state.proxy = Some(ProxyContainer { image: ImageRef::new(image), state: named, networks });
+        state.proxy = Some(ProxyContainer { image: strange(image)?, state: named, networks });
     }
     let container = Container {
-        id: ContainerId::new(id),
-        name: ContainerName::new(name),
+        id: strange(id)?,
+        name: strange(name)?,
         image: image.to_owned(),
         state: named,
         status: status.to_owned(),
-        role: (!role.is_empty()).then(|| RoleName::new(role)),
+        role: role.parse().ok(),
     };
     if is_app {
         state.containers.push(container);
@@ -130,9 +132,15 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
     Ok(())
 }
 
+/// A name docker printed, which could not be one if it printed something else.
+fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|error: NameError| format!("docker named something strangely: {error}"))
+}
+
 fn image(line: &str) -> Option<Image> {
     let (id, reference) = line.split_once(TAB)?;
-    (!reference.ends_with(":<none>")).then(|| Image { id: id.to_owned(), reference: ImageRef::new(reference) })
+    (!reference.ends_with(":<none>")).then_some(())?;
+    Some(Image { id: id.to_owned(), reference: reference.parse().ok()? })
 }
 
 /// A row of what `kamal-proxy list` prints: columns of any width, coloured, two blanks between them.
@@ -158,7 +166,7 @@ fn deployed(config: &Config, line: &str) -> Option<Deployed> {
     let version = image.strip_prefix(&config.repository())?.strip_prefix(':')?;
     let mut tags = tags.split("] ").map(|tag| tag.trim_start_matches('['));
     let (at, by) = (tags.next()?.to_owned(), tags.next()?.to_owned());
-    Some(Deployed { version: Version::new(version), at, by })
+    Some(Deployed { version: version.parse().ok()?, at, by })
 }
 
 /// `uname -m` in Docker's spelling.
@@ -195,7 +203,7 @@ mod tests {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\naccessories: {db: {image: mysql:8, host: h}}\n";
         let loaded = config::load(&Source::new("config/deploy.yml", file), None, &Nothing).unwrap();
-        parse(&loaded.config, &HostName::new("h"), printed)
+        parse(&loaded.config, &"h".parse().unwrap(), printed)
     }
 
     #[derive(Debug)]

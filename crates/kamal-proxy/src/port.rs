@@ -114,15 +114,12 @@ pub fn flags(route: &Route) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kamal_core::{
-        config::model::{Buffering, HealthCheck},
-        name::ContainerName,
-    };
+    use kamal_core::config::model::{Buffering, HealthCheck};
 
     fn route(proxy: Settings) -> Route {
         Route {
             service: "app-web".into(),
-            container: ContainerName::new("app-web-999"),
+            container: "app-web-999".parse().unwrap(),
             proxy,
             certificate: None,
             error_pages: None,

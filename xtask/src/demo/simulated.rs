@@ -58,7 +58,7 @@ pub(super) fn run() -> Result<()> {
 fn operate(config: &Config, fleet: &SimFleet, verb: Verb, version: &str) -> Result<bool> {
     print(format_args!("\nkamal {verb}, version {version}"))?;
     let targets = Targets::select(config, &Selection::default()).map_err(|error| Error::Refused(error.to_string()))?;
-    let (world, version) = (fleet.world(), Version::new(version));
+    let (world, version) = (fleet.world(), Version::parse(version).map_err(|error| Error::Refused(error.to_string()))?);
     let settings = RunSettings { command: verb.to_string(), user_name: "Ann".to_owned(), ..RunSettings::default() };
     let cancel = fleet.begin(std::slice::from_ref(&targets.app_hosts), None);
     let fleet_of_it = Fleet::new(config, &world, "ann", cancel);

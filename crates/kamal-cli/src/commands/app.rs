@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context, command: App) -> Result<(), Failure> 
         App::Version => version(context).await,
         App::StaleContainers { stop } => stale(context, stop).await,
         App::Remove => remove(context, Removal::Everything).await,
-        App::RemoveContainer { version } => remove(context, Removal::Container(Version::new(version))).await,
+        App::RemoveContainer { version } => remove(context, Removal::Container(Version::parse(version)?)).await,
         App::RemoveContainers => remove(context, Removal::Containers).await,
         App::RemoveImages => remove(context, Removal::Images).await,
         App::RemoveAppDirectories => remove(context, Removal::Directories).await,
@@ -57,7 +57,7 @@ async fn stale(context: &Context, stop: bool) -> Result<(), Failure> {
 
 /// Boots `--version`, or the image tagged latest, under that name (spec 12.1, 7).
 async fn boot(context: &Context) -> Result<(), Failure> {
-    let latest = || Version::new(naming::latest_tag(context.config()));
+    let latest = || naming::latest_tag(context.config());
     let version = context.asked_version().unwrap_or_else(latest);
     let options = DeployOptions { verb: Verb::Boot, skip_push: true, no_cache: false, expected_digest: None };
     deploy::perform(context, &version, &options, false).await

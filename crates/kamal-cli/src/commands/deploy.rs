@@ -22,7 +22,8 @@ pub(super) async fn run(context: &Context, verb: Verb, args: &DeployArgs) -> Res
 
 /// `rollback [VERSION]`.
 pub(super) async fn rollback(context: &Context, args: &RollbackArgs) -> Result<(), Failure> {
-    let version = match args.version_to.clone().map(Version::new).or_else(|| context.asked_version()) {
+    let version = match args.version_to.as_deref().map(Version::parse).transpose()?.or_else(|| context.asked_version())
+    {
         Some(version) => version,
         None => {
             let unknown = context.version_or_unknown();

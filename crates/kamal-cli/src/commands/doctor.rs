@@ -12,7 +12,7 @@ pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Resu
     let hosts: Vec<HostName> = if hosts.is_empty() {
         context.targets.hosts.clone()
     } else {
-        hosts.iter().map(|host| HostName::new(host.as_str())).collect()
+        hosts.iter().map(|host| HostName::parse(host.as_str())).collect::<Result<_, _>>()?
     };
     let ways = join_all(hosts.iter().map(|host| context.connector.diagnose(host))).await;
     let mut lost = 0;

@@ -105,7 +105,7 @@ async fn version(context: &Context, args: &ExecArgs) -> Result<Version, Failure>
         return Ok(version);
     }
     if !args.reuse {
-        return Ok(Version::new(naming::latest_tag(context.config())));
+        return Ok(naming::latest_tag(context.config()));
     }
     let unknown = context.version_or_unknown();
     let cx = context.cx(&unknown);

@@ -139,7 +139,7 @@ impl App {
 
 /// The tag that stands for the latest version, and names containers as if it were one (spec 12.1, 7).
 pub(super) fn latest(facts: &Facts<'_>) -> Version {
-    Version::new(naming::latest_tag(facts.config))
+    naming::latest_tag(facts.config)
 }
 
 fn boot(facts: &Facts<'_>) -> Result<Draft, Error> {

@@ -75,7 +75,7 @@ impl<'a> Facts<'a> {
                 known.extend(of_role.filter_map(|found| naming::version_of(self.config, &role.name, &found.name)));
             }
             let tags = state.images.iter().filter_map(|image| image.reference.strip_prefix(&repository));
-            known.extend(tags.map(Version::new));
+            known.extend(tags.filter_map(|tag| tag.parse().ok()));
         }
         known.retain(|version| !version.contains("_replaced_") && !version.starts_with("latest"));
         known.sort();

@@ -51,6 +51,6 @@ fn containers(facts: &Facts<'_>, retain: u32) -> [Step; 2] {
 }
 
 fn images(facts: &Facts<'_>) -> [Step; 2] {
-    let latest = naming::image(facts.config, &crate::name::Version::new("latest"));
+    let latest = naming::image(facts.config, &crate::name::Version::of_checked("latest"));
     [audit("Pruned images", None), Step::PruneImages { service: facts.config.service.clone(), latest }]
 }

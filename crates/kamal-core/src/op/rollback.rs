@@ -102,7 +102,7 @@ fn current(facts: &Facts<'_>, state: &HostState) -> Option<Version> {
     let (role, _) = facts.targets.roles_on(&state.host).next()?;
     let container = state.current(facts.config, &role.name)?;
     let version = naming::version_of(facts.config, &role.name, &container.name)?;
-    let version = version.split("_replaced_").next().map_or_else(|| version.clone(), Version::new);
+    let version = version.split("_replaced_").next().map_or_else(|| version.clone(), Version::of_checked);
     if version != app::latest(facts) {
         return Some(version);
     }
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn read(versions: &[&str]) -> (Vec<String>, usize) {
-        let entry = |version: &&str| Deployed { version: Version::new(*version), at: String::new(), by: String::new() };
+        let entry = |version: &&str| Deployed { version: Version::of_checked(*version), at: String::new(), by: String::new() };
         let (line, mark) = timeline(&versions.iter().map(entry).collect::<Vec<_>>(), "latest");
         (line.iter().map(ToString::to_string).collect(), mark)
     }

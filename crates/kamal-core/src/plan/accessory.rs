@@ -26,12 +26,12 @@ pub(crate) struct AccessorySteps<'a> {
 impl AccessorySteps<'_> {
     /// The name of its container.
     pub(crate) fn container(&self) -> ContainerName {
-        ContainerName::new(self.accessory.service.as_str())
+        ContainerName::of_checked(self.accessory.service.as_str())
     }
 
     /// Its image.
     pub(crate) fn image(&self) -> ImageRef {
-        ImageRef::new(self.accessory.image.as_str())
+        ImageRef::of_checked(self.accessory.image.as_str())
     }
 
     /// A login to the registry its image comes from.

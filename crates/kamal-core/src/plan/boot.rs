@@ -85,7 +85,7 @@ pub(crate) fn ensure_proxy(
         Some(proxy) if proxy.state.is_current() => {
             let joined = |name: &String| name == naming::NETWORK || name == "host";
             if !proxy.networks.iter().any(joined) {
-                let container = ContainerName::new(naming::PROXY_CONTAINER);
+                let container = ContainerName::of_checked(naming::PROXY_CONTAINER);
                 steps.push(Step::ConnectNetwork { network: naming::NETWORK.to_owned(), container });
             }
         }
@@ -187,7 +187,7 @@ fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
 /// container's own id make the plan the same each time it is made.
 fn replaced(container: &Container) -> ContainerName {
     let digits: String = container.id.chars().take(16).collect();
-    ContainerName::new(format!("{}_replaced_{digits}", container.name))
+    ContainerName::of_checked(format!("{}_replaced_{digits}", container.name))
 }
 
 /// Starts the container of a version again as it was deployed.

@@ -84,10 +84,10 @@ pub(crate) const fn named(c: char) -> Option<&'static str> {
 pub fn pairs<'a>(flag: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
     pairs
         .into_iter()
-        .map(|(key, text)| match text {
-            "false" => format!("{flag} {key}=false"),
-            text if text.trim().is_empty() => format!("{flag} {key}"),
-            text => format!("{flag} {key}={}", value(text)),
+        .map(|(key, text)| match (word(key), text) {
+            (key, "false") => format!("{flag} {key}=false"),
+            (key, text) if text.trim().is_empty() => format!("{flag} {key}"),
+            (key, text) => format!("{flag} {key}={}", value(text)),
         })
         .collect()
 }
@@ -95,11 +95,12 @@ pub fn pairs<'a>(flag: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>
 /// `--key value` for each option (spec 4.2, optionize).
 #[must_use]
 pub fn options(options: &DockerOptions) -> Vec<String> {
-    let one = |key: &str, text: &str| format!("--{key} {}", value(text));
+    let flag = |key: &str| word(&format!("--{key}"));
+    let one = |key: &str, text: &str| format!("{} {}", flag(key), value(text));
     options
         .iter()
         .flat_map(|(key, option)| match option {
-            OptionValue::Flag => vec![format!("--{key}")],
+            OptionValue::Flag => vec![flag(key)],
             OptionValue::One(text) => vec![one(key, text)],
             OptionValue::Many(texts) => texts.iter().map(|text| one(key, text)).collect(),
         })
@@ -160,6 +161,8 @@ mod tests {
             ("quux".to_owned(), OptionValue::Flag),
             ("add-host".to_owned(), many),
         ];
+        assert_eq!(pairs("--env", [("A;id", "b")]), [r#"--env 'A;id'="b""#]);
+        assert_eq!(options(&vec![("x $(id)".to_owned(), OptionValue::Flag)]), ["'--x $(id)'"]);
         assert_eq!(options(&given), [r#"--foo "bar""#, "--quux", r#"--add-host "a:1""#, r#"--add-host "b:2""#]);
     }
 }

@@ -84,13 +84,13 @@ impl SimContainer {
     /// Its label `role`.
     #[must_use]
     pub fn role(&self) -> Option<RoleName> {
-        self.labels.get("role").map(|role| RoleName::new(role.as_str()))
+        self.labels.get("role")?.parse().ok()
     }
 
     /// The version of the image it was started from.
     #[must_use]
     pub fn version(&self) -> Version {
-        Version::new(self.image.rsplit_once(':').map_or("", |(_, tag)| tag))
+        self.image.rsplit_once(':').and_then(|(_, tag)| tag.parse().ok()).unwrap_or_else(|| Version::of_checked("untagged"))
     }
 
     /// Whether it runs.
@@ -131,7 +131,7 @@ impl SimHost {
         let container = |container: &SimContainer| {
             let named = self.images.get(container.image.as_str()) == Some(&container.image_id);
             let image = if named { container.image.to_string() } else { container.image_id[7..19].to_owned() };
-            let (id, name) = (ContainerId::new(container.id.as_str()), container.name.clone());
+            let (id, name) = (ContainerId::of_checked(container.id.as_str()), container.name.clone());
             let status = format!("{:?}", container.state);
             Container { id, name, image, state: container.state, status, role: container.role() }
         };
@@ -142,7 +142,7 @@ impl SimHost {
         let is_accessory = |container: &&SimContainer| asked.accessories.contains(&label(container, "service"));
         let image = |(reference, id): (&String, &String)| Image {
             id: id.clone(),
-            reference: ImageRef::new(reference.as_str()),
+            reference: ImageRef::of_checked(reference.as_str()),
         };
         let route = |(service, id): (&String, &String)| RouteState {
             service: service.clone(),
@@ -150,7 +150,7 @@ impl SimHost {
             targets: vec![id.chars().take(12).collect()],
         };
         let networks = if self.proxy_cut_off { Vec::new() } else { vec![naming::NETWORK.to_owned()] };
-        let image_of_proxy = ImageRef::new("basecamp/kamal-proxy:v0.9.2");
+        let image_of_proxy = ImageRef::of_checked("basecamp/kamal-proxy:v0.9.2");
         let routes = if self.proxy_runs() { self.routes.iter().map(route).collect() } else { Vec::new() };
         HostState {
             host: host.clone(),
@@ -173,7 +173,7 @@ impl SimHost {
         let lines = self.audit.iter().zip(&self.audited_at);
         let tagged = lines.filter_map(|(line, at)| {
             let image = line.strip_prefix("Tagging ")?.strip_suffix(" as the latest image")?;
-            let version = Version::new(image.rsplit_once(':')?.1);
+            let version = image.rsplit_once(':')?.1.parse().ok()?;
             Some(Deployed { version, at: at.clone(), by: "ann".to_owned() })
         });
         tagged.collect()
@@ -195,7 +195,7 @@ impl SimHost {
         }
         match query {
             Query::ExecNew(exec) => {
-                let image = ImageRef::new(format!("acme/app:{}", exec.version));
+                let image = ImageRef::of_checked(format!("acme/app:{}", exec.version));
                 self.image(&image)?;
                 self.ran.push(exec.command.to_string());
             }

@@ -79,7 +79,10 @@ pub struct Serving {
 impl SimFleet {
     /// Hosts with docker and nothing else.
     pub fn new<N: Into<String>>(hosts: impl IntoIterator<Item = N>) -> Self {
-        let hosts = hosts.into_iter().map(|name| (HostName::new(name), SimHost::bare())).collect();
+        let hosts = hosts
+            .into_iter()
+            .map(|name| (HostName::parse(name).expect("the name of a host"), SimHost::bare()))
+            .collect();
         let clock = VirtualClock::default();
         Self(Arc::new(Shared {
             clock: clock.clone(),
@@ -187,7 +190,7 @@ impl SimFleet {
 
     /// Makes a host unreachable.
     pub fn unplug(&self, name: &str) {
-        self.state().unplugged.insert(HostName::new(name));
+        self.state().unplugged.insert(HostName::parse(name).expect("the name of a host"));
     }
 
     /// Makes all hosts reachable.

@@ -60,7 +60,7 @@ fn every_recorded_case_agrees() {
             (Err(errors), _) => wrong.push(format!("{name}: refused:\n{errors}\nexpected {refused:?}")),
             (Ok(_), Some(message)) => wrong.push(format!("{name}: taken, but Kamal says {message}")),
             (Ok(loaded), None) => {
-                let printed = effective(&loaded, &Version::new("v1")).to_yaml();
+                let printed = effective(&loaded, &Version::parse("v1").unwrap()).to_yaml();
                 if printed.trim_end() != expected {
                     wrong.push(format!("{name}: printed\n{printed}\nexpected\n{expected}"));
                 }

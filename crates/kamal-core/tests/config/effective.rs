@@ -5,7 +5,7 @@ use kamal_core::{config::effective::effective, name::Version};
 use crate::outside::{load_text, with};
 
 fn printed(fragment: &str) -> String {
-    effective(&load_text(&with(fragment)).unwrap(), &Version::new("v1")).to_yaml()
+    effective(&load_text(&with(fragment)).unwrap(), &Version::parse("v1").unwrap()).to_yaml()
 }
 
 /// The lines below a top-level key.

@@ -59,6 +59,40 @@ const TABLE: &[(&str, &str)] = &[
         "servers/web/options/restart: should be a string. Use \"no\" to disable restarts",
     ),
     (
+        "servers: [\"h;id\"]",
+        "servers/web: the host \"h;id\" holds ';'; it is made of letters, digits and - _ . : @ [ ] % / +",
+    ),
+    (
+        "servers: [-oProxyCommand=x, b]",
+        "servers/web: the host \"-oProxyCommand=x\" holds '='; it is made of letters, digits and - _ . : @ [ ] % / +",
+    ),
+    ("servers: [\"-x\"]", "servers/web: the host \"-x\" may not begin with '-'"),
+    (
+        "servers: {web: [a], \"j$(id)\": [b]}",
+        "servers: the role \"j$(id)\" holds '$'; it is made of letters, digits and _ . -",
+    ),
+    ("image: a/b;id", "image: the image \"a/b;id\" holds ';'; it is made of letters, digits and - _ . : / @ [ ]"),
+    (
+        "registry: {server: \"r|id\", username: u, password: [P]}",
+        "registry/server: the image \"r|id\" holds '|'; it is made of letters, digits and - _ . : / @ [ ]",
+    ),
+    (
+        "accessories: {\"a b\": {image: i, host: h}}",
+        "accessories: the accessory's name \"a b\" holds ' '; it is made of letters, digits and _ . -",
+    ),
+    (
+        "accessories: {a: {image: \"i`id`\", host: h}}",
+        "accessories/a/image: the image \"i`id`\" holds '`'; it is made of letters, digits and - _ . : / @ [ ]",
+    ),
+    (
+        "accessories: {a: {image: i, host: \"h&\"}}",
+        "accessories/a: the host \"h&\" holds '&'; it is made of letters, digits and - _ . : @ [ ] % / +",
+    ),
+    (
+        "accessories: {a: {image: i, host: h, service: \"s>x\"}}",
+        "accessories/a/service: the container's name \"s>x\" holds '>'; it is made of letters, digits and _ . -",
+    ),
+    (
         "servers: {web: {hosts: [a], options: {restart: sometimes}}}",
         "servers/web/options/restart: should be no, always, unless-stopped, on-failure, or on-failure:N",
     ),
@@ -230,7 +264,7 @@ fn all_errors_are_told_with_their_places() {
 fn errors_of_an_overlay_point_into_the_overlay() {
     let base = Source::new("config/deploy.yml", with("env: {clear: {A: 1}}"));
     let over = Source::new("config/deploy.staging.yml", "servers: [2.2.2.2]\nenv:\n  clear:\n    B: [1]\n");
-    let errors = load(&base, Some((&"staging".into(), &over)), &Table::default()).unwrap_err();
+    let errors = load(&base, Some((&"staging".parse().unwrap(), &over)), &Table::default()).unwrap_err();
     assert_eq!(errors.0[0].message, "env/clear/B: should be a string");
     assert_eq!(places(&errors), [("config/deploy.staging.yml".to_owned(), 4, 8)]);
 }
@@ -240,7 +274,7 @@ fn a_destination_lies_over_the_base() {
     let base =
         Source::new("config/deploy.yml", with("env: {clear: {A: 1, B: 2}}\nlabels: {x: y}\nrequire_destination: true"));
     let over = Source::new("config/deploy.staging.yml", "servers: [2.2.2.2]\nenv:\n  clear:\n    B: 3\n    C: 4\n");
-    let staging = "staging".into();
+    let staging = "staging".parse().unwrap();
     let loaded = load(&base, Some((&staging, &over)), &Table::default()).unwrap();
     let config = loaded.config;
     let clear: Vec<(&str, &str)> = config.env.clear.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();

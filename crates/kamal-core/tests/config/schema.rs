@@ -120,7 +120,7 @@ proptest! {
     ) {
         let text = file(&generated, over_base, flow);
         match load_text(&text) {
-            Ok(loaded) => drop(effective(&loaded, &"v1".into()).to_yaml()),
+            Ok(loaded) => drop(effective(&loaded, &"v1".parse().unwrap()).to_yaml()),
             Err(errors) => {
                 prop_assert!(!errors.0.is_empty(), "{}", text);
                 for error in &errors.0 {

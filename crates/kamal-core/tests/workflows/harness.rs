@@ -7,7 +7,7 @@ use kamal_core::{
     config::{Config, Source, load, model::BootLimit},
     error::Error,
     fleet::Fleet,
-    name::{HostName, Version},
+    name::HostName,
     op::{App as AppOp, Deploy, Op, Proxy, Rollback},
     plan::Plan,
     ports::World,
@@ -126,7 +126,7 @@ impl App {
 
     /// The settings, with `--version`.
     pub(crate) fn asking(&self, version: Option<&str>) -> RunSettings {
-        RunSettings { asked_version: version.map(Version::new), ..self.run.clone() }
+        RunSettings { asked_version: version.map(|version| version.parse().unwrap()), ..self.run.clone() }
     }
 
     pub(crate) fn cx<'a>(&'a self, run: &'a RunSettings, cancel: Cancel) -> Cx<'a> {

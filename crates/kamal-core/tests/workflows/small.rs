@@ -59,7 +59,7 @@ fn images_and_folders_stay_where_other_roles_do() {
     let roles = Some(vec!["workers".to_owned()]);
     app.targets = Targets::select(&app.config, &Selection { roles, ..Selection::default() }).unwrap();
     app.fleet.change("h1", |host| host.audit.clear());
-    let gone = AppOp::RemoveContainer(Version::new("v9"));
+    let gone = AppOp::RemoveContainer(Version::parse("v9").unwrap());
     for what in [AppOp::RemoveImages, AppOp::RemoveDirectories, AppOp::RemoveContainers, gone] {
         app.perform_well(&Op::App(what));
     }
@@ -140,7 +140,7 @@ fn destinations_do_not_prune_each_other() {
     let app = App::deployed("servers: [h1]\nretain_containers: 1\n", "v1");
     app.fleet.change("h1", |host| {
         let mut other = host.containers[0].clone();
-        other.name = kamal_core::name::ContainerName::new("app-web-staging-v0");
+        other.name = "app-web-staging-v0".parse().unwrap();
         other.id = "f".repeat(64);
         other.state = ContainerState::Exited;
         other.labels.insert("destination".into(), "staging".into());

@@ -42,7 +42,7 @@ impl Relay {
 
     /// Host `number`, from 1.
     pub(crate) fn host(&self, number: u8) -> HostName {
-        HostName::new(format!("root@{}:{}", address(number), self.port))
+        HostName::parse(format!("root@{}:{}", address(number), self.port)).expect("a host")
     }
 }
 

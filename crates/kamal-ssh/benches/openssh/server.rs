@@ -54,7 +54,7 @@ impl Server {
 
     /// The host, reached without a relay.
     pub(crate) fn host(&self) -> HostName {
-        HostName::new(format!("root@127.0.0.1:{}", self.port))
+        HostName::parse(format!("root@127.0.0.1:{}", self.port)).expect("a host")
     }
 
     pub(crate) fn options(&self) -> Options {

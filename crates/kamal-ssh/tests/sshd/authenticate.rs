@@ -117,7 +117,7 @@ async fn an_encrypted_key_asks_for_its_passphrase_once() {
     let person = Person::saying(&["wrong", "open sesame"]);
     options.attendant = Some(person.clone());
     let connector = Connector::new(options.clone());
-    for host in [server.host(), format!("root@localhost:{}", server.port).as_str().into()] {
+    for host in [server.host(), format!("root@localhost:{}", server.port).parse().unwrap()] {
         assert_eq!(sh(&*connector.connect(&host).await.unwrap(), "echo in").await.0, "in\n");
     }
     assert_eq!(person.kinds(), [QuestionKind::Passphrase; 2]);

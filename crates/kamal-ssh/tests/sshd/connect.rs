@@ -47,7 +47,7 @@ async fn failures_of_the_network_are_told_apart() {
     options.dns_retries = 1;
     options.connect_timeout = Duration::from_millis(500);
     let connector = Connector::new(options);
-    let error = async |host: &str| connector.connect(&host.into()).await.unwrap_err();
+    let error = async |host: &str| connector.connect(&host.parse().unwrap()).await.unwrap_err();
     let refused = error(&format!("127.0.0.1:{}", free_port())).await;
     assert!(matches!(refused.kind, Kind::Refused(_)), "{refused:?}");
     let unresolved = error("no-such-host.invalid").await;
@@ -65,7 +65,7 @@ async fn failures_of_the_network_are_told_apart() {
     });
     let foreign = error(&address).await;
     assert!(matches!(foreign.kind, Kind::Protocol(_) | Kind::Network(_)), "{foreign:?}");
-    let client = error("a b").await;
+    let client = error("a:x").await;
     assert!(matches!(client.kind, Kind::Client(_)), "{client:?}");
     for error in [refused, unresolved, timed_out, foreign, client] {
         assert!(!error.to_string().contains('\n') && !error.outcome_unknown(), "{error}");

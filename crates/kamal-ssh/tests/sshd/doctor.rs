@@ -8,7 +8,7 @@ use crate::{
 };
 
 async fn findings(options: Options, host: &str) -> Vec<Finding> {
-    Connector::new(options).diagnose(&host.into()).await
+    Connector::new(options).diagnose(&host.parse().unwrap()).await
 }
 
 /// The step that fails, and what is said of it.

@@ -152,7 +152,7 @@ async fn questions_come_one_after_another() {
     let connector = Connector::new(options);
     let names: Vec<_> = servers
         .iter()
-        .flat_map(|server| [server.host(), format!("127.0.0.1:{}", server.port).as_str().into()])
+        .flat_map(|server| [server.host(), format!("127.0.0.1:{}", server.port).parse().unwrap()])
         .collect();
     for host in join_all(names.iter().map(|name| connector.connect(name))).await {
         host.unwrap();

@@ -27,7 +27,7 @@ fn connector() -> Connector {
 /// Calls a server, and runs a script there if it lets us.
 async fn call(port: u16) -> Result<Run, TransportError> {
     let connector = connector();
-    let host = connector.connect(&format!("127.0.0.1:{port}").as_str().into()).await?;
+    let host = connector.connect(&format!("127.0.0.1:{port}").parse().unwrap()).await?;
     try_sh(&*host, "echo hello").await
 }
 
@@ -209,7 +209,7 @@ async fn texts_before_the_login_have_no_end() {
     })
     .await;
     let connector = connector();
-    soon("texts", connector.connect(&format!("127.0.0.1:{port}").as_str().into())).await.unwrap();
+    soon("texts", connector.connect(&format!("127.0.0.1:{port}").parse().unwrap())).await.unwrap();
     assert!(peak() < 150, "60 MB of texts: {} MiB", peak());
 }
 
@@ -378,7 +378,7 @@ async fn a_flood_beyond_the_window() {
     })
     .await;
     let connector = connector();
-    let host = connector.connect(&format!("127.0.0.1:{port}").as_str().into()).await.unwrap();
+    let host = connector.connect(&format!("127.0.0.1:{port}").parse().unwrap()).await.unwrap();
     let mut length = 0;
     let script = kamal_core::shell::Script::read("flood", "echo hello");
     let mut count = |chunk: kamal_core::ports::Chunk<'_>| {

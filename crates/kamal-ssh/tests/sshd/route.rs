@@ -27,7 +27,7 @@ async fn ssh_config_names_everything() {
     options.known_hosts.clear();
     std::fs::copy(server.file("id_ed25519"), server.file("id_root")).unwrap();
     let connector = Connector::new(options);
-    let host = connector.connect(&"app".into()).await.unwrap();
+    let host = connector.connect(&"app".parse().unwrap()).await.unwrap();
     assert_eq!(sh(&*host, "echo in").await.0, "in\n");
     let recorded = std::fs::read_to_string(server.file("other_hosts")).unwrap();
     assert!(recorded.starts_with("nickname ssh-ed25519 "), "{recorded}");
@@ -52,7 +52,7 @@ async fn two_hops() {
     options.proxy_jump = Some("first,root@second".to_owned());
     let connector = Connector::new(options.clone());
     for name in ["goal", "root@goal"] {
-        let host = connector.connect(&name.into()).await.unwrap();
+        let host = connector.connect(&name.parse().unwrap()).await.unwrap();
         let (out, _, _) = sh(&*host, "echo $SSH_CONNECTION").await;
         assert!(out.trim().ends_with(&goal.port.to_string()), "{out}");
     }
@@ -63,7 +63,7 @@ async fn two_hops() {
     let mut options = with_config(&goal, &config);
     options.keys.clear();
     let connector = Connector::new(options);
-    let host = connector.connect(&"goal".into()).await.unwrap();
+    let host = connector.connect(&"goal".parse().unwrap()).await.unwrap();
     assert_eq!(sh(&*host, "echo in").await.0, "in\n");
 }
 
@@ -71,7 +71,7 @@ async fn two_hops() {
 async fn a_circle_of_hops_is_noticed() {
     let server = Server::start();
     let options = with_config(&server, "Host a\n ProxyJump b\nHost b\n ProxyJump c\nHost c\n ProxyJump b\n");
-    let (connector, name) = (Connector::new(options), "a".into());
+    let (connector, name) = (Connector::new(options), "a".parse().unwrap());
     let connecting = connector.connect(&name);
     let error = tokio::time::timeout(std::time::Duration::from_secs(10), connecting).await.unwrap().unwrap_err();
     assert!(error.to_string().contains("circle"), "{error}");
@@ -84,7 +84,8 @@ async fn a_hop_that_forbids_it_and_a_goal_that_is_not_there() {
     for (hop, forbidden) in [(&forbids, true), (&allows, false)] {
         let mut options = hop.options();
         options.proxy_jump = Some(hop.host().to_string());
-        let error = Connector::new(options).connect(&format!("127.0.0.1:{refused}").as_str().into()).await.unwrap_err();
+        let error =
+            Connector::new(options).connect(&format!("127.0.0.1:{refused}").parse().unwrap()).await.unwrap_err();
         match error.kind {
             Kind::Protocol(ref why) if forbidden => assert!(why.contains("AllowTcpForwarding"), "{error}"),
             Kind::Refused(_) if !forbidden => {}

@@ -96,7 +96,7 @@ impl Server {
 
     /// The host as deploy.yml would name it.
     pub(crate) fn host(&self) -> HostName {
-        HostName::new(format!("root@127.0.0.1:{}", self.port))
+        HostName::parse(format!("root@127.0.0.1:{}", self.port)).unwrap()
     }
 
     /// Options that fit the server.

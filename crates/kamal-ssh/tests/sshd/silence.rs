@@ -57,7 +57,7 @@ async fn a_host_that_stops_answering_is_given_up_within_fifteen_seconds() {
     let options = server.options();
     assert_eq!(options.keepalive, Duration::from_secs(15));
     let connector = Connector::new(options);
-    let name = format!("root@127.0.0.1:{port}").as_str().into();
+    let name = format!("root@127.0.0.1:{port}").parse().unwrap();
     let host = connector.connect(&name).await.unwrap();
     assert_eq!(sh(&*host, "echo in").await.0, "in\n");
     let mut cutting = Instant::now();
@@ -84,7 +84,7 @@ async fn ssh_config_says_how_soon() {
     std::fs::write(server.file("config"), "ServerAliveInterval 1\nServerAliveCountMax 1\n").unwrap();
     options.config_files = vec![server.file("config")];
     let connector = Connector::new(options);
-    let name = format!("root@127.0.0.1:{port}").as_str().into();
+    let name = format!("root@127.0.0.1:{port}").parse().unwrap();
     let host = connector.connect(&name).await.unwrap();
     sh(&*host, "true").await;
     silent.store(true, Ordering::SeqCst);

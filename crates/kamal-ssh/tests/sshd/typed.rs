@@ -122,7 +122,7 @@ async fn login(port: u16, person: Option<Arc<Person>>, keys: &[&std::path::Path]
     if let Some(person) = person {
         options.attendant = Some(person);
     }
-    let host = format!("me@127.0.0.1:{port}").as_str().into();
+    let host = format!("me@127.0.0.1:{port}").parse().unwrap();
     Connector::new(options).connect(&host).await.map(drop).map_err(|error| error.kind)
 }
 

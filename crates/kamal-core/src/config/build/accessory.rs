@@ -8,9 +8,9 @@ use super::super::shape::suggest::did_you_mean;
 use super::super::yaml::{Entry, Kind, Node};
 use super::env::{Place, env};
 use super::options::{check_labels, docker_options, text, text_list, text_map};
-use super::servers::{RawRole, tagged};
+use super::servers::{RawRole, name, tagged};
 use super::{proxy, registry};
-use crate::name::HostName;
+use crate::name::{ContainerName, HostName, ImageRef, check_accessory};
 
 const PLACES: [&str; 6] = ["host", "hosts", "role", "roles", "tag", "tags"];
 
@@ -27,6 +27,9 @@ pub(crate) fn accessory(
     if node.map().is_none() {
         wrong("a hash", node, &path, report);
         return None;
+    }
+    if let Err(error) = check_accessory(name) {
+        report.error(entry.key, at("accessories", &error.to_string()));
     }
     section(node, keys::ACCESSORY, &path, report);
     if PLACES.iter().filter(|key| node.get(key).is_some()).count() != 1 {
@@ -52,11 +55,19 @@ pub(crate) fn accessory(
     if image.trim().is_empty() {
         report.error(entry.key, at(&path, "image is required"));
     }
+    let image = server.map_or_else(|| image.clone(), |server| format!("{server}/{image}"));
+    let container = text(node, "service");
+    if let (Some(node), Some(Err(error))) = (node.get("service"), container.as_deref().map(ContainerName::parse)) {
+        report.error(node.span, at(&join(&path, "service"), &error.to_string()));
+    }
+    if let (Some(node), Err(error)) = (node.get("image").filter(|node| !node.is_blank()), ImageRef::parse(&*image)) {
+        report.error(node.span, at(&join(&path, "image"), &error.to_string()));
+    }
     Some(Accessory {
         name: name.to_owned(),
-        service: text(node, "service").unwrap_or_else(|| format!("{service}-{name}")),
-        image: server.map_or_else(|| image.clone(), |server| format!("{server}/{image}")),
-        hosts: hosts(node, roles, report),
+        service: container.unwrap_or_else(|| format!("{service}-{name}")),
+        image,
+        hosts: hosts(node, &path, roles, report),
         cmd: text(node, "cmd"),
         port: text(node, "port").map(|port| if port.contains(':') { port } else { format!("{port}:{port}") }),
         labels: text_map(node.get("labels")),
@@ -88,12 +99,13 @@ fn named(node: &Node, one: &str, many: &str) -> Vec<String> {
     text(node, one).into_iter().chain(text_list(node.get(many))).collect()
 }
 
-fn hosts(node: &Node, roles: &[RawRole<'_>], report: &mut Report<'_>) -> Vec<HostName> {
+fn hosts(node: &Node, path: &str, roles: &[RawRole<'_>], report: &mut Report<'_>) -> Vec<HostName> {
     let of_roles = named(node, "role", "roles");
     let of_tags = named(node, "tag", "tags");
-    let mut found: Vec<HostName> = text(node, "host").map(HostName::new).into_iter().collect();
+    let host = node.get("host").and_then(|host| Some(name(&host.text()?, host.span, path, report)));
+    let mut found: Vec<HostName> = host.into_iter().collect();
     if let Some(list) = node.get("hosts") {
-        found.extend(tagged(list, report).into_iter().map(|host| host.name));
+        found.extend(tagged(list, path, report).into_iter().map(|host| host.name));
     }
     let by_name = |name: &String| roles.iter().find(|role| role.name == *name);
     found.extend(of_roles.iter().filter_map(by_name).flat_map(|role| &role.hosts).map(|host| host.name.clone()));

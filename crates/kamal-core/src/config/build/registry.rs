@@ -7,6 +7,7 @@ use super::super::shape::keys;
 use super::super::source::Span;
 use super::super::yaml::{Kind, Node};
 use super::options::text;
+use crate::name::ImageRef;
 
 /// Reads a registry. `owner` is where to point when something is missing.
 pub(crate) fn registry(node: &Node, owner: Span, path: &str, report: &mut Report<'_>) -> Registry {
@@ -15,6 +16,11 @@ pub(crate) fn registry(node: &Node, owner: Span, path: &str, report: &mut Report
         return Registry::default();
     }
     let server = text(node, "server");
+    if let Some(node) = node.get("server").filter(|node| !node.is_blank())
+        && let Some(Err(error)) = server.as_deref().map(ImageRef::parse)
+    {
+        report.error(node.span, at(&join(path, "server"), &error.to_string()));
+    }
     let local = server.as_deref().is_some_and(is_local);
     let mut read = |key| credential(node, key, owner, path, local, report);
     let (username, password) = (read("username"), read("password"));

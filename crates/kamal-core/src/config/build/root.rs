@@ -15,7 +15,7 @@ use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{accessory, builder, cross, proxy, registry, ssh, tags as host_tags};
-use crate::name::{Destination, RoleName, ServiceName};
+use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
 /// Kamal's commands of the first level, which an alias may not be called. `help` may, though it is never reached.
 const COMMANDS: [&str; 21] = [
@@ -98,17 +98,20 @@ pub(crate) fn build(
     };
     let roles = raw_roles.iter().map(|role| role.merge(&from_root, report)).collect();
     let image = text(root, "image").filter(|image| !image.trim().is_empty());
+    if let (Some(node), Some(Err(error))) = (root.get("image"), image.as_deref().map(ImageRef::parse)) {
+        report.error(node.span, at("image", &error.to_string()));
+    }
     let local = registry.server.as_deref().is_some_and(registry::is_local);
     let mut seconds = |key, default| Duration::from_secs(count(root, key, "", report).unwrap_or(default));
     let config = Config {
         destination: destination.cloned(),
         image: image.or_else(|| local.then(|| service.clone())).unwrap_or_default(),
-        service: ServiceName::new(service),
+        service: ServiceName::of_checked(service),
         labels: text_map(root.get("labels")),
         volumes: text_list(root.get("volumes")),
         registry,
         roles,
-        primary_role: RoleName::new(primary.clone()),
+        primary_role: RoleName::of_checked(primary.clone()),
         env: root_env,
         env_tags,
         hooks_path: text(root, "hooks_path").unwrap_or_else(|| ".kamal/hooks".to_owned()),

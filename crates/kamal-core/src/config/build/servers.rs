@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::super::diagnostic::Report;
 use super::super::model::{Env, Logging, Role, TaggedHost};
-use super::super::shape::check::{hosts as check_hosts, join, section, wrong};
+use super::super::shape::check::{at, hosts as check_hosts, join, section, wrong};
 use super::super::shape::keys;
 use super::super::source::Span;
 use super::super::yaml::{Kind, Node, overlay};
@@ -38,7 +38,15 @@ pub(crate) fn roles<'a>(servers: &'a Node, report: &mut Report<'_>) -> Vec<RawRo
         Kind::Map(map) => {
             let mut roles: Vec<_> = map.iter().collect();
             roles.sort_by_key(|(name, _)| name.as_str());
-            roles.into_iter().filter_map(|(name, entry)| role(name, entry.key, &entry.value, report)).collect()
+            roles
+                .into_iter()
+                .filter_map(|(name, entry)| {
+                    if let Err(error) = RoleName::parse(name.as_str()) {
+                        report.error(entry.key, at("servers", &error.to_string()));
+                    }
+                    role(name, entry.key, &entry.value, report)
+                })
+                .collect()
         }
         // Said by the check of the root.
         _ => Vec::new(),
@@ -78,7 +86,8 @@ fn raw<'a>(name: &str, span: Span, hosts: &Node, settings: Option<&'a Node>, rep
         proxy::check(node, &join(&path, "proxy"), report);
     }
     let proxy_is_bad = report.errors.len() > before;
-    RawRole { name: name.to_owned(), span, hosts: tagged(hosts, report), settings, options, env, logging, proxy_is_bad }
+    let hosts = tagged(hosts, &path, report);
+    RawRole { name: name.to_owned(), span, hosts, settings, options, env, logging, proxy_is_bad }
 }
 
 /// What the root gives to roles.
@@ -99,7 +108,7 @@ impl RawRole<'_> {
         let owner = self.settings.unwrap_or(&empty);
         let (options, restart) = self.options.clone();
         Role {
-            name: RoleName::new(self.name.clone()),
+            name: RoleName::of_checked(self.name.clone()),
             hosts: self.hosts.clone(),
             cmd: text(owner, "cmd"),
             stop_timeout: count(owner, "stop_timeout", &path, report).or(root.stop_timeout),
@@ -151,13 +160,17 @@ fn merge_logging(root: &Logging, own: Option<&Logging>) -> Logging {
 
 /// Hosts and their tags. A host given twice is one, with the last entry's tags; what is no text is dropped, as Kamal
 /// does, but not in silence.
-pub(crate) fn tagged(node: &Node, report: &mut Report<'_>) -> Vec<TaggedHost> {
+pub(crate) fn tagged(node: &Node, path: &str, report: &mut Report<'_>) -> Vec<TaggedHost> {
     let mut hosts: IndexMap<String, Vec<String>> = IndexMap::new();
     for item in node.list().unwrap_or_default() {
         match &item.kind {
-            Kind::Text(host) => drop(hosts.insert(host.clone(), Vec::new())),
+            Kind::Text(host) => {
+                name(host, item.span, path, report);
+                hosts.insert(host.clone(), Vec::new());
+            }
             Kind::Map(map) => {
                 for (host, entry) in map {
+                    name(host, entry.key, path, report);
                     let tags = match entry.value.list() {
                         Some(tags) => tags.iter().filter_map(Node::text).collect(),
                         None => entry.value.text().into_iter().collect(),
@@ -173,5 +186,13 @@ pub(crate) fn tagged(node: &Node, report: &mut Report<'_>) -> Vec<TaggedHost> {
             }
         }
     }
-    hosts.into_iter().map(|(host, tags)| TaggedHost { name: HostName::new(host), tags }).collect()
+    hosts.into_iter().map(|(host, tags)| TaggedHost { name: HostName::of_checked(host), tags }).collect()
+}
+
+/// A host's name; what can be none is reported.
+pub(crate) fn name(host: &str, span: Span, path: &str, report: &mut Report<'_>) -> HostName {
+    if let Err(error) = HostName::parse(host) {
+        report.error(span, at(path, &error.to_string()));
+    }
+    HostName::of_checked(host)
 }
