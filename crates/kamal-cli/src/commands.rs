@@ -17,11 +17,14 @@ mod server;
 
 use std::{future::Future, process::ExitCode};
 
-use clap::{CommandFactory, Parser};
 use kamal_core::{name::Destination, redact::Redactor};
 
 use crate::{
-    args::{self, Build, Cli, Command, Doctor, Global, Proxy, Registry, Secrets, Server, normalise::normalise},
+    args::{
+        self, AppCommand as App, BuildCommand as Build, Cli, Command, DoctorCommand as Doctor, Global, Line,
+        LockCommand as Lock, ProxyCommand as Proxy, PruneCommand as Prune, RegistryCommand as Registry,
+        SecretsCommand as Secrets, ServerCommand as Server,
+    },
     context::{self, Context},
     failure::Failure,
 };
@@ -29,34 +32,26 @@ use crate::{
 /// The version of Kamal whose behaviour this program has.
 const KAMAL_VERSION: &str = "2.12.0";
 
-/// Longer than any chain of aliases that stand for one another.
-const MAX_ALIASES: usize = 20;
-
 /// Runs the command line.
 pub(crate) fn main(arguments: Vec<String>) -> ExitCode {
-    let mut words = arguments.into_iter();
-    let program = words.next().unwrap_or_else(|| "kamal".to_owned());
-    let words: Vec<String> = words.collect();
-    let words = match words.first().map(String::as_str) {
-        // The only word `-h` stands for help at; everywhere else it is `--hosts`.
-        Some("-h" | "-?" | "-D") => vec!["--help".to_owned()],
-        Some("--version") if words.len() == 1 => vec!["version".to_owned()],
-        _ => words,
+    let words: Vec<String> = arguments.into_iter().skip(1).collect();
+    let aliases = |config_file: &str, destination: Option<&str>| {
+        let destination = destination.map(Destination::new);
+        context::aliases(config_file, destination.as_ref()).map_err(|failure| failure.to_string())
     };
-    let words = match expand_alias(normalise(words), MAX_ALIASES) {
-        Ok(words) => words,
-        Err(failure) => return fail(&failure),
-    };
-    let cli = match Cli::try_parse_from(std::iter::once(program).chain(words)) {
-        Ok(cli) => cli,
-        Err(error) => {
-            drop(error.print());
-            return ExitCode::from(u8::from(error.use_stderr()));
+    match args::read(&words, &aliases) {
+        Ok(Line::Help(text)) => {
+            anstream::print!("{}", text.ansi());
+            ExitCode::SUCCESS
         }
-    };
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&failure),
+        Ok(Line::Run(cli)) => match run(*cli) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => fail(&failure),
+        },
+        Err(refusal) => {
+            anstream::eprintln!("{refusal}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -70,38 +65,6 @@ fn fail(failure: &Failure) -> ExitCode {
         }
     }
     ExitCode::from(failure.exit_status())
-}
-
-/// Replaces a first word that is no command by the alias of that name (spec 1.9).
-/// `left` bounds how many stand for one another.
-fn expand_alias(words: Vec<String>, left: usize) -> Result<Vec<String>, Failure> {
-    let Some(name) = words.first().filter(|word| !word.starts_with('-')) else { return Ok(words) };
-    if Cli::command().get_subcommands().any(|command| command.get_name().starts_with(name.as_str())) {
-        return Ok(words);
-    }
-    let config_file = value(&words, ["-c", "--config-file"]).unwrap_or_else(|| "config/deploy.yml".to_owned());
-    let destination = value(&words, ["-d", "--destination"]).map(Destination::new);
-    // A typo outside a project is clap's to explain.
-    let Ok(aliases) = context::aliases(&config_file, destination.as_ref()) else { return Ok(words) };
-    let Some(line) = aliases.get(name.as_str()) else { return Ok(words) };
-    let expanded =
-        shlex::split(line).ok_or_else(|| Failure::User(format!("aliases/{name}: a quote is not closed in: {line}")))?;
-    if left == 0 {
-        return Err(Failure::User(format!("aliases/{name}: it stands for itself, by way of others or alone")));
-    }
-    expand_alias(normalise(expanded.into_iter().chain(words[1..].to_vec()).collect()), left - 1)
-}
-
-/// The value of a switch, `-x v`, `-x=v`, `--long v` or `--long=v`; the last one counts.
-fn value(words: &[String], [short, long]: [&str; 2]) -> Option<String> {
-    let mut found = None;
-    for (at, word) in words.iter().enumerate() {
-        let (switch, own) = word.split_once('=').map_or((word.as_str(), None), |(switch, own)| (switch, Some(own)));
-        if switch == short || switch == long {
-            found = own.map(str::to_owned).or_else(|| words.get(at + 1).cloned()).or(found);
-        }
-    }
-    found
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
@@ -139,7 +102,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
 
 /// Commands that act on hosts.
 async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
-    let (name, sub) = names(&command);
+    let previewed = matches!(command, Command::Setup(_) | Command::Deploy(_) | Command::Redeploy(_));
+    if command.preview().is_some_and(args::Preview::is_asked) && !previewed {
+        return Err(absent());
+    }
+    let Some((name, sub)) = names(&command) else { return Err(absent()) };
     let redactor = Redactor::new();
     let work = async {
         // What another program reads is the command's output alone.
@@ -166,121 +133,104 @@ async fn act(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Rollback(args) => deploy::rollback(context, &args).await,
         Command::App(app) => app::run(context, app).await,
         Command::Build(Build::Push(args)) => build::push(context, &args).await,
-        Command::Build(Build::Pull) => build::pull(context).await,
-        Command::Build(Build::Deliver(args)) => {
-            build::push(context, &args).await?;
-            build::pull(context).await
-        }
+        Command::Build(Build::Pull(_)) => build::pull(context).await,
         Command::Proxy(proxy) => proxy::run(context, proxy).await,
-        Command::Registry(Registry::Login { skip_local, skip_remote }) => {
-            build::login(context, !skip_local, !skip_remote).await
-        }
-        Command::Server(Server::Bootstrap) => server::bootstrap(context).await,
+        Command::Registry(Registry::Login(args)) => build::login(context, !args.skip_local, !args.skip_remote).await,
+        Command::Server(Server::Bootstrap(_)) => server::bootstrap(context).await,
         Command::Server(Server::Exec(args)) => server::exec(context, &args).await,
         Command::Lock(command) => lock::run(context, command).await,
         Command::Prune(what) => deploy::prune(context, what).await,
         Command::Secrets(Secrets::Print) => inspect::secrets(context),
         Command::Details => inspect::details(context).await,
         Command::Audit => inspect::audit(context).await,
-        Command::Version
-        | Command::Init(_)
-        | Command::Completion { .. }
-        | Command::Config(_)
-        | Command::Docs(_)
-        | Command::Doctor(_)
-        | Command::Secrets(Secrets::Fetch(_) | Secrets::Extract(_)) => Ok(()),
+        _ => Err(absent()),
     }
+}
+
+/// What is not there yet.
+fn absent() -> Failure {
+    Failure::User("this command, or one of its options, is not there yet".to_owned())
 }
 
 fn is_raw(command: &Command) -> bool {
     match command {
-        Command::App(args::App::Exec(exec)) => exec.raw,
+        Command::App(App::Exec(exec)) => exec.raw,
         Command::Server(Server::Exec(exec)) => exec.raw,
         _ => false,
     }
 }
 
 /// The words hooks are told.
-fn names(command: &Command) -> (&'static str, Option<&'static str>) {
-    use args::{App, Lock, Prune};
-    match command {
+fn names(command: &Command) -> Option<(&'static str, Option<&'static str>)> {
+    Some(match command {
         Command::Setup(_) => ("setup", None),
         Command::Deploy(_) => ("deploy", None),
         Command::Redeploy(_) => ("redeploy", None),
-        Command::Rollback(_) => ("rollback", None),
+        Command::Rollback(args) if !args.as_deployed => ("rollback", None),
         Command::App(app) => (
             "app",
             Some(match app {
-                App::Boot => "boot",
-                App::Start => "start",
-                App::Stop => "stop",
-                App::Maintenance { .. } => "maintenance",
-                App::Live => "live",
+                App::Boot(_) => "boot",
+                App::Start(_) => "start",
+                App::Stop(_) => "stop",
+                App::Maintenance(_) => "maintenance",
+                App::Live(_) => "live",
                 App::Exec(_) => "exec",
                 App::Logs(_) => "logs",
                 App::Details => "details",
                 App::Containers => "containers",
                 App::Images => "images",
                 App::Version => "version",
-                App::StaleContainers { .. } => "stale_containers",
-                App::Remove => "remove",
-                App::RemoveContainer { .. } => "remove_container",
-                App::RemoveContainers => "remove_containers",
-                App::RemoveImages => "remove_images",
-                App::RemoveAppDirectories => "remove_app_directories",
+                App::StaleContainers(_) => "stale_containers",
+                App::Remove(_) => "remove",
+                App::RemoveContainer(_) => "remove_container",
+                App::RemoveContainers(_) => "remove_containers",
+                App::RemoveImages(_) => "remove_images",
+                App::RemoveAppDirectories(_) => "remove_app_directories",
             }),
         ),
-        Command::Build(build) => (
-            "build",
-            Some(match build {
-                Build::Push(_) => "push",
-                Build::Pull => "pull",
-                Build::Deliver(_) => "deliver",
-            }),
-        ),
+        Command::Build(Build::Push(_)) => ("build", Some("push")),
+        Command::Build(Build::Pull(_)) => ("build", Some("pull")),
         Command::Proxy(proxy) => (
             "proxy",
             Some(match proxy {
-                Proxy::Boot => "boot",
-                Proxy::Start => "start",
-                Proxy::Stop => "stop",
-                Proxy::Restart => "restart",
+                Proxy::Boot(_) => "boot",
+                Proxy::Start(_) => "start",
+                Proxy::Stop(_) => "stop",
+                Proxy::Restart(_) => "restart",
                 Proxy::Details => "details",
                 Proxy::List => "list",
                 Proxy::Logs(_) => "logs",
-                Proxy::Reboot { .. } => "reboot",
-                Proxy::Remove { .. } => "remove",
+                Proxy::Reboot(_) => "reboot",
+                Proxy::Remove(_) => "remove",
+                _ => return None,
             }),
         ),
-        Command::Registry(_) => ("registry", Some("login")),
-        Command::Server(Server::Bootstrap) => ("server", Some("bootstrap")),
+        Command::Registry(Registry::Login(_)) => ("registry", Some("login")),
+        Command::Server(Server::Bootstrap(_)) => ("server", Some("bootstrap")),
         Command::Server(Server::Exec(_)) => ("server", Some("exec")),
         Command::Lock(lock) => (
             "lock",
             Some(match lock {
                 Lock::Status => "status",
-                Lock::Acquire { .. } => "acquire",
-                Lock::Release => "release",
+                Lock::Acquire(_) => "acquire",
+                Lock::Release(_) => "release",
             }),
         ),
         Command::Prune(prune) => (
             "prune",
             Some(match prune {
-                Prune::All => "all",
-                Prune::Images => "images",
-                Prune::Containers { .. } => "containers",
+                Prune::All(_) => "all",
+                Prune::Images(_) => "images",
+                Prune::Containers(_) => "containers",
             }),
         ),
         Command::Secrets(_) => ("secrets", Some("print")),
         Command::Details => ("details", None),
         Command::Audit => ("audit", None),
-        Command::Config(_) => ("config", None),
-        Command::Docs(_) => ("docs", None),
         Command::Doctor(_) => ("doctor", Some("ssh")),
-        Command::Init(_) => ("init", None),
-        Command::Completion { .. } => ("completion", None),
-        Command::Version => ("version", None),
-    }
+        _ => return None,
+    })
 }
 
 /// Runs something unless the user stops it.

@@ -161,9 +161,9 @@ impl Context {
         let run = RunSettings {
             skip_hooks: global.skip_hooks,
             lock_held: std::env::var("KAMAL_LOCK").is_ok_and(|held| held == "true"),
-            lock_wait: global.lock_wait.then(|| {
-                (Duration::from_secs(global.lock_wait_timeout), Duration::from_secs(global.lock_wait_interval.max(1)))
-            }),
+            lock_wait: global
+                .lock_wait
+                .then(|| (global.lock_wait_timeout, global.lock_wait_interval.max(Duration::from_secs(1)))),
             command: command.to_owned(),
             subcommand: subcommand.map(str::to_owned),
             user_name: identity.name,

@@ -9,31 +9,32 @@ use kamal_core::{
 };
 
 use super::{deploy, exec, inspect, logs};
-use crate::{args::App, context::Context, failure::Failure};
+use crate::{args::AppCommand as App, context::Context, failure::Failure};
 
 /// Runs an app command.
 pub(super) async fn run(context: &Context, command: App) -> Result<(), Failure> {
     match command {
-        App::Boot => boot(context).await,
-        App::Start => Ok(small::app_start(&context.cx(&context.version()?)).await?),
-        App::Stop => Ok(small::app_stop(&context.cx(&context.version_or_unknown())).await?),
-        App::Maintenance { drain_timeout, message } => {
-            let on = small::Maintenance { drain_timeout, message };
+        App::Boot(_) => boot(context).await,
+        App::Start(_) => Ok(small::app_start(&context.cx(&context.version()?)).await?),
+        App::Stop(_) => Ok(small::app_stop(&context.cx(&context.version_or_unknown())).await?),
+        App::Maintenance(args) => {
+            let whole = |drain: std::time::Duration| drain.as_secs_f64().ceil() as u64;
+            let on = small::Maintenance { drain_timeout: args.drain_timeout.map(whole), message: args.message };
             Ok(small::maintenance(&context.cx(&context.version_or_unknown()), Some(&on)).await?)
         }
-        App::Live => Ok(small::maintenance(&context.cx(&context.version_or_unknown()), None).await?),
+        App::Live(_) => Ok(small::maintenance(&context.cx(&context.version_or_unknown()), None).await?),
         App::Exec(args) => exec::run(context, &args).await,
         App::Logs(args) => logs::app(context, &args).await,
         App::Details => inspect::app_details(context).await,
         App::Containers => per_host(context, |_| Query::Containers).await,
         App::Images => per_host(context, |_| Query::Images).await,
         App::Version => version(context).await,
-        App::StaleContainers { stop } => stale(context, stop).await,
-        App::Remove => remove(context, Removal::Everything).await,
-        App::RemoveContainer { version } => remove(context, Removal::Container(Version::new(version))).await,
-        App::RemoveContainers => remove(context, Removal::Containers).await,
-        App::RemoveImages => remove(context, Removal::Images).await,
-        App::RemoveAppDirectories => remove(context, Removal::Directories).await,
+        App::StaleContainers(args) => stale(context, args.stop).await,
+        App::Remove(_) => remove(context, Removal::Everything).await,
+        App::RemoveContainer(args) => remove(context, Removal::Container(Version::new(args.version_removed))).await,
+        App::RemoveContainers(_) => remove(context, Removal::Containers).await,
+        App::RemoveImages(_) => remove(context, Removal::Images).await,
+        App::RemoveAppDirectories(_) => remove(context, Removal::Directories).await,
     }
 }
 

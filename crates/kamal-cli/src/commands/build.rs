@@ -8,10 +8,10 @@ use kamal_core::{
 };
 
 use super::stoppable;
-use crate::{args::BuildArgs, context::Context, failure::Failure};
+use crate::{args::build::PushArgs, context::Context, failure::Failure};
 
 /// `build push`.
-pub(super) async fn push(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
+pub(super) async fn push(context: &Context, args: &PushArgs) -> Result<(), Failure> {
     let version = context.version()?;
     let cx = context.cx(&version);
     let mut needs = Needs::new();

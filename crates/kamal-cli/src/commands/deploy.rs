@@ -7,7 +7,7 @@ use kamal_core::{
 };
 
 use crate::{
-    args::{DeployArgs, Prune, RollbackArgs},
+    args::{DeployArgs, PruneCommand as Prune, RollbackArgs},
     context::Context,
     failure::Failure,
 };
@@ -15,9 +15,13 @@ use crate::{
 /// `setup`, `deploy`, `redeploy`.
 pub(super) async fn run(context: &Context, verb: Verb, args: &DeployArgs) -> Result<(), Failure> {
     let version = context.version()?;
-    let options =
-        DeployOptions { verb, skip_push: args.skip_push, no_cache: args.no_cache, expected_digest: args.plan.clone() };
-    perform(context, &version, &options, args.dry_run).await
+    let options = DeployOptions {
+        verb,
+        skip_push: args.skip_push,
+        no_cache: args.no_cache,
+        expected_digest: args.preview.plan.clone(),
+    };
+    perform(context, &version, &options, args.preview.dry_run).await
 }
 
 /// `rollback [VERSION]`.
@@ -32,7 +36,7 @@ pub(super) async fn rollback(context: &Context, args: &RollbackArgs) -> Result<(
         }
     };
     let options = DeployOptions { verb: Verb::Rollback, skip_push: true, no_cache: false, expected_digest: None };
-    perform(context, &version, &options, args.dry_run).await
+    perform(context, &version, &options, args.preview.dry_run).await
 }
 
 /// Runs it, or prints its plan.
@@ -57,12 +61,12 @@ pub(super) async fn prune(context: &Context, what: Prune) -> Result<(), Failure>
     let version = context.version_or_unknown();
     let kept = context.config().retain_containers;
     let (what, retain) = match what {
-        Prune::All => (small::Prune::All, kept),
-        Prune::Images => (small::Prune::Images, kept),
-        Prune::Containers { retain: Some(0) } => {
+        Prune::All(_) => (small::Prune::All, kept),
+        Prune::Images(_) => (small::Prune::Images, kept),
+        Prune::Containers(args) if args.retain == Some(0) => {
             return Err(Failure::User("retain must be at least 1".to_owned()));
         }
-        Prune::Containers { retain } => (small::Prune::Containers, retain.unwrap_or(kept)),
+        Prune::Containers(args) => (small::Prune::Containers, args.retain.unwrap_or(kept)),
     };
     Ok(small::prune(&context.cx(&version), what, retain).await?)
 }

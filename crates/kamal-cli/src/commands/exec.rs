@@ -11,10 +11,10 @@ use kamal_core::{
     step::Step,
 };
 
-use crate::{adapters::terminal, args::ExecArgs, context::Context, failure::Failure};
+use crate::{adapters::terminal, args::app::AppExecArgs, context::Context, failure::Failure};
 
 /// Runs a command in new or running containers.
-pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, args: &AppExecArgs) -> Result<(), Failure> {
     if args.detach {
         clash("Detach", &[(args.interactive, "interactive"), (args.reuse, "reuse")])?;
     }
@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failur
 }
 
 /// What the audit log is told, a line for each container (spec 6.4).
-fn audits(context: &Context, args: &ExecArgs, version: &Version) -> Vec<HostWork> {
+fn audits(context: &Context, args: &AppExecArgs, version: &Version) -> Vec<HostWork> {
     let text = format!("Executed cmd '{}' on app version {version}", command(args));
     let work = |host: &HostName| {
         let step = |role: RoleName| Step::Audit { text: text.clone(), role: args.reuse.then_some(role) };
@@ -60,7 +60,7 @@ fn audits(context: &Context, args: &ExecArgs, version: &Version) -> Vec<HostWork
     context.targets.app_hosts.iter().map(work).collect()
 }
 
-fn command(args: &ExecArgs) -> String {
+fn command(args: &AppExecArgs) -> String {
     args.command.iter().map(|word| word.trim()).collect::<Vec<_>>().join(" ")
 }
 
@@ -100,7 +100,7 @@ pub(super) fn ended(status: i32) -> Result<(), Failure> {
 }
 
 /// `--version`, else what runs on the primary host (reuse) or the tag latest (new containers).
-async fn version(context: &Context, args: &ExecArgs) -> Result<Version, Failure> {
+async fn version(context: &Context, args: &AppExecArgs) -> Result<Version, Failure> {
     if let Some(version) = context.asked_version() {
         return Ok(version);
     }
@@ -118,17 +118,12 @@ async fn version(context: &Context, args: &ExecArgs) -> Result<Version, Failure>
 
 fn questions(
     context: &Context,
-    args: &ExecArgs,
+    args: &AppExecArgs,
     version: &Version,
     attach: Attach,
 ) -> Result<Vec<(HostName, Query)>, Failure> {
     let config = context.config();
-    let mut extra_env = Vec::new();
-    for pair in &args.env {
-        let (key, value) =
-            pair.split_once(':').ok_or_else(|| Failure::User(format!("--env {pair}: write it as KEY:VALUE")))?;
-        extra_env.push((key.to_owned(), value.to_owned()));
-    }
+    let extra_env: Vec<_> = args.env.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect();
     let command = command(args);
     let mut questions = Vec::new();
     for role in &context.targets.roles {

@@ -2,7 +2,7 @@
 
 use kamal_core::{naming, ops::lock, step::Step};
 
-use crate::{args::Lock, context::Context, failure::Failure};
+use crate::{args::LockCommand as Lock, context::Context, failure::Failure};
 
 /// Runs a lock command.
 pub(super) async fn run(context: &Context, command: Lock) -> Result<(), Failure> {
@@ -14,13 +14,13 @@ pub(super) async fn run(context: &Context, command: Lock) -> Result<(), Failure>
     let held = lock::status(&cx.fleet, host).await?;
     match (command, held) {
         (Lock::Status, Some(details)) => context.reporter.data(&format!("{}\n", details.trim_end())),
-        (Lock::Status | Lock::Release, None) => context.reporter.data("There is no deploy lock\n"),
-        (Lock::Release, Some(_)) => {
+        (Lock::Status | Lock::Release(_), None) => context.reporter.data("There is no deploy lock\n"),
+        (Lock::Release(_), Some(_)) => {
             lock::release(&cx.fleet, host).await?;
             context.reporter.data("Released the deploy lock\n");
         }
-        (Lock::Acquire { message }, _) => {
-            let details = lock::details(&cx.fleet, &context.run.user_name, &context.version()?, &message);
+        (Lock::Acquire(args), _) => {
+            let details = lock::details(&cx.fleet, &context.run.user_name, &context.version()?, &args.message);
             let step = Step::AcquireLock { directory: naming::lock_directory(context.config()), details };
             lock::acquire(&cx, host, &step).await?;
             context.reporter.data("Acquired the deploy lock\n");

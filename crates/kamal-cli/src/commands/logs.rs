@@ -9,22 +9,27 @@ use kamal_core::{
 };
 
 use super::inspect;
-use crate::{args::LogsArgs, context::Context, failure::Failure};
+use crate::{
+    args::{LogsArgs, app::AppLogsArgs},
+    context::Context,
+    failure::Failure,
+};
 
 /// `app logs`.
-pub(super) async fn app(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
+pub(super) async fn app(context: &Context, args: &AppLogsArgs) -> Result<(), Failure> {
     let version = context.version_or_unknown();
     let cx = context.cx(&version);
-    if args.follow {
+    let lines = || app_lines(args);
+    if args.logs.follow {
         let host = primary(context)?;
         let role = context.targets.roles_on(host).next().map(|(role, _)| role.name.clone());
         let role = role.ok_or_else(|| Failure::User(format!("no role runs on {host}")))?;
-        return follow(context, host, Query::Logs { role, lines: lines(args) }).await;
+        return follow(context, host, Query::Logs { role, lines: lines() }).await;
     }
     let placed = small::placements(&cx);
     let questions: Vec<_> = placed
         .into_iter()
-        .map(|(host, role)| (host, Query::Logs { role: role.name.clone(), lines: lines(args) }))
+        .map(|(host, role)| (host, Query::Logs { role: role.name.clone(), lines: lines() }))
         .collect();
     let answers = small::ask(&cx, &questions).await?;
     for ((host, _), answer) in questions.iter().zip(&answers) {
@@ -48,6 +53,10 @@ fn primary(context: &Context) -> Result<&HostName, Failure> {
     context.targets.primary_host.as_ref().ok_or_else(|| Failure::User("there is no primary host".to_owned()))
 }
 
+fn app_lines(args: &AppLogsArgs) -> LogLines {
+    LogLines { grep_options: args.grep_options.clone(), container: args.container_id.clone(), ..lines(&args.logs) }
+}
+
 fn lines(args: &LogsArgs) -> LogLines {
     let narrowed = args.since.is_some() || args.grep.is_some();
     let default = if args.follow { Some(10) } else { Some(100).filter(|_| !narrowed) };
@@ -55,10 +64,10 @@ fn lines(args: &LogsArgs) -> LogLines {
         since: args.since.clone(),
         lines: args.lines.or(default),
         grep: args.grep.clone(),
-        grep_options: args.grep_options.clone(),
+        grep_options: None,
         follow: args.follow,
         timestamps: !args.skip_timestamps,
-        container: args.container_id.clone(),
+        container: None,
     }
 }
 

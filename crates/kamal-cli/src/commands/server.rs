@@ -10,7 +10,7 @@ use kamal_core::{
 };
 
 use super::exec::{clash, ended, show};
-use crate::{adapters::terminal, args::ServerExecArgs, context::Context, failure::Failure};
+use crate::{adapters::terminal, args::server::ServerExecArgs, context::Context, failure::Failure};
 
 /// Installs Docker where it is missing.
 pub(super) async fn bootstrap(context: &Context) -> Result<(), Failure> {
