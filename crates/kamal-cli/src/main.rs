@@ -7,6 +7,7 @@ mod commands;
 mod confirm;
 mod context;
 mod failure;
+mod output;
 mod proxy_image;
 mod report;
 mod signals;

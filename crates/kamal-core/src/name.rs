@@ -208,7 +208,7 @@ macro_rules! put_together {
     };
 }
 
-put_together!(HostName, RoleName, ServiceName, Version, ContainerId, ContainerName, ImageRef);
+put_together!(HostName, RoleName, ServiceName, Version, ContainerName, ImageRef);
 
 /// Checks an accessory's name, which becomes part of a container's.
 pub(crate) fn check_accessory(text: &str) -> Result<(), NameError> {

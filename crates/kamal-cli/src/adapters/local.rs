@@ -82,6 +82,26 @@ impl Local for ThisMachine {
         names
     }
 
+    async fn tree(&self, path: &str) -> Option<Vec<String>> {
+        let root = self.path(path);
+        let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
+        if !root.is_dir() {
+            return None;
+        }
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Ok(below) = path.strip_prefix(&root) {
+                    files.push(below.to_string_lossy().into_owned());
+                }
+            }
+        }
+        files.sort();
+        Some(files)
+    }
+
     async fn create_folder(&self, path: &str) -> Result<(), LocalError> {
         let io = |source| LocalError::Io { what: format!("cannot create the folder {path}"), source };
         tokio::fs::create_dir_all(self.path(path)).await.map_err(io)

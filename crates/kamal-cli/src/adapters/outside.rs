@@ -11,7 +11,7 @@ use kamal_core::{
 use zeroize::Zeroizing;
 
 use super::slots::Slots;
-use crate::args::{self, Secrets};
+use crate::args::{self, SecretsCommand};
 
 /// This machine, for templates and secrets files.
 #[derive(Debug)]
@@ -134,9 +134,9 @@ impl Commands for Asked {
 
     fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
         let mut text = match args::inline(args)? {
-            Secrets::Fetch(args) => self.fetch(&args)?.unwrap_or_default(),
-            Secrets::Extract(args) => Self::extract(&args)?,
-            Secrets::Print => Zeroizing::default(),
+            SecretsCommand::Fetch(args) => self.fetch(&args)?.unwrap_or_default(),
+            SecretsCommand::Extract(args) => Self::extract(&args)?,
+            SecretsCommand::Print => Zeroizing::default(),
         };
         Ok(std::mem::take(&mut *text))
     }

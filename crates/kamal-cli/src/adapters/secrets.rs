@@ -11,9 +11,9 @@ use std::{
 
 use kamal_core::{
     config::Config,
-    ops::Needs,
     ports::Secrets,
     redact::Redactor,
+    run::Needs,
     secret::Secret,
     secrets::{Commands, Ran, Secrets as Store, SecretsFile, encrypted, vendors::Programs},
 };

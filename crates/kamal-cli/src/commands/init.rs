@@ -2,7 +2,7 @@
 
 use std::{io, os::unix::fs::PermissionsExt, path::Path};
 
-use kamal_core::ops::hooks;
+use kamal_core::run::hooks;
 
 use crate::{args::InitArgs, context, failure::Failure};
 

@@ -1,54 +1,12 @@
-//! Commands that only look: details, audit, config, secrets.
+//! Commands that only look at the project: config, secrets.
 
-use kamal_core::{config::effective, name::HostName, ops::small, query::Query, redact::Redactor};
+use kamal_core::{config::effective, redact::Redactor};
 
 use crate::{
     args::{ConfigArgs, ConfigChore, Global},
     context::{self, Context},
     failure::Failure,
 };
-
-/// Asks questions and shows the answers under Kamal's headings. An answer that failed is shown, and fails the command.
-pub(super) async fn show(context: &Context, kind: &str, questions: &[(HostName, Query)]) -> Result<(), Failure> {
-    let version = context.version_or_unknown();
-    let answers = small::ask(&context.cx(&version), questions).await?;
-    let mut failed = Vec::new();
-    for ((host, _), answer) in questions.iter().zip(&answers) {
-        context.reporter.host(kind, host, &answer.stdout);
-        if answer.status != 0 {
-            failed.push(format!("{host}: {}", answer.stderr.trim()));
-        }
-    }
-    if failed.is_empty() { Ok(()) } else { Err(Failure::User(failed.join("\n"))) }
-}
-
-/// `app details`.
-pub(super) async fn app_details(context: &Context) -> Result<(), Failure> {
-    let version = context.version_or_unknown();
-    let cx = context.cx(&version);
-    let placed = small::placements(&cx);
-    let questions: Vec<_> =
-        placed.into_iter().map(|(host, role)| (host, Query::Details { role: role.name.clone() })).collect();
-    show(context, "App", &questions).await
-}
-
-/// `details`.
-pub(super) async fn details(context: &Context) -> Result<(), Failure> {
-    let on =
-        |hosts: &[HostName], query: Query| hosts.iter().map(|host| (host.clone(), query.clone())).collect::<Vec<_>>();
-    show(context, "Proxy", &on(&context.targets.proxy_hosts, Query::ProxyDetails)).await?;
-    app_details(context).await?;
-    if !context.config().accessories.is_empty() {
-        show(context, "Accessory", &on(&context.targets.hosts, Query::Accessories)).await?;
-    }
-    Ok(())
-}
-
-/// `audit`.
-pub(super) async fn audit(context: &Context) -> Result<(), Failure> {
-    let questions: Vec<_> = context.targets.hosts.iter().map(|host| (host.clone(), Query::Audit)).collect();
-    show(context, "App", &questions).await
-}
 
 /// `config`.
 pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {

@@ -131,7 +131,7 @@ impl SimHost {
         let container = |container: &SimContainer| {
             let named = self.images.get(container.image.as_str()) == Some(&container.image_id);
             let image = if named { container.image.to_string() } else { container.image_id[7..19].to_owned() };
-            let (id, name) = (ContainerId::of_checked(container.id.as_str()), container.name.clone());
+            let (id, name) = (ContainerId::parse(container.id.as_str()).expect("ids are digits"), container.name.clone());
             let status = format!("{:?}", container.state);
             Container { id, name, image, state: container.state, status, role: container.role() }
         };
