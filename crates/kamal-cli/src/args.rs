@@ -214,8 +214,9 @@ impl Command {
     pub(crate) fn is_confirmed(&self) -> bool {
         match self {
             Self::Remove(args) => args.confirmed,
-            Self::Upgrade(args)
-            | Self::Proxy(ProxyCommand::Reboot(args) | ProxyCommand::Upgrade(args)) => args.confirmed,
+            Self::Upgrade(args) | Self::Proxy(ProxyCommand::Reboot(args) | ProxyCommand::Upgrade(args)) => {
+                args.confirmed
+            }
             Self::Accessory(AccessoryCommand::Remove(args)) => args.confirmed,
             Self::Accessory(AccessoryCommand::Upgrade(args)) => args.confirmed,
             _ => false,

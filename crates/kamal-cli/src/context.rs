@@ -242,7 +242,9 @@ fn project_version(config: &Config, project: &Path) -> Result<Version, Failure> 
 fn revision(project: &Path) -> Result<String, Failure> {
     let place = project.display();
     let fail = |why: String, fix: &str| {
-        Failure::User(format!("Can't use commit hash as version, {why}\nhelp: {fix}, or give --version (or the variable VERSION)"))
+        Failure::User(format!(
+            "Can't use commit hash as version, {why}\nhelp: {fix}, or give --version (or the variable VERSION)"
+        ))
     };
     let asked = std::process::Command::new("git").args(["rev-parse", "--verify", "HEAD"]).current_dir(project).output();
     let output = match asked {

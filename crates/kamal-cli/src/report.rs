@@ -39,7 +39,13 @@ impl Reporter {
             (_, true) => Level::Verbose,
             _ => Level::Normal,
         };
-        Self { level, json: global.json, timings: global.timings.then(Mutex::default), redactor, timed: AtomicBool::new(false) }
+        Self {
+            level,
+            json: global.json,
+            timings: global.timings.then(Mutex::default),
+            redactor,
+            timed: AtomicBool::new(false),
+        }
     }
 
     /// Whether everything is shown as JSON lines.

@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn several_words_are_arguments_and_one_is_a_line() {
         let shell = |words: &[&str]| of(words).map(|command| command.shell());
-        assert_eq!(shell(&["printf", "<%s>", "two words", "", "it's"]).as_deref(), Some(r"printf '<%s>' 'two words' '' 'it'\''s'"));
+        assert_eq!(
+            shell(&["printf", "<%s>", "two words", "", "it's"]).as_deref(),
+            Some(r"printf '<%s>' 'two words' '' 'it'\''s'")
+        );
         assert_eq!(shell(&[" echo $HOME | wc "]).as_deref(), Some("echo $HOME | wc"));
         assert_eq!((shell(&[]), shell(&["  "])), (None, None));
         assert_eq!(of(&["bin/rails", " db:seed"]).unwrap().to_string(), "bin/rails db:seed");

@@ -47,14 +47,16 @@ impl Phase {
             (self, next),
             // `setup` locks before it builds, `deploy` after it delivered (spec 9.10).
             (Planned, Built | Delivered | Locked | Booting | Done)
-                | (Built, Delivered | Locked | Booting)
+                // `build push` ends there.
+                | (Built, Delivered | Locked | Booting | Done)
                 | (Delivered, Locked | Booting | Done)
                 | (Locked, Built | Delivered | Booting | Done)
                 | (Booting, Switched | RollingBack)
                 // Boot groups: the next group boots after the last one drained.
                 | (Switched, Drained | Booting | RollingBack)
                 | (Drained, Pruned | Booting | RollingBack | Done)
-                | (Pruned, Done)
+                // Hosts that are upgraded one after another.
+                | (Pruned, Booting | Done)
                 | (RollingBack, RolledBack)
                 | (RolledBack, Failed)
         ) || (next == Failed && !matches!(self, Done | Failed))

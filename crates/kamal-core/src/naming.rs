@@ -130,10 +130,8 @@ pub fn latest_image(config: &Config) -> ImageRef {
 #[must_use]
 pub fn labels(config: &Config, role: Option<&RoleName>) -> Vec<(String, String)> {
     let destination = config.destination.as_deref().unwrap_or_default();
-    let mut labels = vec![
-        ("service".to_owned(), config.service.to_string()),
-        ("destination".to_owned(), destination.to_owned()),
-    ];
+    let mut labels =
+        vec![("service".to_owned(), config.service.to_string()), ("destination".to_owned(), destination.to_owned())];
     labels.extend(role.map(|role| ("role".to_owned(), role.to_string())));
     labels
 }

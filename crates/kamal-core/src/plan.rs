@@ -65,6 +65,8 @@ pub enum Kind {
     Build,
     /// Brings the image to hosts.
     Deliver,
+    /// Brings other images to hosts.
+    Fetch,
     /// Takes the deploy lock.
     Lock,
     /// Brings what containers need to hosts.
@@ -301,6 +303,9 @@ impl Plan {
             }
             None => true,
         });
-        mine.into_iter().map(|line| format!("- {line}")).chain(its.into_iter().map(|line| format!("+ {line}"))).collect()
+        mine.into_iter()
+            .map(|line| format!("- {line}"))
+            .chain(its.into_iter().map(|line| format!("+ {line}")))
+            .collect()
     }
 }

@@ -154,10 +154,7 @@ impl Query {
     /// True when it runs a command of the user's, which may change anything.
     #[must_use]
     pub fn runs_a_command(&self) -> bool {
-        matches!(
-            self,
-            Self::ExecNew(_) | Self::ExecAccessory { .. } | Self::ExecReuse { .. } | Self::Shell { .. }
-        )
+        matches!(self, Self::ExecNew(_) | Self::ExecAccessory { .. } | Self::ExecReuse { .. } | Self::Shell { .. })
     }
 }
 

@@ -51,7 +51,9 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             let path_word = word(path);
             let mut text = write_file(path, secret.expose().as_bytes(), if reader.is_some() { 0o600 } else { *mode });
             if let Some(user) = reader {
-                text.push(&format!("\n[ $? -eq 0 ] && {{ chown {user} {path_word} 2>/dev/null || chmod {mode:04o} {path_word}; }}"));
+                text.push(&format!(
+                    "\n[ $? -eq 0 ] && {{ chown {user} {path_word} 2>/dev/null || chmod {mode:04o} {path_word}; }}"
+                ));
             }
             text
         }

@@ -243,7 +243,9 @@ impl<'r, 'a> Runner<'r, 'a> {
                     plan = self.plan_again(plan)?;
                     next = plan.position_of_lock().map_or(plan.stages.len(), |lock| lock + 1);
                 }
-                Work::Unlock { host } if self.locked || self.op.row().policy == Policy::Alone => self.unlock(host).await?,
+                Work::Unlock { host } if self.locked || self.op.row().policy == Policy::Alone => {
+                    self.unlock(host).await?
+                }
                 Work::Unlock { .. } => {}
                 Work::Hosts(works) => {
                     let rest = &plan.stages[next..];
@@ -279,8 +281,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             Work::Wait { seconds } => self.wait(*seconds).await,
             Work::Ask(questions) => {
                 let answers = ask(&cx.fleet, questions).await;
-                let cancelled =
-                    |answer: &Answer| matches!(answer.outcome, Err(HostError::Cancelled { .. }));
+                let cancelled = |answer: &Answer| matches!(answer.outcome, Err(HostError::Cancelled { .. }));
                 if !answers.is_empty() && answers.iter().all(cancelled) {
                     return Err(Error::Cancelled);
                 }
@@ -312,7 +313,11 @@ impl<'r, 'a> Runner<'r, 'a> {
         if seen && only_unlock && self.op.row().changes {
             self.cx.say("What was asked for was done before it stopped.");
         }
-        if seen && (self.locked || !rest.is_empty() || stage.kind == Kind::Finish) { Err(Error::Cancelled) } else { Ok(()) }
+        if seen && (self.locked || !rest.is_empty() || stage.kind == Kind::Finish) {
+            Err(Error::Cancelled)
+        } else {
+            Ok(())
+        }
     }
 
     async fn pre_connect(&self) -> Result<(), Error> {
@@ -411,8 +416,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         let cx = self.cx;
         let state = lock::acquire(cx, host, &lock::details(cx, lock::AUTOMATIC)).await?;
         self.locked = true;
-        let others: Vec<HostName> =
-            self.op.hosts(cx.targets).into_iter().filter(|other| other != host).collect();
+        let others: Vec<HostName> = self.op.hosts(cx.targets).into_iter().filter(|other| other != host).collect();
         let mut states = self.observe(&others).await?;
         if self.op.hosts(cx.targets).contains(host) {
             self.check_docker(std::slice::from_ref(&state))?;
@@ -446,7 +450,7 @@ impl<'r, 'a> Runner<'r, 'a> {
                 None => works.push(HostWork { host: host.clone(), steps: vec![step.clone()] }),
             }
         }
-        let stoppable = matches!(stage.kind, Kind::Deliver | Kind::Look) || !self.op.row().changes;
+        let stoppable = matches!(stage.kind, Kind::Deliver | Kind::Fetch | Kind::Look) || !self.op.row().changes;
         let unstoppable = cx.fleet.unstoppable();
         let fleet = if stoppable { &cx.fleet } else { &unstoppable };
         if !stoppable && cx.fleet.cancel.requested() {

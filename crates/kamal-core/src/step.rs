@@ -208,7 +208,7 @@ pub enum Step {
     },
     /// Lets kamal-proxy check a container's health and move traffic to it, draining the one before.
     SwitchTraffic(Box<Route>),
-    /// Takes a service out of kamal-proxy; tolerates failure.
+    /// Takes a service out of kamal-proxy; one it does not know, or a proxy that does not run, counts as done.
     RemoveRoute {
         /// The service in kamal-proxy.
         service: String,
@@ -382,11 +382,7 @@ impl Step {
     #[must_use]
     pub fn is_tolerant(&self) -> bool {
         match self {
-            Self::Stop { .. }
-            | Self::StopProxy
-            | Self::Unpause { .. }
-            | Self::RemoveRoute { .. }
-            | Self::KeepOnly { .. } => true,
+            Self::Stop { .. } | Self::Unpause { .. } | Self::KeepOnly { .. } => true,
             Self::StartExisting { tolerant, .. } => *tolerant,
             _ => false,
         }
@@ -435,8 +431,13 @@ impl std::fmt::Display for Step {
             Self::Unpause { container } => write!(f, "unpause {container}"),
             Self::RemoveContainer { container } => write!(f, "remove {container}"),
             Self::RemoveStopped { labels } => {
-                let named = |label: &str| labels.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str());
-                write!(f, "remove stopped containers of {}", named("role").or(named("service")).unwrap_or("the service"))
+                let named =
+                    |label: &str| labels.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str());
+                write!(
+                    f,
+                    "remove stopped containers of {}",
+                    named("role").or(named("service")).unwrap_or("the service")
+                )
             }
             Self::SwitchTraffic(route) => {
                 let Route { service, container, deploy_timeout, error_pages, .. } = &**route;

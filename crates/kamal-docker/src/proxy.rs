@@ -2,7 +2,11 @@
 
 mod reboot;
 
-use kamal_core::{naming, shell::escape::{options, word}, step::ProxyContainerSpec};
+use kamal_core::{
+    naming,
+    shell::escape::{options, word},
+    step::ProxyContainerSpec,
+};
 
 pub(crate) use self::reboot::replace;
 

@@ -50,7 +50,9 @@ pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Tex
             words.extend([word(container), command.shell()]);
             words.join(" ")
         }
-        Query::Shell { command } => command.as_ref().map(kamal_core::command_line::CommandLine::shell).unwrap_or_default(),
+        Query::Shell { command } => {
+            command.as_ref().map(kamal_core::command_line::CommandLine::shell).unwrap_or_default()
+        }
         Query::Audit => {
             let log = word(&naming::audit_log(config));
             format!("tail -n 50 {log} 2>/dev/null || echo 'nothing was done here yet'")

@@ -37,7 +37,11 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         Step::EnsureProxy(spec) => proxy::ensure(spec).into(),
         Step::ReplaceProxy(spec) => proxy::replace(spec).into(),
         Step::StartProxy => format!("docker container start {}", naming::PROXY_CONTAINER).into(),
-        Step::StopProxy => format!("docker container stop {}", naming::PROXY_CONTAINER).into(),
+        Step::StopProxy => format!(
+            "! docker container inspect {proxy} >/dev/null 2>&1 || docker container stop {proxy}",
+            proxy = naming::PROXY_CONTAINER
+        )
+        .into(),
         Step::RemoveProxy => format!("docker container prune --force --filter {}", titled("kamal-proxy")).into(),
         Step::RemoveProxyImage => format!("docker image prune --all --force --filter {}", titled("kamal-proxy")).into(),
         Step::CheckProxy => proxy::check().into(),
@@ -58,10 +62,11 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
             let name = word(container);
             format!("! docker container inspect {name} >/dev/null 2>&1 || docker container rm {name}").into()
         }
-        Step::RemoveStopped { labels } => {
-            format!("docker container prune --force {}", filters(labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
-                .into()
-        }
+        Step::RemoveStopped { labels } => format!(
+            "docker container prune --force {}",
+            filters(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        )
+        .into(),
         Step::AwaitReady { container, timeout, delay } => await_ready(container, *timeout, *delay).into(),
         Step::TagLatest { image, latest } => format!("docker tag {} {}", word(image), word(latest)).into(),
         Step::PruneContainers { service, destination, retain } => {
@@ -94,7 +99,10 @@ fn titled(title: &str) -> String {
 
 /// `--filter label=…` for each label.
 pub(crate) fn filters<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
-    labels.map(|(name, value)| format!("--filter {}", word(&format!("label={name}={value}")))).collect::<Vec<_>>().join(" ")
+    labels
+        .map(|(name, value)| format!("--filter {}", word(&format!("label={name}={value}"))))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// `-t` of a stop.

@@ -21,7 +21,7 @@ impl Proxy for KamalProxyCli {
     fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         Ok(match step {
             Step::SwitchTraffic(route) => Some(switch(route).into()),
-            Step::RemoveRoute { service } => Some(command(&format!("remove {}", word(service))).into()),
+            Step::RemoveRoute { service } => Some(remove(service).into()),
             Step::StopRoute { service, drain_timeout, message } => {
                 let message = message.iter().map(|text| format!(" --message={}", value(text))).collect::<String>();
                 Some(command(&format!("stop {} --drain-timeout=\"{drain_timeout}s\"{message}", word(service))).into())
@@ -36,6 +36,15 @@ impl Proxy for KamalProxyCli {
 #[must_use]
 pub fn command(arguments: &str) -> String {
     format!("docker exec kamal-proxy kamal-proxy {arguments}")
+}
+
+/// Takes a service out. One the proxy does not know is out of it, and so is everything where no proxy runs.
+fn remove(service: &str) -> String {
+    format!(
+        "(said=$({} 2>&1) || case $said in *'service not found'*|*'No such container'*|*'is not running'*) ;; \
+         *) printf '%s\\n' \"$said\" >&2; exit 1;; esac)",
+        command(&format!("remove {}", word(service)))
+    )
 }
 
 /// Moves traffic to a container once it is healthy. The step that starts a container leaves its id in `kamal_cid`; a

@@ -11,6 +11,8 @@ use kamal_tests::{
 struct Case {
     name: &'static str,
     failing: &'static [usize],
+    /// Whether what is noted in the audit log comes in any order: roles boot side by side.
+    any_order: bool,
 }
 
 /// Runs a case on hosts 1 and 2 and compares what they hold with what was recorded.
@@ -66,6 +68,18 @@ fn check(case: &Case) {
         let mut found = effects::of(rig.host(number));
         effects::order_twins(&mut expected);
         effects::order_twins(&mut found);
+        for value in [&mut expected, &mut found] {
+            // The image that stands in for Kamal's runs as another user.
+            value["containers"]["kamal-proxy"].as_object_mut().map(|proxy| proxy.remove("user"));
+            let Some(files) = value["files"].as_object_mut() else { continue };
+            // Files of two versions have one name there.
+            files.retain(|name, _| !name.contains(" #"));
+            for (_, file) in files.iter_mut().filter(|(name, _)| case.any_order && name.ends_with("-audit.log")) {
+                let mut lines: Vec<&str> = file[1].as_str().unwrap_or_default().lines().collect();
+                lines.sort_unstable();
+                file[1] = lines.join("\n").into();
+            }
+        }
         let (expected, found) = (format!("{:#}", sorted(&expected)), format!("{:#}", sorted(&found)));
         let diff = similar::TextDiff::from_lines(&expected, &found).unified_diff().context_radius(4).to_string();
         assert!(diff.is_empty(), "host {number} differs from what Kamal leaves (-) in what we leave (+):\n{diff}");
@@ -82,7 +96,8 @@ fn sorted(value: &serde_json::Value) -> serde_json::Value {
 /// of the command, which Kamal means to tell, and hosts in another order.
 fn compare_hooks(expected: &str, found: &str) {
     let normal = |text: &str| {
-        let lines = text.lines().filter(|line| !line.starts_with("KAMAL_SUBCOMMAND=")).map(|line| {
+        let ours = |line: &&str| line.starts_with("KAMAL_SUBCOMMAND=") || line.starts_with("KAMAL_SANDBOX_");
+        let lines = text.lines().filter(|line| !ours(line)).map(|line| {
             let Some((name, value)) = line.split_once('=') else { return line.to_owned() };
             match name {
                 "KAMAL_VERSION" if value != "latest" => format!("{name}=VERSION"),
@@ -110,41 +125,42 @@ fn compare_hooks(expected: &str, found: &str) {
 #[test]
 fn roles() {
     // A commit never built cannot be pulled (see the cases' own note).
-    check(&Case { name: "roles", failing: &[2] });
+    check(&Case { name: "roles", failing: &[2], any_order: false });
 }
 
 #[test]
 fn blog() {
-    check(&Case { name: "blog", failing: &[] });
+    check(&Case { name: "blog", failing: &[], any_order: false });
 }
 
 #[test]
 fn tls() {
-    check(&Case { name: "tls", failing: &[] });
+    check(&Case { name: "tls", failing: &[], any_order: false });
 }
 
 #[test]
 fn acc() {
-    check(&Case { name: "acc", failing: &[] });
+    check(&Case { name: "acc", failing: &[], any_order: false });
 }
 
 #[test]
 fn assets() {
-    check(&Case { name: "assets", failing: &[3] });
+    check(&Case { name: "assets", failing: &[3], any_order: false });
 }
 
 #[test]
 fn boot() {
-    check(&Case { name: "boot", failing: &[] });
+    // A version that is not there: Kamal says so and exits 0.
+    check(&Case { name: "boot", failing: &[4], any_order: true });
 }
 
 #[test]
 fn two() {
-    check(&Case { name: "two", failing: &[] });
+    check(&Case { name: "two", failing: &[], any_order: false });
 }
 
 #[test]
 fn hooks() {
     // The lock is held by hand.
-    check(&Case { name: "hooks", failing: &[11] });
+    check(&Case { name: "hooks", failing: &[11], any_order: false });
 }

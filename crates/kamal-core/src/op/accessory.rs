@@ -78,12 +78,8 @@ impl Accessory {
     ///
     /// When there is none of that name.
     pub fn new(config: &Config, name: &str, task: AccessoryTask) -> Result<Self, Error> {
-        let accessories: Vec<_> = config
-            .accessories
-            .iter()
-            .filter(|accessory| name == "all" || accessory.name == name)
-            .cloned()
-            .collect();
+        let accessories: Vec<_> =
+            config.accessories.iter().filter(|accessory| name == "all" || accessory.name == name).cloned().collect();
         if accessories.is_empty() && name != "all" {
             return Err(Error::Usage(format!("No accessory by the name of '{name}'{}", options(config))));
         }
@@ -115,9 +111,9 @@ impl Accessory {
     pub(super) fn question(&self) -> Option<String> {
         let names = self.names();
         match self.task {
-            AccessoryTask::Remove => Some(format!(
-                "This will remove all containers, images and data directories for {names}. Are you sure?"
-            )),
+            AccessoryTask::Remove => {
+                Some(format!("This will remove all containers, images and data directories for {names}. Are you sure?"))
+            }
             AccessoryTask::Upgrade { .. } => Some(format!("This will restart the accessories {names}. Are you sure?")),
             _ => None,
         }
@@ -199,8 +195,7 @@ impl Accessory {
         let mut notes = Vec::new();
         for accessory in &self.accessories {
             let there = |state: &&HostState| accessory.hosts.contains(&state.host) && has(state, accessory);
-            let mut hosts: Vec<&str> =
-                facts.states.iter().filter(there).map(|state| state.host.as_str()).collect();
+            let mut hosts: Vec<&str> = facts.states.iter().filter(there).map(|state| state.host.as_str()).collect();
             hosts.sort_unstable();
             if !hosts.is_empty() {
                 let (name, hosts) = (&accessory.name, hosts.join(", "));
@@ -221,7 +216,7 @@ impl Accessory {
             [steps.stop(), steps.remove_container(), boot(steps, state)].concat()
         };
         [
-            Stage::hosts(Kind::Deliver, self.on_hosts(facts, hosts, &pulls)),
+            Stage::hosts(Kind::Fetch, self.on_hosts(facts, hosts, &pulls)),
             Stage::hosts(Kind::Change, self.on_hosts(facts, hosts, &swaps)),
         ]
     }
@@ -238,13 +233,7 @@ impl Accessory {
         stages
     }
 
-    fn exec(
-        &self,
-        facts: &Facts<'_>,
-        command: &CommandLine,
-        reuse: bool,
-        attach: Attach,
-    ) -> Result<Draft, Error> {
+    fn exec(&self, facts: &Facts<'_>, command: &CommandLine, reuse: bool, attach: Attach) -> Result<Draft, Error> {
         let query = |accessory: &model::Accessory| {
             let (steps, command) = (of(facts, accessory), command.clone());
             if reuse {
@@ -257,9 +246,7 @@ impl Accessory {
             self.accessories.iter().flat_map(|accessory| facts.ask(&hosts, "App", &query(accessory))).collect();
         let place = if reuse { "existing container" } else { "new container" };
         let login = |accessory: &model::Accessory| of(facts, accessory).login();
-        let logins = || -> Vec<Step> {
-            self.accessories.iter().filter(|_| !reuse).filter_map(login).collect()
-        };
+        let logins = || -> Vec<Step> { self.accessories.iter().filter(|_| !reuse).filter_map(login).collect() };
         if matches!(attach, Attach::Input | Attach::Terminal) {
             questions.truncate(1);
             let Some(question) = questions.pop() else { return Err(nowhere(self)) };
@@ -281,10 +268,8 @@ impl Accessory {
     fn logs(&self, facts: &Facts<'_>, lines: &LogLines) -> Result<Draft, Error> {
         let lines = lines.clone().with_default();
         let hosts = self.hosts(facts.targets);
-        let query = |accessory: &model::Accessory| Query::Logs {
-            container: accessory.service.clone(),
-            lines: lines.clone(),
-        };
+        let query =
+            |accessory: &model::Accessory| Query::Logs { container: accessory.service.clone(), lines: lines.clone() };
         let mut questions: Vec<Question> =
             self.accessories.iter().flat_map(|accessory| facts.ask(&hosts, "", &query(accessory))).collect();
         if !lines.follow {
@@ -368,7 +353,13 @@ pub(super) fn drift(facts: &Facts<'_>) -> Vec<String> {
 
 /// Whether two names are of the same image, as far as names can tell.
 fn same_image(found: &str, wanted: &str) -> bool {
-    let full = |name: &str| if name.rsplit('/').next().is_some_and(|last| last.contains(':')) { name.to_owned() } else { format!("{name}:latest") };
+    let full = |name: &str| {
+        if name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+            name.to_owned()
+        } else {
+            format!("{name}:latest")
+        }
+    };
     // An id: its name has moved on.
     let is_id = found.starts_with("sha256:") || found.len() == 12 && found.bytes().all(|byte| byte.is_ascii_hexdigit());
     !is_id && full(found) == full(wanted)
@@ -376,9 +367,8 @@ fn same_image(found: &str, wanted: &str) -> bool {
 
 /// Ports that are published on every address of the host, past most firewalls.
 fn open_to_the_world(accessories: &[model::Accessory]) -> Vec<String> {
-    let open = |accessory: &&model::Accessory| {
-        accessory.port.as_ref().is_some_and(|port| port.matches(':').count() < 2)
-    };
+    let open =
+        |accessory: &&model::Accessory| accessory.port.as_ref().is_some_and(|port| port.matches(':').count() < 2);
     let note = |accessory: &model::Accessory| {
         let port = accessory.port.as_deref().unwrap_or_default();
         format!(

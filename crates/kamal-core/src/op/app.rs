@@ -158,9 +158,6 @@ fn boot(facts: &Facts<'_>) -> Result<Draft, Error> {
 fn start(facts: &Facts<'_>) -> Result<Draft, Error> {
     let config = facts.config;
     let version = &facts.resolve(facts.version()?)?;
-    // They were uploaded when the version was booted.
-    let has_pages = !facts.inputs.error_pages.is_empty();
-    let pages = has_pages.then(|| naming::error_pages_inside(config, version));
     let works = facts.each_role(|state, role| {
         let container = naming::container(config, &role.name, version);
         let mut steps = vec![audit(format!("Started app version {version}"), None)];
@@ -168,7 +165,11 @@ fn start(facts: &Facts<'_>) -> Result<Draft, Error> {
         if role.proxy.is_some() {
             let there = state.container(&container).or_else(|| state.current(config, &role.name));
             let target = there.map_or(&container, |container| &container.name);
-            let route = Route { error_pages: pages.clone(), ..route_to(config, role, target) };
+            // They were uploaded when that version was booted.
+            let booted =
+                naming::version_of(config, &role.name, target).filter(|_| !facts.inputs.error_pages.is_empty());
+            let error_pages = booted.map(|version| naming::error_pages_inside(config, &version));
+            let route = Route { error_pages, ..route_to(config, role, target) };
             steps.push(Step::SwitchTraffic(Box::new(route)));
         }
         steps
@@ -219,9 +220,7 @@ fn stale_of<'s>(facts: &Facts<'_>, state: &'s HostState, role: &'s Role) -> Vec<
     let others = state
         .of_role(&role.name)
         .filter(|found| found.state.holds_resources() && current.is_none_or(|current| current.id != found.id));
-    others
-        .filter_map(|found| Some((found, naming::version_of(facts.config, &role.name, &found.name)?)))
-        .collect()
+    others.filter_map(|found| Some((found, naming::version_of(facts.config, &role.name, &found.name)?))).collect()
 }
 
 fn stale(facts: &Facts<'_>, stop: bool) -> Draft {
@@ -296,11 +295,7 @@ fn remove_images(facts: &Facts<'_>) -> Vec<Step> {
 
 fn remove_directories(facts: &Facts<'_>) -> Vec<Step> {
     let (app, proxy) = (naming::app_directory(facts.config), naming::apps_config(facts.config));
-    vec![
-        Step::Remove { path: app.clone() },
-        audit(format!("Removed {app}"), None),
-        Step::Remove { path: proxy },
-    ]
+    vec![Step::Remove { path: app.clone() }, audit(format!("Removed {app}"), None), Step::Remove { path: proxy }]
 }
 
 /// Steps on hosts all of whose roles are selected: images and folders belong to all of them.
@@ -333,7 +328,8 @@ impl Exec {
             let Some(question) = questions.into_iter().find(|question| question.host == *primary) else {
                 return Err(Error::Usage(format!("no role runs on {primary}")));
             };
-            let say = format!("Launching interactive command with version {version} via SSH from {place} on {primary}...");
+            let say =
+                format!("Launching interactive command with version {version} via SSH from {place} on {primary}...");
             let login = facts.everywhere(std::slice::from_ref(primary), |_| facts.login());
             stages.extend((!self.reuse).then(|| Stage::hosts(Kind::Prepare, login)));
             stages.push(Stage::new(Kind::Change, Work::Attach(Box::new(question))).saying(say));
@@ -370,7 +366,9 @@ impl Exec {
         let primary = facts.primary_host()?;
         let (state, role) = (facts.state(primary), facts.targets.roles_on(primary).next());
         let current = state.zip(role).and_then(|(state, (role, _))| state.current_version(facts.config, &role.name));
-        current.ok_or_else(|| Error::Usage(format!("no container of the app runs on {primary}; leave out --reuse, or `kamal app start`")))
+        current.ok_or_else(|| {
+            Error::Usage(format!("no container of the app runs on {primary}; leave out --reuse, or `kamal app start`"))
+        })
     }
 
     fn query(&self, facts: &Facts<'_>, role: &Role, host: &HostName, version: &Version) -> Query {

@@ -42,7 +42,9 @@ impl Build {
     pub(super) fn row(&self) -> Row {
         match self {
             Self::Push { .. } => Row::changes("build", "push", Scope::HereConnecting).of_version(),
-            Self::Pull => Row { observes: true, docker: true, ..Row::changes("build", "pull", Scope::App) }.of_version(),
+            Self::Pull => {
+                Row { observes: true, docker: true, ..Row::changes("build", "pull", Scope::App) }.of_version()
+            }
             Self::Deliver(_) => {
                 Row { observes: true, docker: true, ..Row::changes("build", "deliver", Scope::App) }.of_version()
             }
@@ -65,7 +67,8 @@ impl Build {
     pub(super) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         let here = |task| Stage::new(Kind::Build, Work::Build(task));
         let push = |task| facts.hook("pre-build", None).into_iter().chain([here(task)]);
-        let task = |kind: fn(bool, String) -> BuildTask, no_cache: &bool, output: &String| kind(*no_cache, output.clone());
+        let task =
+            |kind: fn(bool, String) -> BuildTask, no_cache: &bool, output: &String| kind(*no_cache, output.clone());
         let version = facts.version();
         let mut draft = match self {
             Self::Push { no_cache, output } => {

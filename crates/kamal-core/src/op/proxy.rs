@@ -131,7 +131,8 @@ fn reboot(facts: &Facts<'_>, rolling: bool) -> Vec<Stage> {
     let mut stages = Vec::new();
     for group in hosts.chunks(if rolling { 1 } else { hosts.len().max(1) }) {
         stages.extend(facts.hook("pre-proxy-reboot", Some(group)));
-        let works = facts.states_of(group).map(|state| HostWork { host: state.host.clone(), steps: replace(facts, state) });
+        let works =
+            facts.states_of(group).map(|state| HostWork { host: state.host.clone(), steps: replace(facts, state) });
         stages.push(Stage::hosts(Kind::Change, works.collect()));
         stages.extend(facts.hook("post-proxy-reboot", Some(group)));
     }
@@ -234,12 +235,15 @@ mod tests {
             command: String::new(),
         };
         let said: Vec<String> = files(&set).iter().map(ToString::to_string).collect();
-        assert_eq!(said, [
-            "write .kamal/proxy/options (mode 0640)",
-            "remove .kamal/proxy/image",
-            "remove .kamal/proxy/image_version",
-            "remove .kamal/proxy/run_command"
-        ]);
+        assert_eq!(
+            said,
+            [
+                "write .kamal/proxy/options (mode 0640)",
+                "remove .kamal/proxy/image",
+                "remove .kamal/proxy/image_version",
+                "remove .kamal/proxy/run_command"
+            ]
+        );
         assert!(files(&BootConfig::Reset).iter().all(|step| matches!(step, Step::Remove { .. })));
     }
 }

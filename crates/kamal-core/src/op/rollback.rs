@@ -59,20 +59,28 @@ fn introduction(facts: &Facts<'_>, version: &Version) -> String {
 
 /// The version to go back to.
 fn previous(facts: &Facts<'_>) -> Result<Version, Error> {
-    let none = || Error::Usage("there is no role to roll back".to_owned());
     let states: Vec<&HostState> = facts.states_of(&facts.targets.app_hosts).collect();
-    let first = states.first().ok_or_else(none)?;
-    let (line, mark) = timeline(&first.history, &naming::latest_tag(facts.config));
+    let first = states.first().ok_or_else(|| Error::Usage("there is no role to roll back".to_owned()))?;
     let live = current(facts, first);
+    let latest = naming::latest_tag(facts.config);
+    // A host where what is live was not finished tells from where it came: the same command again ends what was begun.
+    let finished = |state: &&&HostState| {
+        let last = state.history.iter().rev().find(|entry| entry.version != latest);
+        last.is_none_or(|last| live.as_ref() == Some(&last.version))
+    };
+    let Timeline { line, mark } = timeline(facts, states.iter().find(|state| !finished(state)).unwrap_or(first));
     let image = |version: &Version| image_of(facts.config, first, version);
     let available = |version: &&Version| states.iter().all(|state| has(facts, state, version));
-    // What is live and was never finished is left for what was live before it.
+    // What is live and was never finished anywhere is left for what was live before it.
     let unfinished = live.as_ref().is_some_and(|live| !line.contains(live));
-    let end = if unfinished { line.len().min(mark + 1) } else { mark };
-    let running = live.as_ref().and_then(image);
-    let other_image = |version: &&Version| running.is_none() || image(version) != running;
-    let candidates = line[..end.min(line.len())].iter().rev();
-    let found = if unfinished { candidates.clone().find(available) } else { candidates.clone().filter(other_image).find(available) };
+    let (candidates, from) = if unfinished {
+        (line.get(..=mark).unwrap_or_default(), live.as_ref())
+    } else {
+        (line.get(..mark).unwrap_or_default(), line.get(mark))
+    };
+    let from = from.and_then(image);
+    let other_image = |version: &&Version| from.is_none() || image(version) != from;
+    let found = candidates.iter().rev().filter(other_image).find(available);
     found.cloned().ok_or_else(|| {
         Error::Usage(
             "there is no earlier version to roll back to on every host (use 'kamal app containers' to see what there is)"
@@ -81,8 +89,20 @@ fn previous(facts: &Facts<'_>) -> Result<Version, Error> {
     })
 }
 
-/// Versions in the order in which they came up first, and which of them was brought up last.
-fn timeline(history: &[Deployed], latest: &str) -> (Vec<Version>, usize) {
+/// Versions that were live, as a history to go back and forward in.
+struct Timeline {
+    /// In the order in which they came up first.
+    line: Vec<Version>,
+    /// Which of them was brought up last.
+    mark: usize,
+}
+
+fn timeline(facts: &Facts<'_>, state: &HostState) -> Timeline {
+    read(&state.history, &naming::latest_tag(facts.config))
+}
+
+/// A version that is new cuts off what could be gone forward to, one that is known moves the mark.
+fn read(history: &[Deployed], latest: &Version) -> Timeline {
     let (mut line, mut mark) = (Vec::new(), 0);
     for entry in history.iter().filter(|entry| entry.version != *latest) {
         match line.iter().position(|version| *version == entry.version) {
@@ -94,7 +114,7 @@ fn timeline(history: &[Deployed], latest: &str) -> (Vec<Version>, usize) {
             }
         }
     }
-    (line, mark)
+    Timeline { line, mark }
 }
 
 /// The version that is live on a host. One that runs as `latest` is the one whose image it is.
@@ -107,7 +127,7 @@ fn current(facts: &Facts<'_>, state: &HostState) -> Option<Version> {
         return Some(version);
     }
     let id = state.image_id(container)?;
-    let (line, _) = timeline(&state.history, &naming::latest_tag(facts.config));
+    let Timeline { line, .. } = timeline(facts, state);
     let same = |known: &&Version| image_of(facts.config, state, known).as_deref() == Some(id);
     line.iter().rev().find(same).cloned().or(Some(version))
 }
@@ -134,19 +154,20 @@ fn has_role(config: &Config, state: &HostState, role: &Role, version: &Version) 
 mod tests {
     use super::*;
 
-    fn read(versions: &[&str]) -> (Vec<String>, usize) {
-        let entry = |version: &&str| Deployed { version: Version::of_checked(*version), at: String::new(), by: String::new() };
-        let (line, mark) = timeline(&versions.iter().map(entry).collect::<Vec<_>>(), "latest");
+    fn of(versions: &[&str]) -> (Vec<String>, usize) {
+        let version = |text: &str| Version::parse(text).unwrap();
+        let entry = |text: &&str| Deployed { version: version(text), at: String::new(), by: String::new() };
+        let Timeline { line, mark } = read(&versions.iter().map(entry).collect::<Vec<_>>(), &version("latest"));
         (line.iter().map(ToString::to_string).collect(), mark)
     }
 
     #[test]
     fn a_new_version_cuts_off_what_was_left_and_a_known_one_moves_the_mark() {
         let line = |versions: &[&str]| versions.iter().map(|version| (*version).to_owned()).collect::<Vec<_>>();
-        assert_eq!(read(&[]), (Vec::new(), 0));
-        assert_eq!(read(&["v1", "v2", "v3"]), (line(&["v1", "v2", "v3"]), 2));
-        assert_eq!(read(&["v1", "v2", "v3", "v2", "v1"]), (line(&["v1", "v2", "v3"]), 0));
-        assert_eq!(read(&["v1", "v2", "v3", "v2", "v4"]), (line(&["v1", "v2", "v4"]), 2));
-        assert_eq!(read(&["v1", "v2", "v2", "latest"]), (line(&["v1", "v2"]), 1));
+        assert_eq!(of(&[]), (Vec::new(), 0));
+        assert_eq!(of(&["v1", "v2", "v3"]), (line(&["v1", "v2", "v3"]), 2));
+        assert_eq!(of(&["v1", "v2", "v3", "v2", "v1"]), (line(&["v1", "v2", "v3"]), 0));
+        assert_eq!(of(&["v1", "v2", "v3", "v2", "v4"]), (line(&["v1", "v2", "v4"]), 2));
+        assert_eq!(of(&["v1", "v2", "v2", "latest"]), (line(&["v1", "v2"]), 1));
     }
 }

@@ -137,7 +137,11 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWo
             steps.push(Step::AwaitGate { role: role.name.clone() });
         }
         let placement = placement(boot, state, role);
-        steps.extend(if boot.as_deployed { restart(boot, state, role, &placement) } else { start(boot, state, role, tagged, &placement) });
+        steps.extend(if boot.as_deployed {
+            restart(boot, state, role, &placement)
+        } else {
+            start(boot, state, role, tagged, &placement)
+        });
         placements.push(placement);
         match works.last_mut() {
             Some(HostWork { steps: before, .. }) if !parallel => before.extend(steps),
@@ -370,17 +374,14 @@ pub(super) fn certificate(config: &Config, proxy: &Proxy, owner: Owner<'_>) -> V
         mode: 0o644,
         reader,
     };
-    vec![
-        write("cert.pem", certificate_pem, None),
-        write("key.pem", private_key_pem, Some(naming::PROXY_USER)),
-    ]
+    vec![write("cert.pem", certificate_pem, None), write("key.pem", private_key_pem, Some(naming::PROXY_USER))]
 }
 
 /// What goes once every host has switched: old containers, and the leftovers of old versions.
 pub(crate) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork> {
     let mut hosts: Vec<HostWork> = Vec::new();
     for placement in placements {
-        if placement.old.is_none() && placement.stale.is_empty() {
+        if placement.old.is_none() && placement.stale.is_empty() && !boot.as_deployed {
             continue;
         }
         let stop =

@@ -64,6 +64,7 @@ impl Kind {
             Self::Bootstrap => "bootstrap",
             Self::Build => "build",
             Self::Deliver => "deliver",
+            Self::Fetch => "fetch",
             Self::Lock => "lock",
             Self::Prepare => "prepare",
             Self::Boot => "boot",

@@ -31,10 +31,7 @@ pub fn details(cx: &Cx<'_>, message: &str) -> String {
 /// Takes the lock, waiting for it if the settings say so, and observes its host in the same round trip. A request to
 /// stop does not cut that round trip short, or nobody would know whose lock it is.
 pub(super) async fn acquire(cx: &Cx<'_>, host: &HostName, details: &str) -> Result<HostState, Error> {
-    let step = &Step::AcquireLock {
-        directory: naming::lock_directory(cx.fleet.config),
-        details: details.to_owned(),
-    };
+    let step = &Step::AcquireLock { directory: naming::lock_directory(cx.fleet.config), details: details.to_owned() };
     match cx.run.lock_wait {
         None => cx.say("Acquiring the deploy lock..."),
         Some((limit, _)) => cx.say(format!("Acquiring the deploy lock (waiting up to {}s)...", limit.as_secs())),

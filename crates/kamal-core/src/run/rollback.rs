@@ -43,7 +43,9 @@ struct HostConfig {
 /// A line for each role whose containers would be made otherwise than they were.
 pub(super) async fn differences(cx: &Cx<'_>, plan: &Plan, asked: &Rollback) -> Result<Vec<String>, Error> {
     if asked.as_deployed {
-        return Ok(vec!["Containers are started again as they were deployed, environment and options included.".into()]);
+        return Ok(vec![
+            "Containers are started again as they were deployed, environment and options included.".into(),
+        ]);
     }
     let Some(host) = cx.targets.app_hosts.first() else { return Ok(Vec::new()) };
     let specs: Vec<&RunSpec> = plan
@@ -69,7 +71,8 @@ pub(super) async fn differences(cx: &Cx<'_>, plan: &Plan, asked: &Rollback) -> R
         let changes = changes(&made, spec, &secrets);
         if !changes.is_empty() {
             let role = spec.role.as_ref().map(ToString::to_string).unwrap_or_default();
-            notes.push(format!("{role} is made otherwise than it was: {} (--as-deployed keeps it)", changes.join(", ")));
+            notes
+                .push(format!("{role} is made otherwise than it was: {} (--as-deployed keeps it)", changes.join(", ")));
         }
     }
     Ok(notes)
@@ -85,8 +88,7 @@ fn secrets_of(cx: &Cx<'_>, spec: &RunSpec, host: &HostName) -> Vec<String> {
 }
 
 fn changes(made: &Made, spec: &RunSpec, secrets: &[String]) -> Vec<String> {
-    let was: BTreeMap<&str, &str> =
-        made.config.env.iter().flatten().filter_map(|line| line.split_once('=')).collect();
+    let was: BTreeMap<&str, &str> = made.config.env.iter().flatten().filter_map(|line| line.split_once('=')).collect();
     let is: BTreeMap<&str, &str> = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     // Those every container has of its own.
     let own = |name: &&&str| name.starts_with("KAMAL_");
@@ -95,13 +97,17 @@ fn changes(made: &Made, spec: &RunSpec, secrets: &[String]) -> Vec<String> {
         match was.get(name) {
             None => found.push(format!("{name} is new")),
             // A `$` is the host's to fill in.
-            Some(value) if *value != is[name] && !is[name].contains('$') => found.push(format!("{name} has another value")),
+            Some(value) if *value != is[name] && !is[name].contains('$') => {
+                found.push(format!("{name} has another value"))
+            }
             Some(_) => {}
         }
     }
     found.extend(secrets.iter().filter(|name| !was.contains_key(name.as_str())).map(|name| format!("{name} is new")));
     if let Some(cmd) = &spec.cmd {
-        let plain = |text: &str| text.chars().filter(|sign| !sign.is_whitespace() && !"'\"".contains(*sign)).collect::<String>();
+        let plain = |text: &str| {
+            text.chars().filter(|sign| !sign.is_whitespace() && !"'\"".contains(*sign)).collect::<String>()
+        };
         let before = made.config.cmd.clone().unwrap_or_default().concat();
         if plain(cmd) != plain(&before) {
             found.push("the command".to_owned());

@@ -4,10 +4,10 @@
 use async_trait::async_trait;
 
 use crate::{
+    build::BuildTask,
     config::Config,
     name::HostName,
     naming,
-    build::BuildTask,
     ports::{BuildError, BuildOrder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError},
     query::Query,
     shell::Text,
@@ -26,7 +26,8 @@ pub struct SimProxy;
 #[async_trait]
 impl Docker for SimDocker {
     fn observe(&self, config: &Config) -> Text {
-        let accessories: String = config.accessories.iter().map(|accessory| format!(" {}", accessory.service)).collect();
+        let accessories: String =
+            config.accessories.iter().map(|accessory| format!(" {}", accessory.service)).collect();
         let destination = config.destination.as_deref().unwrap_or_default();
         format!("{OBSERVE} {} {destination} {}{accessories}", config.service, naming::lock_directory(config)).into()
     }

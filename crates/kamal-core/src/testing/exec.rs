@@ -15,8 +15,8 @@ use super::{
 use crate::{
     batch::{Batch, begin_marker, end_marker},
     name::HostName,
-    query::Query,
     ports::{Chunk, Clock, Exec, Exit, TransportError, TransportErrorKind},
+    query::Query,
     shell::Script,
     step::Step,
 };

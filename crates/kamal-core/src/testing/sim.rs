@@ -93,6 +93,30 @@ impl SimFleet {
         }))
     }
 
+    /// Another fleet whose hosts, registry, project and secrets are as they are here now. What happens to one leaves the
+    /// other alone.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let (clock, state) = (VirtualClock::default(), self.state());
+        let copy = State {
+            hosts: state.hosts.clone(),
+            registry: state.registry.clone(),
+            sick: state.sick.clone(),
+            files: state.files.clone(),
+            seed: state.seed,
+            ids: state.ids,
+            clock: Some(clock.clone()),
+            ..State::default()
+        };
+        Self(Arc::new(Shared {
+            clock,
+            entropy: Arc::default(),
+            events: Arc::default(),
+            secrets: Arc::new(self.0.secrets.copy()),
+            state: Mutex::new(copy),
+        }))
+    }
+
     /// Its ports.
     #[must_use]
     pub fn world(&self) -> World {

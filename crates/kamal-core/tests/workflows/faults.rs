@@ -3,7 +3,6 @@
 use kamal_core::{
     error::Error,
     name::HostName,
-    
     testing::{Effect, Fault, How},
 };
 

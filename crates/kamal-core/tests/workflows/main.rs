@@ -11,4 +11,5 @@ mod plans;
 mod roles;
 mod secrets;
 mod small;
+mod table;
 mod uploads;

@@ -48,10 +48,8 @@ fn what_is_planned_is_what_is_done() {
         let mut done = app.fleet.effects();
         done.retain(|effect| effect.kind == EffectKind::Run && effect.what != "observe");
         for (host, step) in steps(&planned) {
-            let found = done.iter().position(|effect| {
-                effect.host.as_deref() == Some(host.as_str())
-                    && effect.what == step
-            });
+            let found =
+                done.iter().position(|effect| effect.host.as_deref() == Some(host.as_str()) && effect.what == step);
             let Some(found) = found else { panic!("{host}: {step} was planned and not done") };
             done.remove(found);
         }

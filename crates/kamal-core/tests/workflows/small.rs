@@ -3,7 +3,7 @@
 use kamal_core::{
     command_line::CommandLine,
     name::Version,
-    op::{App as AppOp, Exec, Op, Prune, Proxy},
+    op::{App as AppOp, Exec, Op, Proxy, Prune},
     query::Attach,
     state::ContainerState,
     targets::{Selection, Targets},
@@ -116,7 +116,8 @@ fn a_version_may_be_named_by_its_beginning() {
     let app = App::deployed("servers: [h1]\n", "abc1234567");
     app.deploy("abd1234567").unwrap();
     let run = |version: &str| {
-        let exec = Exec { command: CommandLine::Shell("true".into()), reuse: false, env: Vec::new(), attach: Attach::Output };
+        let exec =
+            Exec { command: CommandLine::Shell("true".into()), reuse: false, env: Vec::new(), attach: Attach::Output };
         app.perform(&Op::App(AppOp::Exec(exec)), Some(version), None)
     };
     assert_eq!(run("abc").unwrap().plan.version.unwrap(), "abc1234567");
