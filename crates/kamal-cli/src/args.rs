@@ -4,6 +4,7 @@
 pub(crate) mod accessory;
 pub(crate) mod app;
 pub(crate) mod build;
+mod candidates;
 mod doctor;
 pub(crate) mod lock;
 mod logs;
@@ -17,9 +18,9 @@ pub(crate) mod server;
 mod switches;
 mod values;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::{
     accessory::AccessoryCommand,
@@ -64,22 +65,22 @@ pub(crate) struct Global {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// App version to act on [default: the git commit]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, add = candidates::versions())]
     pub(crate) version: Option<String>,
     /// Only the primary host
     #[arg(short, long, global = true)]
     pub(crate) primary: bool,
     /// Only these hosts (comma-separated, wildcards allowed)
-    #[arg(short = 'h', long, global = true)]
+    #[arg(short = 'h', long, global = true, add = candidates::hosts())]
     pub(crate) hosts: Option<String>,
     /// Only these roles (comma-separated, wildcards allowed)
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, add = candidates::roles())]
     pub(crate) roles: Option<String>,
     /// Path of the configuration
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "config/deploy.yml")]
+    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = "config/deploy.yml")]
     pub(crate) config_file: String,
     /// Destination: merges config/deploy.DESTINATION.yml over it
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, add = candidates::destinations())]
     pub(crate) destination: Option<String>,
     /// Do not run hooks
     #[arg(short = 'H', long, global = true)]
@@ -170,7 +171,7 @@ pub(crate) enum Command {
     Remove(ConfirmedArgs),
     /// Move from Kamal 1 with Traefik to kamal-proxy
     Upgrade(RollingArgs),
-    /// Print shell completions
+    /// Print what makes a shell complete commands, options, hosts, roles and accessories
     Completion {
         /// The shell
         shell: clap_complete::Shell,
@@ -251,7 +252,7 @@ pub(crate) struct DeployArgs {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RollbackArgs {
     /// The version [default: the one before]
-    #[arg(value_name = "VERSION")]
+    #[arg(value_name = "VERSION", add = candidates::versions())]
     pub(crate) version_to: Option<String>,
     /// With the variables and options its containers were deployed with, not those of today's configuration
     #[arg(long)]
@@ -308,10 +309,14 @@ pub(crate) enum ConfigChore {
 #[derive(Args, Debug)]
 pub(crate) struct DocsArgs {
     /// The section: proxy, env, builder … [default: the whole file]
+    #[arg(add = candidates::sections())]
     pub(crate) section: Option<String>,
     /// Print the JSON schema of the file, for editors
     #[arg(long, conflicts_with = "section")]
     pub(crate) schema: bool,
+    /// Write the man pages of all commands into this folder, for packages
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["section", "schema"])]
+    pub(crate) man: Option<PathBuf>,
 }
 
 /// Options of `init`.

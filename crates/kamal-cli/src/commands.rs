@@ -24,8 +24,11 @@ use crate::{
 const KAMAL_VERSION: &str = "2.12.0";
 
 /// Runs the command line.
-pub(crate) fn main(arguments: Vec<String>) -> ExitCode {
-    let words: Vec<String> = arguments.into_iter().skip(1).collect();
+pub(crate) fn main() -> ExitCode {
+    if let Some(answered) = completion::answer(std::env::args_os()) {
+        return answered;
+    }
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let aliases = |config_file: &str, destination: Option<&str>| {
         let destination = destination.map(Destination::parse).transpose().map_err(|error| error.to_string())?;
         context::aliases(config_file, destination.as_ref()).map_err(|failure| failure.to_string())
@@ -66,15 +69,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::Init(args) => init::run(&args),
-        Command::Completion { shell } => {
-            completion::print(shell);
-            Ok(())
-        }
+        Command::Completion { shell } => completion::print(shell),
         Command::Config(args) => inspect::config(global, &args),
-        Command::Docs(args) => {
-            docs::run(&args);
-            Ok(())
-        }
+        Command::Docs(args) => docs::run(&args),
         Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, &args),
         Command::Secrets(Secrets::Extract(args)) => secrets::extract(&args),
         command => {

@@ -76,7 +76,7 @@ pub(crate) fn aliases(
 }
 
 /// The configuration's file, and the destination's.
-fn sources(
+pub(crate) fn sources(
     project: &Path,
     config_file: &str,
     destination: Option<&Destination>,

@@ -13,5 +13,5 @@ mod report;
 mod signals;
 
 fn main() -> std::process::ExitCode {
-    commands::main(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect())
+    commands::main()
 }

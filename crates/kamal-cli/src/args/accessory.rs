@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{LogsArgs, Preview};
+use super::{LogsArgs, Preview, candidates};
 
 /// Accessory commands. `NAME` is an accessory's, and where the help says so `all`.
 #[derive(Debug, Subcommand)]
@@ -26,6 +26,7 @@ pub(crate) enum AccessoryCommand {
     /// Show an accessory's containers, or those of all
     Details {
         /// The accessory, or `all`
+        #[arg(add = candidates::accessories())]
         name: String,
     },
     /// Run a command in a container of an accessory
@@ -75,6 +76,7 @@ impl AccessoryCommand {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct AccessoryArgs {
     /// The accessory, or `all` for boot and reboot
+    #[arg(add = candidates::accessories())]
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) preview: Preview,
@@ -84,6 +86,7 @@ pub(crate) struct AccessoryArgs {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct AccessoryConfirmedArgs {
     /// The accessory, or `all`
+    #[arg(add = candidates::accessories())]
     pub(crate) name: String,
     /// Without asking
     #[arg(short = 'y', long)]
@@ -96,6 +99,7 @@ pub(crate) struct AccessoryConfirmedArgs {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct AccessoryRollingArgs {
     /// The accessory, or `all`
+    #[arg(add = candidates::accessories())]
     pub(crate) name: String,
     /// One host after another
     #[arg(long)]
@@ -120,6 +124,7 @@ pub(crate) struct AccessoryExecArgs {
     #[arg(long)]
     pub(crate) raw: bool,
     /// The accessory
+    #[arg(add = candidates::accessories())]
     pub(crate) name: String,
     /// The command
     #[arg(required = true, value_name = "CMD")]
@@ -130,6 +135,7 @@ pub(crate) struct AccessoryExecArgs {
 #[derive(Args, Debug)]
 pub(crate) struct AccessoryLogsArgs {
     /// The accessory
+    #[arg(add = candidates::accessories())]
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) logs: LogsArgs,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{LogsArgs, Pair, Preview, values};
+use super::{LogsArgs, Pair, Preview, candidates, values};
 
 /// App commands.
 #[derive(Debug, Subcommand)]
@@ -133,7 +133,7 @@ pub(crate) struct StaleArgs {
 pub(crate) struct RemoveContainerArgs {
     /// The version
     // Not `version`, which is `--version`.
-    #[arg(value_name = "VERSION")]
+    #[arg(value_name = "VERSION", add = candidates::versions())]
     pub(crate) version_removed: String,
     #[command(flatten)]
     pub(crate) preview: Preview,

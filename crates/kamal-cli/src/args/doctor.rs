@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 
+use super::candidates;
+
 /// Doctor commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DoctorCommand {
@@ -9,7 +11,7 @@ pub(crate) enum DoctorCommand {
     Ssh {
         /// The hosts [default: all that are selected]
         // Not `hosts`, which is `--hosts`.
-        #[arg(value_name = "HOST")]
+        #[arg(value_name = "HOST", add = candidates::host())]
         named: Vec<String>,
     },
 }

@@ -20,6 +20,9 @@ const OURS: [&str; 3] = ["completion", "doctor", "list"];
 /// What Kamal takes for a wish for help, as the first word. Everywhere else `-h` is `--hosts`.
 const HELP: [&str; 4] = ["-h", "-?", "--help", "-D"];
 
+/// Where a configuration is unless it is said.
+const CONFIG_FILE: &str = "config/deploy.yml";
+
 /// Longer than any chain of aliases that stand for one another.
 const MAX_ALIASES: usize = 20;
 
@@ -52,6 +55,19 @@ pub(crate) fn read(words: &[String], aliases: Aliases<'_>) -> Result<Line, Refus
         }
         Plain::Help(path) => Ok(Line::Help(help_text(&path))),
     }
+}
+
+/// The configuration's file and the destination that options lead to, as far as they can be read.
+pub(super) fn configuration(words: &[String]) -> (String, Option<String>) {
+    let root = Cli::command();
+    let found = options_of_all(&root).read(&[], split_protected(words).0).ok();
+    let value = |id: &str| found.as_ref().and_then(|found| found.value(id)).map(str::to_owned);
+    (value("config_file").unwrap_or_else(|| CONFIG_FILE.to_owned()), value("destination"))
+}
+
+/// The options of every command, those of Kamal alone.
+fn options_of_all(root: &Command) -> Switches<'_> {
+    Switches::new(root.get_arguments(), Some(0))
 }
 
 fn plain(words: &[String], aliases: Aliases<'_>) -> Result<Plain, Refusal> {
@@ -87,7 +103,8 @@ impl<'r> Reading<'r> {
         let verb = match exact(self.root, first) {
             Some(verb) => verb,
             None => {
-                let aliases = self.aliases(rest)?;
+                let (file, destination) = configuration(rest);
+                let aliases = (self.aliases)(&file, destination.as_deref());
                 if let Some(line) = aliases.as_ref().ok().and_then(|aliases| aliases.get(first)) {
                     let words = expanded(first, line, rest, aliases_left)?;
                     return self.line(&words, aliases_left - 1);
@@ -114,7 +131,7 @@ impl<'r> Reading<'r> {
     /// group's command among what is left.
     fn group(self, group: &'r Command, rest: &[String]) -> Result<Plain, Refusal> {
         let (rest, mut protected) = split_protected(rest);
-        let found = self.options_of_all().read(&[], rest)?;
+        let found = options_of_all(self.root).read(&[], rest)?;
         let (mut words, rest) = split_leading(&found.words);
         let wants_help = rest.iter().any(|word| word == "--help");
         let from = if words.is_empty() { &mut protected } else { &mut words };
@@ -170,7 +187,7 @@ impl<'r> Reading<'r> {
         let rest: Vec<String> =
             rest.iter().filter(|word| !["--help", "--"].contains(&word.as_str())).cloned().collect();
         let (words, rest) = split_leading(&rest);
-        let words = self.options_of_all().read(words, rest)?.words;
+        let words = options_of_all(self.root).read(words, rest)?.words;
         let (command, sub) = match words.as_slice() {
             [] => (None, None),
             [command] => (Some(command), None),
@@ -190,17 +207,6 @@ impl<'r> Reading<'r> {
             }
         }
         help(&path)
-    }
-
-    fn options_of_all(self) -> Switches<'r> {
-        Switches::new(self.root.get_arguments(), Some(0))
-    }
-
-    /// The aliases of the configuration that options lead to, or why there are none.
-    fn aliases(self, rest: &[String]) -> Result<Result<IndexMap<String, String>, String>, Refusal> {
-        let found = self.options_of_all().read(&[], split_protected(rest).0)?;
-        let file = found.value("config_file").unwrap_or("config/deploy.yml");
-        Ok((self.aliases)(file, found.value("destination")))
     }
 }
 
@@ -309,112 +315,6 @@ fn help_text(path: &[String]) -> StyledStr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Command lines and what they come to; the file says how.
-    const LINES: &str = include_str!("../../tests/command_lines.txt");
-
-    fn told(line: &str, aliases: &[(&str, &str)]) -> String {
-        let known = aliases.iter().map(|(name, line)| ((*name).to_owned(), (*line).to_owned()));
-        let aliases = |_: &str, _: Option<&str>| Ok(known.clone().collect());
-        match plain(&shlex::split(line).unwrap(), &aliases) {
-            Ok(Plain::Words(words)) => {
-                let read = Cli::try_parse_from(["kamal"].into_iter().chain(words.iter().map(String::as_str)));
-                let quoted = |word: &String| {
-                    if word.contains([' ', '"']) || word.is_empty() { format!("'{word}'") } else { word.clone() }
-                };
-                let words = words.iter().map(quoted).collect::<Vec<_>>().join(" ");
-                read.map_or_else(|error| format!("refused: {}", error.to_string().lines().next().unwrap()), |_| words)
-            }
-            Ok(Plain::Help(path)) => format!("help: {}", path.join(" ")).trim_end().to_owned(),
-            Err(refusal) => format!("refused: {}", refusal.to_string().lines().next().unwrap()),
-        }
-    }
-
-    #[test]
-    fn command_lines_come_to_what_kamal_makes_of_them() {
-        let lines = LINES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let wrong: Vec<String> = lines
-            .filter_map(|line| {
-                let (words, right) = line.split_once(" => ").unwrap_or_else(|| panic!("no `=>`: {line}"));
-                let told = told(words.trim(), &[]);
-                (told != right).then(|| format!("{words}\n  is    {told}\n  not   {right}"))
-            })
-            .collect();
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert!(LINES.lines().count() > 200);
-    }
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn an_alias_comes_before_prefixes_and_our_own_commands_but_not_before_kamals() {
-        let aliases = [
-            ("dep", "details -q"),
-            ("doctor", "app logs"),
-            ("deploy", "audit"),
-            ("console", "app exec -i -r jobs 'bin/rails console'"),
-        ];
-        assert_eq!(told("dep -v", &aliases), "details --quiet --verbose");
-        assert_eq!(told("depl", &aliases), "deploy");
-        assert_eq!(told("doctor", &aliases), "app logs");
-        assert_eq!(told("doctor ssh", &[]), "doctor ssh");
-        assert_eq!(told("deploy", &aliases), "deploy");
-        assert_eq!(
-            told("console -r web", &aliases),
-            "app exec --roles=web --interactive -- 'bin/rails console'",
-            "what is written behind an alias counts"
-        );
-        assert_eq!(
-            told("x", &[("x", "y"), ("y", "x")]),
-            "refused: aliases/x: it stands for itself, by way of others or alone"
-        );
-        assert_eq!(told("x", &[("x", "app exec 'a")]), "refused: aliases/x: a quote is not closed in: app exec 'a");
-    }
-
-    #[test]
-    fn the_file_and_the_destination_of_aliases_are_those_of_the_command_line() {
-        let asked = std::cell::RefCell::new(Vec::new());
-        let aliases = |file: &str, destination: Option<&str>| {
-            asked.borrow_mut().push((file.to_owned(), destination.map(str::to_owned)));
-            Err("there are none".to_owned())
-        };
-        for line in ["typo", "typo -c a.yml -dest -d staging", "typo --config_file=b.yml --no-destination"] {
-            let words = shlex::split(line).unwrap();
-            let refusal = plain(&words, &aliases).unwrap_err().to_string();
-            assert!(refusal.starts_with("Could not find command \"typo\".") && refusal.contains("there are none"));
-        }
-        let asked = asked.into_inner();
-        assert_eq!(asked[0], ("config/deploy.yml".to_owned(), None));
-        assert_eq!(asked[1], ("a.yml".to_owned(), Some("staging".to_owned())));
-        assert_eq!(asked[2], ("b.yml".to_owned(), None));
-    }
-
-    #[test]
-    fn what_was_meant_is_guessed() {
-        for (line, meant) in [("dpeloy", "deploy"), ("app lgos", "logs"), ("deploy --skip-pushh", "--skip-push")] {
-            let refusal = plain(&shlex::split(line).unwrap(), &|_, _| Ok(IndexMap::new())).unwrap_err().to_string();
-            assert!(refusal.ends_with(&format!("Did you mean?  {meant:?}")), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn every_command_has_a_help() {
-        let root = Cli::command();
-        let groups = root.get_subcommands().filter(|command| command.has_subcommands());
-        let nested =
-            groups.flat_map(|group| group.get_subcommands().map(|command| vec![group.get_name(), command.get_name()]));
-        let paths = root.get_subcommands().map(|command| vec![command.get_name()]).chain(nested);
-        for path in paths.collect::<Vec<_>>() {
-            let line = path.join(" ");
-            assert_eq!(told(&format!("{line} --help"), &[]), format!("help: {line}"));
-            assert_eq!(told(&format!("help {line}"), &[]), format!("help: {line}"));
-            let text = help_text(&path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).to_string();
-            assert!(text.contains(&format!("Usage: kamal {line}")), "{text}");
-        }
-    }
-}
+mod checklist;
+#[cfg(test)]
+mod tests;
