@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use kamal_core::{
     cancel::Cancel,
     config::{
-        self, Config, Loaded, Source,
+        self, Config, Loaded, Source, did_you_mean,
         model::{KnownHosts, PinnedKeys, SshConfigFiles},
     },
     fleet::Fleet,
@@ -82,8 +82,7 @@ pub(crate) fn sources(
     destination: Option<&Destination>,
 ) -> Result<(Source, Option<Source>), Failure> {
     let base = source(project, config_file)?;
-    let path = destination.map(|destination| Path::new(config_file).with_extension(format!("{destination}.yml")));
-    let overlay = path.map(|path| source(project, &path.to_string_lossy())).transpose()?;
+    let overlay = destination.map(|destination| destination_source(project, config_file, destination)).transpose()?;
     Ok((base, overlay))
 }
 
@@ -94,29 +93,74 @@ pub(crate) fn targets(global: &Global, config: &Config) -> Result<Targets, Failu
     Ok(Targets::select(config, &selection)?)
 }
 
-/// Tells a redactor what is known to be secret without asking anybody.
-pub(crate) fn learn(global: &Global, config: &Config, redactor: &Redactor) -> Result<(), Failure> {
-    learn_names_and_keys(config, redactor);
-    drop(FileSecrets::new(config, Asked::new(project()?, global.destination.clone()), redactor.clone()));
-    Ok(())
+/// Tells a redactor what is known to be secret without asking anybody. What is odd about a secret comes back.
+pub(crate) fn learn(global: &Global, loaded: &Loaded, redactor: &Redactor) -> Result<Vec<String>, Failure> {
+    learn_names_and_keys(loaded, redactor);
+    let asked = Asked::new(project()?, global.destination.clone());
+    Ok(FileSecrets::new(&loaded.config, asked, redactor.clone(), None).plain(&loaded.config))
 }
 
 /// Keys written out in `ssh.key_data` (deprecated, but Kamal still takes them) are secrets, names in the file are not.
-fn learn_names_and_keys(config: &Config, redactor: &Redactor) {
+fn learn_names_and_keys(loaded: &Loaded, redactor: &Redactor) {
+    let config = &loaded.config;
+    // What stands in clear in the files is no secret.
+    redactor.spare(loaded.sources.iter().map(|source| source.text.as_str()));
     let hosts = config.hosts();
     redactor.spare([&*config.service, &config.repository()].into_iter().chain(hosts.iter().map(HostName::as_str)));
     let keys = config.ssh.key_data.iter().filter(|data| data.contains('\n'));
     keys.for_each(|key| redactor.learn(&Secret::new(key)));
 }
 
+/// A destination's file, beside the configuration's: as Kamal names it, or ending in `.yaml`.
+fn destination_source(project: &Path, config_file: &str, destination: &Destination) -> Result<Source, Failure> {
+    let base = Path::new(config_file);
+    let path = |ending: &str| base.with_extension(format!("{destination}.{ending}")).to_string_lossy().into_owned();
+    for ending in ["yml", "yaml"] {
+        if let Some(found) = read(project, &path(ending))? {
+            return Ok(found);
+        }
+    }
+    let known = destinations(&project.join(base));
+    let help = match did_you_mean(destination, known.iter().map(String::as_str)) {
+        Some(help) => help,
+        None if known.is_empty() => "a destination's file lies beside the configuration's".to_owned(),
+        None => format!("there is {}", known.join(", ")),
+    };
+    let absolute = project.join(path("yml"));
+    Err(Failure::User(format!("Configuration file not found in {}\nhelp: {help}", absolute.display())))
+}
+
+/// The destinations that have a file.
+fn destinations(base: &Path) -> Vec<String> {
+    let stem = base.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let entries = base.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let destination = |name: String| {
+        let rest = name.strip_prefix(&stem)?.strip_prefix('.')?;
+        let destination = rest.strip_suffix(".yml").or_else(|| rest.strip_suffix(".yaml"))?;
+        Some(destination.to_owned())
+    };
+    let mut found: Vec<String> = names.filter_map(destination).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
 fn source(project: &Path, path: &str) -> Result<Source, Failure> {
+    read(project, path)?.ok_or_else(|| {
+        Failure::User(format!(
+            "Configuration file not found in {}\nhelp: `kamal init` creates one; -c names another",
+            project.join(path).display()
+        ))
+    })
+}
+
+/// A file, if it is there.
+fn read(project: &Path, path: &str) -> Result<Option<Source>, Failure> {
     let absolute = project.join(path);
     match std::fs::read_to_string(&absolute) {
-        Ok(text) => Ok(Source::new(path, text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::User(format!(
-            "Configuration file not found in {}\nhelp: `kamal init` creates one; -c names another",
-            absolute.display()
-        ))),
+        Ok(text) => Ok(Some(Source::new(path, text))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::User(format!("cannot read {}: {error}", absolute.display()))),
     }
 }
@@ -126,8 +170,8 @@ impl Context {
     pub(crate) fn new(global: &Global, redactor: &Redactor) -> Result<Self, Failure> {
         let project = project()?;
         let reporter = Arc::new(Reporter::new(global, redactor.clone()));
-        let loaded = load(global)?;
-        learn_names_and_keys(&loaded.config, redactor);
+        let loaded = load(global)?.supported().map_err(Failure::Config)?;
+        learn_names_and_keys(&loaded, redactor);
         for warning in &loaded.warnings {
             reporter.warn(&warning.to_string());
         }
@@ -135,7 +179,7 @@ impl Context {
         let targets = targets(global, config)?;
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
         let asked = || Asked::new(project.clone(), global.destination.clone());
-        let secrets = Arc::new(FileSecrets::new(config, asked(), redactor.clone()));
+        let secrets = Arc::new(FileSecrets::new(config, asked(), redactor.clone(), Some(reporter.clone())));
         let events: Arc<dyn Events> = Arc::new(Redacted::new(reporter.clone(), redactor.clone()));
         let connector = Arc::new(kamal_ssh::Connector::new(kamal_ssh::Options {
             attendant: Some(Arc::new(Person::new(events.clone()))),

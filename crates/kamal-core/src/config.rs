@@ -8,6 +8,7 @@
 //! finding with its place in the file the user wrote.
 
 mod build;
+mod destination;
 mod diagnostic;
 pub mod docs;
 pub mod effective;
@@ -26,5 +27,5 @@ pub use diagnostic::{ConfigErrors, Diagnostic, Severity};
 pub use erb::{Outside, render_template};
 pub use load::{Loaded, Raw, load, load_aliases};
 pub use model::Config;
-pub(crate) use shape::suggest::did_you_mean;
+pub use shape::suggest::did_you_mean;
 pub use source::Source;

@@ -2,6 +2,8 @@
 //! the shell text hosts run, so none of them can hold shell syntax, whoever wrote it. They are parsed at the edge and
 //! borrowed as `&str` inside.
 
+mod identity;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -136,11 +136,28 @@ pub fn labels(config: &Config, role: Option<&RoleName>) -> Vec<(String, String)>
     labels
 }
 
-/// A container's hostname before its random part: 51 characters of the host at most, no dot at the end.
+/// The folder of a role's certificate below [`apps_config`].
+#[must_use]
+pub fn role_certificate(role: &RoleName) -> String {
+    format!("tls/{role}")
+}
+
+/// The folder of an accessory's certificate below [`apps_config`]: each has its own, and no role has it.
+#[must_use]
+pub fn accessory_certificate(accessory: &str) -> String {
+    format!("tls/accessories/{accessory}")
+}
+
+/// A container's hostname before its random part: 51 characters of the host at most. What cannot stand in a hostname is
+/// a hyphen, and none stands at an end.
 #[must_use]
 pub fn hostname_stem(host: &str) -> String {
-    let stem: String = host.chars().take(51).collect();
-    stem.strip_suffix('.').unwrap_or(&stem).to_owned()
+    let fit = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let ends = ['-', '_', '.'];
+    let whole: String = host.chars().map(fit).collect();
+    let stem: String = whole.trim_start_matches(ends).chars().take(51).collect();
+    let stem = stem.trim_end_matches(ends);
+    if stem.is_empty() { "host".to_owned() } else { stem.to_owned() }
 }
 
 #[cfg(test)]
@@ -157,5 +174,18 @@ mod tests {
             hostname_stem("this-hostname-with-random-part-is-too-long.example.com"),
             "this-hostname-with-random-part-is-too-long.example"
         );
+    }
+
+    #[test]
+    fn hostnames_begin_and_end_with_a_letter_or_digit() {
+        let cut_at = |sign: &str| format!("{}{sign}b.example", "a".repeat(50));
+        for sign in ["-", "_", ".", "._-"] {
+            assert_eq!(hostname_stem(&cut_at(sign)), "a".repeat(50));
+        }
+        assert_eq!(hostname_stem("[2001:db8::1]"), "2001-db8--1");
+        assert_eq!(hostname_stem("[::1]:2322"), "1--2322");
+        assert_eq!(hostname_stem("me@app.example:2222"), "me-app.example-2222");
+        assert_eq!(hostname_stem("_app_"), "app");
+        assert_eq!(hostname_stem("::"), "host");
     }
 }

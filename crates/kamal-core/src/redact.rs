@@ -8,14 +8,17 @@
 //! Every byte that is part of a value is covered, overlapping values included, so what is left of one value never shows
 //! beside another. Interactive sessions are shown as they are: the user's terminal is the program's.
 
+pub(crate) mod data;
 mod index;
 mod spellings;
+mod weak;
 
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::{event::EventKind, ports::Events, secret::Secret};
 use index::Index;
+pub use weak::{Weak, weak};
 
 /// What stands where a secret stood.
 pub const MARK: &str = "[REDACTED]";
@@ -37,13 +40,13 @@ impl Redactor {
         Self::default()
     }
 
-    /// Covers a secret from now on. Values of fewer than four characters are left alone: they would cover words that
-    /// have nothing to do with them.
+    /// Covers a secret from now on. [`weak`] values are left alone: they would cover words that have nothing to do with
+    /// them.
     pub fn learn(&self, secret: &Secret) {
         let value = secret.expose().trim();
-        let skipped = {
+        let skipped = weak(value).is_some() || {
             let known = self.known();
-            known.index.knows(value.as_bytes()) || known.public.iter().any(|name| name.contains(value))
+            known.index.knows(value.as_bytes()) || known.public.iter().any(|text| text.contains(value))
         };
         if !skipped {
             let spellings = spellings::of(value);
@@ -51,12 +54,12 @@ impl Redactor {
         }
     }
 
-    /// Names that stand in deploy.yml for all to see: a value that is part of one (the registry's user in an image's
-    /// name, a database called like the service) is not covered from now on. Nothing would be hidden by that, and
+    /// Texts for all to see, as deploy.yml is before its templates are evaluated: a value that is part of one (the
+    /// registry's user in an image's name, a database called like the service) is not covered from now on. Nothing would be hidden by that, and
     /// whoever reads names in the output would be misled.
-    pub fn spare<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
+    pub fn spare<'n>(&self, texts: impl IntoIterator<Item = &'n str>) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.public.extend(names.into_iter().map(str::to_owned));
+        known.public.extend(texts.into_iter().map(str::to_owned));
     }
 
     /// The text without secrets.

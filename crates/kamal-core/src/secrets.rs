@@ -7,8 +7,10 @@ pub mod answer;
 mod dotenv;
 pub mod encrypted;
 mod expand;
+mod notice;
 mod store;
 pub mod vendors;
 
 pub use expand::{Commands, Ran};
+pub use notice::{Use, notice};
 pub use store::{ALLOW_BLANK, Secrets, SecretsError, SecretsFile, parse};

@@ -67,7 +67,7 @@ impl Targets {
         let mut chosen_hosts = match &selection.hosts {
             None => None,
             Some(patterns) => Some(
-                union(patterns, &everything)
+                union(patterns, &everything, |pattern, host| host.is_same(pattern, config.ssh.port))
                     .ok_or_else(|| SelectionError::Hosts { patterns: patterns.join(","), known: join(&everything) })?,
             ),
         };
@@ -75,7 +75,7 @@ impl Targets {
         let chosen_roles = match &selection.roles {
             None => None,
             Some(patterns) => Some(
-                union(patterns, &names)
+                union(patterns, &names, |_, _| false)
                     .ok_or_else(|| SelectionError::Roles { patterns: patterns.join(","), known: join(&names) })?,
             ),
         };
@@ -197,9 +197,14 @@ fn resolve(
 }
 
 /// Names matched by any pattern, in the order of the patterns, each once; `None` when nothing matches.
-fn union<N: AsRef<str> + Clone + PartialEq>(patterns: &[String], names: &[N]) -> Option<Vec<N>> {
-    let matched =
-        patterns.iter().flat_map(|pattern| names.iter().filter(|name| glob::matches(pattern, name.as_ref())).cloned());
+/// What is `spelled` otherwise and the same matches too: `[::1]` is an address before it is a set of characters.
+fn union<N: AsRef<str> + Clone + PartialEq>(
+    patterns: &[String],
+    names: &[N],
+    spelled: impl Fn(&str, &N) -> bool,
+) -> Option<Vec<N>> {
+    let matches = |pattern: &String, name: &N| spelled(pattern, name) || glob::matches(pattern, name.as_ref());
+    let matched = patterns.iter().flat_map(|pattern| names.iter().filter(|name| matches(pattern, name)).cloned());
     let found = unique(matched);
     (!found.is_empty()).then_some(found)
 }

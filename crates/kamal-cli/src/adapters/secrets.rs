@@ -1,9 +1,11 @@
 //! Secrets files of the project, read when the first secret is asked for.
 
 use std::{
+    collections::BTreeSet,
+    iter,
     path::Path,
     sync::{
-        OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -15,10 +17,11 @@ use kamal_core::{
     redact::Redactor,
     run::Needs,
     secret::Secret,
-    secrets::{Commands, Ran, Secrets as Store, SecretsFile, encrypted, vendors::Programs},
+    secrets::{Commands, Ran, Secrets as Store, SecretsFile, Use, encrypted, notice, vendors::Programs},
 };
 
 use super::outside::Asked;
+use crate::report::Reporter;
 
 /// Secrets of `.kamal/secrets-common` and `.kamal/secrets[.DESTINATION]` (spec 3.1), and of encrypted files beside them.
 #[derive(Debug)]
@@ -27,6 +30,39 @@ pub(crate) struct FileSecrets {
     asked: Asked,
     store: OnceLock<Result<Store, String>>,
     redactor: Redactor,
+    notices: Notices,
+}
+
+/// What users are told about secrets as they are used, each once.
+#[derive(Debug, Default)]
+struct Notices {
+    reporter: Option<Arc<Reporter>>,
+    /// Keys of secrets that are variables of containers.
+    variables: BTreeSet<String>,
+    told: Mutex<BTreeSet<String>>,
+}
+
+impl Notices {
+    fn new(config: &Config, reporter: Option<Arc<Reporter>>) -> Self {
+        let roles = config.roles.iter().map(|role| &role.env);
+        let accessories = config.accessories.iter().map(|accessory| &accessory.env);
+        let all = iter::once(&config.env).chain(config.env_tags.values()).chain(roles).chain(accessories);
+        let variables = all.flat_map(|env| &env.secret).map(|secret| secret.key.clone()).collect();
+        Self { reporter, variables, told: Mutex::default() }
+    }
+
+    fn of(&self, store: &Store, key: &str, value: &Secret) -> Option<String> {
+        notice(store, key, value, if self.variables.contains(key) { Use::Variable } else { Use::Other })
+    }
+
+    fn tell(&self, store: &Store, key: &str, value: &Secret) {
+        let Some(reporter) = &self.reporter else { return };
+        if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned())
+            && let Some(text) = self.of(store, key, value)
+        {
+            reporter.warn(&format!("warning: {text}"));
+        }
+    }
 }
 
 /// The most threads for secrets. Most of them wait for the command another began, which is why it is not they that are
@@ -34,26 +70,28 @@ pub(crate) struct FileSecrets {
 const THREADS: usize = 256;
 
 impl FileSecrets {
-    /// Secrets of a configuration's files.
-    pub(crate) fn new(config: &Config, asked: Asked, redactor: Redactor) -> Self {
+    /// Secrets of a configuration's files. What is odd about one that is used is told by the reporter.
+    pub(crate) fn new(config: &Config, asked: Asked, redactor: Redactor, reporter: Option<Arc<Reporter>>) -> Self {
         let path = &config.secrets_path;
         let own =
             config.destination.as_ref().map_or_else(|| path.clone(), |destination| format!("{path}.{destination}"));
         let candidates = vec![format!("{path}-common"), own];
-        let secrets = Self { candidates, asked, store: OnceLock::new(), redactor };
-        secrets.learn_plain(config);
+        let notices = Notices::new(config, reporter);
+        let secrets = Self { candidates, asked, store: OnceLock::new(), redactor, notices };
+        secrets.plain(config);
         secrets
     }
 
     /// What the configuration needs and stands in the files in clear is covered from the beginning: commands such as
     /// `app logs` need no secret, but show what may repeat one. A secret that takes a command is covered once it is
-    /// resolved.
-    fn learn_plain(&self, config: &Config) {
+    /// resolved. What is odd about them comes back.
+    pub(crate) fn plain(&self, config: &Config) -> Vec<String> {
         // What is wrong with the files is said when a secret is needed.
-        if let Ok(store) = load(&self.asked.project, &self.candidates, None) {
-            let store = store.redacted_by(self.redactor.clone());
-            Needs::all(config).keys().for_each(|key| drop(store.get(key, &Commandless(&self.asked))));
-        }
+        let Ok(store) = load(&self.asked.project, &self.candidates, None) else { return Vec::new() };
+        let store = store.redacted_by(self.redactor.clone());
+        let needs = Needs::all(config);
+        let known = needs.keys().filter_map(|key| Some((key, store.get(key, &Commandless(&self.asked)).ok()?)));
+        known.filter_map(|(key, value)| self.notices.of(&store, key, &value)).collect()
     }
 
     fn store(&self) -> Result<&Store, String> {
@@ -124,7 +162,10 @@ fn load(project: &Path, candidates: &[String], programs: Option<&dyn Programs>) 
 
 impl Secrets for FileSecrets {
     fn get(&self, key: &str) -> Result<Secret, String> {
-        self.store()?.need(key, &self.asked).map_err(|error| error.to_string())
+        let store = self.store()?;
+        let value = store.need(key, &self.asked).map_err(|error| error.to_string())?;
+        self.notices.tell(store, key, &value);
+        Ok(value)
     }
 
     fn get_many(&self, keys: &[&str]) -> Vec<Result<Secret, String>> {
@@ -149,7 +190,9 @@ mod tests {
     fn secrets(project: &Path, text: &str) -> FileSecrets {
         std::fs::write(project.join("secrets"), text).unwrap();
         let asked = Asked::new(project.to_owned(), None);
-        FileSecrets { candidates: vec!["secrets".to_owned()], asked, store: OnceLock::new(), redactor: Redactor::new() }
+        let candidates = vec!["secrets".to_owned()];
+        let (redactor, notices) = (Redactor::new(), Notices::default());
+        FileSecrets { candidates, asked, store: OnceLock::new(), redactor, notices }
     }
 
     /// Each command waits until all of them have begun, so that they end only when they run at the same time.

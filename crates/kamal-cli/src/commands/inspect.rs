@@ -17,23 +17,25 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     // They change nothing that is printed, but have to fit.
     context::targets(global, &loaded.config)?;
     let redactor = Redactor::new();
-    if !args.reveal {
-        context::learn(global, &loaded.config, &redactor)?;
-    }
-    for warning in &loaded.warnings {
+    let notices = if args.reveal { Vec::new() } else { context::learn(global, &loaded, &redactor)? };
+    for warning in loaded.warnings.iter().chain(&loaded.unsupported) {
         anstream::eprintln!("{}", redactor.text(&warning.to_string()));
+    }
+    for notice in notices {
+        anstream::eprintln!("warning: {notice}");
     }
     let version = context::version(global, &loaded.config)?;
     let effective = effective::effective(&loaded, &version);
+    let effective = effective.redacted(&redactor);
     let text = if args.format == "json" { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
-    anstream::print!("{}", redactor.text(&text));
+    anstream::print!("{text}");
     Ok(())
 }
 
 /// `config validate`.
 fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
     let (valid, found) = match context::load(global) {
-        Ok(loaded) => (true, loaded.warnings),
+        Ok(loaded) => (loaded.unsupported.is_empty(), [loaded.unsupported, loaded.warnings].concat()),
         Err(Failure::Config(errors)) => (false, errors.0),
         Err(other) => return Err(other),
     };

@@ -1,6 +1,6 @@
 //! The command line of `kamal secrets` itself.
 
-use crate::bench::{Bench, to};
+use crate::bench::{Bench, real_path, to};
 
 const TEST: [&str; 6] = ["secrets", "fetch", "--adapter", "test", "--account", "me"];
 
@@ -65,6 +65,89 @@ fn a_slip_in_a_secrets_file_has_its_place_and_shows_no_secret() {
         let ran = Bench::new().with_secrets(&format!("# note\n{line}\n")).kamal(&["secrets", "print"]);
         assert!(ran.refused().starts_with(&format!(".kamal/secrets:2: {expected}")), "{}", ran.stderr);
         assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_empty_variable_that_leaves_a_switch_without_a_value_is_named() {
+    for (line, expected) in [
+        ("--account $OP_ACCOUNT --from $OP_VAULT/app KEY", "A: --account has no value, since $OP_ACCOUNT is empty"),
+        ("--account me --from ${OP_VAULT} KEY", "A: --from has no value, since $OP_VAULT is empty"),
+    ] {
+        let text = format!("\nA=$(kamal secrets fetch --adapter 1password {line})\n");
+        let ran = Bench::new().with_secrets(&text).kamal(&["secrets", "print"]);
+        assert_eq!(ran.refused(), format!(".kamal/secrets:2: {expected}"));
+    }
+    let text = "S=$(kamal secrets extract A $NOTHING)\n";
+    assert!(
+        Bench::new().with_secrets(text).kamal(&["secrets", "print"]).refused().ends_with("help: $NOTHING is empty")
+    );
+}
+
+#[test]
+fn a_missing_program_is_an_error_with_its_place() {
+    let ran =
+        Bench::new().with_secrets("P=x\nA=$(nosuchtool read a)\nC=ok\n").kamal_on(&real_path(), &["secrets", "print"]);
+    let said = ran.stderr.clone();
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""));
+    assert!(said.contains(".kamal/secrets:2: A: a program of its command is not there"), "{said}");
+    // What was printed before counts, as in Kamal.
+    let ran = Bench::new().with_secrets("A=$(echo x; nosuchtool)\n").kamal_on(&real_path(), &["secrets", "print"]);
+    assert_eq!(ran.ok(), "A=x\n");
+}
+
+#[test]
+fn constructs_of_a_shell_are_refused_all_at_once() {
+    let text = "P=${UNSET_X:-abc}\nB=\"a ${UNSET_X-d}\"\nC=${UNSET_X:?must}\nD=${UNSET_X:=zz}\nE=${B%%x}\nF=${#B}\n\
+                G=${B:0:2}\nH=${B/a/b}\nI=$(echo ${B:+c})\nJ=${!B}\nK=${B^^}\nL=${A.B}\n";
+    for command in [&["secrets", "print"][..], &["registry", "login"]] {
+        let ran = Bench::new().with_secrets(text).kamal(command);
+        for (at, construct) in [
+            "${UNSET_X:-abc}",
+            "${UNSET_X-d}",
+            "${UNSET_X:?must}",
+            "${UNSET_X:=zz}",
+            "${B%%x}",
+            "${#B}",
+            "${B:0:2}",
+            "${B/a/b}",
+            "${B:+c}",
+            "${!B}",
+            "${B^^}",
+            "${A.B}",
+        ]
+        .iter()
+        .enumerate()
+        {
+            let line = format!(".kamal/secrets:{}: ", at + 1);
+            let told = ran.refused().lines().any(|told| told.contains(&line) && told.contains(construct));
+            assert!(told, "{construct}: {}", ran.stderr);
+        }
+    }
+    let sound = "A='${X:-d}'\nB=\\${X:-d}\nC=${X}y\nD=$X-e\nE=a#${#b\n";
+    assert_eq!(
+        Bench::new().with_secrets(sound).kamal(&["secrets", "print"]).ok(),
+        "A=${X:-d}\nB=${X:-d}\nC=y\nD=-e\nE=a\n"
+    );
+}
+
+#[test]
+fn backslashes_in_a_command_are_the_commands() {
+    for (line, value) in [
+        ("A=$(echo \"a,b\" | tr \",\" \"\\n\" | tail -1)", "b"),
+        ("A=$(echo K=kv | sed -E 's/^K=(.*)$/\\1/')", "kv"),
+        ("A=$(echo K=kv | sed 's/^K=\\(.*\\)/\\1/')", "kv"),
+        ("A=$(printf 'a\\tb')", "a\tb"),
+        ("A=$(printf 'a\\\\tb')", "a\tb"),
+        ("A=$(echo a\\ \\ b)", "a  b"),
+        ("A=$(echo \"{\\\"a\\\":1}\")", "{\"a\":1}"),
+        ("A=\"$(echo \\\"a  b\\\")\"", "a  b"),
+        ("A=$(echo x.y | sed 's/\\./-/')", "x-y"),
+        ("A=$(echo one two | awk '{print \\$2}')", "two"),
+        ("A=\\a\\\\b", "a\\b"),
+    ] {
+        let ran = Bench::new().with_secrets(&format!("{line}\n")).kamal_on(&real_path(), &["secrets", "print"]);
+        assert_eq!(ran.ok(), format!("A={value}\n"), "{line}");
     }
 }
 

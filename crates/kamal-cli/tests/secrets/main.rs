@@ -7,6 +7,7 @@ mod bench;
 mod cases;
 mod command;
 mod config;
+mod covered;
 mod files;
 mod print;
 mod together;

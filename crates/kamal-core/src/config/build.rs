@@ -5,13 +5,18 @@ mod accessory;
 mod builder;
 mod cross;
 mod env;
+mod hosts;
+mod ignored;
 mod options;
+mod paths;
 mod proxy;
 mod registry;
 mod root;
 mod servers;
 mod ssh;
 mod tags;
+mod unsupported;
 pub(crate) mod version;
 
 pub(crate) use root::build;
+pub(crate) use unsupported::unsupported;

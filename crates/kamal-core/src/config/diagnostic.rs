@@ -1,10 +1,11 @@
 //! What is wrong with a configuration, and where: Kamal's wording, with the place and a hint beside it.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use serde::Serialize;
 
 use super::source::{Source, Span, place};
+use super::yaml::{Kind, Node};
 
 /// How bad a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,11 +90,21 @@ pub(crate) struct Report<'a> {
     sources: Vec<&'a Source>,
     pub(crate) errors: Vec<Diagnostic>,
     pub(crate) warnings: Vec<Diagnostic>,
+    spellings: HashMap<Span, Spelling>,
+}
+
+/// A scalar whose text in the file is not what its value prints as: `1.10`, `yes`, `0x10`.
+#[derive(Clone, Debug)]
+struct Spelling {
+    written: String,
+    read: String,
+    /// Whether a warning about it has been given wherever it stands.
+    told: bool,
 }
 
 impl<'a> Report<'a> {
     pub(crate) fn new(sources: Vec<&'a Source>) -> Self {
-        Self { sources, errors: Vec::new(), warnings: Vec::new() }
+        Self { sources, errors: Vec::new(), warnings: Vec::new(), spellings: HashMap::new() }
     }
 
     pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) {
@@ -118,6 +129,45 @@ impl<'a> Report<'a> {
     /// The line a span begins on, for messages that name two places.
     pub(crate) fn line(&self, span: Span) -> usize {
         self.sources.get(span.file).map_or(1, |source| place(&source.text, span).line)
+    }
+
+    /// The file a span is of.
+    pub(crate) fn file(&self, span: Span) -> &'a str {
+        self.sources.get(span.file).map_or("", |source| &source.path)
+    }
+
+    /// Notes that a scalar was written otherwise than its value prints; `told` when that has been warned about.
+    pub(crate) fn spelled(&mut self, span: Span, written: &str, read: String, told: bool) {
+        self.spellings.insert(span, Spelling { written: written.to_owned(), read, told });
+    }
+
+    /// An alias is spelled as what it stands for.
+    pub(crate) fn spelled_alike(&mut self, alias: Span, anchor: Span) {
+        if let Some(spelling) = self.spellings.get(&anchor).cloned() {
+            self.spellings.insert(alias, spelling);
+        }
+    }
+
+    /// How a scalar was written, where its value prints otherwise.
+    pub(crate) fn spelling(&self, node: &Node) -> Option<&str> {
+        let spelling = self.spellings.get(&node.span)?;
+        // One place may hold several scalars, where a template printed them.
+        (node.text().as_deref() == Some(&spelling.read)).then_some(&*spelling.written)
+    }
+
+    /// Warns of a value that stands where a text is wanted and was not written as it prints.
+    pub(crate) fn watch(&mut self, node: &Node) {
+        let told = self.spellings.get(&node.span).is_none_or(|spelling| spelling.told);
+        let Some(written) = self.spelling(node).filter(|_| !told).map(str::to_owned) else { return };
+        let read = node.text().unwrap_or_default();
+        let how = if matches!(node.kind, Kind::Int(_) | Kind::Float(_)) { "the number " } else { "" };
+        let help = format!("write \"{written}\" in quotes if you mean the text");
+        self.warn(node.span, format!("`{written}` is read as {how}{read}"), Some(help));
+    }
+
+    /// A finding about something that is sound but cannot be done yet.
+    pub(crate) fn unsupported(&self, span: Span, message: String, help: String) -> Diagnostic {
+        self.diagnose(Severity::Error, span, message, Some(help))
     }
 
     fn diagnose(&self, severity: Severity, span: Span, message: String, help: Option<String>) -> Diagnostic {

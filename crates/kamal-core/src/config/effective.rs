@@ -9,6 +9,7 @@ use super::load::Loaded;
 use super::ruby;
 use super::yaml::{Entry, Kind, Node};
 use crate::name::{HostName, Version};
+use crate::redact::Redactor;
 use crate::shell::escape;
 use value::Value;
 
@@ -21,6 +22,12 @@ impl Effective {
     #[must_use]
     pub fn to_yaml(&self) -> String {
         psych::print(&self.0)
+    }
+
+    /// Without secrets: a value that holds one is covered as a whole, so that the document stays one.
+    #[must_use]
+    pub fn redacted(self, redactor: &Redactor) -> Self {
+        Self(self.0.redacted(redactor))
     }
 
     /// As JSON, keys without their colons.

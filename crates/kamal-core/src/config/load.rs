@@ -2,12 +2,13 @@
 
 use indexmap::IndexMap;
 
-use super::build::build;
+use super::build::{build, unsupported};
+use super::destination::lay_over;
 use super::diagnostic::{ConfigErrors, Diagnostic, Report};
 use super::erb::{self, Outside};
 use super::model::Config;
 use super::source::{Source, Span};
-use super::yaml::{Kind, Node, overlay, parse};
+use super::yaml::{Kind, Node, parse};
 use crate::name::Destination;
 
 /// A configuration that can be used, and what is odd about it.
@@ -17,6 +18,10 @@ pub struct Loaded {
     pub config: Config,
     /// What the file's author should know.
     pub warnings: Vec<Diagnostic>,
+    /// What Kamal can do and this program cannot yet: [`Loaded::supported`] refuses it.
+    pub unsupported: Vec<Diagnostic>,
+    /// The files, before anything in them was evaluated.
+    pub sources: Vec<Source>,
     /// The values as they stand in the files, merged; for printing.
     pub raw: Raw,
 }
@@ -24,6 +29,17 @@ pub struct Loaded {
 /// The values of the files, merged but not interpreted.
 #[derive(Clone, Debug)]
 pub struct Raw(pub(crate) Node);
+
+impl Loaded {
+    /// The configuration, if everything in it is supported: for commands that do what it says.
+    ///
+    /// # Errors
+    ///
+    /// What is not.
+    pub fn supported(self) -> Result<Self, ConfigErrors> {
+        if self.unsupported.is_empty() { Ok(self) } else { Err(ConfigErrors(self.unsupported)) }
+    }
+}
 
 /// Loads a configuration: ERB, YAML, the destination's file over the base, checks.
 ///
@@ -42,7 +58,9 @@ pub fn load(
     let exists = |path: &str| outside.read_file(path).is_ok();
     let config = build(&root, over.map(|(destination, _)| destination), &exists, &mut report);
     if report.errors.is_empty() {
-        Ok(Loaded { config, warnings: report.warnings, raw: Raw(root) })
+        let unsupported = unsupported(&root, &report);
+        let sources = [base].into_iter().chain(over.map(|(_, source)| source)).cloned().collect();
+        Ok(Loaded { config, warnings: report.warnings, unsupported, sources, raw: Raw(root) })
     } else {
         Err(ConfigErrors(report.errors))
     }
@@ -80,7 +98,7 @@ fn read(base: &Source, over: Option<&Source>, outside: &dyn Outside, report: &mu
     let over = over.map(|over| settings(over, report));
     let (root, over) = (root?, over.map_or(Some(None), |over| over.map(Some))?);
     Some(match over {
-        Some(over) => overlay(root, over),
+        Some(over) => lay_over(root, over, report),
         None => root,
     })
 }

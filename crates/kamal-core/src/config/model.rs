@@ -293,8 +293,8 @@ pub struct Builder {
     pub dockerfile: String,
     /// `target`.
     pub target: Option<String>,
-    /// `args`; an empty value stands for a bare name.
-    pub args: IndexMap<String, String>,
+    /// `args`; one without a value is taken from the environment of the build.
+    pub args: IndexMap<String, Option<String>>,
     /// `secrets`.
     pub secrets: Vec<String>,
     /// `ssh`.
@@ -371,7 +371,7 @@ pub struct AccessoryPath {
     pub local: String,
     /// Path in the container.
     pub remote: String,
-    /// `mode`; files default to `755`.
+    /// `mode`; a file without one keeps the one it has in the project.
     pub mode: Option<String>,
     /// `owner`.
     pub owner: Option<String>,

@@ -60,7 +60,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Bool => json!({"type": "boolean"}),
         Shape::TextList => texts(),
         Shape::TextOrList => json!({"anyOf": [scalar(), texts()]}),
-        Shape::AnyMap => json!({"type": "object"}),
+        Shape::AnyMap | Shape::Values => json!({"type": "object"}),
         Shape::TextMap => map_of(&scalar()),
         Shape::Hosts => hosts(),
         Shape::BoolOrMap => json!({"type": ["boolean", "object"]}),

@@ -18,8 +18,10 @@ pub(crate) enum Shape {
     TextList,
     /// A text or a list of texts.
     TextOrList,
-    /// A mapping whose contents are not looked into (docker options, build arguments).
+    /// A mapping whose contents are not looked into (docker options).
     AnyMap,
+    /// The same, its values being texts whatever they look like (build arguments).
+    Values,
     /// A mapping of texts.
     TextMap,
     /// Hosts with their tags.

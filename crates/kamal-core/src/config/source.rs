@@ -18,7 +18,7 @@ impl Source {
 }
 
 /// A stretch of one of the files of a load, in characters of its text before ERB.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Span {
     /// 0 is the base file, 1 the destination's.
     pub(crate) file: usize,

@@ -141,7 +141,9 @@ fn bare_length(text: &str) -> usize {
     let mut at = 0;
     while at < line.len() {
         let rest = &line[at..];
-        if rest.starts_with('#') {
+        // `${#NAME}` is told of, not cut short.
+        let length_of = line[..at].ends_with("${") && rest.contains('}');
+        if rest.starts_with('#') && !length_of {
             return at;
         }
         let escaped = line[..at].ends_with('\\');

@@ -35,14 +35,24 @@ impl Ran {
     }
 }
 
+/// A command of a value.
+#[derive(Clone, Copy)]
+pub(crate) struct Command<'t> {
+    /// As it stands in the file.
+    pub(crate) written: &'t str,
+    /// With the variables filled in.
+    pub(crate) filled: &'t str,
+}
+
 /// Expands a value. `variable` answers for `$NAME`, `command` for `$(…)`, both in the value and, for variables, in
-/// the command's own text.
+/// the command's own text. `quoted` says that the value stood in double quotes.
 pub(crate) fn expand<E>(
     value: &str,
+    quoted: bool,
     variable: &mut dyn FnMut(&str) -> Result<Secret, E>,
-    command: &mut dyn FnMut(&str) -> Result<Secret, E>,
+    command: &mut dyn FnMut(Command<'_>) -> Result<Secret, E>,
 ) -> Result<Zeroizing<String>, E> {
-    let value = unescape(value);
+    let value = unescape(value, quoted);
     let mut out = Zeroizing::new(String::new());
     let mut rest = value.as_str();
     while let Some(at) = rest.find('$') {
@@ -58,8 +68,9 @@ pub(crate) fn expand<E>(
         }
         out.push_str(before);
         if let Some(length) = command_length(after) {
-            let text = variables(&after[1..length - 1], variable)?;
-            out.push_str(command(&text)?.expose());
+            let written = &after[1..length - 1];
+            let filled = variables(written, variable)?;
+            out.push_str(command(Command { written, filled: &filled })?.expose());
             rest = &after[length..];
         } else if let Some((name, length)) = name(after) {
             out.push_str(variable(name)?.expose());
@@ -125,9 +136,11 @@ fn name(text: &str) -> Option<(&str, usize)> {
     Some((&text[start..end], end + closed))
 }
 
-/// Drops backslashes, but those before `$`. Inside a command a backslash before a letter or a digit is the command's
-/// own (`printf 'a\nb'`): the gem drops that one too, which leaves commands that cannot have been meant.
-fn unescape(value: &str) -> Zeroizing<String> {
+/// Drops backslashes, but those before `$`. Inside a command they are the command's own, as in a shell
+/// (`printf 'a\nb'`, `sed 's/\(.\)/\1/'`); the gem drops those too, which leaves commands that cannot have been meant. Only
+/// what the file's own grammar takes them for is undone there: two are one, and one before a double quote keeps it from
+/// closing a value in double quotes.
+fn unescape(value: &str, quoted: bool) -> Zeroizing<String> {
     let mut out = Zeroizing::new(String::new());
     let mut command_end = 0;
     let mut characters = value.char_indices().peekable();
@@ -145,7 +158,7 @@ fn unescape(value: &str) -> Zeroizing<String> {
         }
         match characters.peek() {
             Some((_, '$')) | None => out.push('\\'),
-            Some((_, next)) if at < command_end && next.is_ascii_alphanumeric() => out.push('\\'),
+            Some((_, next)) if at < command_end && *next != '\\' && !(quoted && *next == '"') => out.push('\\'),
             Some((_, next)) => {
                 out.push(*next);
                 characters.next();
@@ -153,6 +166,20 @@ fn unescape(value: &str) -> Zeroizing<String> {
         }
     }
     out
+}
+
+/// The first construct of a shell's that values do not have: `${NAME:-default}` and its kin. The gem takes the name and
+/// leaves the rest behind it.
+pub(crate) fn shell_construct(value: &str) -> Option<&str> {
+    let starts = value.match_indices("${").filter(|(at, _)| !value[..*at].ends_with('\\'));
+    let construct = |(at, _): (usize, &str)| {
+        let inner = &value[at + 2..];
+        let end = inner.find('}')?;
+        let own = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let of_a_shell = inner.starts_with(own) || inner.starts_with(['#', '!']) && inner[1..].starts_with(own);
+        (of_a_shell && !inner[..end].chars().all(own)).then(|| &value[at..at + 2 + end + 1])
+    };
+    starts.filter_map(construct).next()
 }
 
 /// The length of `(…)` at the beginning of a text: up to the parenthesis that closes it for a shell, else, when the

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use zeroize::Zeroizing;
 
 use super::dotenv::{Entry, Value, entries};
-use super::expand::{Commands, Ran, expand};
+use super::expand::{Command, Commands, Ran, expand, shell_construct};
 use crate::{redact::Redactor, secret::Secret};
 
 /// A secrets file that exists.
@@ -49,6 +49,12 @@ pub enum SecretsError {
         /// The key.
         key: String,
     },
+    /// Constructs that only a shell knows.
+    #[error("{}", shell_constructs(.0))]
+    Shell(
+        /// File, line, key and construct of each.
+        Vec<(String, usize, String, String)>,
+    ),
     /// A command could not be run.
     #[error("{path}:{line}: {key}: {message}")]
     Command {
@@ -89,6 +95,14 @@ pub enum SecretsError {
 /// blanks between them. It is a variable and not a comment, so that Kamal reads the same file.
 pub const ALLOW_BLANK: &str = "KAMAL_ALLOW_BLANK";
 
+fn shell_constructs(found: &[(String, usize, String, String)]) -> String {
+    let line = |(path, line, key, construct): &(String, usize, String, String)| {
+        format!("{path}:{line}: {key}: {construct} is a shell's; a secrets file has $NAME and ${{NAME}} alone")
+    };
+    let lines: Vec<String> = found.iter().map(line).collect();
+    format!("{}\nhelp: in single quotes, or with a backslash before the $, it is taken as it is", lines.join("\n"))
+}
+
 fn why_blank(status: Option<i32>) -> String {
     let cause = status.map(|status| format!(": its command ended with exit status {status}, what it said is above"));
     format!("{}; if it is meant to be, name it in {ALLOW_BLANK}", cause.unwrap_or_default())
@@ -96,6 +110,9 @@ fn why_blank(status: Option<i32>) -> String {
 
 /// More bytes than any secret has: `A=$A$A` a few dozen times is more than any machine has.
 const MAX_VALUE: usize = 1 << 20;
+
+/// The exit status of a shell that does not find a program.
+const NOT_FOUND: i32 = 127;
 
 /// Longer than any chain of secrets that refer to one another.
 const MAX_DEPTH: usize = 100;
@@ -144,12 +161,18 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// [`SecretsError::Unset`].
+    /// [`SecretsError::Unset`] and [`SecretsError::Shell`].
     pub fn new(files: &[SecretsFile], candidates: &[String]) -> Result<Self, SecretsError> {
         let mut parsed = Vec::new();
+        let mut constructs = Vec::new();
         for file in files {
             let mut kept: Vec<Entry> = Vec::new();
             for entry in entries(file.text.expose()) {
+                if let Value::Bare(text) | Value::Quoted(text) = &entry.value
+                    && let Some(construct) = shell_construct(text.expose())
+                {
+                    constructs.push((file.path.clone(), entry.line, entry.key.clone(), construct.to_owned()));
+                }
                 if entry.value != Value::Exported {
                     kept.push(entry);
                 } else if !kept.iter().any(|known| known.key == entry.key) {
@@ -158,6 +181,9 @@ impl Secrets {
                 }
             }
             parsed.push(Parsed { path: file.path.clone(), entries: kept, values: Mutex::default() });
+        }
+        if !constructs.is_empty() {
+            return Err(SecretsError::Shell(constructs));
         }
         Ok(Self { files: parsed, candidates: candidates.to_vec(), ..Self::default() })
     }
@@ -279,8 +305,8 @@ impl Secrets {
                     if inserted.get() > MAX_VALUE { Err(too_large()) } else { Ok(secret) }
                 };
                 let mut variable = |name: &str| self.variable(file, index, name, depth, commands).and_then(counted);
-                let mut command = |text: &str| self.command(file, index, text, commands).and_then(counted);
-                expand(&text, &mut variable, &mut command)?
+                let mut command = |it: Command<'_>| self.command(file, index, depth, it, commands).and_then(counted);
+                expand(&text, matches!(entry.value, Value::Quoted(_)), &mut variable, &mut command)?
             }
         };
         let resolved = Resolved { secret: Secret::new(std::mem::take(&mut *text)), failed: failed.get() };
@@ -310,17 +336,64 @@ impl Secrets {
         &self,
         file: &Parsed,
         index: usize,
-        text: &str,
+        depth: usize,
+        command: Command<'_>,
         commands: &dyn Commands,
     ) -> Result<Resolved, SecretsError> {
-        let printed = Arc::clone(locked(&self.printed).entry(Secret::new(text)).or_default());
-        let printed = printed.get_or_init(|| run(text, commands));
-        printed.clone().map_err(|message| SecretsError::Command {
+        let entry = &file.entries[index];
+        let failed = |message| SecretsError::Command {
             path: file.path.clone(),
-            line: file.entries[index].line,
-            key: file.entries[index].key.clone(),
+            line: entry.line,
+            key: entry.key.clone(),
             message,
-        })
+        };
+        let empty = self.empty_words(file, index, depth, command.written, commands)?;
+        if let Some((Some(switch), name)) = empty.iter().find(|(switch, _)| switch.is_some()) {
+            return Err(failed(format!("{switch} has no value, since ${name} is empty")));
+        }
+        let printed = Arc::clone(locked(&self.printed).entry(Secret::new(command.filled)).or_default());
+        let printed = printed.get_or_init(|| run(command.filled, commands));
+        let names: Vec<String> = empty.iter().map(|(_, name)| format!("\nhelp: ${name} is empty")).collect();
+        let resolved = printed.clone().map_err(|message| failed(message + &names.concat()))?;
+        if resolved.failed == Some(NOT_FOUND) && resolved.secret.expose().trim().is_empty() {
+            let message = "a program of its command is not there (exit status 127), what the shell said is above";
+            return Err(failed(message.to_owned()));
+        }
+        Ok(resolved)
+    }
+
+    /// Variables that are words of a `kamal secrets …` by themselves and have nothing in them, so that the word is not
+    /// there; each with the switch it should have been the value of.
+    fn empty_words<'c>(
+        &self,
+        file: &Parsed,
+        index: usize,
+        depth: usize,
+        command: &'c str,
+        commands: &dyn Commands,
+    ) -> Result<Vec<(Option<&'c str>, &'c str)>, SecretsError> {
+        let mut found = Vec::new();
+        let words: Vec<&str> =
+            inline_kamal(command).map(|words| words.split_whitespace().collect()).unwrap_or_default();
+        for (at, word) in words.iter().enumerate() {
+            let Some(name) = word.strip_prefix('$').map(|name| name.trim_start_matches('{').trim_end_matches('}'))
+            else {
+                continue;
+            };
+            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if is_name && self.variable(file, index, name, depth, commands)?.secret.expose().trim().is_empty() {
+                let before = at.checked_sub(1).and_then(|before| words.get(before)).copied();
+                found.push((before.filter(|word| word.starts_with('-') && !word.contains('=')), name));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where a key is defined: the file and the line.
+    #[must_use]
+    pub fn place(&self, key: &str) -> Option<(&str, usize)> {
+        let (file, index) = self.find(key).ok()?;
+        Some((&file.path, file.entries[index].line))
     }
 }
 

@@ -80,13 +80,13 @@ pub(crate) const fn named(c: char) -> Option<&'static str> {
     }
 }
 
-/// `flag key=value` for each pair (spec 4.2, argumentize): `false` stays bare, a blank value leaves the key alone.
+/// `flag key=value` for each pair (spec 4.2, argumentize). `false` stays bare. An empty value is one, and is given: of a
+/// key alone docker makes what stands in its own environment, or nothing.
 pub fn pairs<'a>(flag: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
     pairs
         .into_iter()
         .map(|(key, text)| match (word(key), text) {
             (key, "false") => format!("{flag} {key}=false"),
-            (key, text) if text.trim().is_empty() => format!("{flag} {key}"),
             (key, text) => format!("{flag} {key}={}", value(text)),
         })
         .collect()
@@ -96,7 +96,11 @@ pub fn pairs<'a>(flag: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>
 #[must_use]
 pub fn options(options: &DockerOptions) -> Vec<String> {
     let flag = |key: &str| word(&format!("--{key}"));
-    let one = |key: &str, text: &str| format!("{} {}", flag(key), value(text));
+    // An empty text is a word all the same: without one the next would be taken for the value.
+    let one = |key: &str, text: &str| match text {
+        "" => format!("{} \"\"", flag(key)),
+        text => format!("{} {}", flag(key), value(text)),
+    };
     options
         .iter()
         .flat_map(|(key, option)| match option {
@@ -153,7 +157,7 @@ mod tests {
     fn pairs_and_options_follow_kamal() {
         assert_eq!(
             pairs("--label", [("foo", "`bar`"), ("baz", "qux"), ("quux", ""), ("quuz", "false")]),
-            [r#"--label foo="\`bar\`""#, r#"--label baz="qux""#, "--label quux", "--label quuz=false"]
+            [r#"--label foo="\`bar\`""#, r#"--label baz="qux""#, "--label quux=", "--label quuz=false"]
         );
         let many = OptionValue::Many(vec!["a:1".into(), "b:2".into()]);
         let given = vec![
@@ -162,6 +166,8 @@ mod tests {
             ("add-host".to_owned(), many),
         ];
         assert_eq!(pairs("--env", [("A;id", "b")]), [r#"--env 'A;id'="b""#]);
+        assert_eq!(pairs("--env", [("A", ""), ("B", " ")]), ["--env A=", r#"--env B=" ""#]);
+        assert_eq!(options(&vec![("x".to_owned(), OptionValue::One(String::new()))]), [r#"--x """#]);
         assert_eq!(options(&vec![("x $(id)".to_owned(), OptionValue::Flag)]), ["'--x $(id)'"]);
         assert_eq!(options(&given), [r#"--foo "bar""#, "--quux", r#"--add-host "a:1""#, r#"--add-host "b:2""#]);
     }

@@ -85,5 +85,5 @@ fn an_option_given_several_times_may_be_a_flag_among_them() {
     let fragment = "servers: {web: {hosts: [a], options: {x: [b, true, 5], y: true, z: [c, d], w: }}}";
     let config = load_text(&with(fragment)).unwrap().config;
     let options = kamal_core::shell::escape::options(&config.roles[0].options);
-    assert_eq!(options, ["--x \"b\"", "--x", "--x \"5\"", "--y", "--z \"c\"", "--z \"d\"", "--w "]);
+    assert_eq!(options, ["--x \"b\"", "--x", "--x \"5\"", "--y", "--z \"c\"", "--z \"d\"", "--w \"\""]);
 }

@@ -107,7 +107,7 @@ fn roles_tags_and_merge_keys_come_together() {
     );
     assert_eq!((config.boot.limit, config.boot.wait), (Some(BootLimit::Count(1)), Some(1)));
     assert_eq!((config.deploy_timeout, config.readiness_delay), (Duration::from_secs(20), Duration::from_secs(1)));
-    assert_eq!(config.builder.args["A"], "1 2");
+    assert_eq!(config.builder.args["A"].as_deref(), Some("1 2"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod conformance;
+mod destinations;
 mod effective;
 mod effects;
 mod erb;
@@ -12,3 +13,4 @@ mod outside;
 mod robust;
 mod schema;
 mod secrets;
+mod silent;

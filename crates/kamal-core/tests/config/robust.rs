@@ -47,7 +47,15 @@ fn yaml_is_read_as_ruby_reads_it() {
         ]
     );
     let warnings: Vec<&str> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert_eq!(warnings, ["`0755` is read as an octal number, 493", "`1:30` is read as a base 60 number, 5400"]);
+    assert_eq!(
+        warnings,
+        [
+            "`0755` is read as an octal number, 493",
+            "`1:30` is read as a base 60 number, 5400",
+            "`yes` is read as true",
+            "`1.50` is read as the number 1.5",
+        ]
+    );
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn build(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<Command
     line.plain(["--label".to_owned(), format!("service={}", config.service)]);
     for (key, value) in &builder.args {
         line.plain(["--build-arg".to_owned()]);
-        line.pair(key, value);
+        line.pair(key, value.as_deref());
     }
     line.plain(builder.secrets.iter().flat_map(|name| ["--secret".to_owned(), format!("id={name}")]));
     line.plain(["--file".to_owned()]);
@@ -90,11 +90,9 @@ impl Line {
         self.args.push(text.to_owned());
     }
 
-    /// A build argument; a blank one is taken from the environment.
-    fn pair(&mut self, key: &str, text: &str) {
-        if text.trim().is_empty() {
-            return self.plain([key.to_owned()]);
-        }
+    /// A build argument; one without a value is taken from the environment.
+    fn pair(&mut self, key: &str, text: Option<&str>) {
+        let Some(text) = text else { return self.plain([key.to_owned()]) };
         self.needs_shell |= text.contains("${");
         self.shell.push(format!("{}={}", word(key), value(text)));
         self.args.push(format!("{key}={text}"));
@@ -174,19 +172,20 @@ mod tests {
     fn docker_is_run_without_a_shell_where_none_is_needed() {
         let command = line(|line| {
             line.plain(["--build-arg".to_owned()]);
-            line.pair("A", "it's $1 \"b\" `c`");
-            line.pair("B", " ");
+            line.pair("A", Some("it's $1 \"b\" `c`"));
+            line.pair("B", None);
+            line.pair("C", Some(""));
             line.raw("../app");
         });
         assert_eq!(command.program, "docker");
-        assert_eq!(command.args, ["buildx", "build", "--build-arg", "A=it's $1 \"b\" `c`", "B", "../app"]);
+        assert_eq!(command.args, ["buildx", "build", "--build-arg", "A=it's $1 \"b\" `c`", "B", "C=", "../app"]);
     }
 
     #[test]
     fn variables_are_filled_in_as_in_kamal() {
         let command = line(|line| {
             line.plain(["a b".to_owned()]);
-            line.pair("A", "${X} $X");
+            line.pair("A", Some("${X} $X"));
             line.raw("default=$X");
         });
         assert_eq!(command.program, "sh");

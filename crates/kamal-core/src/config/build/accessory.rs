@@ -1,15 +1,16 @@
 //! `accessories` (spec 2.11).
 
 use super::super::diagnostic::Report;
-use super::super::model::{Accessory, AccessoryPath, TaggedHost};
+use super::super::model::{Accessory, TaggedHost};
 use super::super::shape::check::{at, join, section, wrong};
 use super::super::shape::keys;
 use super::super::shape::suggest::did_you_mean;
-use super::super::yaml::{Entry, Kind, Node};
+use super::super::source::Span;
+use super::super::yaml::{Entry, Node};
 use super::env::{Place, env};
 use super::options::{check_labels, docker_options, text, text_list, text_map};
 use super::servers::{RawRole, name, tagged};
-use super::{proxy, registry};
+use super::{paths, proxy, registry};
 use crate::name::{ContainerName, HostName, ImageRef, check_accessory};
 
 const PLACES: [&str; 6] = ["host", "hosts", "role", "roles", "tag", "tags"];
@@ -32,9 +33,13 @@ pub(crate) fn accessory(
         report.error(entry.key, at("accessories", &error.to_string()));
     }
     section(node, keys::ACCESSORY, &path, report);
-    if PLACES.iter().filter(|key| node.get(key).is_some()).count() != 1 {
+    let places: Vec<_> = PLACES.iter().filter_map(|key| Some((key, node.entry(key)?.key))).collect();
+    if places.len() != 1 {
         let message = "specify one of `host`, `hosts`, `role`, `roles`, `tag` or `tags`";
-        report.error(entry.key, at(&path, message));
+        let place = |(key, span): &(&&str, Span)| format!("`{key}` at {}:{}", report.file(*span), report.line(*span));
+        let given: Vec<String> = places.iter().map(place).collect();
+        let help = (!given.is_empty()).then(|| format!("given are {}", given.join(", ")));
+        report.error_with(entry.key, at(&path, message), help);
     }
     check_labels(node, &path, report);
     let (options, restart) = docker_options(node, &path, report);
@@ -74,8 +79,8 @@ pub(crate) fn accessory(
         options,
         restart,
         env,
-        files: paths(node, "files", Some("755"), &path, report),
-        directories: paths(node, "directories", None, &path, report),
+        files: paths::files(node, &path, report),
+        directories: paths::directories(node, &path, report),
         volumes: text_list(node.get("volumes")),
         network: text(node, "network").unwrap_or_else(|| "kamal".to_owned()),
         proxy,
@@ -118,51 +123,4 @@ fn hosts(node: &Node, path: &str, roles: &[RawRole<'_>], report: &mut Report<'_>
         }
     }
     once
-}
-
-fn paths(
-    node: &Node,
-    key: &str,
-    default_mode: Option<&str>,
-    path: &str,
-    report: &mut Report<'_>,
-) -> Vec<AccessoryPath> {
-    let path = join(path, key);
-    let items = node.get(key).and_then(Node::list).unwrap_or_default();
-    let mut read = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        match read_path(item, default_mode) {
-            Some(found) => read.push(found),
-            None if matches!(item.kind, Kind::Map(_)) || item.text().is_some() => {
-                let path = join(&path, &index.to_string());
-                report.error(item.span, at(&path, "should name both ends, `local:remote`"));
-            }
-            None => {}
-        }
-    }
-    read
-}
-
-fn read_path(item: &Node, default_mode: Option<&str>) -> Option<AccessoryPath> {
-    let default_mode = default_mode.map(str::to_owned);
-    if item.map().is_some() {
-        return Some(AccessoryPath {
-            local: text(item, "local")?,
-            remote: text(item, "remote")?,
-            mode: text(item, "mode").or(default_mode),
-            owner: text(item, "owner"),
-            options: text(item, "options"),
-        });
-    }
-    let all = item.text()?;
-    let mut parts = all.splitn(3, ':');
-    let (local, remote) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-    let options = parts.next().map(str::to_owned).filter(|options| !options.is_empty());
-    (!local.is_empty() && !remote.is_empty()).then_some(AccessoryPath {
-        local,
-        remote,
-        mode: default_mode,
-        owner: None,
-        options,
-    })
 }

@@ -1,12 +1,15 @@
 //! `builder` (spec 2.7).
 
+use indexmap::IndexMap;
+
 use super::super::diagnostic::Report;
 use super::super::model::{Builder, Cache, Pack};
+use super::super::ruby;
 use super::super::shape::check::{at, section};
 use super::super::shape::keys;
 use super::super::source::Span;
-use super::super::yaml::Node;
-use super::options::{text, text_list, text_map};
+use super::super::yaml::{Kind, Node};
+use super::options::{text, text_list};
 
 /// Reads and checks the builder. `owner` is where to point when something is missing.
 pub(crate) fn builder(node: &Node, owner: Span, report: &mut Report<'_>) -> Builder {
@@ -25,7 +28,7 @@ pub(crate) fn builder(node: &Node, owner: Span, report: &mut Report<'_>) -> Buil
         context: text(node, "context"),
         dockerfile: text(node, "dockerfile").unwrap_or_else(|| "Dockerfile".to_owned()),
         target: text(node, "target"),
-        args: text_map(node.get("args")),
+        args: args(node),
         secrets: text_list(node.get("secrets")),
         ssh: text(node, "ssh"),
         driver: text(node, "driver").unwrap_or_else(|| "docker-container".to_owned()),
@@ -55,6 +58,12 @@ fn cross_check(node: &Node, owner: Span, report: &mut Report<'_>) {
     {
         report.error(local.key, at("builder", "Cannot disable local builds, no remote is set"));
     }
+}
+
+fn args(node: &Node) -> IndexMap<String, Option<String>> {
+    let entries = node.get("args").and_then(Node::map).into_iter().flatten();
+    let value = |node: &Node| (!matches!(node.kind, Kind::Null)).then(|| ruby::text(node));
+    entries.map(|(name, entry)| (name.clone(), value(&entry.value))).collect()
 }
 
 fn one_or_many(node: &Node) -> Vec<String> {

@@ -25,8 +25,10 @@ pub(crate) fn check(node: &Node, path: &str, report: &mut Report<'_>) {
     {
         report.error(ssl.span, at(path, "Must set a host to enable automatic SSL"));
     }
-    if let (Some(_), Some(hosts)) = (node.entry("host"), node.entry("hosts")) {
-        report.error(hosts.key, at(path, "Specify one of 'host' or 'hosts', not both"));
+    if let (Some(host), Some(hosts)) = (node.entry("host"), node.entry("hosts")) {
+        let place = |span| format!("{}:{}", report.file(span), report.line(span));
+        let help = format!("`host` is given at {}, `hosts` at {}; keep one", place(host.key), place(hosts.key));
+        report.error_with(hosts.key, at(path, "Specify one of 'host' or 'hosts', not both"), Some(help));
     }
     if let Some(ssl) = node.get("ssl").filter(|ssl| ssl.map().is_some()) {
         let blank = |key| ssl.get(key).is_none_or(Node::is_blank);

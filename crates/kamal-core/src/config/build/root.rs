@@ -14,7 +14,7 @@ use super::super::yaml::{Kind, Node};
 use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
-use super::{accessory, builder, cross, proxy, registry, ssh, tags as host_tags};
+use super::{accessory, builder, cross, hosts, ignored, proxy, registry, ssh, tags as host_tags};
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
 /// Kamal's commands of the first level, which an alias may not be called. `help` may, though it is never reached.
@@ -134,9 +134,10 @@ pub(crate) fn build(
         output,
         aliases,
     };
+    let config = hosts::one_spelling(config);
     let config = cross::check(root, top, config, &raw_roles, exists, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
-    warn_of_ignored(root, report);
+    ignored::check(root, report);
     host_tags::check(root, &config, report);
     Config { hooks_output, ..config }
 }
@@ -164,6 +165,7 @@ fn root_env(node: &Node, report: &mut Report<'_>) -> (Env, IndexMap<String, Env>
 fn aliases(node: Option<&Node>, report: &mut Report<'_>) -> IndexMap<String, String> {
     for (name, entry) in node.and_then(Node::map).into_iter().flatten() {
         let path = join("aliases", name);
+        report.watch(&entry.value);
         if entry.value.text().is_none() {
             wrong("a string", &entry.value, &path, report);
         }
@@ -246,13 +248,6 @@ fn hook_level(node: &Node, hook: Option<&str>, report: &mut Report<'_>) -> Optio
     let message = format!("Invalid hooks_output '{text}'{hook}, must be one of: quiet, verbose");
     report.error_with(node.span, message, did_you_mean(&text, ["quiet", "verbose"]));
     None
-}
-
-fn warn_of_ignored(root: &Node, report: &mut Report<'_>) {
-    if let Some(entry) = root.entry("run_directory") {
-        let help = "remove it".to_owned();
-        report.warn(entry.key, "run_directory is ignored: files on the hosts are always below .kamal", Some(help));
-    }
 }
 
 /// `retain_containers`, which must be at least one.

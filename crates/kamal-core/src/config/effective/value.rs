@@ -1,6 +1,9 @@
 //! The document `kamal config` prints, before it has a spelling.
 
+use super::super::ruby;
+use super::super::source::Span;
 use super::super::yaml::{Entry, Form, Kind, Node};
+use crate::redact::{Redactor, data::Names};
 
 /// A value as Ruby holds it.
 #[derive(Clone, Debug)]
@@ -44,6 +47,29 @@ impl Value {
     fn map<const N: usize>(tag: Option<&'static str>, form: Form, entries: [(&str, Option<Self>); N]) -> Self {
         let entry = |(name, value): (&str, Option<Self>)| Some((Key { text: name.to_owned(), form }, value?));
         Self::Map { tag, entries: entries.into_iter().filter_map(entry).collect() }
+    }
+
+    /// Without secrets, in names or in values; `true` and `false` are none.
+    pub(super) fn redacted(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Scalar(Kind::Null | Kind::Bool(_)) => self,
+            Self::Scalar(kind) => {
+                let text = ruby::text(&Node { span: Span::default(), kind: kind.clone() });
+                match redactor.value(&text) {
+                    shown if shown == text => Self::Scalar(kind),
+                    shown => Self::text(&shown),
+                }
+            }
+            Self::List(items) => Self::List(items.into_iter().map(|item| item.redacted(redactor)).collect()),
+            Self::Map { tag, entries } => {
+                let mut names = Names::default();
+                let mut entry = |(key, value): (Key, Self)| {
+                    let key = Key { text: names.shown(redactor, &key.text), ..key };
+                    (key, value.redacted(redactor))
+                };
+                Self::Map { tag, entries: entries.into_iter().map(&mut entry).collect() }
+            }
+        }
     }
 
     /// As JSON, objects and symbols as plain data.

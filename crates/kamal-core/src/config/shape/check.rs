@@ -18,9 +18,15 @@ pub(crate) fn check(node: &Node, shape: Shape, path: &str, report: &mut Report<'
         },
         Shape::TextOrList => match node.list() {
             Some(items) => texts(items, path, report),
-            None => expect(node.text().is_some(), "an array or a string", node, path, report),
+            None => {
+                report.watch(node);
+                expect(node.text().is_some(), "an array or a string", node, path, report);
+            }
         },
-        Shape::AnyMap => expect(node.map().is_some(), "a hash", node, path, report),
+        Shape::AnyMap | Shape::Values => match node.map() {
+            Some(map) => values(map, matches!(shape, Shape::Values), report),
+            None => wrong("a hash", node, path, report),
+        },
         Shape::TextMap => match node.map() {
             Some(map) => text_map(map, path, report),
             None => wrong("a hash", node, path, report),
@@ -84,6 +90,10 @@ fn expect(fits: bool, what: &str, node: &Node, path: &str, report: &mut Report<'
 }
 
 fn text(node: &Node, path: &str, report: &mut Report<'_>) {
+    // A symbol is as good as the word where one of several words is wanted.
+    if !matches!(node.kind, Kind::Symbol(_)) {
+        report.watch(node);
+    }
     expect(node.text().is_some(), "a string", node, path, report);
 }
 
@@ -95,7 +105,20 @@ fn texts(items: &[Node], path: &str, report: &mut Report<'_>) {
 
 fn text_map(map: &Map, path: &str, report: &mut Report<'_>) {
     for (name, entry) in map {
+        report.watch(&entry.value);
         text(&entry.value, &join(path, name), report);
+    }
+}
+
+/// Values nobody looks into, lists of them too. Flags are as good as written in any way, unless `flags_too`.
+fn values(map: &Map, flags_too: bool, report: &mut Report<'_>) {
+    for (_, entry) in map {
+        let one = std::slice::from_ref(&entry.value);
+        for value in entry.value.list().unwrap_or(one) {
+            if flags_too || value.bool().is_none() {
+                report.watch(value);
+            }
+        }
     }
 }
 
@@ -150,6 +173,9 @@ fn paths(node: &Node, keys: &[Key], path: &str, report: &mut Report<'_>) {
         for (name, entry) in map {
             if keys.iter().any(|key| key.name == name) {
                 text(&entry.value, &join(&path, name), report);
+            } else {
+                let help = did_you_mean(name, keys.iter().map(|key| key.name)).or_else(|| Some("remove it".to_owned()));
+                report.warn(entry.key, at(&path, &format!("{name} is ignored")), help);
             }
         }
     }

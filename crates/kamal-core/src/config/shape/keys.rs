@@ -2,6 +2,7 @@
 
 use super::Shape::{
     AnyMap, Apart as A, Bool, BoolOrMap, Hosts, Int, Paths, Section, SshConfig, Text, TextList, TextMap, TextOrList,
+    Values,
 };
 use super::{Apart, Key, key};
 
@@ -132,7 +133,7 @@ pub(crate) const BUILDER: &[Key] = &[
     key("context", Text, "The build context; without it a fresh git clone."),
     key("dockerfile", Text, "The Dockerfile, default `Dockerfile`."),
     key("target", Text, "The stage to build."),
-    key("args", AnyMap, "Build arguments."),
+    key("args", Values, "Build arguments."),
     key("secrets", TextList, "Names of secrets the build may use."),
     key("ssh", Text, "SSH agent or key the build may use, `default=$SSH_AUTH_SOCK`."),
     key("driver", Text, "The buildx driver, default `docker-container`."),
@@ -175,7 +176,7 @@ pub(crate) const ACCESSORY: &[Key] = &[
 pub(crate) const PATH: &[Key] = &[
     key("local", Text, "The path here."),
     key("remote", Text, "The path in the container."),
-    key("mode", Text, "The file's mode, in quotes: \"0640\"."),
+    key("mode", Text, "The mode, in quotes: \"0640\". Without it a file keeps the one it has here."),
     key("owner", Text, "The file's owner, `user:group`."),
     key("options", Text, "Mount options, `ro`."),
 ];
@@ -189,7 +190,7 @@ pub(crate) const BOOT: &[Key] = &[
 
 /// The keys of `logging`.
 pub(crate) const LOGGING: &[Key] =
-    &[key("driver", Text, "Docker's logging driver."), key("options", AnyMap, "The driver's options.")];
+    &[key("driver", Text, "Docker's logging driver."), key("options", Values, "The driver's options.")];
 
 /// The keys of `output`.
 pub(crate) const OUTPUT: &[Key] = &[
@@ -212,7 +213,7 @@ pub(crate) const SSH: &[Key] = &[
     key("keys", TextList, "Paths of private keys."),
     key("key_data", TextList, "Names of secrets that hold private keys."),
     key("config", SshConfig, "OpenSSH client files to read: true, false, a path or paths."),
-    key("forward_agent", Bool, "Whether the agent is forwarded, default true."),
+    key("forward_agent", Bool, "Whether hosts may use the agent, default false."),
     key(
         "known_hosts",
         TextOrList,

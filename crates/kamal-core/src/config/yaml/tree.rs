@@ -119,7 +119,9 @@ impl<'a> Builder<'a, '_, '_> {
                     return Err(problem(span, "an alias inside the value its anchor names"));
                 };
                 let (kind, size) = (node.kind.clone(), *size);
+                let anchor = node.span;
                 self.count(size, span)?;
+                self.report.spelled_alike(span, anchor);
                 return Ok(Node { span, kind });
             }
             other => return Err(problem(span, format!("unexpected {other:?}"))),
@@ -171,7 +173,8 @@ impl<'a> Builder<'a, '_, '_> {
     }
 
     fn watch_key(&mut self, key: &Node, name: &str) {
-        if let Kind::Bool(_) = key.kind {
+        let rewritten = self.report.spelling(key).is_some() && !matches!(key.kind, Kind::Symbol(_));
+        if rewritten || matches!(key.kind, Kind::Bool(_)) {
             let help = "put the key in quotes if you mean the word".to_owned();
             self.report.warn(key.span, format!("this key is read as `{name}`"), Some(help));
         }
@@ -182,11 +185,12 @@ impl<'a> Builder<'a, '_, '_> {
         match suffix {
             Some("ruby/symbol" | "ruby/sym") => return Kind::Symbol(text.to_owned()),
             Some("int" | "float") => {
-                return match resolve(text).kind {
+                let kind = match resolve(text).kind {
                     #[expect(clippy::cast_precision_loss, reason = "as in Ruby")]
                     Kind::Int(value) if suffix == Some("float") => Kind::Float(value as f64),
                     kind => kind,
                 };
+                return self.noted(kind, text, span, false);
             }
             _ => {}
         }
@@ -206,7 +210,16 @@ impl<'a> Builder<'a, '_, '_> {
             let help = format!("write \"{text}\" in quotes if you mean the text");
             self.report.warn(span, format!("`{text}` is read as {how}, {value}"), Some(help));
         }
-        resolved.kind
+        self.noted(resolved.kind, text, span, resolved.surprise.is_some())
+    }
+
+    /// Notes how a value was written where it prints otherwise.
+    fn noted(&mut self, kind: Kind, written: &str, span: Span, told: bool) -> Kind {
+        let node = Node { span, kind };
+        if let Some(read) = node.text().filter(|read| read != written) {
+            self.report.spelled(span, written, read, told);
+        }
+        node.kind
     }
 
     fn count(&mut self, more: usize, span: Span) -> Result<(), Problem> {

@@ -1,0 +1,66 @@
+//! Which spellings of a host are one host: an IPv6 address has many, with brackets and without.
+
+use std::net::Ipv6Addr;
+
+use super::HostName;
+
+/// A host that is given as an IPv6 address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Address<'t> {
+    user: Option<&'t str>,
+    address: Ipv6Addr,
+    zone: Option<&'t str>,
+    port: Option<&'t str>,
+}
+
+impl HostName {
+    /// Whether both name one host. `port` is the one used where none is named.
+    #[must_use]
+    pub fn is_same(&self, other: &str, port: u16) -> bool {
+        self == other || address(self).is_some_and(|own| address(other).is_some_and(|other| own.is_same(&other, port)))
+    }
+}
+
+impl Address<'_> {
+    fn is_same(&self, other: &Self, port: u16) -> bool {
+        let default = port.to_string();
+        let port = |one: &Self| one.port.unwrap_or(&default).to_owned();
+        (self.user, self.address, self.zone) == (other.user, other.address, other.zone) && port(self) == port(other)
+    }
+}
+
+fn address(text: &str) -> Option<Address<'_>> {
+    let text = text.strip_prefix("ssh://").unwrap_or(text).trim_end_matches('/');
+    let (user, rest) = text.rsplit_once('@').map_or((None, text), |(user, rest)| (Some(user), rest));
+    let (inner, port) = match rest.strip_prefix('[') {
+        Some(bracketed) => {
+            let (inner, after) = bracketed.split_once(']')?;
+            (inner, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
+        }
+        None => (rest, None),
+    };
+    let (address, zone) = inner.split_once('%').map_or((inner, None), |(address, zone)| (address, Some(zone)));
+    Some(Address { user, address: address.parse().ok()?, zone, port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_an_address_is_one_host() {
+        let host = |text: &str| HostName::parse(text).unwrap();
+        let spellings =
+            ["2001:db8::1", "[2001:db8::1]", "2001:DB8:0:0::1", "[2001:0db8::0001]:22", "ssh://[2001:db8::1]"];
+        for one in spellings {
+            for other in spellings {
+                assert!(host(one).is_same(other, 22), "{one} {other}");
+            }
+        }
+        for other in ["2001:db8::2", "[2001:db8::1]:2222", "me@2001:db8::1", "2001:db8::1%eth0", "10.0.0.1", "[x]"] {
+            assert!(!host("2001:db8::1").is_same(other, 22), "{other}");
+        }
+        assert!(host("[::1]:2222").is_same("::1", 2222));
+        assert!(host("app").is_same("app", 22) && !host("app").is_same("app:22", 22));
+    }
+}

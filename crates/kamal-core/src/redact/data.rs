@@ -1,0 +1,48 @@
+//! Secrets out of data: a value is shown whole or not at all, so that what was YAML or JSON still is.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{MARK, Redactor};
+
+impl Redactor {
+    /// A value as it may be shown: itself, or the mark when a secret is any part of it.
+    #[must_use]
+    pub fn value<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.text(text) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            Cow::Owned(_) => Cow::Borrowed(MARK),
+        }
+    }
+
+    /// Data as it may be shown, names in it too. `true` and `false` hide nothing.
+    #[must_use]
+    pub fn json(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => self.value(&text).into(),
+            Value::Number(number) if self.value(&number.to_string()) == MARK => MARK.into(),
+            Value::Array(items) => items.into_iter().map(|item| self.json(item)).collect(),
+            Value::Object(map) => {
+                let mut names = Names::default();
+                map.into_iter().map(|(name, value)| (names.shown(self, &name), self.json(value))).collect()
+            }
+            other => other,
+        }
+    }
+}
+
+/// Names of one mapping: several that are covered stay several.
+#[derive(Debug, Default)]
+pub(crate) struct Names(usize);
+
+impl Names {
+    pub(crate) fn shown(&mut self, redactor: &Redactor, name: &str) -> String {
+        let shown = redactor.value(name);
+        if shown == name {
+            return name.to_owned();
+        }
+        self.0 += 1;
+        if self.0 == 1 { MARK.to_owned() } else { format!("{MARK} {}", self.0) }
+    }
+}
