@@ -15,7 +15,7 @@ mod proxy;
 mod secrets;
 mod server;
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, io::Write, process::ExitCode};
 
 use kamal_core::{name::Destination, redact::Redactor};
 
@@ -44,7 +44,8 @@ pub(crate) fn main() -> ExitCode {
     };
     match args::read(&words, &aliases) {
         Ok(Line::Help(text)) => {
-            anstream::print!("{}", text.ansi());
+            // A reader that went away, as `head` does, is no failure.
+            drop(write!(anstream::stdout(), "{}", text.ansi()));
             ExitCode::SUCCESS
         }
         Ok(Line::Run(cli)) => match run(*cli) {
@@ -99,7 +100,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
 
 /// Commands that act on hosts.
 async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
-    let previewed = matches!(command, Command::Setup(_) | Command::Deploy(_) | Command::Redeploy(_));
+    let previewed =
+        matches!(command, Command::Setup(_) | Command::Deploy(_) | Command::Redeploy(_) | Command::Rollback(_));
     if command.preview().is_some_and(args::Preview::is_asked) && !previewed {
         return Err(absent());
     }

@@ -35,7 +35,8 @@ pub(super) async fn rollback(context: &Context, args: &RollbackArgs) -> Result<(
             version
         }
     };
-    let options = DeployOptions { verb: Verb::Rollback, skip_push: true, no_cache: false, expected_digest: None };
+    let expected_digest = args.preview.plan.clone();
+    let options = DeployOptions { verb: Verb::Rollback, skip_push: true, no_cache: false, expected_digest };
     perform(context, &version, &options, args.preview.dry_run).await
 }
 
