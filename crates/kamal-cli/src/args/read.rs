@@ -65,9 +65,9 @@ pub(super) fn configuration(words: &[String]) -> (String, Option<String>) {
     (value("config_file").unwrap_or_else(|| CONFIG_FILE.to_owned()), value("destination"))
 }
 
-/// The options of every command, those of Kamal alone.
+/// The options of every command; ours among them up to the first word, behind which it depends on the command.
 fn options_of_all(root: &Command) -> Switches<'_> {
-    Switches::new(root.get_arguments(), Some(0))
+    Switches::new(root.get_arguments(), Some(1))
 }
 
 fn plain(words: &[String], aliases: Aliases<'_>) -> Result<Plain, Refusal> {

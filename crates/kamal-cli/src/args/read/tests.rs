@@ -38,6 +38,34 @@ fn command_lines_come_to_what_kamal_makes_of_them() {
 }
 
 #[test]
+fn clap_is_left_no_choice() {
+    use clap::error::ErrorKind::{ArgumentConflict, InvalidValue, ValueValidation};
+    let commands = [
+        "",
+        "help",
+        "app",
+        "app exec",
+        "deploy",
+        "docs",
+        "accessory logs db",
+        "proxy boot_config set",
+        "secrets fetch -a x",
+    ];
+    let words =
+        ["''", "-", "---", "-=x", "--no-", "--é", "-é", "-n5", "-vqp", "--json=maybe", "A:b", "--plan", "--", "-5"];
+    for command in commands {
+        for line in words.iter().flat_map(|first| words.map(|second| format!("{command} {first} {second}"))) {
+            let Ok(Plain::Words(words)) = plain(&shlex::split(&line).unwrap(), &|_, _| Ok(IndexMap::new())) else {
+                continue;
+            };
+            if let Err(error) = Cli::try_parse_from(["kamal".to_owned()].into_iter().chain(words)) {
+                assert!([ArgumentConflict, InvalidValue, ValueValidation].contains(&error.kind()), "{line}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_command_line_is_sound() {
     Cli::command().debug_assert();
 }
