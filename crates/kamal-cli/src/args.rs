@@ -16,6 +16,7 @@ pub(crate) mod registry;
 mod secrets;
 pub(crate) mod server;
 mod switches;
+mod usage;
 mod values;
 
 use std::{path::PathBuf, time::Duration};
