@@ -16,6 +16,7 @@ pub(crate) mod registry;
 mod secrets;
 pub(crate) mod server;
 mod switches;
+mod usage;
 mod values;
 
 use std::{path::PathBuf, time::Duration};
@@ -288,7 +289,7 @@ pub(crate) struct RollingArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ConfigArgs {
     /// What else to do with it than to print it
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "validate", hide_possible_values = true)]
     pub(crate) chore: Option<ConfigChore>,
     /// yaml or json
     #[arg(long, default_value = "yaml", value_parser = ["yaml", "json"])]

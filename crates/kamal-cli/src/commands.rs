@@ -65,7 +65,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global;
     match cli.command {
         Command::Version => {
-            output::show(&format!("{KAMAL_VERSION}\n"));
+            output::line(KAMAL_VERSION);
             Ok(())
         }
         Command::Init(args) => init::run(&args),

@@ -273,7 +273,7 @@ fn asked_version(global: &Global) -> Result<Option<Version>, Failure> {
 /// `VERSION`, the git commit (spec 2.13).
 fn project_version(config: &Config, project: &Path) -> Result<Version, Failure> {
     if let Ok(version) = std::env::var("VERSION") {
-        return Ok(Version::parse(version)?);
+        return Version::parse(version).map_err(|error| Failure::User(format!("VERSION: {error}")));
     }
     let revision = revision(project)?;
     let dirty = config.builder.context.is_some()
@@ -305,7 +305,7 @@ fn revision(project: &Path) -> Result<String, Failure> {
     Err(if said.contains("dubious ownership") {
         let fix = format!("`git config --global --add safe.directory {place}` if you trust it");
         fail(format!("the repository in {place} belongs to somebody else"), &fix)
-    } else if said.contains("not a git repository") {
+    } else if said.contains("not a git repository") || said.contains("Not a git repository") {
         fail(format!("no git repository found in {place}"), "commit the project to git")
     } else if said.contains("Needed a single revision") {
         fail(format!("the repository in {place} has no commits yet"), "commit the project")

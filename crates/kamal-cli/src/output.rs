@@ -14,6 +14,11 @@ pub(crate) fn show(text: &str) {
     bytes(text.as_bytes());
 }
 
+/// Prints a line to standard output.
+pub(crate) fn line(text: &str) {
+    show(&format!("{text}\n"));
+}
+
 /// Prints a line to standard error.
 pub(crate) fn complain(line: &str) {
     let mut err = anstream::stderr().lock();

@@ -399,7 +399,8 @@ impl<'r, 'a> Runner<'r, 'a> {
 
     /// Decides again what is left, on what is there now that the lock is held. What was reviewed must be what is found.
     fn plan_again(&mut self, before: Plan) -> Result<Plan, Error> {
-        let now = self.plan()?;
+        // What was said before was said once.
+        let now = Plan { notes: before.notes.clone(), ..self.plan()? };
         let left = |plan: &Plan| {
             let from = plan.position_of_lock().unwrap_or(plan.stages.len());
             Plan { stages: plan.stages[from..].to_vec(), ..plan.clone() }

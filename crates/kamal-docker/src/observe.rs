@@ -253,7 +253,7 @@ mod tests {
         let state = read("== machine\naarch64\nroot\n/root\n== lock\n== boot_config\n").unwrap();
         assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
         assert!(read("== machine\nx86_64\n").is_err());
-        let odd = PRINTED.replace("\trunning\tkamal\tapp\t\tweb", "\tsinking\tkamal\tapp\t\tweb");
+        let odd = PRINTED.replace("\trunning\tkamal\tUp 2 hours", "\tsinking\tkamal\tUp 2 hours");
         assert!(read(&odd).unwrap_err().contains("sinking"));
     }
 }

@@ -78,7 +78,7 @@ fn configured(names: impl Fn(&Config) -> Vec<String>) -> Vec<String> {
     let (file, destination) = typed();
     let config = || {
         let project = context::project().ok()?;
-        let named = destination.as_deref().map(Destination::new);
+        let named = destination.as_deref().map(Destination::parse).transpose().ok()?;
         let (base, overlay) = context::sources(&project, &file, named.as_ref()).ok()?;
         let outside = Quiet(Asked::new(project, destination.clone()));
         Some(config::load(&base, named.as_ref().zip(overlay.as_ref()), &outside).ok()?.config)

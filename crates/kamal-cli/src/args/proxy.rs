@@ -74,7 +74,7 @@ pub(crate) struct ProxyRemoveArgs {
 #[derive(Args, Debug)]
 pub(crate) struct BootConfigArgs {
     /// What to do with it
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "set|get|reset", hide_possible_values = true)]
     pub(crate) chore: BootConfigChore,
     /// Do not publish kamal-proxy's ports
     // As clap has it: `--publish`, which is the default, is what it negates.

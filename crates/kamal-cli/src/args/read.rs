@@ -1,17 +1,14 @@
 //! From words to what they ask for: commands, prefixes, aliases, help (spec kamal.md 1.1, 1.9). Kamal's rules are applied
 //! here; what is left is put into clap's form, which makes values of it.
 
-use clap::{
-    Arg, ArgAction, Command, CommandFactory as _, Parser as _,
-    builder::StyledStr,
-    error::{ContextKind, ContextValue},
-};
+use clap::{Arg, ArgAction, Command, CommandFactory as _, Parser as _, builder::StyledStr};
 use indexmap::IndexMap;
 
 use super::{
     Cli,
     refusal::{Hint, Refusal},
     switches::Switches,
+    usage::{arity, suggestion},
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
@@ -65,9 +62,9 @@ pub(super) fn configuration(words: &[String]) -> (String, Option<String>) {
     (value("config_file").unwrap_or_else(|| CONFIG_FILE.to_owned()), value("destination"))
 }
 
-/// The options of every command, those of Kamal alone.
+/// The options of every command; ours among them up to the first word, behind which it depends on the command.
 fn options_of_all(root: &Command) -> Switches<'_> {
-    Switches::new(root.get_arguments(), Some(0))
+    Switches::new(root.get_arguments(), Some(1))
 }
 
 fn plain(words: &[String], aliases: Aliases<'_>) -> Result<Plain, Refusal> {
@@ -263,41 +260,6 @@ fn find<'r>(parent: &'r Command, word: &str) -> Result<Verb<'r>, Refusal> {
     let group = (parent.get_name() != "kamal").then(|| parent.get_name());
     let meant = || suggestion(group.into_iter().chain([word]));
     found.pop().map(|(_, verb)| verb).ok_or_else(|| Refusal::unknown(word).hinted(meant()))
-}
-
-fn arity(path: &[&Command], words: Vec<String>) -> Refusal {
-    let name = path.iter().map(|command| command.get_name()).collect::<Vec<_>>().join(" ");
-    let usage = path.last().into_iter().flat_map(|command| command.get_arguments().filter_map(usage));
-    let usage = [name.clone()].into_iter().chain(usage).collect::<Vec<_>>().join(" ");
-    let option = words.iter().find(|word| word.starts_with('-')).map(String::as_str);
-    let meant = option.and_then(|option| suggestion(path.iter().map(|command| command.get_name()).chain([option])));
-    Refusal::Arity { command: name, words, usage, hint: Hint::default() }.hinted(meant)
-}
-
-/// How Kamal writes a word that belongs to a command, or an option that has to be there.
-fn usage(arg: &Arg) -> Option<String> {
-    let name = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string).unwrap_or_default();
-    let possible: Vec<String> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-    match (arg.get_long(), arg.get_action()) {
-        (Some(long), _) => arg.is_required_set().then(|| format!("--{long}={name}")),
-        (None, ArgAction::Append) => Some(format!("[{name}...]")),
-        (None, _) if possible.is_empty() => Some(format!("[{name}]")),
-        (None, _) if arg.is_required_set() => Some(format!("<{}>", possible.join("|"))),
-        (None, _) => Some(format!("[{}]", possible.join("|"))),
-    }
-}
-
-/// What clap thinks was meant.
-fn suggestion<'w>(words: impl Iterator<Item = &'w str>) -> Option<String> {
-    let error = Cli::try_parse_from(["kamal"].into_iter().chain(words)).err()?;
-    let meant =
-        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().find_map(|kind| error.get(kind))?;
-    let meant = match meant {
-        ContextValue::String(one) => one,
-        ContextValue::Strings(several) => several.last()?,
-        _ => return None,
-    };
-    Some(format!("Did you mean?  {meant:?}"))
 }
 
 fn help(path: &[&str]) -> Result<Plain, Refusal> {

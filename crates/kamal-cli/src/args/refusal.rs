@@ -51,12 +51,14 @@ pub(crate) enum Refusal {
     #[error("No value provided for required options '{}'", .0.join("', '"))]
     Missing(Vec<String>),
     /// One key with two values.
-    #[error("You can't specify '{key}' more than once in option '{switch}'")]
+    #[error("You can't specify '{key}' more than once in option '{switch}'; got {}", .got.join(" and "))]
     Twice {
         /// The key.
         key: String,
         /// The option.
         switch: String,
+        /// The two.
+        got: [String; 2],
     },
     /// An alias that cannot be used.
     #[error("aliases/{name}: {why}")]

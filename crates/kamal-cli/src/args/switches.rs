@@ -1,7 +1,7 @@
 //! Options as Kamal reads them (spec kamal.md 1.1): which words they take, and what becomes of unknown ones. What kind an
 //! option is of, clap's definition of it tells; nothing is written twice.
 
-use std::{any::TypeId, collections::HashSet, time::Duration};
+use std::{any::TypeId, time::Duration};
 
 use clap::{Arg, ArgAction};
 
@@ -58,7 +58,7 @@ pub(super) struct Switches<'c> {
 /// What was read.
 #[derive(Debug, Default)]
 pub(super) struct Found<'c> {
-    /// Options and their values. None as a value: as if it had not been given.
+    /// Options and their values. No values: as if it had not been given.
     given: Vec<(&'c Arg, Given)>,
     /// Words that belong to no option.
     pub(super) words: Vec<String>,
@@ -96,9 +96,7 @@ impl<'c> Switches<'c> {
         let long = switch.strip_prefix("--").map(|long| long.replace('_', "-"));
         let named = |arg: &&&Arg| match &long {
             Some(long) => name(arg) == long,
-            None => {
-                arg.get_short().is_some_and(|short| switch.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4])))
-            }
+            None => arg.get_short().is_some() && arg.get_short() == switch.chars().nth(1),
         };
         let ours_no_more = |arg: &Arg| words >= self.foreign_from && OURS.contains(&arg.get_id().as_str());
         self.args.iter().find(named).filter(|arg| !ours_no_more(arg)).copied()
@@ -198,7 +196,7 @@ impl<'c> Reader<'_, 'c> {
         let given = self.given(arg, kind, no, switch)?;
         let known = self.found.given.iter_mut().find(|(known, _)| *known == arg);
         match (known, given) {
-            (Some((_, Given::Values(all))), Given::Values(more)) if kind.is_collected() => all.extend(more),
+            (Some((_, Given::Values(all))), Given::Values(more)) if kind.is_collected() && !no => all.extend(more),
             (Some((_, known)), given) => *known = given,
             (None, given) => self.found.given.push((arg, given)),
         }
@@ -240,10 +238,16 @@ impl<'c> Reader<'_, 'c> {
             Kind::Words => Ok(Given::Values(self.values(|_| true))),
             Kind::Pairs => {
                 let pairs = self.values(|word| word.contains(':'));
-                let mut keys = HashSet::new();
-                let key = |pair: &str| pair.split(':').next().unwrap_or_default().to_owned();
-                match pairs.iter().find(|pair| !keys.insert(key(pair))) {
-                    Some(twice) => Err(Refusal::Twice { key: key(twice), switch: long(switch, arg) }),
+                let twice = pairs.iter().enumerate().find_map(|(at, pair)| {
+                    let (key, _) = pair.split_once(':')?;
+                    let before = pairs[..at].iter().find(|other| other.split(':').next() == Some(key))?;
+                    Some((key, before, pair))
+                });
+                match twice {
+                    Some((key, first, second)) => {
+                        let (switch, got) = (long(switch, arg), [first.clone(), second.clone()]);
+                        Err(Refusal::Twice { key: key.to_owned(), switch, got })
+                    }
                     None => Ok(Given::Values(pairs)),
                 }
             }

@@ -7,13 +7,14 @@ use clap::CommandFactory;
 use crate::{
     args::{Cli, DocsArgs},
     failure::Failure,
+    output,
 };
 
 /// Prints the schema, writes man pages, or prints the annotated YAML of a section. A section that does not exist is no
 /// failure, as in Kamal.
 pub(super) fn run(args: &DocsArgs) -> Result<(), Failure> {
     if args.schema {
-        anstream::print!("{}", schema::text());
+        output::show(&schema::text());
         return Ok(());
     }
     if let Some(folder) = &args.man {
@@ -22,10 +23,10 @@ pub(super) fn run(args: &DocsArgs) -> Result<(), Failure> {
     }
     let section = args.section.as_deref();
     match docs::docs(section) {
-        Some(text) => anstream::print!("{text}"),
+        Some(text) => output::show(&text),
         None => {
-            anstream::println!("No documentation found for {}", section.unwrap_or_default());
-            anstream::eprintln!("help: there is {}", docs::sections().join(", "));
+            output::line(&format!("No documentation found for {}", section.unwrap_or_default()));
+            output::complain(&format!("help: there is {}", docs::sections().join(", ")));
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use crate::{
     args::{ConfigArgs, ConfigChore, Global},
     context::{self, Context},
     failure::Failure,
+    output,
 };
 
 /// `config`.
@@ -19,16 +20,16 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     let redactor = Redactor::new();
     let notices = if args.reveal { Vec::new() } else { context::learn(global, &loaded, &redactor)? };
     for warning in loaded.warnings.iter().chain(&loaded.unsupported) {
-        anstream::eprintln!("{}", redactor.text(&warning.to_string()));
+        output::complain(&redactor.text(&warning.to_string()));
     }
     for notice in notices {
-        anstream::eprintln!("warning: {notice}");
+        output::complain(&format!("warning: {notice}"));
     }
     let version = context::version(global, &loaded.config)?;
     let effective = effective::effective(&loaded, &version);
     let effective = effective.redacted(&redactor);
     let text = if args.format == "json" { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
-    anstream::print!("{text}");
+    output::show(&text);
     Ok(())
 }
 
@@ -40,14 +41,14 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
         Err(other) => return Err(other),
     };
     if args.format == "json" || global.json {
-        anstream::println!("{:#}", serde_json::json!({"valid": valid, "diagnostics": found}));
+        output::line(&format!("{:#}", serde_json::json!({"valid": valid, "diagnostics": found})));
     } else {
         let separated: Vec<String> = found.iter().map(ToString::to_string).collect();
         if !separated.is_empty() {
-            anstream::eprintln!("{}", separated.join("\n\n"));
+            output::complain(&separated.join("\n\n"));
         }
         if valid {
-            anstream::println!("{} is valid", global.config_file);
+            output::line(&format!("{} is valid", global.config_file));
         }
     }
     if valid { Ok(()) } else { Err(Failure::Status(1)) }

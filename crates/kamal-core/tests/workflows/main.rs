@@ -5,6 +5,7 @@
 mod deploys;
 mod faults;
 mod harness;
+mod histories;
 mod hooks;
 mod locks;
 mod plans;

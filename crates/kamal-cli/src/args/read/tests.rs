@@ -37,6 +37,49 @@ fn command_lines_come_to_what_kamal_makes_of_them() {
     assert!(LINES.lines().count() > 200);
 }
 
+// spec 1.L.9
+#[test]
+fn the_usage_is_told_in_kamals_words() {
+    for (line, usage) in [
+        ("rollback a b", "rollback [VERSION]"),
+        ("accessory exec", "accessory exec [NAME] [CMD...]"),
+        ("proxy boot_config", "proxy boot_config <set|get|reset>"),
+        ("lock acquire -m why now", "lock acquire -m, --message=MESSAGE"),
+        ("app boot x", "app boot"),
+    ] {
+        let refusal = plain(&shlex::split(line).unwrap(), &|_, _| Ok(IndexMap::new())).unwrap_err().to_string();
+        assert_eq!(refusal.lines().nth(1), Some(format!("Usage: \"kamal {usage}\"").as_str()), "{line}");
+    }
+}
+
+#[test]
+fn clap_is_left_no_choice() {
+    use clap::error::ErrorKind::{ArgumentConflict, InvalidValue, ValueValidation};
+    let commands = [
+        "",
+        "help",
+        "app",
+        "app exec",
+        "deploy",
+        "docs",
+        "accessory logs db",
+        "proxy boot_config set",
+        "secrets fetch -a x",
+    ];
+    let words =
+        ["''", "-", "---", "-=x", "--no-", "--é", "-é", "-n5", "-vqp", "--json=maybe", "A:b", "--plan", "--", "-5"];
+    for command in commands {
+        for line in words.iter().flat_map(|first| words.map(|second| format!("{command} {first} {second}"))) {
+            let Ok(Plain::Words(words)) = plain(&shlex::split(&line).unwrap(), &|_, _| Ok(IndexMap::new())) else {
+                continue;
+            };
+            if let Err(error) = Cli::try_parse_from(["kamal".to_owned()].into_iter().chain(words)) {
+                assert!([ArgumentConflict, InvalidValue, ValueValidation].contains(&error.kind()), "{line}: {error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_command_line_is_sound() {
     Cli::command().debug_assert();
