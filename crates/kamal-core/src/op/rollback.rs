@@ -80,7 +80,9 @@ fn previous(facts: &Facts<'_>) -> Result<Version, Error> {
     };
     let from = from.and_then(image);
     let other_image = |version: &&Version| from.is_none() || image(version) != from;
-    let found = candidates.iter().rev().filter(other_image).find(available);
+    let mut there = candidates.iter().rev().filter(available);
+    // The same image under another name is no way back, unless there is no other.
+    let found = there.clone().find(other_image).or_else(|| there.next());
     found.cloned().ok_or_else(|| {
         Error::Usage(
             "there is no earlier version to roll back to on every host (use 'kamal app containers' to see what there is)"
