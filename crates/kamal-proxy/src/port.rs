@@ -1,9 +1,12 @@
 //! The proxy port: kamal-proxy controlled through `docker exec` on a host (spec kamal.md 2.9, kamal-proxy.md 1.9).
 
 use kamal_core::{
-    config::model::{Proxy as Settings, Ssl},
+    config::{
+        Config,
+        model::{Proxy as Settings, Ssl},
+    },
     naming,
-    ports::{Proxy, Render, RenderError},
+    ports::{Proxy, Render, RenderError, Secrets},
     render::write_file,
     shell::{
         Text,
@@ -25,7 +28,7 @@ pub struct KamalProxyCli;
 impl Proxy for KamalProxyCli {
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         Ok(match step {
-            Step::SwitchTraffic(route) => Some(with_files(route, cx)?),
+            Step::SwitchTraffic(route) => Some(with_files(route, cx.config, cx.secrets)?),
             Step::RemoveRoute { service } => Some(command(&format!("remove {}", word(service))).into()),
             Step::StopRoute { service, drain_timeout, message } => {
                 let message = message.iter().map(|text| format!(" --message={}", value(text))).collect::<String>();
@@ -45,16 +48,16 @@ fn files(route: &Route) -> Vec<(&String, &'static str)> {
 }
 
 /// Writes the files a route has, then switches.
-fn with_files(route: &Route, cx: &Render<'_>) -> Result<Text, RenderError> {
+fn with_files(route: &Route, config: &Config, secrets: &dyn Secrets) -> Result<Text, RenderError> {
     let folder = naming::policies(&route.service);
     let mut text = Text::new();
     let mut named = Vec::new();
     for (key, flag) in files(route) {
-        let secret = cx.secrets.get(key).map_err(|error| RenderError::Secret(format!("{error} (needed by {KEY})")))?;
-        let path = format!("{}/{folder}/{flag}", naming::apps_config(cx.config));
+        let secret = secrets.get(key).map_err(|error| RenderError::Secret(format!("{error} (needed by {KEY})")))?;
+        let path = format!("{}/{folder}/{flag}", naming::apps_config(config));
         // The proxy's own user has to read it, as it has to read certificates.
         text.append(&write_file(&path, secret.expose().as_bytes(), 0o644)).push("\n[ $? -eq 0 ] || exit 1\n");
-        named.push(format!("--{flag}={}", word(&format!("{}/{folder}/{flag}", naming::apps_config_inside(cx.config)))));
+        named.push(format!("--{flag}={}", word(&format!("{}/{folder}/{flag}", naming::apps_config_inside(config)))));
     }
     let switch = switch(route, &named);
     if text.is_empty() {
@@ -182,7 +185,14 @@ fn beyond_kamal(settings: &Settings) -> Vec<(&'static str, Option<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kamal_core::config::model::{Buffering, HealthCheck, Policies};
+    use kamal_core::{
+        config::{
+            Outside, Source, load,
+            model::{Buffering, HealthCheck, Policies},
+        },
+        redact::Redactor,
+        secret::Secret,
+    };
 
     fn route(proxy: Settings) -> Route {
         Route {
@@ -261,6 +271,68 @@ mod tests {
              --allow-address=\"10.0.0.0/8\" --allow-address=\"::1\" --deny-address=\"1.1.1.1\" \
              --trusted-proxy=\"2.2.2.2\" --redirect=\"/a/*=/b/*\""
         );
+    }
+
+    #[derive(Debug, Default)]
+    struct Here(Redactor);
+
+    impl Secrets for Here {
+        fn get(&self, key: &str) -> Result<Secret, String> {
+            if key == "USERS" { Ok(Secret::new("ann:$2y$05$hash\n")) } else { Err(format!("no {key}")) }
+        }
+
+        fn all(&self) -> Result<Vec<(String, Secret)>, String> {
+            Ok(Vec::new())
+        }
+
+        fn redactor(&self) -> &Redactor {
+            &self.0
+        }
+    }
+
+    impl Outside for Here {
+        fn env(&self, _name: &str) -> Option<String> {
+            None
+        }
+
+        fn read_file(&self, path: &str) -> Result<String, String> {
+            Err(format!("no {path}"))
+        }
+
+        fn run(&self, command: &str) -> Result<String, String> {
+            Err(format!("no {command}"))
+        }
+
+        fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
+            None
+        }
+    }
+
+    #[test]
+    fn users_are_written_where_the_proxy_finds_them() {
+        let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
+            builder: {arch: amd64}\nx-proxy: {basic_auth: USERS}\n";
+        let here = Here::default();
+        let config = load(&Source::new("config/deploy.yml", file), None, &here).unwrap().config;
+        let asked = |key: &str| {
+            let policies = Policies { basic_auth: Some(key.into()), ..Policies::default() };
+            with_files(&route(Settings { app_port: 80, policies, ..Settings::default() }), &config, &here)
+        };
+        assert!(asked("NOBODY").unwrap_err().to_string().contains("no NOBODY (needed by x-proxy)"));
+        let text = asked("USERS").unwrap();
+        assert!(!text.to_string().contains("$2y"), "{text}");
+        let folder = std::env::temp_dir().join(format!("kamal-users-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let docker = "docker() { case $1 in container) echo 0123456789abcdef;; exec) echo \"$@\";; esac; }";
+        let script = format!("{docker}\n{}\necho after $?", *text.expose());
+        let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(&folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let path = "apps-config/app/policies/app-web/basic-auth-file";
+        assert!(said.contains(&format!("--basic-auth-file=/home/kamal-proxy/.{path}")), "{said}");
+        assert!(said.ends_with("after 0\n"), "{said}");
+        let written = std::fs::read_to_string(folder.join(".kamal/proxy").join(path)).unwrap();
+        assert_eq!(written, "ann:$2y$05$hash\n");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
