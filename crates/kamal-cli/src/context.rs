@@ -178,7 +178,7 @@ impl Context {
         let loaded = load(global)?.supported().map_err(Failure::Config)?;
         learn_names_and_keys(&loaded, redactor);
         for warning in &loaded.warnings {
-            reporter.warn(&warning.to_string());
+            reporter.complain(&warning.to_string());
         }
         let config = &loaded.config;
         let targets = targets(global, config)?;

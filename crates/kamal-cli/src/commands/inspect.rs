@@ -1,6 +1,12 @@
 //! Commands that only look: details, audit, config, secrets.
 
-use kamal_core::{config::effective, name::HostName, ops::small, query::Query, redact::Redactor};
+use kamal_core::{
+    config::{Diagnostic, Severity, effective},
+    name::HostName,
+    ops::small,
+    query::Query,
+    redact::Redactor,
+};
 
 use crate::{
     args::{ConfigArgs, ConfigChore, Global},
@@ -60,7 +66,9 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     context::targets(global, &loaded.config)?;
     let redactor = Redactor::new();
     let notices = if args.reveal { Vec::new() } else { context::learn(global, &loaded, &redactor)? };
-    for warning in loaded.warnings.iter().chain(&loaded.unsupported) {
+    let unsupported =
+        loaded.unsupported.iter().map(|found| Diagnostic { severity: Severity::Warning, ..found.clone() });
+    for warning in loaded.warnings.iter().cloned().chain(unsupported) {
         anstream::eprintln!("{}", redactor.text(&warning.to_string()));
     }
     for notice in notices {

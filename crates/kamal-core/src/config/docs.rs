@@ -248,7 +248,8 @@ mod tests {
             let others: String = base.iter().filter(|(key, _)| *key != place[0]).map(|(_, line)| *line).collect();
             let text = format!("{others}primary_role: {}\n{section}", if *name == "role" { "jobs" } else { "web" });
             // Keys of which only one may be given stand side by side in a reference.
-            let known = ["specify one of", "Specify one of", "Cannot set http_port", "for one arch", "on demand"];
+            let known =
+                ["is ignored", "specify one of", "Specify one of", "Cannot set http_port", "for one arch", "on demand"];
             let wrong: Vec<_> = match load(&Source::new("docs", text.clone()), None, &NothingOutside) {
                 Ok(_) => Vec::new(),
                 Err(errors) => errors.0,
