@@ -11,6 +11,8 @@ mod build;
 mod destination;
 mod diagnostic;
 pub mod docs;
+#[cfg(test)]
+mod effect;
 pub mod effective;
 mod erb;
 mod load;

@@ -7,10 +7,12 @@ pub mod answer;
 mod dotenv;
 pub mod encrypted;
 mod expand;
+mod lint;
 mod notice;
 mod store;
 pub mod vendors;
 
 pub use expand::{Commands, Ran};
+pub use lint::{Lint, LintKind};
 pub use notice::{Use, notice};
 pub use store::{ALLOW_BLANK, Secrets, SecretsError, SecretsFile, parse};

@@ -1,14 +1,22 @@
 //! The proxy port: kamal-proxy controlled through `docker exec` on a host (spec kamal.md 2.9, kamal-proxy.md 1.9).
 
 use kamal_core::{
-    config::model::{Proxy as Settings, Ssl},
-    ports::{Proxy, Render, RenderError},
+    config::{
+        Config,
+        model::{Proxy as Settings, Ssl},
+    },
+    naming,
+    ports::{Proxy, Render, RenderError, Secrets},
+    render::write_file,
     shell::{
         Text,
         escape::{value, word},
     },
     step::{CRASH_LOOP, Route, Step},
 };
+
+/// Where the secrets of [`files`] are asked for.
+const KEY: &str = "x-proxy";
 
 /// The headers Kamal logs where none are named.
 const LOGGED_REQUEST_HEADERS: [&str; 3] = ["Cache-Control", "Last-Modified", "User-Agent"];
@@ -18,9 +26,9 @@ const LOGGED_REQUEST_HEADERS: [&str; 3] = ["Cache-Control", "Last-Modified", "Us
 pub struct KamalProxyCli;
 
 impl Proxy for KamalProxyCli {
-    fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
+    fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         Ok(match step {
-            Step::SwitchTraffic(route) => Some(switch(route).into()),
+            Step::SwitchTraffic(route) => Some(with_files(route, cx.config, cx.secrets)?),
             Step::RemoveRoute { service } => Some(remove(service).into()),
             Step::StopRoute { service, drain_timeout, message } => {
                 let message = message.iter().map(|text| format!(" --message={}", value(text))).collect::<String>();
@@ -30,6 +38,34 @@ impl Proxy for KamalProxyCli {
             _ => None,
         })
     }
+}
+
+/// Secrets of `x-proxy` that the proxy reads from files: the key of each, and the flag that names its file.
+fn files(route: &Route) -> Vec<(&String, &'static str)> {
+    let policies = &route.proxy.policies;
+    let all = [(&policies.basic_auth, "basic-auth-file"), (&policies.acme_eab_key, "tls-acme-eab-key-file")];
+    all.into_iter().filter_map(|(key, flag)| Some((key.as_ref()?, flag))).collect()
+}
+
+/// Writes the files a route has, then switches.
+fn with_files(route: &Route, config: &Config, secrets: &dyn Secrets) -> Result<Text, RenderError> {
+    let folder = naming::policies(&route.service);
+    let mut text = Text::new();
+    let mut named = Vec::new();
+    for (key, flag) in files(route) {
+        let secret = secrets.get(key).map_err(|error| RenderError::Secret(format!("{error} (needed by {KEY})")))?;
+        let path = format!("{}/{folder}/{flag}", naming::apps_config(config));
+        // The proxy's own user has to read it, as it has to read certificates.
+        text.append(&write_file(&path, secret.expose().as_bytes(), 0o644)).push("\n[ $? -eq 0 ] || exit 1\n");
+        named.push(format!("--{flag}={}", word(&format!("{}/{folder}/{flag}", naming::apps_config_inside(config)))));
+    }
+    let switch = switch(route, &named);
+    if text.is_empty() {
+        return Ok(switch.into());
+    }
+    let mut all = Text::from("(");
+    all.append(&text).push(&switch).push(")");
+    Ok(all)
 }
 
 /// A kamal-proxy command as it is run on a host.
@@ -51,9 +87,10 @@ fn remove(service: &str) -> String {
 /// container started by another script is looked up. While the proxy waits, the container is watched: one that has
 /// stopped for good, or that docker restarts again and again, fails the step at once rather than at the deploy timeout. The client is killed outright: told to
 /// terminate, docker's exits with 0, as if the switch had been made.
-fn switch(route: &Route) -> String {
+fn switch(route: &Route, files: &[String]) -> String {
     let name = word(&route.container);
-    let deploy = command(&format!("deploy {} {}", word(&route.service), flags(route).join(" ")));
+    let flags = [flags(route), files.to_vec()].concat().join(" ");
+    let deploy = command(&format!("deploy {} {flags}", word(&route.service)));
     format!(
         "([ \"$kamal_started\" = {name} ] && cid=$kamal_cid || \
          cid=$(docker container ls --no-trunc --quiet --filter 'name=^{plain}$') && [ -n \"$cid\" ] || \
@@ -113,6 +150,7 @@ pub fn flags(route: &Route) -> Vec<String> {
     all.extend(logged.into_iter().map(|header| ("log-request-header", Some(header))));
     all.extend(settings.log_response_headers.iter().map(|header| ("log-response-header", Some(header.clone()))));
     all.push(("error-pages", route.error_pages.clone()));
+    all.extend(beyond_kamal(settings));
     flags.extend(all.into_iter().filter_map(|(name, text)| match text?.as_str() {
         "true" => Some(format!("--{name}")),
         text => Some(format!("--{name}={}", value(text))),
@@ -120,10 +158,50 @@ pub fn flags(route: &Route) -> Vec<String> {
     flags
 }
 
+/// The flags Kamal has no keys for. A service that asks for nothing has none of them, so that any proxy takes it.
+fn beyond_kamal(settings: &Settings) -> Vec<(&'static str, Option<String>)> {
+    let policies = &settings.policies;
+    let flag = |on: Option<bool>| on.filter(|on| *on).map(|on| on.to_string());
+    let number = |number: Option<u64>| number.map(|number| number.to_string());
+    let mut all = vec![
+        ("canonical-host", settings.canonical_host.clone()),
+        ("client-ip-header", settings.client_ip_header.clone()),
+        ("tls-on-demand-url", settings.tls_on_demand_url.clone()),
+        ("compress", flag(policies.compress)),
+        ("compress-min-size", number(policies.compress_min_size)),
+        ("rate-limit", policies.rate_limit.clone()),
+        ("rate-limit-burst", number(policies.rate_limit_burst)),
+        ("sticky", flag(policies.sticky)),
+        ("eject-after", number(policies.eject_after)),
+        ("target-h2c", flag(policies.target_h2c)),
+        ("tls-acme-directory", policies.acme_directory.clone()),
+        ("tls-acme-email", policies.acme_email.clone()),
+        ("tls-acme-eab-kid", policies.acme_eab_kid.clone()),
+        ("tls-acme-dns-hook", policies.acme_dns_hook.clone()),
+    ];
+    let lists = [
+        ("exclude-metrics-path", &settings.exclude_metrics_paths),
+        ("compress-type", &policies.compress_types),
+        ("allow-address", &policies.allow_addresses),
+        ("deny-address", &policies.deny_addresses),
+        ("trusted-proxy", &policies.trusted_proxies),
+    ];
+    all.extend(lists.into_iter().flat_map(|(flag, list)| list.iter().map(move |item| (flag, Some(item.clone())))));
+    all.extend(policies.redirects.iter().map(|(from, to)| ("redirect", Some(format!("{from}={to}")))));
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kamal_core::config::model::{Buffering, HealthCheck};
+    use kamal_core::{
+        config::{
+            Outside, Source, load,
+            model::{Buffering, HealthCheck, Policies},
+        },
+        redact::Redactor,
+        secret::Secret,
+    };
 
     fn route(proxy: Settings) -> Route {
         Route {
@@ -142,7 +220,7 @@ mod tests {
         let docker = format!(
             "docker() {{ case $1 in container) echo 0123456789abcdef;; exec) exec sleep 30;; inspect) echo '{state}';; esac; }}"
         );
-        let text = format!("{docker}\n{}", switch(&route(Settings::default())));
+        let text = format!("{docker}\n{}", switch(&route(Settings::default()), &[]));
         let output = std::process::Command::new("sh").args(["-c", &text]).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
@@ -168,6 +246,105 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_beyond_kamal_is_asked_for_by_its_flags() {
+        let settings = Settings {
+            canonical_host: Some("a.com".into()),
+            client_ip_header: Some("X-Real-IP".into()),
+            tls_on_demand_url: Some("/ok?a=$b".into()),
+            exclude_metrics_paths: vec!["/up".into()],
+            policies: Policies {
+                compress: Some(true),
+                compress_min_size: Some(1),
+                compress_types: vec!["a/b".into()],
+                allow_addresses: vec!["10.0.0.0/8".into(), "::1".into()],
+                deny_addresses: vec!["1.1.1.1".into()],
+                trusted_proxies: vec!["2.2.2.2".into()],
+                rate_limit: Some("10/s".into()),
+                rate_limit_burst: Some(20),
+                redirects: vec![("/a/*".into(), "/b/*".into())],
+                sticky: Some(true),
+                eject_after: Some(3),
+                target_h2c: Some(false),
+                acme_email: Some("a@b".into()),
+                ..Policies::default()
+            },
+            ..Settings::default()
+        };
+        let all = flags(&route(settings)).join(" ");
+        let (_, beyond) = all.split_once("--canonical-host").unwrap();
+        assert_eq!(
+            beyond,
+            "=\"a.com\" --client-ip-header=\"X-Real-IP\" --tls-on-demand-url=\"/ok?a=\\$b\" --compress \
+             --compress-min-size=\"1\" --rate-limit=\"10/s\" --rate-limit-burst=\"20\" --sticky --eject-after=\"3\" \
+             --tls-acme-email=\"a@b\" --exclude-metrics-path=\"/up\" --compress-type=\"a/b\" \
+             --allow-address=\"10.0.0.0/8\" --allow-address=\"::1\" --deny-address=\"1.1.1.1\" \
+             --trusted-proxy=\"2.2.2.2\" --redirect=\"/a/*=/b/*\""
+        );
+    }
+
+    #[derive(Debug, Default)]
+    struct Here(Redactor);
+
+    impl Secrets for Here {
+        fn get(&self, key: &str) -> Result<Secret, String> {
+            if key == "USERS" { Ok(Secret::new("ann:$2y$05$hash\n")) } else { Err(format!("no {key}")) }
+        }
+
+        fn all(&self) -> Result<Vec<(String, Secret)>, String> {
+            Ok(Vec::new())
+        }
+
+        fn redactor(&self) -> &Redactor {
+            &self.0
+        }
+    }
+
+    impl Outside for Here {
+        fn env(&self, _name: &str) -> Option<String> {
+            None
+        }
+
+        fn read_file(&self, path: &str) -> Result<String, String> {
+            Err(format!("no {path}"))
+        }
+
+        fn run(&self, command: &str) -> Result<String, String> {
+            Err(format!("no {command}"))
+        }
+
+        fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
+            None
+        }
+    }
+
+    #[test]
+    fn users_are_written_where_the_proxy_finds_them() {
+        let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
+            builder: {arch: amd64}\nx-proxy: {basic_auth: USERS}\n";
+        let here = Here::default();
+        let config = load(&Source::new("config/deploy.yml", file), None, &here).unwrap().config;
+        let asked = |key: &str| {
+            let policies = Policies { basic_auth: Some(key.into()), ..Policies::default() };
+            with_files(&route(Settings { app_port: 80, policies, ..Settings::default() }), &config, &here)
+        };
+        assert!(asked("NOBODY").unwrap_err().to_string().contains("no NOBODY (needed by x-proxy)"));
+        let text = asked("USERS").unwrap();
+        assert!(!text.to_string().contains("$2y"), "{text}");
+        let folder = std::env::temp_dir().join(format!("kamal-users-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let docker = "docker() { case $1 in container) echo 0123456789abcdef;; exec) echo \"$@\";; esac; }";
+        let script = format!("{docker}\n{}\necho after $?", *text.expose());
+        let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(&folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let path = "apps-config/app/policies/app-web/basic-auth-file";
+        assert!(said.contains(&format!("--basic-auth-file=/home/kamal-proxy/.{path}")), "{said}");
+        assert!(said.ends_with("after 0\n"), "{said}");
+        let written = std::fs::read_to_string(folder.join(".kamal/proxy").join(path)).unwrap();
+        assert_eq!(written, "ann:$2y$05$hash\n");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn the_fullest_route_keeps_kamals_order() {
         let settings = Settings {
             hosts: vec!["a.com".into(), "b.com".into()],
@@ -188,7 +365,7 @@ mod tests {
             },
             log_request_headers: Some(vec!["A".into()]),
             log_response_headers: vec!["B".into(), "C".into()],
-            run: None,
+            ..Settings::default()
         };
         let route = Route {
             certificate: Some(("/c/cert.pem".into(), "/c/key.pem".into())),

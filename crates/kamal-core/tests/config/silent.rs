@@ -139,6 +139,15 @@ fn modes_are_never_applied_as_another_number() {
     table.env.insert("MODE".to_owned(), "0640".to_owned());
     let source = Source::new("d", files("<%= ENV['MODE'] %>"));
     assert!(load(&source, None, &table).is_err());
+    // What is odd beside an error is told as well.
+    let both = with(
+        "accessories: {d: {image: i, host: h, files: [\"private.key:/k:ro\", {local: a, remote: b, mode: 0640}]}}",
+    );
+    let told: Vec<String> = load_text(&both).unwrap_err().0.into_iter().map(|found| found.message).collect();
+    assert!(
+        told[0].contains("mode: should be in quotes") && told.iter().any(|text| text.contains("private key")),
+        "{told:?}"
+    );
     let unsaid = loaded("accessories: {d: {image: i, host: h, files: [\"a:/b\"]}}").config;
     assert_eq!(unsaid.accessories[0].files[0].mode, None);
 }
