@@ -4,11 +4,12 @@
 //! Everything outside comes through [`Commands`]: this module starts no process and reads no variable.
 
 pub mod answer;
-mod dotenv;
+pub(crate) mod dotenv;
 pub mod encrypted;
-mod expand;
+pub(crate) mod expand;
 mod store;
 pub mod vendors;
 
 pub use expand::{Commands, Ran};
+pub(crate) use store::line_breaks;
 pub use store::{ALLOW_BLANK, Secrets, SecretsError, SecretsFile, parse};
