@@ -114,7 +114,9 @@ fn files_and_folders_arrive_as_they_are() {
     app.ok(&["accessory", "boot", "db"]);
     let shell = format!("cd {} && find e2e-files-db -mindepth 1 -printf '%P %m %U %y\\n' | sort", host.home.display());
     let found = rig().docker_shell(host.number, &shell);
-    for line in ["etc/my.cnf 755 0 f", "etc/tree/a 755 0 f", "etc/tree/b/c d 755 0 f", "init.sql 640 1000 f", "data 755 0 d"] {
+    for line in
+        ["etc/my.cnf 755 0 f", "etc/tree/a 755 0 f", "etc/tree/b/c d 755 0 f", "init.sql 640 1000 f", "data 755 0 d"]
+    {
         assert!(found.lines().any(|known| known == line), "{line} is not among\n{found}");
     }
     let text = std::fs::read_to_string(host.home.join("e2e-files-db/init.sql")).unwrap();

@@ -35,7 +35,8 @@ fn left(app: &App, host: usize) -> String {
 
 fn others_are_there(app: &App) {
     for host in app.hosts() {
-        let state = rig().docker_shell(host.number, "docker inspect -f '{{.State.Running}}' other; docker volume ls -q");
+        let state =
+            rig().docker_shell(host.number, "docker inspect -f '{{.State.Running}}' other; docker volume ls -q");
         assert!(state.starts_with("true") && state.contains("others"), "{state}");
         assert_eq!(std::fs::read_to_string(host.home.join(".kamal/apps/other/keep")).unwrap(), "kept");
     }

@@ -133,7 +133,10 @@ fn of_two_at_once_one_goes_first() {
     }
     assert!(!app.locked());
     // Who waits gets its turn.
-    let (one, other) = (app.start(&["redeploy", "-P", "--lock-wait"]), app.start(&["app", "boot", "--lock-wait", "--lock-wait-interval", "1"]));
+    let (one, other) = (
+        app.start(&["redeploy", "-P", "--lock-wait"]),
+        app.start(&["app", "boot", "--lock-wait", "--lock-wait-interval", "1"]),
+    );
     for ended in [one.wait(), other.wait()] {
         assert!(ended.status.success(), "{}", ended.text);
     }
@@ -166,7 +169,8 @@ fn a_rollback_says_where_it_goes_and_goes_further_the_next_time() {
     app.ok(&["rollback", "--as-deployed"]);
     assert_eq!(app.serving(), [v1.as_str()]);
     app.fails(&["rollback"]).says(&["there is no earlier version"]);
-    app.fails(&["rollback", &failed[..12].to_owned().replace(&failed[..1], "z")]).says(&["not available as a container"]);
+    app.fails(&["rollback", &failed[..12].to_owned().replace(&failed[..1], "z")])
+        .says(&["not available as a container"]);
     // Forward again, by the beginning of a version.
     app.ok(&["rollback", &v3[..10]]);
     assert_eq!(app.serving(), [v3.as_str()]);
