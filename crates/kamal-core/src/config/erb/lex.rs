@@ -137,6 +137,7 @@ impl Lexer<'_> {
             }
             '\n' => {
                 self.at = self.resume.take().unwrap_or(self.at + 1);
+                self.skip_long_comment();
                 return Ok(Some(Kind::Newline));
             }
             ';' => {
@@ -189,6 +190,17 @@ impl Lexer<'_> {
             _ => {}
         }
         Ok(Some(Kind::Op(operator)))
+    }
+
+    /// `=begin` at the beginning of a line, up to the line of `=end`.
+    fn skip_long_comment(&mut self) {
+        if !self.starts_with("=begin") {
+            return;
+        }
+        while self.peek(0).is_some() && !self.starts_with("\n=end") {
+            self.at += 1;
+        }
+        self.at = (self.at + "\n=end".len()).min(self.characters.len());
     }
 
     fn name(&mut self, last: Option<&Kind>) -> Kind {

@@ -57,6 +57,13 @@ pub(super) const METHODS: &[Method] = &[
     }),
     plain("value? has_value?", 1, 1, |run, call| Ok(Value::Bool(key_of(run, call)?.is_some()))),
     plain("key", 1, 1, |run, call| Ok(key_of(run, call)?.unwrap_or(Value::Nil))),
+    plain("assoc", 1, 1, |run, call| {
+        let key = run.key(call.value(0), call.place)?;
+        match own(call)?.get(&key) {
+            Some(value) => Ok(run.list(vec![call.value(0).clone(), value])),
+            None => Ok(Value::Nil),
+        }
+    }),
     plain("keys", 0, 0, |run, call| {
         let keys = own(call)?.pairs().into_iter().map(|(key, _)| key).collect();
         Ok(run.list(keys))

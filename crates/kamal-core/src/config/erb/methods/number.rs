@@ -235,23 +235,18 @@ fn each(run: &mut Run<'_>, call: &Call<'_>, first: i64, last: i64, step: i64) ->
     if step == 0 {
         return Err(call.raise("ArgumentError", "step can't be 0"));
     }
-    if call.block.is_none() {
-        let mut items = Vec::new();
-        let mut at = first;
-        while if step > 0 { at <= last } else { at >= last } {
-            run.step(call.place)?;
-            items.push(Value::Int(at));
-            at += step;
-        }
-        return series::of(run, items, "each");
-    }
-    let mut at = first;
-    while if step > 0 { at <= last } else { at >= last } {
+    let within = |at: &i64| if step > 0 { *at <= last } else { *at >= last };
+    let mut items = Vec::new();
+    let mut next = Some(first);
+    while let Some(at) = next.filter(within) {
         run.step(call.place)?;
-        call.yields(run, &[Value::Int(at)])?;
-        at += step;
+        match call.block {
+            Some(_) => drop(call.yields(run, &[Value::Int(at)])?),
+            None => items.push(Value::Int(at)),
+        }
+        next = at.checked_add(step);
     }
-    Ok(call.receiver.clone())
+    if call.block.is_some() { Ok(call.receiver.clone()) } else { series::of(run, items, "each") }
 }
 
 fn to_int(call: &Call<'_>, round: fn(f64) -> f64) -> Found {

@@ -144,18 +144,22 @@ pub(super) const DATE: &[Method] = &[
     plain("cweek", 0, 0, |_, call| Ok(Value::Int(date(call)?.iso_week_date().week().into()))),
     plain("next_day prev_day next succ tomorrow yesterday", 0, 1, |_, call| {
         let days = if call.values.is_empty() { 1 } else { call.int(0)? };
-        moved(call, if matches!(call.name, "prev_day" | "yesterday") { -days } else { days }, 0)
+        moved(call, if matches!(call.name, "prev_day" | "yesterday") { days.saturating_neg() } else { days }, 0)
     }),
     plain("next_month prev_month", 0, 1, |_, call| {
         let months = if call.values.is_empty() { 1 } else { call.int(0)? };
-        moved(call, 0, if call.name == "prev_month" { -months } else { months })
+        moved(call, 0, if call.name == "prev_month" { months.saturating_neg() } else { months })
     }),
-    plain(">> <<", 1, 1, |_, call| moved(call, 0, if call.name == "<<" { -call.int(0)? } else { call.int(0)? })),
+    plain(">> <<", 1, 1, |_, call| {
+        let months = call.int(0)?;
+        moved(call, 0, if call.name == "<<" { months.saturating_neg() } else { months })
+    }),
     plain("+ -", 1, 1, |_, call| {
         if matches!(call.value(0), Value::Date(_)) {
             return Err(call.unknown());
         }
-        moved(call, if call.name == "-" { -call.int(0)? } else { call.int(0)? }, 0)
+        let days = call.int(0)?;
+        moved(call, if call.name == "-" { days.saturating_neg() } else { days }, 0)
     }),
 ];
 

@@ -64,7 +64,7 @@ impl Parser {
 
     pub(super) fn case(&mut self, place: Place) -> Result<E, Trouble> {
         let bare = matches!(self.peek(), Kind::Newline) || self.at_word("when");
-        let subject = if bare { None } else { Some(Box::new(self.statement()?)) };
+        let subject = if bare { None } else { Some(Box::new(self.loose()?)) };
         self.skip_blank_text();
         if self.at_word("in") {
             let subject = subject.unwrap_or_else(|| boxed(place, E::Nil));

@@ -1,7 +1,7 @@
 //! Statements, and what may follow them.
 
 use super::super::Trouble;
-use super::super::ast::{Begin, Body, Expression, Kind as E, Rescue};
+use super::super::ast::{Begin, Body, Branch, Expression, Kind as E, Rescue};
 use super::super::lex::Kind;
 use super::Parser;
 use super::operators::not;
@@ -71,6 +71,10 @@ impl Parser {
         let mut value = if self.spreads() { self.spread()? } else { self.loose()? };
         loop {
             let Kind::Name(word) = self.peek().clone() else { return Ok(value) };
+            if word == "in" {
+                value = self.tested(value)?;
+                continue;
+            }
             if !matches!(word.as_str(), "if" | "unless" | "while" | "until" | "rescue") {
                 return Ok(value);
             }
@@ -92,6 +96,15 @@ impl Parser {
             };
             value = Expression { place, kind };
         }
+    }
+
+    /// `value in pattern`: whether it fits.
+    fn tested(&mut self, value: Expression) -> Result<Expression, Trouble> {
+        self.advance();
+        let place = value.place;
+        let body = |value| vec![Expression { place, kind: E::Bool(value) }];
+        let branches = vec![Branch { pattern: self.top_pattern()?, guard: None, body: body(true) }];
+        Ok(Expression { place, kind: E::Match { subject: Box::new(value), branches, otherwise: Some(body(false)) } })
     }
 
     /// Statements with what may go wrong in them, up to `end`, which is taken.

@@ -169,6 +169,12 @@ fn one(run: &mut Run<'_>, kind: char, spec: &Spec, value: &Value, place: Place) 
             let text = format!("{mantissa}e{sign}{digits:0>2}");
             spec.signed(number < 0.0, &if kind == 'E' { text.to_uppercase() } else { text })
         }
+        'g' | 'G' => {
+            let number = float(value, place)?;
+            let digits = spec.precision.unwrap_or(6).max(1);
+            let text = general(number.abs(), digits);
+            spec.signed(number < 0.0, &if kind == 'G' { text.to_uppercase() } else { text })
+        }
         'c' => spec.padded(&match value {
             Value::Int(code) => {
                 u32::try_from(*code).ok().and_then(char::from_u32).map(String::from).unwrap_or_default()
@@ -177,6 +183,24 @@ fn one(run: &mut Run<'_>, kind: char, spec: &Spec, value: &Value, place: Place) 
         }),
         _ => return Err(Stop::unknown(place, format!("the format %{kind} is not understood"))),
     })
+}
+
+/// So many digits, without zeros at the end, with an exponent where that is shorter.
+fn general(number: f64, digits: usize) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    let text = format!("{number:.0$e}", digits - 1);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let bare = |text: &str| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+    };
+    let after = i32::try_from(digits).unwrap_or(i32::MAX) - 1 - exponent;
+    match usize::try_from(after) {
+        Ok(after) if exponent >= -4 => bare(&format!("{number:.after$}")),
+        _ => format!("{}e{}{:02}", bare(mantissa), if exponent < 0 { '-' } else { '+' }, exponent.abs()),
+    }
 }
 
 /// As `Integer(value)`.

@@ -26,16 +26,12 @@ pub(in super::super) const LOOK: &[Method] = &[
     plain("ascii_only?", 0, 0, |_, call| Ok(Value::Bool(call.subject()?.is_ascii()))),
     plain("valid_encoding?", 0, 0, |_, _| Ok(Value::Bool(true))),
     // All text is UTF-8 here, as in Kamal.
+    plain("encoding", 0, 0, |_, _| Ok(Value::module("UTF-8"))),
     plain("encode force_encoding scrub unicode_normalize b", 0, 4, |_, call| {
-        let utf8 = call
-            .values
-            .iter()
-            .all(|value| matches!(value, Value::Text(text) if text.borrow().eq_ignore_ascii_case("utf-8")));
-        if utf8 && call.name != "b" && call.name != "unicode_normalize" {
-            Ok(call.receiver.clone())
-        } else {
-            Err(call.unknown())
-        }
+        let (values, _) = call.options(&["invalid", "undef", "replace"])?;
+        let is_utf8 = |value: &Value| matches!(value, Value::Text(text) if text.borrow().eq_ignore_ascii_case("utf-8"));
+        let known = matches!(call.name, "encode" | "force_encoding" | "scrub");
+        if known && values.iter().all(is_utf8) { Ok(call.receiver.clone()) } else { Err(call.unknown()) }
     }),
     plain("include?", 1, 1, |_, call| Ok(Value::Bool(call.subject()?.contains(&call.text(0)?)))),
     plain("exclude?", 1, 1, |_, call| Ok(Value::Bool(!call.subject()?.contains(&call.text(0)?)))),
@@ -98,9 +94,9 @@ pub(in super::super) const LOOK: &[Method] = &[
         let place = if count < 0 { count + length } else { count };
         let (from, to) = match call.name {
             "first" => (0, count),
-            "last" => (length - count, length),
+            "last" => (length.saturating_sub(count), length),
             "from" => (place, length),
-            _ => (0, place + 1),
+            _ => (0, place.saturating_add(1)),
         };
         let within = |at: i64| usize::try_from(at.clamp(0, length)).unwrap_or_default();
         Ok(Value::text(characters[within(from)..within(to).max(within(from))].iter().collect::<String>()))
