@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use http::Request;
 
 use super::balancer::Balancer;
-use super::front::host;
+use super::host;
 use super::listen::http1::head;
 use super::observe::log::{Level, Log};
 use super::options::{ServiceOptions, TargetOptions};

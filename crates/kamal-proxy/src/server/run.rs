@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::connections::Connections;
 use super::control;
 use super::control::socket;
 use super::control::socket_file::SocketFile;
@@ -23,10 +24,10 @@ use super::go_duration::GoDuration;
 use super::handover;
 use super::handover::give::hand_over;
 use super::handover::take::{Taken, take};
-use super::listen::connections::Connections;
 #[cfg(feature = "http3")]
 use super::listen::http3;
 use super::listen::{self, ListenError};
+use super::observe::Observer;
 use super::observe::log::{Level, Log};
 use super::observe::metrics::Metrics;
 use super::router::Router;
@@ -109,8 +110,10 @@ async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<
 
     let front = Arc::new(Front {
         router: Arc::clone(&router),
-        log: log.clone(),
-        metrics: sockets.metrics.is_some().then(|| Arc::clone(&metrics)),
+        observer: Arc::new(Observer {
+            log: log.clone(),
+            metrics: sockets.metrics.is_some().then(|| Arc::clone(&metrics)),
+        }),
         connections: Arc::new(Connections::new(options.max_connections)),
         alt_svc: sockets.alt_svc(options)?,
     });

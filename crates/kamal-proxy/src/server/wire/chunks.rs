@@ -6,7 +6,7 @@ use http_body::Frame;
 use httparse::{EMPTY_HEADER, Status};
 
 use super::WireError;
-use super::framing::Taken;
+use super::framing::{LONGEST, Taken};
 
 /// Bytes of the line that begins a chunk, extensions and all, and of the trailers.
 const LINE: usize = 4 * 1024;
@@ -90,7 +90,8 @@ fn size(line: &[u8]) -> Result<u64, WireError> {
     let hex = std::str::from_utf8(said).ok().filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
     // A stray CR would be a line end to others.
     let clean = !line.contains(&b'\r');
-    hex.filter(|_| clean).and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or_else(malformed)
+    let size = hex.filter(|_| clean).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    size.filter(|size| *size <= LONGEST).ok_or_else(malformed)
 }
 
 /// All trailers, once the empty line after them has come.
@@ -165,6 +166,7 @@ mod tests {
             b"5\r\nhello!\r\n",
             b"5\r\nhello\n\n",
             b"fffffffffffffffff\r\n",
+            b"8000000000000000\r\n",
             b"0\r\nbad name: x\r\n\r\n",
             &long,
         ] {

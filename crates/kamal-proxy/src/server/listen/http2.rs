@@ -1,0 +1,104 @@
+//! HTTP/2 with one client (RFC 9113): the connection, and when it is given up.
+//!
+//! h2 speaks the protocol. A request is a task of its own, which ends with its connection.
+
+mod heard;
+mod request;
+
+use std::future::{pending, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use h2::server::Builder;
+use h2::{Ping, PingPong, Reason};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use self::heard::Heard;
+use super::http1::IDLE;
+use crate::server::client::Client;
+use crate::server::connections::Stop;
+use crate::server::front::Front;
+
+/// How long a client may take until it has said that it speaks HTTP/2.
+const PREFACE: Duration = Duration::from_secs(30);
+/// After so long without a word a client is asked whether it is still there, and how long it may take to say so.
+const SILENCE: Duration = Duration::from_secs(60);
+const PONG: Duration = Duration::from_secs(20);
+/// How long the end of a connection may be on its way.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Requests of one client at the same time.
+const STREAMS: u32 = 250;
+/// Bytes a client may send of one request, and of all, before they are taken.
+const WINDOW: u32 = 1024 * 1024;
+/// Bytes of a frame: it is read as a whole, and a slow client should not seem to have stopped within one.
+const FRAME: u32 = 64 * 1024;
+/// Bytes of a request's headers. Compressed, a few thousand stand for as many as they like, so there are fewer here than
+/// over HTTP/1.1.
+const HEADERS: u32 = 128 * 1024;
+/// Of the requests whose headers are no small matter, bytes of those on their way to targets at the same time.
+const ON_THEIR_WAY: usize = 512 * 1024;
+
+/// Serves a connection to its end.
+pub(super) async fn serve<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let heard = Arc::new(AtomicBool::new(true));
+    let handshake = Builder::new()
+        .max_concurrent_streams(STREAMS)
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_frame_size(FRAME)
+        .max_header_list_size(HEADERS)
+        .handshake(Heard::new(stream, Arc::clone(&heard)));
+    let Ok(Ok(mut connection)) = timeout(PREFACE, handshake).await else { return };
+    let mut gone = pin!(until_gone(connection.ping_pong(), &heard));
+    let mut idle = pin!(sleep(IDLE));
+    let room = Arc::new(Semaphore::new(ON_THEIR_WAY));
+    // Dropped with the connection, which ends what it has asked for.
+    let mut requests = JoinSet::new();
+    let mut leaving = false;
+    loop {
+        tokio::select! {
+            accepted = connection.accept() => match accepted {
+                Some(Ok((request, respond))) => {
+                    let (front, client, room) = (Arc::clone(&front), Arc::clone(&client), Arc::clone(&room));
+                    requests.spawn(request::answer(request, respond, front, client, room));
+                }
+                // How a connection ends is the client's business.
+                Some(Err(_)) | None => return,
+            },
+            Some(_) = requests.join_next() => idle.as_mut().reset(Instant::now() + IDLE),
+            () = idle.as_mut(), if requests.is_empty() => break,
+            () = gone.as_mut() => break,
+            () = stop.asked_to_leave(), if !leaving => {
+                leaving = true;
+                connection.graceful_shutdown();
+            }
+        }
+    }
+    connection.abrupt_shutdown(Reason::NO_ERROR);
+    // It may well not take that any more.
+    let _ = timeout(FAREWELL, poll_fn(|cx| connection.poll_closed(cx))).await;
+}
+
+/// Resolves when the client was silent for long and does not answer.
+async fn until_gone(pings: Option<PingPong>, heard: &AtomicBool) {
+    let Some(mut pings) = pings else { return pending().await };
+    loop {
+        sleep(SILENCE).await;
+        if heard.swap(false, Ordering::Relaxed) {
+            continue;
+        }
+        // Whatever it says is as good an answer, when that is behind all it has been sent.
+        let answered = matches!(timeout(PONG, pings.ping(Ping::opaque())).await, Ok(Ok(_)));
+        if !answered && !heard.swap(false, Ordering::Relaxed) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! One request over HTTP/2: a stream, with a task of its own.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, Method, Request, Response};
+use http_body::{Body, Frame};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::time::{error::Elapsed, timeout};
+
+use crate::server::body::client::ClientBody;
+use crate::server::body::http2::Http2Body;
+use crate::server::body::response::ResponseBody;
+use crate::server::client::Client;
+use crate::server::front::{Front, Handled, handle};
+use crate::server::hints::Hints;
+use crate::server::listen::complete::complete;
+use crate::server::wire::{encode, fields, framing};
+
+/// How long a client may take nothing of what is sent to it.
+const STALL: Duration = Duration::from_secs(120);
+/// How long a client that was answered before it had sent all may go on with that. One that is told at once that the rest
+/// is not wanted may fail to see its answer, as curl 7.88 does.
+const EARLY: Duration = Duration::from_millis(300);
+/// Bytes of headers that are a small matter.
+const SMALL: usize = 16 * 1024;
+/// Hints that are passed on before one answer.
+const MOST_HINTS: usize = 64;
+
+/// Why a response was not sent to its end.
+enum Unsent {
+    /// There is none to send, or no rest of it.
+    Cut,
+    /// The client does not take it.
+    Untaken,
+}
+
+impl From<h2::Error> for Unsent {
+    fn from(_: h2::Error) -> Self {
+        Self::Untaken
+    }
+}
+
+impl From<Elapsed> for Unsent {
+    fn from(_: Elapsed) -> Self {
+        Self::Untaken
+    }
+}
+
+/// Answers a request. `room` is what its connection has for large headers.
+pub(super) async fn answer(
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    front: Arc<Front>,
+    client: Arc<Client>,
+    room: Arc<Semaphore>,
+) {
+    let Ok(length) = framing::length(request.headers()) else { return respond.send_reset(Reason::PROTOCOL_ERROR) };
+    let method = request.method().clone();
+    let (mut request, unread) = with_body(request, length);
+    let answered = async {
+        let response = {
+            // Held until the request has been sent, which is when its headers are no longer kept.
+            let _place = place(&room, request.headers()).await;
+            respond_to(&mut request, &mut respond, &front, &client).await?
+        };
+        drop(request);
+        send(&mut respond, response, &method).await
+    };
+    match answered.await {
+        Ok(()) => finish(unread).await,
+        // Without this a response that was cut would look like a whole one.
+        Err(Unsent::Cut) => respond.send_reset(Reason::INTERNAL_ERROR),
+        Err(Unsent::Untaken) => respond.send_reset(Reason::CANCEL),
+    }
+}
+
+fn with_body(
+    request: Request<RecvStream>,
+    length: Option<u64>,
+) -> (Request<ClientBody>, Option<oneshot::Receiver<RecvStream>>) {
+    let (head, stream) = request.into_parts();
+    if stream.is_end_stream() {
+        return (Request::from_parts(head, ClientBody::None), None);
+    }
+    let (body, unread) = Http2Body::new(stream, length);
+    (Request::from_parts(head, ClientBody::Http2(body)), Some(unread))
+}
+
+/// Waits for a place for headers that are large.
+async fn place<'r>(room: &'r Semaphore, headers: &HeaderMap) -> Option<SemaphorePermit<'r>> {
+    let length = fields::length(headers);
+    if length <= SMALL {
+        return None;
+    }
+    // Never closed, and larger than any request may be.
+    room.acquire_many(u32::try_from(length).ok()?).await.ok()
+}
+
+/// Waits for the handler, while hints go out. A client that gives its request up is noticed.
+async fn respond_to(
+    request: &mut Request<ClientBody>,
+    respond: &mut SendResponse<Bytes>,
+    front: &Arc<Front>,
+    client: &Arc<Client>,
+) -> Result<Response<ResponseBody>, Unsent> {
+    let hints = Hints::default();
+    let mut left = MOST_HINTS;
+    let mut handled = pin!(handle(front, client, &hints, request));
+    let handled = poll_fn(|cx| {
+        let handled = handled.as_mut().poll(cx);
+        for hint in hints.take().into_iter().take(left) {
+            left -= 1;
+            let mut response = Response::new(());
+            *response.status_mut() = hint.status;
+            *response.headers_mut() = hint.headers;
+            // Where it is too late for one, so it is for the answer.
+            let _ = respond.send_informational(response);
+        }
+        if let Poll::Ready(handled) = handled {
+            return Poll::Ready(Ok(handled));
+        }
+        respond.poll_reset(cx).map(|_| Err(Unsent::Untaken))
+    });
+    match handled.await? {
+        Ok(Handled::Response(response)) => Ok(response),
+        // Other protocols are switched to from HTTP/1.1 only.
+        Ok(Handled::Switch(..)) | Err(_) => Err(Unsent::Cut),
+    }
+}
+
+async fn send(
+    respond: &mut SendResponse<Bytes>,
+    response: Response<ResponseBody>,
+    method: &Method,
+) -> Result<(), Unsent> {
+    let (mut head, mut body) = response.into_parts();
+    let follows = complete(&mut head.headers, head.status, &body, method);
+    let mut to = respond.send_response(Response::from_parts(head, ()), !follows)?;
+    let mut over = !follows;
+    while !over {
+        over = match next(&mut body, &mut to).await?.map(Frame::into_data) {
+            Some(Ok(data)) => {
+                let last = body.is_end_stream();
+                send_data(&mut to, data, last).await?;
+                last
+            }
+            Some(Err(frame)) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                to.send_trailers(encode::may_trail(trailers))?;
+                true
+            }
+            None => {
+                to.send_data(Bytes::new(), true)?;
+                true
+            }
+        };
+    }
+    body.delivered();
+    Ok(())
+}
+
+async fn next(body: &mut ResponseBody, to: &mut SendStream<Bytes>) -> Result<Option<Frame<Bytes>>, Unsent> {
+    poll_fn(|cx| {
+        if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
+            return Poll::Ready(frame.transpose().map_err(|_| Unsent::Cut));
+        }
+        to.poll_reset(cx).map(|_| Err(Unsent::Untaken))
+    })
+    .await
+}
+
+/// Sends a piece as the client has room for it.
+async fn send_data(to: &mut SendStream<Bytes>, mut data: Bytes, last: bool) -> Result<(), Unsent> {
+    if data.is_empty() && last {
+        to.send_data(data, true)?;
+        return Ok(());
+    }
+    while !data.is_empty() {
+        to.reserve_capacity(data.len());
+        let room = match to.capacity() {
+            0 => timeout(STALL, poll_fn(|cx| poll_room(to, cx))).await??,
+            room => room,
+        };
+        let piece = data.split_to(room.min(data.len()));
+        to.send_data(piece, last && data.is_empty())?;
+    }
+    Ok(())
+}
+
+fn poll_room(to: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<Result<usize, Unsent>> {
+    loop {
+        match ready!(to.poll_capacity(cx)).transpose()? {
+            Some(0) => {}
+            Some(room) => return Poll::Ready(Ok(room)),
+            None => return Poll::Ready(Err(Unsent::Untaken)),
+        }
+    }
+}
+
+/// Hears a client out for a moment that has been answered before it had sent all.
+async fn finish(unread: Option<oneshot::Receiver<RecvStream>>) {
+    let rest = async {
+        let mut stream = unread?.await.ok()?;
+        while let Some(Ok(data)) = stream.data().await {
+            // A stream that has ended needs no more room.
+            let _ = stream.flow_control().release_capacity(data.len());
+        }
+        Some(())
+    };
+    let _ = timeout(EARLY, rest).await;
+}
