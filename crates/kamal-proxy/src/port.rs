@@ -10,6 +10,8 @@ use kamal_core::{
     step::{CRASH_LOOP, Route, Step},
 };
 
+use crate::deploy_flags::{self as flag, Flag, Kind};
+
 /// The headers Kamal logs where none are named.
 const LOGGED_REQUEST_HEADERS: [&str; 3] = ["Cache-Control", "Last-Modified", "User-Agent"];
 
@@ -69,44 +71,41 @@ fn switch(route: &Route) -> String {
 pub fn flags(route: &Route) -> Vec<String> {
     let Settings { hosts, app_port, ssl, buffering, healthcheck, .. } = &route.proxy;
     let settings = &route.proxy;
-    let mut flags = vec![format!("--target=\"$cid:{app_port}\"")];
-    let mut text = |name: &str, value_of: &str| flags.push(format!("--{name}={}", value(value_of)));
-    for host in hosts {
-        text("host", host);
-    }
+    let mut flags = vec![format!("--{}=\"$cid:{app_port}\"", flag::TARGET.name)];
     let seconds = |seconds: u64| format!("{seconds}s");
-    let mut all: Vec<(&str, Option<String>)> = Vec::new();
+    let mut all: Vec<(Flag, Option<String>)> = Vec::new();
+    all.extend(hosts.iter().map(|host| (flag::HOST, Some(host.clone()))));
     if *ssl != Ssl::Off {
-        all.push(("tls", Some("true".into())));
+        all.push((flag::TLS, Some("true".into())));
     }
     if let Some((certificate, key)) = &route.certificate {
-        all.push(("tls-certificate-path", Some(certificate.clone())));
-        all.push(("tls-private-key-path", Some(key.clone())));
+        all.push((flag::TLS_CERTIFICATE_PATH, Some(certificate.clone())));
+        all.push((flag::TLS_PRIVATE_KEY_PATH, Some(key.clone())));
     }
-    let flag = |on: bool| Some(on.to_string());
-    all.push(("deploy-timeout", Some(seconds(route.deploy_timeout))));
-    all.push(("drain-timeout", Some(seconds(route.drain_timeout))));
-    all.push(("health-check-interval", healthcheck.interval.map(seconds)));
-    all.push(("health-check-timeout", healthcheck.timeout.map(seconds)));
-    all.push(("health-check-path", healthcheck.path.clone()));
-    all.push(("target-timeout", settings.response_timeout.map(seconds)));
-    all.push(("buffer-requests", flag(buffering.requests.unwrap_or(true))));
-    all.push(("buffer-responses", flag(buffering.responses.unwrap_or(true))));
-    all.push(("buffer-memory", buffering.memory.map(|bytes| bytes.to_string())));
-    all.push(("max-request-body", buffering.max_request_body.map(|bytes| bytes.to_string())));
-    all.push(("max-response-body", buffering.max_response_body.map(|bytes| bytes.to_string())));
-    all.extend(settings.path_prefixes.iter().map(|prefix| ("path-prefix", Some(prefix.clone()))));
-    all.push(("strip-path-prefix", settings.strip_path_prefix.and_then(flag)));
-    all.push(("forward-headers", settings.forward_headers.and_then(flag)));
-    all.push(("tls-redirect", settings.ssl_redirect.and_then(flag)));
+    let truth = |on: bool| Some(on.to_string());
+    all.push((flag::DEPLOY_TIMEOUT, Some(seconds(route.deploy_timeout))));
+    all.push((flag::DRAIN_TIMEOUT, Some(seconds(route.drain_timeout))));
+    all.push((flag::HEALTH_CHECK_INTERVAL, healthcheck.interval.map(seconds)));
+    all.push((flag::HEALTH_CHECK_TIMEOUT, healthcheck.timeout.map(seconds)));
+    all.push((flag::HEALTH_CHECK_PATH, healthcheck.path.clone()));
+    all.push((flag::TARGET_TIMEOUT, settings.response_timeout.map(seconds)));
+    all.push((flag::BUFFER_REQUESTS, truth(buffering.requests.unwrap_or(true))));
+    all.push((flag::BUFFER_RESPONSES, truth(buffering.responses.unwrap_or(true))));
+    all.push((flag::BUFFER_MEMORY, buffering.memory.map(|bytes| bytes.to_string())));
+    all.push((flag::MAX_REQUEST_BODY, buffering.max_request_body.map(|bytes| bytes.to_string())));
+    all.push((flag::MAX_RESPONSE_BODY, buffering.max_response_body.map(|bytes| bytes.to_string())));
+    all.extend(settings.path_prefixes.iter().map(|prefix| (flag::PATH_PREFIX, Some(prefix.clone()))));
+    all.push((flag::STRIP_PATH_PREFIX, settings.strip_path_prefix.and_then(truth)));
+    all.push((flag::FORWARD_HEADERS, settings.forward_headers.and_then(truth)));
+    all.push((flag::TLS_REDIRECT, settings.ssl_redirect.and_then(truth)));
     let logged = settings.log_request_headers.clone();
     let logged = logged.unwrap_or_else(|| LOGGED_REQUEST_HEADERS.map(str::to_owned).to_vec());
-    all.extend(logged.into_iter().map(|header| ("log-request-header", Some(header))));
-    all.extend(settings.log_response_headers.iter().map(|header| ("log-response-header", Some(header.clone()))));
-    all.push(("error-pages", route.error_pages.clone()));
-    flags.extend(all.into_iter().filter_map(|(name, text)| match text?.as_str() {
-        "true" => Some(format!("--{name}")),
-        text => Some(format!("--{name}={}", value(text))),
+    all.extend(logged.into_iter().map(|header| (flag::LOG_REQUEST_HEADER, Some(header))));
+    all.extend(settings.log_response_headers.iter().map(|header| (flag::LOG_RESPONSE_HEADER, Some(header.clone()))));
+    all.push((flag::ERROR_PAGES, route.error_pages.clone()));
+    flags.extend(all.into_iter().filter_map(|(Flag { name, kind, .. }, text)| match (kind, text?.as_str()) {
+        (Kind::Bool(_), "true") => Some(format!("--{name}")),
+        (_, text) => Some(format!("--{name}={}", value(text))),
     }));
     flags
 }
