@@ -109,7 +109,7 @@ pub fn restore(text: &[u8]) {
             }
         }
         let written = serde_json::to_value(&saved).ok();
-        let again = written.clone().map(|value| state::sort(vec![value]));
+        let again = serde_json::value::to_raw_value(&saved).ok().map(|value| state::sort(vec![value]));
         let again = again.and_then(|loaded| loaded.services.into_iter().next()).map(|(saved, _)| saved);
         assert_eq!(again.and_then(|saved| serde_json::to_value(saved).ok()), written);
     }

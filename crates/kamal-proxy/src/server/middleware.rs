@@ -9,6 +9,7 @@ pub(crate) mod compress;
 mod rate;
 mod redirects;
 pub(crate) mod sticky;
+mod turns;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
