@@ -11,6 +11,8 @@ mod chunks;
 #[cfg(test)]
 pub(crate) mod damaged;
 pub(crate) mod date;
+#[cfg(test)]
+mod differential;
 pub(crate) mod encode;
 pub(crate) mod fields;
 pub(crate) mod framing;

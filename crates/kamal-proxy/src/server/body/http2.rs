@@ -2,13 +2,19 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::time::timeout;
 
 use super::patience::UploadError;
+
+/// How long a client that has been answered may go on.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// What a client sends on one stream.
 #[derive(Debug)]
@@ -21,11 +27,45 @@ pub(crate) struct Http2Body {
     rest: Option<oneshot::Sender<RecvStream>>,
 }
 
+/// Where a stream comes back to when whoever reads it does no more.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    coming: oneshot::Receiver<RecvStream>,
+    stream: Option<RecvStream>,
+}
+
 impl Http2Body {
-    /// The body, and where its stream comes back to when whoever reads it does no more.
-    pub(crate) fn new(stream: RecvStream, length: Option<u64>) -> (Self, oneshot::Receiver<RecvStream>) {
-        let (rest, unread) = oneshot::channel();
-        (Self { stream: Some(stream), left: length, data_over: false, rest: Some(rest) }, unread)
+    pub(crate) fn new(stream: RecvStream, length: Option<u64>) -> (Self, Unread) {
+        let (rest, coming) = oneshot::channel();
+        let body = Self { stream: Some(stream), left: length, data_over: false, rest: Some(rest) };
+        (body, Unread { coming, stream: None })
+    }
+}
+
+impl Unread {
+    /// Whether all of the body has been read.
+    pub(crate) fn is_over(&mut self) -> bool {
+        match self.coming.try_recv() {
+            Ok(stream) => self.stream.insert(stream).is_end_stream(),
+            Err(TryRecvError::Closed) => self.stream.is_none(),
+            Err(TryRecvError::Empty) => false,
+        }
+    }
+
+    /// Reads on for a moment what nobody wants. What comes after that is refused when this is dropped.
+    pub(crate) async fn hear_out(&mut self) {
+        let rest = async {
+            if self.stream.is_none() {
+                self.stream = (&mut self.coming).await.ok();
+            }
+            let stream = self.stream.as_mut()?;
+            while let Some(Ok(data)) = stream.data().await {
+                // A stream that has ended needs no more room.
+                let _ = stream.flow_control().release_capacity(data.len());
+            }
+            Some(())
+        };
+        let _ = timeout(MOMENT, rest).await;
     }
 }
 

@@ -102,3 +102,106 @@ async fn until_gone(pings: Option<PingPong>, heard: &AtomicBool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::{io, path};
+
+    use bytes::Bytes;
+    use h2::client::{self, SendRequest};
+    use http::Request;
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    use super::request::STALL;
+    use super::*;
+    use crate::server::client::Scheme;
+    use crate::server::connections::Connections;
+    use crate::server::observe::Observer;
+    use crate::server::observe::log::{Level, Log};
+    use crate::server::router::Router;
+    use crate::server::tls::automatic::Certificates;
+
+    /// Serves a connection of which this is the other end, for services there are none of; gives how long that took.
+    fn serving() -> (DuplexStream, impl Future<Output = Duration>) {
+        let log = Log::start(Level::Error, io::sink()).unwrap();
+        let certificates = Arc::new(Certificates::new(log.clone()).unwrap());
+        let router = Router::new(path::PathBuf::from("/none"), log.clone(), Arc::default(), certificates);
+        let connections = Arc::new(Connections::new(0));
+        let stop = connections.enter().unwrap();
+        let observer = Arc::new(Observer { log, metrics: None });
+        let front = Arc::new(Front { router: Arc::new(router), observer, connections, alt_svc: None });
+        let client = Client::new(Scheme::Https, 443, SocketAddr::from(([127, 0, 0, 1], 1)), 0);
+        let (near, far) = duplex(64 * 1024);
+        let served = async move {
+            let begun = Instant::now();
+            serve(near, front, Arc::new(client), stop).await;
+            begun.elapsed()
+        };
+        (far, served)
+    }
+
+    async fn connected(far: DuplexStream, window: u32) -> SendRequest<Bytes> {
+        let (sender, connection) = client::Builder::new().initial_window_size(window).handshake(far).await.unwrap();
+        // It answers pings.
+        tokio::spawn(connection);
+        sender.ready().await.unwrap()
+    }
+
+    fn get() -> Request<()> {
+        Request::get("https://none.test/").body(()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_say_what_it_speaks_is_given_up() {
+        for said in ["", "PRI * HTTP"] {
+            let (mut far, served) = serving();
+            far.write_all(said.as_bytes()).await.unwrap();
+            assert_eq!(served.await, PREFACE, "{said:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_nobody_uses_is_given_up_in_the_end() {
+        let (far, served) = serving();
+        let use_once = async {
+            let mut sender = connected(far, 65_535).await;
+            sleep(IDLE / 2).await;
+            let (response, _) = sender.send_request(get(), true).unwrap();
+            let mut body = response.await.unwrap().into_body();
+            while let Some(data) = body.data().await {
+                body.flow_control().release_capacity(data.unwrap().len()).unwrap();
+            }
+            sender
+        };
+        let (served, _sender) = tokio::join!(served, use_once);
+        assert!((IDLE * 3 / 2..IDLE * 3 / 2 + FAREWELL).contains(&served), "{served:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_whose_client_is_gone_is_given_up_before() {
+        let (mut far, served) = serving();
+        // Preface and settings, and then never a word again; nor is anything read.
+        far.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let served = served.await;
+        assert!((SILENCE..2 * SILENCE + 2 * PONG).contains(&served), "{served:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_of_an_answer_is_not_waited_for() {
+        let (far, served) = serving();
+        let ask = async {
+            let mut sender = connected(far, 0).await;
+            let (response, _) = sender.send_request(get(), true).unwrap();
+            let begun = Instant::now();
+            let mut body = response.await.unwrap().into_body();
+            let error = body.data().await.unwrap().unwrap_err();
+            assert_eq!(error.reason(), Some(Reason::CANCEL));
+            assert!((STALL..STALL + FAREWELL).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        };
+        tokio::select! {
+            _ = served => panic!("the connection is of further use"),
+            () = ask => {}
+        }
+    }
+}

@@ -109,8 +109,10 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, WireError> {
         Ok(Status::Partial) if buffer.len() < TRAILERS => return Ok(None),
         Ok(Status::Partial) | Err(_) => return Err(WireError::Malformed("invalid trailers")),
     };
-    let _ = buffer.split_to(length);
-    Ok(Some(trailers))
+    let section = buffer.split_to(length);
+    // As with chunks, a line ends in CR LF or it is none.
+    let strict = (0..length).all(|at| section[at] != b'\n' || (at > 0 && section[at - 1] == b'\r'));
+    if strict { Ok(Some(trailers)) } else { Err(WireError::Malformed("invalid trailers")) }
 }
 
 #[cfg(test)]
@@ -168,6 +170,9 @@ mod tests {
             b"fffffffffffffffff\r\n",
             b"8000000000000000\r\n",
             b"0\r\nbad name: x\r\n\r\n",
+            b"0\r\nx: 1\n\r\n",
+            b"0\r\nx: 1\r\n\n",
+            b"0\r\n\n",
             &long,
         ] {
             let result = read(text, 7);

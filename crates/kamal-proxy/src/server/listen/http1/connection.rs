@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::io::poll_read_buf;
 
 use super::head::{self, Head, Refusal};
@@ -38,6 +38,8 @@ const STALL: Duration = Duration::from_secs(120);
 const UNWANTED: usize = 256 * 1024;
 /// How long that may take.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long one that goes on sending may take to read why nobody listens any more.
+const MOMENT: Duration = Duration::from_millis(500);
 /// Bytes of a body read at once.
 const READ_BODY: usize = 64 * 1024;
 /// Bytes of hints that may wait for a client.
@@ -403,7 +405,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             loop {
                 self.buffer.clear();
                 match poll_fn(|cx| self.poll_read(cx)).await {
-                    Ok(length) if length > 0 && length <= unwanted => unwanted -= length,
+                    Ok(length) if length > unwanted => return sleep(MOMENT).await,
+                    Ok(length) if length > 0 => unwanted -= length,
                     _ => return,
                 }
             }
@@ -431,7 +434,6 @@ mod tests {
     use http_body::Body;
     use http_body_util::BodyExt;
     use tokio::io::{AsyncReadExt, DuplexStream, ReadBuf, duplex};
-    use tokio::time::sleep;
 
     use super::*;
     use crate::server::body::response::ResponseBody;

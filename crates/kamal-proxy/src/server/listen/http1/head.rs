@@ -28,10 +28,15 @@ pub(crate) struct Head {
     pub(super) expects: bool,
 }
 
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Head {
     pub(crate) fn into_framing(self) -> Framing {
         self.framing
+    }
+
+    #[cfg(test)]
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeps
     }
 }
 

@@ -11,11 +11,11 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Method, Request, Response};
 use http_body::{Body, Frame};
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{error::Elapsed, timeout};
 
 use crate::server::body::client::ClientBody;
-use crate::server::body::http2::Http2Body;
+use crate::server::body::http2::{Http2Body, Unread};
 use crate::server::body::response::ResponseBody;
 use crate::server::client::Client;
 use crate::server::front::{Front, Handled, handle};
@@ -24,10 +24,11 @@ use crate::server::listen::complete::complete;
 use crate::server::wire::{encode, fields, framing};
 
 /// How long a client may take nothing of what is sent to it.
-const STALL: Duration = Duration::from_secs(120);
-/// How long a client that was answered before it had sent all may go on with that. One that is told at once that the rest
-/// is not wanted may fail to see its answer, as curl 7.88 does.
-const EARLY: Duration = Duration::from_millis(300);
+pub(super) const STALL: Duration = Duration::from_secs(120);
+/// Bytes of an answer that are kept back where the client has not sent all of its request yet. They go out together with
+/// the word that the rest is not wanted: curl 7.88 reads no more after the last byte, and waits for ever for room to send
+/// the rest; and together with the head it takes the answer for none.
+const LAST: usize = 128;
 /// Bytes of headers that are a small matter.
 const SMALL: usize = 16 * 1024;
 /// Hints that are passed on before one answer.
@@ -53,6 +54,12 @@ impl From<Elapsed> for Unsent {
     }
 }
 
+/// What a response ends with.
+enum End {
+    Data(Bytes),
+    Trailers(HeaderMap),
+}
+
 /// Answers a request. `room` is what its connection has for large headers.
 pub(super) async fn answer(
     request: Request<RecvStream>,
@@ -63,7 +70,7 @@ pub(super) async fn answer(
 ) {
     let Ok(length) = framing::length(request.headers()) else { return respond.send_reset(Reason::PROTOCOL_ERROR) };
     let method = request.method().clone();
-    let (mut request, unread) = with_body(request, length);
+    let (mut request, mut unread) = with_body(request, length);
     let answered = async {
         let response = {
             // Held until the request has been sent, which is when its headers are no longer kept.
@@ -71,20 +78,17 @@ pub(super) async fn answer(
             respond_to(&mut request, &mut respond, &front, &client).await?
         };
         drop(request);
-        send(&mut respond, response, &method).await
+        send(&mut respond, response, &method, unread.as_mut()).await
     };
     match answered.await {
-        Ok(()) => finish(unread).await,
+        Ok(()) => {}
         // Without this a response that was cut would look like a whole one.
         Err(Unsent::Cut) => respond.send_reset(Reason::INTERNAL_ERROR),
         Err(Unsent::Untaken) => respond.send_reset(Reason::CANCEL),
     }
 }
 
-fn with_body(
-    request: Request<RecvStream>,
-    length: Option<u64>,
-) -> (Request<ClientBody>, Option<oneshot::Receiver<RecvStream>>) {
+fn with_body(request: Request<RecvStream>, length: Option<u64>) -> (Request<ClientBody>, Option<Unread>) {
     let (head, stream) = request.into_parts();
     if stream.is_end_stream() {
         return (Request::from_parts(head, ClientBody::None), None);
@@ -139,31 +143,41 @@ async fn send(
     respond: &mut SendResponse<Bytes>,
     response: Response<ResponseBody>,
     method: &Method,
+    unread: Option<&mut Unread>,
 ) -> Result<(), Unsent> {
     let (mut head, mut body) = response.into_parts();
     let follows = complete(&mut head.headers, head.status, &body, method);
-    let mut to = respond.send_response(Response::from_parts(head, ()), !follows)?;
-    let mut over = !follows;
-    while !over {
-        over = match next(&mut body, &mut to).await?.map(Frame::into_data) {
-            Some(Ok(data)) => {
-                let last = body.is_end_stream();
-                send_data(&mut to, data, last).await?;
-                last
+    let early = unread.and_then(|unread| (!unread.is_over()).then_some(unread));
+    let mut to = respond.send_response(Response::from_parts(head, ()), !follows && early.is_none())?;
+    let mut end = End::Data(Bytes::new());
+    while follows && let Some(frame) = next(&mut body, &mut to).await? {
+        match frame.into_data() {
+            Ok(data) if body.is_end_stream() => {
+                end = End::Data(data);
+                break;
             }
-            Some(Err(frame)) => {
-                let trailers = frame.into_trailers().unwrap_or_default();
-                to.send_trailers(encode::may_trail(trailers))?;
-                true
+            Ok(data) => send_data(&mut to, data, false).await?,
+            Err(frame) => {
+                end = End::Trailers(encode::may_trail(frame.into_trailers().unwrap_or_default()));
+                break;
             }
-            None => {
-                to.send_data(Bytes::new(), true)?;
-                true
-            }
-        };
+        }
     }
     body.delivered();
-    Ok(())
+    // With it goes what was still being sent to the target.
+    drop(body);
+    if let Some(unread) = early {
+        if let End::Data(data) = &mut end {
+            send_data(&mut to, data.split_to(data.len().saturating_sub(LAST)), false).await?;
+        }
+        unread.hear_out().await;
+    } else if !follows {
+        return Ok(());
+    }
+    match end {
+        End::Data(data) => send_data(&mut to, data, true).await,
+        End::Trailers(trailers) => Ok(to.send_trailers(trailers)?),
+    }
 }
 
 async fn next(body: &mut ResponseBody, to: &mut SendStream<Bytes>) -> Result<Option<Frame<Bytes>>, Unsent> {
@@ -176,7 +190,7 @@ async fn next(body: &mut ResponseBody, to: &mut SendStream<Bytes>) -> Result<Opt
     .await
 }
 
-/// Sends a piece as the client has room for it.
+/// Sends a piece as the client has room for it, which may be the last.
 async fn send_data(to: &mut SendStream<Bytes>, mut data: Bytes, last: bool) -> Result<(), Unsent> {
     if data.is_empty() && last {
         to.send_data(data, true)?;
@@ -202,17 +216,4 @@ fn poll_room(to: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<Result<us
             None => return Poll::Ready(Err(Unsent::Untaken)),
         }
     }
-}
-
-/// Hears a client out for a moment that has been answered before it had sent all.
-async fn finish(unread: Option<oneshot::Receiver<RecvStream>>) {
-    let rest = async {
-        let mut stream = unread?.await.ok()?;
-        while let Some(Ok(data)) = stream.data().await {
-            // A stream that has ended needs no more room.
-            let _ = stream.flow_control().release_capacity(data.len());
-        }
-        Some(())
-    };
-    let _ = timeout(EARLY, rest).await;
 }
