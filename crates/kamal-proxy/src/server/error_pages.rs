@@ -2,6 +2,7 @@
 //!
 //! A service may bring pages of its own; what they lack comes from the default pages, and what those lack is one line.
 
+mod context;
 mod template;
 
 use std::collections::HashMap;
@@ -60,7 +61,7 @@ pub(crate) fn render(own: Option<&Pages>, status: StatusCode, message: Option<&s
         return format!("<h1>{} {}</h1>", status.as_u16(), reason(status));
     };
     let message = message.filter(|message| !message.is_empty());
-    let text = message.map_or_else(|| generic.to_owned(), template::escape);
+    let text = message.map_or_else(|| generic.to_owned(), context::text);
     DEFAULT.replace("{code}", status.as_str()).replace("{name}", name).replace("{text}", &text)
 }
 

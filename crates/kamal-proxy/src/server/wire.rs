@@ -16,7 +16,7 @@ mod differential;
 pub(crate) mod encode;
 pub(crate) mod fields;
 pub(crate) mod framing;
-mod head;
+pub(crate) mod head;
 pub(crate) mod link;
 pub(crate) mod room;
 mod upload;

@@ -20,16 +20,16 @@ const MOST_BYTES: usize = 400 * 1024;
 
 /// A head, understood.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) parts: response::Parts,
-    pub(super) framing: Framing,
+pub(in crate::server) struct Head {
+    pub(in crate::server) parts: response::Parts,
+    pub(in crate::server) framing: Framing,
     /// Whether another request may follow on the connection.
-    pub(super) keeps: bool,
+    pub(in crate::server) keeps: bool,
 }
 
 /// Takes a head off the front of the buffer. `None` when it has not all come; `seen` bytes of the buffer were looked at
 /// before and are not gone through again until the head may be complete. What comes before the answer is a hint.
-pub(super) fn take(
+pub(in crate::server) fn take(
     buffer: &mut BytesMut,
     method: &Method,
     seen: &mut usize,
