@@ -46,9 +46,11 @@ impl Hints {
 
     /// What waits by now.
     pub(crate) fn take(&self) -> Vec<Hint> {
-        if !self.some.swap(false, Ordering::Acquire) {
+        // Asked at every turn, and there is nearly never one.
+        if !self.some.load(Ordering::Acquire) {
             return Vec::new();
         }
+        self.some.store(false, Ordering::Release);
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

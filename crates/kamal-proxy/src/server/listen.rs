@@ -1,6 +1,7 @@
 //! The listeners: accepting connections, TLS, and the protocol each connection speaks (spec 8.1, 10.1).
 
 mod complete;
+mod heads;
 pub(crate) mod http1;
 mod http2;
 #[cfg(feature = "http3")]

@@ -229,6 +229,10 @@ async fn answers_that_are_cut_short_are_logged_as_such() {
             assert_eq!((line["status"].as_u64(), line["resp_cut_by"].as_str()), (Some(200), cut_by), "{line}");
         }
     }
+    // One that is kept back until it is whole never begins.
+    proxy.ok(&format!("deploy app --target {half} --host example.com --buffer-responses"));
+    assert_eq!(raw(&proxy, b"GET /kept HTTP/1.1\r\nHost: example.com\r\n\r\n").await, "");
+    assert_eq!(proxy.logged(|line| line["path"] == "/kept").await["resp_cut_by"], "target");
     // A page of the proxy's own, and an answer to a HEAD, are whole.
     assert_eq!(proxy.get("http://other.test/none").await.status, 404);
     raw(&proxy, b"HEAD /head HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n").await;

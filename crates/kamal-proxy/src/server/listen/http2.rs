@@ -14,11 +14,11 @@ use std::time::Duration;
 use h2::server::Builder;
 use h2::{Ping, PingPong, Reason};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::heard::Heard;
+use super::heads::Heads;
 use super::http1::IDLE;
 use crate::server::client::Client;
 use crate::server::connections::Stop;
@@ -40,8 +40,6 @@ const FRAME: u32 = 64 * 1024;
 /// Bytes of a request's headers. Compressed, a few thousand stand for as many as they like, so there are fewer here than
 /// over HTTP/1.1.
 const HEADERS: u32 = 128 * 1024;
-/// Of the requests whose headers are no small matter, bytes of those on their way to targets at the same time.
-const ON_THEIR_WAY: usize = 512 * 1024;
 
 /// Serves a connection to its end.
 pub(super) async fn serve<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
@@ -59,7 +57,7 @@ where
     let Ok(Ok(mut connection)) = timeout(PREFACE, handshake).await else { return };
     let mut gone = pin!(until_gone(connection.ping_pong(), &heard));
     let mut idle = pin!(sleep(IDLE));
-    let room = Arc::new(Semaphore::new(ON_THEIR_WAY));
+    let heads = Arc::new(Heads::default());
     // Dropped with the connection, which ends what it has asked for.
     let mut requests = JoinSet::new();
     let mut leaving = false;
@@ -67,8 +65,8 @@ where
         tokio::select! {
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
-                    let (front, client, room) = (Arc::clone(&front), Arc::clone(&client), Arc::clone(&room));
-                    requests.spawn(request::answer(request, respond, front, client, room));
+                    let (front, client, heads) = (Arc::clone(&front), Arc::clone(&client), Arc::clone(&heads));
+                    requests.spawn(request::answer(request, respond, front, client, heads));
                 }
                 // How a connection ends is the client's business.
                 Some(Err(_)) | None => return,

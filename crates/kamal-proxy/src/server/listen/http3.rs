@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::heads::Heads;
 use super::{HANDSHAKE_TIMEOUT, ListenError};
 use crate::server::client::{Client, Scheme};
 use crate::server::connections::Stop;
@@ -194,12 +195,13 @@ async fn exchange(
         .await?;
     // Dropped with the connection, which ends what it has asked for.
     let mut requests = JoinSet::new();
+    let heads = Arc::new(Heads::default());
     let (mut leaving, mut last) = (false, None);
     loop {
         tokio::select! {
             accepted = http.accept() => match accepted? {
                 Some(request) => {
-                    requests.spawn(request::answer(request, Arc::clone(front), Arc::clone(client)));
+                    requests.spawn(request::answer(request, Arc::clone(front), Arc::clone(client), Arc::clone(&heads)));
                 }
                 None => break,
             },

@@ -62,7 +62,8 @@ impl Redirects {
 fn parse(text: &str) -> Option<Redirect> {
     let (from, to) = text.split_once('=')?;
     let is_url = to.starts_with("http://") || to.starts_with("https://");
-    let is_path = to.starts_with('/') && !to.starts_with("//");
+    // What begins with two slashes is a host, and to browsers either slash is one.
+    let is_path = to.starts_with('/') && !to[1..].starts_with(['/', '\\']);
     if from.is_empty() || HeaderValue::from_str(to).is_err() || !(is_url || is_path) {
         return None;
     }
@@ -154,7 +155,9 @@ mod tests {
 
     #[test]
     fn what_is_no_redirect() {
-        for wrong in ["", "/a", "=/b", "/a=", "/a=b", "/a=//b", "www.example.com=/x", "a*=https://b", "/a=/b\n"] {
+        for wrong in
+            ["", "/a", "=/b", "/a=", "/a=b", "/a=//b", r"/a=/\b", "www.example.com=/x", "a*=https://b", "/a=/b\n"]
+        {
             assert!(Redirects::new(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
     }

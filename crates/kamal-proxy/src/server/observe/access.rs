@@ -127,9 +127,12 @@ impl Record {
         }
     }
 
-    /// Notes the status of a request that gets no response.
+    /// Notes the status of a request that gets no response: the client's fault, or that of a target which began one.
     pub(crate) fn aborted(&mut self, status: u16) {
         self.status = status;
+        if status != CLIENT_CLOSED_REQUEST {
+            self.sent = Sent::Short;
+        }
     }
 
     /// The body of the response goes out from here on.

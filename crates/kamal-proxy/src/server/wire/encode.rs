@@ -14,7 +14,7 @@ use super::fields;
 
 /// What must not come after a body: whoever reads it may already have acted on its absence (RFC 9110, 6.5.1), or takes
 /// one for the word of a proxy.
-const NO_TRAILERS: [HeaderName; 23] = [
+const NO_TRAILERS: [HeaderName; 27] = [
     AUTHORIZATION,
     CACHE_CONTROL,
     CONNECTION,
@@ -35,12 +35,16 @@ const NO_TRAILERS: [HeaderName; 23] = [
     TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("x-cluster-client-ip"),
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("x-request-start"),
 ];
 /// How such names begin.
-const NO_TRAILERS_LIKE: [&str; 5] = ["x-forwarded-", "x-kamal-", "proxy-", "if-", "access-control-"];
+const NO_TRAILERS_LIKE: [&str; 6] = ["x-forwarded-", "x-kamal-", "x-accel-", "proxy-", "if-", "access-control-"];
 
 /// How the end of a body is marked.
 #[derive(Debug, Clone, PartialEq, Eq)]

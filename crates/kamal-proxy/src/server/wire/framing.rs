@@ -9,7 +9,7 @@ use super::WireError;
 use super::chunks::Chunks;
 
 /// Bytes of a body that is no mistake.
-pub(super) const LONGEST: u64 = i64::MAX.unsigned_abs();
+pub(in crate::server) const LONGEST: u64 = i64::MAX.unsigned_abs();
 
 /// How the end of a body is found, and how far that has come.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,7 +11,6 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Method, Request, Response};
 use http_body::{Body, Frame};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{error::Elapsed, timeout};
 
 use crate::server::body::client::ClientBody;
@@ -21,7 +20,8 @@ use crate::server::client::Client;
 use crate::server::front::{Front, Handled, handle};
 use crate::server::hints::Hints;
 use crate::server::listen::complete::complete;
-use crate::server::wire::{encode, fields, framing};
+use crate::server::listen::heads::Heads;
+use crate::server::wire::{encode, framing};
 
 /// How long a client may take nothing of what is sent to it.
 pub(super) const STALL: Duration = Duration::from_secs(120);
@@ -29,8 +29,6 @@ pub(super) const STALL: Duration = Duration::from_secs(120);
 /// the word that the rest is not wanted: curl 7.88 reads no more after the last byte, and waits for ever for room to send
 /// the rest; and together with the head it takes the answer for none.
 const LAST: usize = 128;
-/// Bytes of headers that are a small matter.
-const SMALL: usize = 16 * 1024;
 /// Hints that are passed on before one answer.
 const MOST_HINTS: usize = 64;
 
@@ -60,24 +58,25 @@ enum End {
     Trailers(HeaderMap),
 }
 
-/// Answers a request. `room` is what its connection has for large headers.
+/// Answers a request; `heads` is what its connection has room for.
 pub(super) async fn answer(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     front: Arc<Front>,
     client: Arc<Client>,
-    room: Arc<Semaphore>,
+    heads: Arc<Heads>,
 ) {
     let Ok(length) = framing::length(request.headers()) else { return respond.send_reset(Reason::PROTOCOL_ERROR) };
+    // It may well come again when others are done.
+    let Some(kept) = heads.keep(request.headers()) else { return respond.send_reset(Reason::REFUSED_STREAM) };
     let method = request.method().clone();
     let (mut request, mut unread) = with_body(request, length);
     let answered = async {
         let response = {
-            // Held until the request has been sent, which is when its headers are no longer kept.
-            let _place = place(&room, request.headers()).await;
+            let _sending = heads.send(request.headers()).await;
             respond_to(&mut request, &mut respond, &front, &client).await?
         };
-        drop(request);
+        drop((request, kept));
         send(&mut respond, response, &method, unread.as_mut()).await
     };
     match answered.await {
@@ -95,16 +94,6 @@ fn with_body(request: Request<RecvStream>, length: Option<u64>) -> (Request<Clie
     }
     let (body, unread) = Http2Body::new(stream, length);
     (Request::from_parts(head, ClientBody::Http2(body)), Some(unread))
-}
-
-/// Waits for a place for headers that are large.
-async fn place<'r>(room: &'r Semaphore, headers: &HeaderMap) -> Option<SemaphorePermit<'r>> {
-    let length = fields::length(headers);
-    if length <= SMALL {
-        return None;
-    }
-    // Never closed, and larger than any request may be.
-    room.acquire_many(u32::try_from(length).ok()?).await.ok()
 }
 
 /// Waits for the handler, while hints go out. A client that gives its request up is noticed.

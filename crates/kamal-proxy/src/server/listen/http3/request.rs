@@ -20,6 +20,7 @@ use crate::server::client::Client;
 use crate::server::front::{Front, Handled, handle};
 use crate::server::hints::Hints;
 use crate::server::listen::complete::complete;
+use crate::server::listen::heads::Heads;
 use crate::server::wire::encode;
 
 /// From the begin of a stream to the end of the request's head.
@@ -60,11 +61,20 @@ impl From<Elapsed> for Unsent {
     }
 }
 
-/// Answers a request.
-pub(super) async fn answer(asked: RequestResolver<Connection, Bytes>, front: Arc<Front>, client: Arc<Client>) {
+/// Answers a request; `heads` is what its connection has room for.
+pub(super) async fn answer(
+    asked: RequestResolver<Connection, Bytes>,
+    front: Arc<Front>,
+    client: Arc<Client>,
+    heads: Arc<Heads>,
+) {
     // Whatever is wrong with a head, the client has been told.
     let Ok(Ok((request, stream))) = timeout(HEAD, asked.resolve_request()).await else { return };
     let (mut sending, mut receiving) = stream.split();
+    let heads = &*heads;
+    let Some(kept) = heads.keep(request.headers()) else {
+        return sending.stop_stream(Code::H3_REQUEST_REJECTED);
+    };
     let Some((body, frames)) = body(&request, &mut receiving).await else {
         return sending.stop_stream(Code::H3_MESSAGE_ERROR);
     };
@@ -73,12 +83,13 @@ pub(super) async fn answer(asked: RequestResolver<Connection, Bytes>, front: Arc
     *request.version_mut() = Version::HTTP_3;
     let out = &mut sending;
     let answered = async move {
+        let sent = heads.send(request.headers()).await;
         // What precedes the answer is left out: h3 has no way to send it.
         let response = match handle(&front, &client, &Hints::default(), &mut request).await {
             Ok(Handled::Response(response)) => response,
             Ok(Handled::Switch(..)) | Err(_) => return Err(Unsent::Cut),
         };
-        drop(request);
+        drop((request, kept, sent));
         send(out, response, &method).await
     };
     let result = tokio::select! {
