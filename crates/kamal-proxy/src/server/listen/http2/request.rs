@@ -38,6 +38,8 @@ enum Unsent {
     Cut,
     /// The client does not take it.
     Untaken,
+    /// It has taken nothing for long.
+    Stalled,
 }
 
 impl From<h2::Error> for Unsent {
@@ -48,7 +50,7 @@ impl From<h2::Error> for Unsent {
 
 impl From<Elapsed> for Unsent {
     fn from(_: Elapsed) -> Self {
-        Self::Untaken
+        Self::Stalled
     }
 }
 
@@ -58,17 +60,23 @@ enum End {
     Trailers(HeaderMap),
 }
 
-/// Answers a request; `heads` is what its connection has room for.
+/// Answers a request; `heads` is what its connection has room for. Gives whether the client took nothing for too long.
 pub(super) async fn answer(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     front: Arc<Front>,
     client: Arc<Client>,
     heads: Arc<Heads>,
-) {
-    let Ok(length) = framing::length(request.headers()) else { return respond.send_reset(Reason::PROTOCOL_ERROR) };
+) -> bool {
+    let Ok(length) = framing::length(request.headers()) else {
+        respond.send_reset(Reason::PROTOCOL_ERROR);
+        return false;
+    };
     // It may well come again when others are done.
-    let Some(kept) = heads.keep(request.headers()) else { return respond.send_reset(Reason::REFUSED_STREAM) };
+    let Some(kept) = heads.keep(request.headers()) else {
+        respond.send_reset(Reason::REFUSED_STREAM);
+        return false;
+    };
     let method = request.method().clone();
     let (mut request, mut unread) = with_body(request, length);
     let answered = async {
@@ -79,12 +87,14 @@ pub(super) async fn answer(
         drop((request, kept));
         send(&mut respond, response, &method, unread.as_mut()).await
     };
-    match answered.await {
+    let answered = answered.await;
+    match answered {
         Ok(()) => {}
         // Without this a response that was cut would look like a whole one.
         Err(Unsent::Cut) => respond.send_reset(Reason::INTERNAL_ERROR),
-        Err(Unsent::Untaken) => respond.send_reset(Reason::CANCEL),
+        Err(Unsent::Untaken | Unsent::Stalled) => respond.send_reset(Reason::CANCEL),
     }
+    matches!(answered, Err(Unsent::Stalled))
 }
 
 fn with_body(request: Request<RecvStream>, length: Option<u64>) -> (Request<ClientBody>, Option<Unread>) {
