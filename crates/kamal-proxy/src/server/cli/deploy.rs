@@ -119,7 +119,6 @@ fn target_options(flags: &Parsed) -> TargetOptions {
 #[cfg(test)]
 mod tests {
     use kamal_core::config::model::{Buffering, HealthCheck, Proxy, Ssl};
-    use kamal_core::name::ContainerName;
     use kamal_core::step::Route;
 
     use super::super::flags::parse;
