@@ -176,6 +176,7 @@ impl Context {
             reporter.warn(&warning.to_string());
         }
         let config = &loaded.config;
+        reporter.obey(config, &project);
         let targets = targets(global, config)?;
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
         let asked = || Asked::new(project.clone(), global.destination.clone());
@@ -374,6 +375,7 @@ fn ssh_options(
     options.proxy_command.clone_from(&ssh.proxy_command);
     options.max_concurrent_starts = config.sshkit.max_concurrent_starts as usize;
     options.dns_retries = config.sshkit.dns_retries;
+    options.idle_timeout = Some(Duration::from_secs(config.sshkit.pool_idle_timeout));
     options.local_user = std::env::var("USER").unwrap_or_default();
     options.environment = kamal_ssh::Environment::new(|name| std::env::var(name).ok());
     options.accept_new = ssh.known_hosts == KnownHosts::AcceptNew;

@@ -269,7 +269,7 @@ pub(crate) const SSH: &[Key] = &[
     key("port", Text, "The port, default 22."),
     key("proxy", Text, "A host to jump over, `[user@]host`."),
     key("proxy_command", Text, "A command whose input and output is the connection."),
-    key("log_level", Text, "How much the SSH layer logs, default `fatal`."),
+    key("log_level", Text, "How much is told of SSH: with `info` and `debug` each connection, default `fatal`."),
     key("keys_only", Bool, "Use only the keys named here."),
     key("keys", TextList, "Paths of private keys."),
     key("key_data", TextList, "Names of secrets that hold private keys."),
