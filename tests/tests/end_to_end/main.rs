@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accessories;
+mod article;
 mod bad_input;
 mod commands;
 mod conformance;
