@@ -44,8 +44,8 @@ enum Chore {
     Ci,
     /// Which test shows which row of a checklist; exits non-zero if a row has none.
     Parity {
-        /// The checklist of kamal-proxy's behaviour.
-        #[arg(long, required = true)]
+        /// The checklist of kamal-proxy's behaviour, not that of the command line.
+        #[arg(long)]
         proxy: bool,
     },
     /// The house rules that no other tool checks.
@@ -116,8 +116,9 @@ fn main() -> ExitCode {
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
-        Chore::Parity { .. } => {
-            parity::proxy().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Chore::Parity { proxy } => {
+            let list = if proxy { parity::PROXY } else { parity::COMMAND };
+            parity::show(list).map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Chore::Tidy => run_tidy(),
     };

@@ -1,11 +1,43 @@
-//! The command line (spec kamal.md chapter 1).
+//! The command line (spec kamal.md chapter 1): its commands and options as data, which is all that reads it, its help,
+//! completions and man pages are made of.
 
-pub(crate) mod normalise;
+pub(crate) mod accessory;
+pub(crate) mod app;
+pub(crate) mod build;
+mod candidates;
+mod doctor;
+pub(crate) mod lock;
+mod logs;
+pub(crate) mod proxy;
+pub(crate) mod prune;
+mod read;
+mod refusal;
+pub(crate) mod registry;
 mod secrets;
+pub(crate) mod server;
+mod switches;
+mod usage;
+mod values;
 
-use clap::{Args, Parser, Subcommand};
+use std::{path::PathBuf, time::Duration};
 
-pub(crate) use secrets::{ExtractArgs, FetchArgs, Secrets, inline};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub(crate) use self::{
+    accessory::AccessoryCommand,
+    app::AppCommand,
+    build::BuildCommand,
+    doctor::DoctorCommand,
+    lock::LockCommand,
+    logs::LogsArgs,
+    proxy::ProxyCommand,
+    prune::PruneCommand,
+    read::{Line, read},
+    registry::RegistryCommand,
+    secrets::{ExtractArgs, FetchArgs, SecretsCommand, inline},
+    server::ServerCommand,
+    values::Pair,
+};
 
 /// Deploy web apps anywhere: bare metal, cloud VMs, anything with SSH and Docker.
 #[derive(Debug, Parser)]
@@ -13,9 +45,7 @@ pub(crate) use secrets::{ExtractArgs, FetchArgs, Secrets, inline};
     name = "kamal",
     disable_help_flag = true,
     disable_version_flag = true,
-    infer_subcommands = true,
     subcommand_required = true,
-    arg_required_else_help = true,
     after_help = "First deploy: `kamal init`, edit config/deploy.yml, `kamal setup`. See what would happen first: `kamal deploy --dry-run`."
 )]
 pub(crate) struct Cli {
@@ -27,71 +57,64 @@ pub(crate) struct Cli {
 
 /// Options of every command.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Options for every command")]
 pub(crate) struct Global {
     /// Show every command that is run on a host, and what it prints
-    #[arg(short, long, global = true, help_heading = "Options for every command")]
+    #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     /// Show errors and asked-for data only
-    #[arg(short, long, global = true, help_heading = "Options for every command")]
+    #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// App version to act on [default: the git commit]
-    #[arg(long, global = true, value_name = "VERSION", help_heading = "Options for every command")]
+    #[arg(long, global = true, add = candidates::versions())]
     pub(crate) version: Option<String>,
     /// Only the primary host
-    #[arg(short, long, global = true, help_heading = "Options for every command")]
+    #[arg(short, long, global = true)]
     pub(crate) primary: bool,
     /// Only these hosts (comma-separated, wildcards allowed)
-    #[arg(short = 'h', long, global = true, value_name = "HOSTS", help_heading = "Options for every command")]
+    #[arg(short = 'h', long, global = true, add = candidates::hosts())]
     pub(crate) hosts: Option<String>,
     /// Only these roles (comma-separated, wildcards allowed)
-    #[arg(short, long, global = true, value_name = "ROLES", help_heading = "Options for every command")]
+    #[arg(short, long, global = true, add = candidates::roles())]
     pub(crate) roles: Option<String>,
     /// Path of the configuration
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_name = "FILE",
-        default_value = "config/deploy.yml",
-        help_heading = "Options for every command"
-    )]
+    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = "config/deploy.yml")]
     pub(crate) config_file: String,
     /// Destination: merges config/deploy.DESTINATION.yml over it
-    #[arg(short, long, global = true, value_name = "DESTINATION", help_heading = "Options for every command")]
+    #[arg(short, long, global = true, add = candidates::destinations())]
     pub(crate) destination: Option<String>,
     /// Do not run hooks
-    #[arg(short = 'H', long, global = true, help_heading = "Options for every command")]
+    #[arg(short = 'H', long, global = true)]
     pub(crate) skip_hooks: bool,
     /// Wait for a deploy lock somebody else holds
-    #[arg(long, global = true, help_heading = "Options for every command")]
+    #[arg(long, global = true)]
     pub(crate) lock_wait: bool,
-    /// How long to wait for it, in seconds
-    #[arg(
-        long,
-        global = true,
-        value_name = "SECONDS",
-        default_value_t = 900,
-        help_heading = "Options for every command"
-    )]
-    pub(crate) lock_wait_timeout: u64,
-    /// How long between looks, in seconds
-    #[arg(
-        long,
-        global = true,
-        value_name = "SECONDS",
-        default_value_t = 15,
-        help_heading = "Options for every command"
-    )]
-    pub(crate) lock_wait_interval: u64,
+    /// How long to wait for it
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "900", value_parser = values::seconds)]
+    pub(crate) lock_wait_timeout: Duration,
+    /// How long between looks
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "15", value_parser = values::seconds)]
+    pub(crate) lock_wait_interval: Duration,
     /// Show, per host, the round trips made and where the time went
-    #[arg(long, global = true, help_heading = "Options for every command")]
+    #[arg(long, global = true)]
     pub(crate) timings: bool,
     /// Print events as JSON lines instead of text
-    #[arg(long, global = true, help_heading = "Options for every command")]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Print help
-    #[arg(long, global = true, action = clap::ArgAction::Help, help_heading = "Options for every command")]
+    #[arg(long, global = true, action = clap::ArgAction::Help)]
     pub(crate) help: Option<bool>,
+}
+
+/// Options of every command that changes something.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Preview {
+    /// Print the plan and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on only if the plan still has this digest (as printed by --dry-run)
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) plan: Option<String>,
 }
 
 /// What to do.
@@ -105,51 +128,112 @@ pub(crate) enum Command {
     Redeploy(DeployArgs),
     /// Go back to a version whose containers the hosts still have
     Rollback(RollbackArgs),
+    /// Manage accessories: databases and the like
+    #[command(subcommand, disable_help_subcommand = true)]
+    Accessory(AccessoryCommand),
     /// Manage the app's containers
     #[command(subcommand, disable_help_subcommand = true)]
-    App(App),
+    App(AppCommand),
     /// Build and deliver images
     #[command(subcommand, disable_help_subcommand = true)]
-    Build(Build),
+    Build(BuildCommand),
     /// Manage kamal-proxy
     #[command(subcommand, disable_help_subcommand = true)]
-    Proxy(Proxy),
-    /// Log in to the registry
+    Proxy(ProxyCommand),
+    /// Log in to and out of the registry, or run one on this machine
     #[command(subcommand, disable_help_subcommand = true)]
-    Registry(Registry),
+    Registry(RegistryCommand),
     /// Prepare servers
     #[command(subcommand, disable_help_subcommand = true)]
-    Server(Server),
+    Server(ServerCommand),
     /// Look at, take and release the deploy lock
     #[command(subcommand, disable_help_subcommand = true)]
-    Lock(Lock),
+    Lock(LockCommand),
     /// Remove old containers and images
     #[command(subcommand, disable_help_subcommand = true)]
-    Prune(Prune),
+    Prune(PruneCommand),
     /// Work with secrets
     #[command(subcommand, disable_help_subcommand = true)]
-    Secrets(Secrets),
+    Secrets(SecretsCommand),
     /// Show all containers
     Details,
     /// Show what was done on the hosts
     Audit,
     /// Show the configuration as it is understood, or check it
-    #[command(disable_help_subcommand = true)]
     Config(ConfigArgs),
-    /// Find out where something fails, and what would mend it
+    /// Find out where something fails, and what would fix it
     #[command(subcommand, disable_help_subcommand = true)]
-    Doctor(Doctor),
+    Doctor(DoctorCommand),
     /// Explain what can be configured
     Docs(DocsArgs),
     /// Create config/deploy.yml, .kamal/secrets and sample hooks
     Init(InitArgs),
-    /// Print shell completions
+    /// Remove the app, kamal-proxy and accessories from the hosts, and log out of the registry
+    Remove(ConfirmedArgs),
+    /// Move from Kamal 1 with Traefik to kamal-proxy
+    Upgrade(RollingArgs),
+    /// Print what makes a shell complete commands, options, hosts, roles and accessories
     Completion {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Print the version
     Version,
+}
+
+impl Command {
+    /// The options of a command that changes something.
+    pub(crate) fn preview(&self) -> Option<&Preview> {
+        match self {
+            Self::Setup(args) | Self::Deploy(args) | Self::Redeploy(args) => Some(&args.preview),
+            Self::Rollback(args) => Some(&args.preview),
+            Self::Remove(args) => Some(&args.preview),
+            Self::Upgrade(args) => Some(&args.preview),
+            Self::Accessory(command) => command.preview(),
+            Self::App(command) => command.preview(),
+            Self::Build(command) => command.preview(),
+            Self::Lock(command) => command.preview(),
+            Self::Proxy(command) => command.preview(),
+            Self::Prune(command) => Some(command.preview()),
+            Self::Registry(command) => Some(&command.args().preview),
+            Self::Server(ServerCommand::Bootstrap(preview)) => Some(preview),
+            Self::Server(ServerCommand::Exec(_))
+            | Self::Audit
+            | Self::Completion { .. }
+            | Self::Config(_)
+            | Self::Details
+            | Self::Docs(_)
+            | Self::Doctor(_)
+            | Self::Init(_)
+            | Self::Secrets(_)
+            | Self::Version => None,
+        }
+    }
+}
+
+impl Command {
+    /// Whether what it is about to do is agreed to already.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        match self {
+            Self::Remove(args) => args.confirmed,
+            Self::Upgrade(args) | Self::Proxy(ProxyCommand::Reboot(args) | ProxyCommand::Upgrade(args)) => {
+                args.confirmed
+            }
+            Self::Accessory(AccessoryCommand::Remove(args)) => args.confirmed,
+            Self::Accessory(AccessoryCommand::Upgrade(args)) => args.confirmed,
+            _ => false,
+        }
+    }
+
+    /// Whether another program reads what it prints.
+    pub(crate) fn is_raw(&self) -> bool {
+        match self {
+            Self::App(AppCommand::Exec(args)) => args.raw,
+            Self::Accessory(AccessoryCommand::Exec(args)) => args.raw,
+            Self::Server(ServerCommand::Exec(args)) => args.raw,
+            _ => false,
+        }
+    }
 }
 
 /// Options of deploy and its kin.
@@ -161,283 +245,62 @@ pub(crate) struct DeployArgs {
     /// Build without the build cache
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Print the plan and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Go on only if the plan still has this digest (as printed by --dry-run)
-    #[arg(long, value_name = "DIGEST")]
-    pub(crate) plan: Option<String>,
+    #[command(flatten)]
+    pub(crate) preview: Preview,
 }
 
 /// Options of rollback.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RollbackArgs {
     /// The version [default: the one before]
-    #[arg(value_name = "VERSION")]
+    #[arg(value_name = "VERSION", add = candidates::versions())]
     pub(crate) version_to: Option<String>,
-    /// Print the plan and change nothing
+    /// With the variables and options its containers were deployed with, not those of today's configuration
     #[arg(long)]
-    pub(crate) dry_run: bool,
+    pub(crate) as_deployed: bool,
+    #[command(flatten)]
+    pub(crate) preview: Preview,
 }
 
-/// App commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum App {
-    /// Boot the app on hosts, or reboot it if it runs
-    Boot,
-    /// Start the version's stopped containers
-    Start,
-    /// Stop the app
-    Stop,
-    /// Answer requests with a maintenance page
-    Maintenance {
-        /// How long requests under way may take, in seconds
-        #[arg(long, value_name = "SECONDS")]
-        drain_timeout: Option<u64>,
-        /// What the page says
-        #[arg(long)]
-        message: Option<String>,
-    },
-    /// End maintenance
-    Live,
-    /// Run a command in a container of the app
-    Exec(ExecArgs),
-    /// Show the app's log
-    Logs(LogsArgs),
-    /// Show the app's running containers
-    Details,
-    /// Show all containers of the app
-    Containers,
-    /// Show images on the hosts
-    Images,
-    /// Show the version that runs
-    Version,
-    /// Show containers that run though another version is current
-    #[command(name = "stale_containers", alias = "stale-containers")]
-    StaleContainers {
-        /// Stop them
-        #[arg(short, long)]
-        stop: bool,
-    },
-    /// Stop the app and remove its containers, images and folders
-    Remove,
-    /// Remove the container of a version
-    #[command(name = "remove_container", alias = "remove-container", hide = true)]
-    RemoveContainer {
-        /// The version
-        #[arg(value_name = "VERSION", id = "version_removed")]
-        version: String,
-    },
-    /// Remove containers that do not run
-    #[command(name = "remove_containers", alias = "remove-containers", hide = true)]
-    RemoveContainers,
-    /// Remove images no container uses
-    #[command(name = "remove_images", alias = "remove-images", hide = true)]
-    RemoveImages,
-    /// Remove the app's folders
-    #[command(name = "remove_app_directories", alias = "remove-app-directories", hide = true)]
-    RemoveAppDirectories,
+/// Options of what is asked about first.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ConfirmedArgs {
+    /// Without asking
+    #[arg(short = 'y', long)]
+    pub(crate) confirmed: bool,
+    #[command(flatten)]
+    pub(crate) preview: Preview,
 }
 
-/// Options of `app exec`.
-#[derive(Args, Debug)]
-pub(crate) struct ExecArgs {
-    /// Interactive: a terminal in the container
-    #[arg(short, long)]
-    pub(crate) interactive: bool,
-    /// Use the running container instead of a new one
+/// Options of what is asked about first and can be done host by host.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RollingArgs {
+    /// One host after another
     #[arg(long)]
-    pub(crate) reuse: bool,
-    /// Variables for the command
-    #[arg(short, long, value_name = "KEY:VALUE")]
-    pub(crate) env: Vec<String>,
-    /// Leave it running and print its container's id
-    #[arg(long)]
-    pub(crate) detach: bool,
-    /// Print the command's output and nothing else
-    #[arg(long)]
-    pub(crate) raw: bool,
-    /// The command
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
-    pub(crate) command: Vec<String>,
-}
-
-/// Options of logs.
-#[derive(Args, Debug)]
-pub(crate) struct LogsArgs {
-    /// Lines since then: 5m, 2h, a time
-    #[arg(short, long)]
-    pub(crate) since: Option<String>,
-    /// So many lines at the end [default: 100, following: 10]
-    #[arg(short = 'n', long)]
-    pub(crate) lines: Option<u64>,
-    /// Only lines that match
-    #[arg(short, long)]
-    pub(crate) grep: Option<String>,
-    /// Options for grep
-    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
-    pub(crate) grep_options: Option<String>,
-    /// Keep following the log on the primary host
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// Leave the times out
-    #[arg(short = 'T', long)]
-    pub(crate) skip_timestamps: bool,
-    /// The log of this container
-    #[arg(long, value_name = "ID")]
-    pub(crate) container_id: Option<String>,
-}
-
-/// Build commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Build {
-    /// Build the image and push it
-    Push(BuildArgs),
-    /// Pull the image on the hosts
-    Pull,
-    /// Build, push, and pull
-    Deliver(BuildArgs),
-}
-
-/// Options of builds.
-#[derive(Args, Debug)]
-pub(crate) struct BuildArgs {
-    /// What buildx makes: registry, docker, …
-    #[arg(long, default_value = "registry", value_name = "TYPE")]
-    pub(crate) output: String,
-    /// Build without the build cache
-    #[arg(long)]
-    pub(crate) no_cache: bool,
-}
-
-/// Proxy commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Proxy {
-    /// Start kamal-proxy where it does not run
-    Boot,
-    /// Start kamal-proxy's stopped containers
-    Start,
-    /// Stop kamal-proxy's containers
-    Stop,
-    /// Stop kamal-proxy's containers and start them again
-    Restart,
-    /// Show kamal-proxy's containers
-    Details,
-    /// Show what kamal-proxy serves
-    List,
-    /// Show kamal-proxy's log
-    Logs(LogsArgs),
-    /// Replace kamal-proxy's containers by new ones
-    Reboot {
-        /// One host after another
-        #[arg(long)]
-        rolling: bool,
-        /// Without asking
-        #[arg(short = 'y', long)]
-        confirmed: bool,
-    },
-    /// Remove kamal-proxy
-    Remove {
-        /// Even though apps are installed
-        #[arg(long)]
-        force: bool,
-    },
-}
-
-/// Registry commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Registry {
-    /// Log in to the registry locally and on the hosts
-    Login {
-        /// Not locally
-        #[arg(short = 'L', long)]
-        skip_local: bool,
-        /// Not on the hosts
-        #[arg(short = 'R', long)]
-        skip_remote: bool,
-    },
-}
-
-/// Server commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Server {
-    /// Install Docker where it is missing
-    Bootstrap,
-    /// Run a command on the servers
-    Exec(ServerExecArgs),
-}
-
-/// Options of `server exec`.
-#[derive(Args, Debug)]
-pub(crate) struct ServerExecArgs {
-    /// Interactive: a terminal on the primary host; without a command, a shell
-    #[arg(short, long)]
-    pub(crate) interactive: bool,
-    /// Print the command's output and nothing else
-    #[arg(long)]
-    pub(crate) raw: bool,
-    /// The command, as the host's shell takes it
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
-    pub(crate) command: Vec<String>,
-}
-
-/// Lock commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Lock {
-    /// Show who holds the deploy lock
-    Status,
-    /// Take the deploy lock
-    Acquire {
-        /// Why
-        #[arg(short, long)]
-        message: String,
-    },
-    /// Release the deploy lock
-    Release,
-}
-
-/// Doctor commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Doctor {
-    /// Go the way to hosts step by step: configuration, name, network, host key, login, shell, Docker
-    Ssh {
-        /// The hosts [default: all that are selected]
-        // Not `hosts`, which is `--hosts`.
-        #[arg(value_name = "HOST")]
-        named: Vec<String>,
-    },
-}
-
-/// Prune commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Prune {
-    /// Remove unused images and stopped containers
-    All,
-    /// Remove unused images
-    Images,
-    /// Remove stopped containers but the newest
-    Containers {
-        /// How many stay
-        #[arg(long)]
-        retain: Option<u32>,
-    },
+    pub(crate) rolling: bool,
+    /// Without asking
+    #[arg(short = 'y', long)]
+    pub(crate) confirmed: bool,
+    #[command(flatten)]
+    pub(crate) preview: Preview,
 }
 
 /// Options of `config`.
 #[derive(Args, Debug)]
 pub(crate) struct ConfigArgs {
+    /// What else to do with it than to print it
+    #[arg(value_enum, value_name = "validate", hide_possible_values = true)]
+    pub(crate) chore: Option<ConfigChore>,
     /// yaml or json
-    #[arg(long, default_value = "yaml", value_parser = ["yaml", "json"], global = true)]
+    #[arg(long, default_value = "yaml", value_parser = ["yaml", "json"])]
     pub(crate) format: String,
     /// Show secrets
     #[arg(long)]
     pub(crate) reveal: bool,
-    #[command(subcommand)]
-    pub(crate) chore: Option<ConfigChore>,
 }
 
 /// What else can be done with the configuration.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ConfigChore {
     /// Check it: prints what is wrong and where, and fails if it cannot be used
     Validate,
@@ -447,10 +310,14 @@ pub(crate) enum ConfigChore {
 #[derive(Args, Debug)]
 pub(crate) struct DocsArgs {
     /// The section: proxy, env, builder … [default: the whole file]
+    #[arg(add = candidates::sections())]
     pub(crate) section: Option<String>,
     /// Print the JSON schema of the file, for editors
     #[arg(long, conflicts_with = "section")]
     pub(crate) schema: bool,
+    /// Write the man pages of all commands into this folder, for packages
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["section", "schema"])]
+    pub(crate) man: Option<PathBuf>,
 }
 
 /// Options of `init`.

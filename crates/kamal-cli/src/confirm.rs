@@ -2,12 +2,14 @@
 
 use std::io::{self, BufRead, Write};
 
+use crate::output;
+
 /// Asks until the answer is `y` or `N`. Nothing, and the end of the input, mean `N`; then it says so.
 pub(crate) fn confirm(question: &str) -> bool {
     let agreed = ask(question, &mut io::stdin().lock(), &mut io::stdout().lock());
     if !agreed {
         let red = anstyle::Style::new().fg_color(Some(anstyle::AnsiColor::Red.into()));
-        anstream::println!("{}Aborted{}", red.render(), red.render_reset());
+        output::show(&format!("{}Aborted{}\n", red.render(), red.render_reset()));
     }
     agreed
 }

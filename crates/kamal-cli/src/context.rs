@@ -15,9 +15,10 @@ use kamal_core::{
     },
     fleet::Fleet,
     name::{Destination, HostName, Version},
-    ops::{Cx, ProxyImage, RunSettings},
-    ports::{BuildOrder, Entropy, Events, Secrets, World},
+    op::Row,
+    ports::{Entropy, Events, Secrets, World},
     redact::{Redacted, Redactor},
+    run::{Cx, ProxyImage, RunSettings},
     secret::Secret,
     targets::{Selection, Targets},
 };
@@ -46,7 +47,6 @@ pub(crate) struct Context {
     pub(crate) proxy_image: Option<ProxyImage>,
     performer: String,
     cancel: Cancel,
-    version: Option<Version>,
     project: PathBuf,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn aliases(
 }
 
 /// The configuration's file, and the destination's.
-fn sources(
+pub(crate) fn sources(
     project: &Path,
     config_file: &str,
     destination: Option<&Destination>,
@@ -167,18 +167,13 @@ fn read(project: &Path, path: &str) -> Result<Option<Source>, Failure> {
 
 impl Context {
     /// Loads everything. Nothing is connected yet.
-    pub(crate) fn new(
-        global: &Global,
-        command: &str,
-        subcommand: Option<&str>,
-        redactor: &Redactor,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn new(global: &Global, redactor: &Redactor) -> Result<Self, Failure> {
         let project = project()?;
         let reporter = Arc::new(Reporter::new(global, redactor.clone()));
         let loaded = load(global)?.supported().map_err(Failure::Config)?;
         learn_names_and_keys(&loaded, redactor);
         for warning in &loaded.warnings {
-            reporter.complain(&warning.to_string());
+            reporter.warn(&warning.to_string());
         }
         let config = &loaded.config;
         let targets = targets(global, config)?;
@@ -203,15 +198,15 @@ impl Context {
             templates: Arc::new(asked()),
         };
         let run = RunSettings {
+            asked_version: asked_version(global)?,
             skip_hooks: global.skip_hooks,
             lock_held: std::env::var("KAMAL_LOCK").is_ok_and(|held| held == "true"),
-            lock_wait: global.lock_wait.then(|| {
-                (Duration::from_secs(global.lock_wait_timeout), Duration::from_secs(global.lock_wait_interval.max(1)))
-            }),
-            command: command.to_owned(),
-            subcommand: subcommand.map(str::to_owned),
+            lock_wait: global
+                .lock_wait
+                .then(|| (global.lock_wait_timeout, global.lock_wait_interval.max(Duration::from_secs(1)))),
             user_name: identity.name,
             roles: global.roles.clone(),
+            expected_digest: None,
         };
         Ok(Self {
             proxy_image: proxy_image::beside_this_program(),
@@ -223,7 +218,6 @@ impl Context {
             connector,
             performer: identity.performer,
             cancel: signals::cancel(),
-            version: asked_version(global)?,
             project,
         })
     }
@@ -232,27 +226,14 @@ impl Context {
         &self.loaded.config
     }
 
-    /// What operations take, for a version.
-    pub(crate) fn cx<'c>(&'c self, version: &'c Version) -> Cx<'c> {
+    /// What operations take.
+    pub(crate) fn cx<'c>(&'c self, version: Option<&'c Version>, run: &'c RunSettings) -> Cx<'c> {
         Cx {
             fleet: Fleet::new(&self.loaded.config, &self.world, &self.performer, self.cancel.clone()),
             targets: &self.targets,
             version,
-            run: &self.run,
+            run,
             proxy_image: self.proxy_image.clone(),
-        }
-    }
-
-    /// A build of a version.
-    pub(crate) fn order<'c>(&'c self, version: &'c Version) -> BuildOrder<'c> {
-        BuildOrder {
-            config: self.config(),
-            version,
-            local: &*self.world.local,
-            secrets: &*self.world.secrets,
-            events: &*self.world.events,
-            no_cache: false,
-            output: "registry",
         }
     }
 
@@ -261,51 +242,76 @@ impl Context {
         &self.cancel
     }
 
-    /// The version as `--version` says it, if it does.
-    pub(crate) fn asked_version(&self) -> Option<Version> {
-        self.version.clone()
-    }
-
-    /// The version to act on.
-    pub(crate) fn version(&self) -> Result<Version, Failure> {
-        version_of(self.version.clone(), self.config(), &self.project)
-    }
-
-    /// The version, or a stand-in where none can be told and none is needed.
-    pub(crate) fn version_or_unknown(&self) -> Version {
-        self.version().unwrap_or_else(|_| Version::unknown())
+    /// The version of the project, where an operation is about it or tells somebody of it.
+    pub(crate) fn version_for(&self, row: &Row) -> Result<Option<Version>, Failure> {
+        if self.run.asked_version.is_some() {
+            return Ok(None);
+        }
+        match project_version(self.config(), &self.project) {
+            Ok(version) => Ok(Some(version)),
+            Err(failure) if row.version => Err(failure),
+            Err(_) => Ok(None),
+        }
     }
 }
 
-/// The version a command acts on.
+/// The version a command acts on: what was asked for, else that of the project.
 pub(crate) fn version(global: &Global, config: &Config) -> Result<Version, Failure> {
-    version_of(asked_version(global)?, config, &project()?)
+    asked_version(global)?.map_or_else(|| project_version(config, &project()?), Ok)
 }
 
+/// `--version`; inside a hook, the version the hook was told of.
 fn asked_version(global: &Global) -> Result<Option<Version>, Failure> {
-    let given = global.version.as_deref().filter(|version| !version.trim().is_empty());
-    Ok(given.map(Version::parse).transpose()?)
+    let of_hook = || {
+        let inside = std::env::var_os("KAMAL_RECORDED_AT").is_some();
+        inside.then(|| std::env::var("KAMAL_VERSION").ok()).flatten()
+    };
+    let asked = global.version.clone().filter(|version| !version.trim().is_empty()).or_else(of_hook);
+    Ok(asked.filter(|version| !version.is_empty()).map(Version::parse).transpose()?)
 }
 
-/// `--version`, `VERSION`, the git commit (spec 2.13).
-fn version_of(asked: Option<Version>, config: &Config, project: &Path) -> Result<Version, Failure> {
-    if let Some(version) = asked {
-        return Ok(version);
-    }
+/// `VERSION`, the git commit (spec 2.13).
+fn project_version(config: &Config, project: &Path) -> Result<Version, Failure> {
     if let Ok(version) = std::env::var("VERSION") {
         return Version::parse(version).map_err(|error| Failure::User(format!("VERSION: {error}")));
     }
-    let revision = git(project, &["rev-parse", "HEAD"]).ok_or_else(|| {
-        Failure::User(format!(
-            "Can't use commit hash as version, no git repository found in {}\n\
-             help: commit the project to git, or give --version (or the variable VERSION)",
-            project.display()
-        ))
-    })?;
+    let revision = revision(project)?;
     let dirty = config.builder.context.is_some()
         && git(project, &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
     let suffix = if dirty { format!("_uncommitted_{}", SystemEntropy::default().hex(16)) } else { String::new() };
     Ok(Version::parse(format!("{revision}{suffix}"))?)
+}
+
+/// The commit of the project, or why there is none.
+fn revision(project: &Path) -> Result<String, Failure> {
+    let place = project.display();
+    let fail = |why: String, fix: &str| {
+        Failure::User(format!(
+            "Can't use commit hash as version, {why}\nhelp: {fix}, or give --version (or the variable VERSION)"
+        ))
+    };
+    let asked = std::process::Command::new("git").args(["rev-parse", "--verify", "HEAD"]).current_dir(project).output();
+    let output = match asked {
+        Ok(output) => output,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(fail("git is not installed".to_owned(), "install git"));
+        }
+        Err(error) => return Err(fail(format!("git cannot be run: {error}"), "see why")),
+    };
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(if said.contains("dubious ownership") {
+        let fix = format!("`git config --global --add safe.directory {place}` if you trust it");
+        fail(format!("the repository in {place} belongs to somebody else"), &fix)
+    } else if said.contains("not a git repository") || said.contains("Not a git repository") {
+        fail(format!("no git repository found in {place}"), "commit the project to git")
+    } else if said.contains("Needed a single revision") {
+        fail(format!("the repository in {place} has no commits yet"), "commit the project")
+    } else {
+        fail(format!("git says: {}", said.trim()), "see to that")
+    })
 }
 
 /// Who is at work.

@@ -7,10 +7,11 @@ mod commands;
 mod confirm;
 mod context;
 mod failure;
+mod output;
 mod proxy_image;
 mod report;
 mod signals;
 
 fn main() -> std::process::ExitCode {
-    commands::main(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect())
+    commands::main()
 }

@@ -6,7 +6,7 @@ use std::{fs::File, io::Read, path::Path};
 use aws_lc_rs::digest::{SHA256, digest};
 use kamal_core::{
     name::ImageRef,
-    ops::{Archive, ProxyImage},
+    run::{Archive, ProxyImage},
 };
 
 /// The proxy's version in its tag; Kamal asks for v0.9.2 at least (spec kamal.md 2.10).

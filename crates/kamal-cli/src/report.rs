@@ -3,14 +3,14 @@
 mod human;
 mod timings;
 
-use std::{
-    io::Write,
-    sync::{Mutex, PoisonError},
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 use kamal_core::{event::EventKind, ports::Events, redact::Redactor};
 
-use crate::args::Global;
+use crate::{args::Global, output};
 use timings::Timings;
 
 /// How much is shown.
@@ -28,6 +28,8 @@ pub(crate) struct Reporter {
     json: bool,
     timings: Option<Mutex<Timings>>,
     redactor: Redactor,
+    /// Whether the operation is one that tells how long it took.
+    timed: AtomicBool,
 }
 
 impl Reporter {
@@ -37,7 +39,23 @@ impl Reporter {
             (_, true) => Level::Verbose,
             _ => Level::Normal,
         };
-        Self { level, json: global.json, timings: global.timings.then(Mutex::default), redactor }
+        Self {
+            level,
+            json: global.json,
+            timings: global.timings.then(Mutex::default),
+            redactor,
+            timed: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether everything is shown as JSON lines.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A line of JSON, without secrets.
+    pub(crate) fn json(&self, value: &serde_json::Value) {
+        self.data(&format!("{value}\n"));
     }
 
     /// Data a command was asked for, shown whatever the level, without secrets.
@@ -45,21 +63,19 @@ impl Reporter {
         self.bytes(self.redactor.text(text).as_bytes());
     }
 
-    /// As [`Reporter::data`], secrets and all: for who asked for just that.
+    /// As [`Reporter::data`], secrets and all: for who asked for just that. Returns whether somebody reads it.
     #[expect(clippy::unused_self, reason = "everything that is shown goes through the reporter")]
-    pub(crate) fn bytes(&self, bytes: &[u8]) {
-        let mut out = anstream::stdout().lock();
-        // A reader that went away (`kamal app logs | head`) is no error of ours.
-        drop(out.write_all(bytes).and_then(|()| out.flush()));
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> bool {
+        output::bytes(bytes)
     }
 
     /// Something for standard error, without secrets.
     pub(crate) fn complain(&self, text: &str) {
-        anstream::eprintln!("{}", self.redactor.text(text));
+        output::complain(&self.redactor.text(text));
     }
 
-    /// What a host goes on printing, without secrets. `None` is its end.
-    pub(crate) fn follow(&self) -> impl FnMut(Option<&[u8]>) + Send {
+    /// What a host goes on printing, without secrets. `None` is its end. Says whether somebody reads it.
+    pub(crate) fn follow(&self) -> impl FnMut(Option<&[u8]>) -> bool + Send {
         let mut stream = self.redactor.stream();
         move |bytes| match bytes {
             Some(bytes) => self.bytes(&stream.feed(bytes)),
@@ -74,15 +90,19 @@ impl Reporter {
         self.bytes(format!("{heading}{}\n\n", self.redactor.text(text.trim_end())).as_bytes());
     }
 
-    /// A warning.
+    /// A warning about what a command was given. Standard output is for what it was asked for.
     pub(crate) fn warn(&self, text: &str) {
-        self.emit(EventKind::tell(kamal_core::event::Tone::Warning, text).redacted(&self.redactor));
+        if self.json {
+            return self.emit(EventKind::tell(kamal_core::event::Tone::Warning, text).redacted(&self.redactor));
+        }
+        self.complain(&human::warning(text));
     }
 
     /// Prints the timings, if they were asked for.
     pub(crate) fn finish(&self) {
         if let Some(timings) = &self.timings {
-            anstream::eprint!("{}", timings.lock().unwrap_or_else(PoisonError::into_inner));
+            let timings = timings.lock().unwrap_or_else(PoisonError::into_inner).to_string();
+            output::complain(timings.trim_end());
         }
     }
 }
@@ -92,8 +112,15 @@ impl Events for Reporter {
         if let Some(timings) = &self.timings {
             timings.lock().unwrap_or_else(PoisonError::into_inner).take(&event);
         }
+        if let EventKind::Started { operation, .. } = &event {
+            // Kamal tells of four how long they took.
+            let told = ["setup", "deploy", "redeploy", "rollback"].contains(&operation.as_str());
+            self.timed.store(told, Ordering::Relaxed);
+        }
         let text = if self.json {
             serde_json::to_string(&event).map(|line| line + "\n").ok()
+        } else if matches!(event, EventKind::Finished { .. }) && !self.timed.load(Ordering::Relaxed) {
+            None
         } else {
             human::text(&event, self.level)
         };

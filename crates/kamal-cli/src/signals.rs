@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: the first asks the engine to stop, which puts things right and gives the lock back; the second
-//! ends the process at once.
+//! Ctrl-C, SIGTERM and a closed terminal: the first asks the engine to stop, which brings what has begun to a safe end and
+//! gives the lock back; a second one ends the process at once.
 
 use kamal_core::cancel::Cancel;
 use tokio::{
@@ -7,13 +7,14 @@ use tokio::{
     sync::oneshot,
 };
 
+use crate::output;
+
 /// A request to stop that comes with the first signal.
 pub(crate) fn cancel() -> Cancel {
-    let (Ok(interrupt), Ok(terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        return Cancel::never();
-    };
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let Ok(signals) = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>() else { return Cancel::never() };
     let (sender, receiver) = oneshot::channel::<()>();
-    tokio::spawn(watch(interrupt, terminate, sender));
+    tokio::spawn(watch(signals, sender));
     Cancel::when(async move {
         // A sender that is gone is no request.
         if receiver.await.is_err() {
@@ -22,20 +23,20 @@ pub(crate) fn cancel() -> Cancel {
     })
 }
 
-async fn watch(mut interrupt: Signal, mut terminate: Signal, asked: oneshot::Sender<()>) {
-    next(&mut interrupt, &mut terminate).await;
-    anstream::eprintln!(
-        "\nStopping: hosts go back to what they had, and the lock is released. Once more to stop at once."
-    );
+async fn watch(mut signals: Vec<Signal>, asked: oneshot::Sender<()>) {
+    next(&mut signals).await;
+    // Asked before anything is said: nobody may be there to listen.
     if asked.send(()).is_err() {
         leave();
     }
-    next(&mut interrupt, &mut terminate).await;
+    output::complain("\nStopping: what has begun is brought to a safe end. Once more to stop at once.");
+    next(&mut signals).await;
     leave();
 }
 
-async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+async fn next(signals: &mut [Signal]) {
+    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    futures_util::future::select_all(waits).await;
 }
 
 #[expect(clippy::exit, reason = "the user asked twice")]

@@ -1,6 +1,7 @@
 //! What can go wrong in an operation, as values: which host, which step, what it printed, and what would mend it.
 
 use crate::{
+    machine::IllegalMove,
     name::{HostName, Version},
     ports::{BuildError, LocalError, RenderError, TransportError},
 };
@@ -57,6 +58,22 @@ pub enum Error {
         /// Where it is missing.
         hosts: String,
     },
+    /// The plan is not the one that was reviewed.
+    #[error("the plan is not the one reviewed: its digest is {found}, not {reviewed}; see it with --dry-run{}", indented(&.differences.join("\n")))]
+    PlanChanged {
+        /// The digest of the plan that was reviewed.
+        reviewed: String,
+        /// The digest of the plan that was found.
+        found: String,
+        /// Steps only the reviewed plan has, behind `-`, and steps only the new one has, behind `+`, where they are known.
+        differences: Vec<String>,
+    },
+    /// The operation is about a version, and none can be told.
+    #[error("there is no version: commit the project to git, or give --version (or the variable VERSION)")]
+    NoVersion,
+    /// The phases came in an order that makes no sense.
+    #[error(transparent)]
+    IllegalMove(#[from] IllegalMove),
     /// What was asked for makes no sense here.
     #[error("{0}")]
     Usage(String),

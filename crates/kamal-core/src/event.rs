@@ -20,8 +20,10 @@ use crate::{
 pub enum EventKind {
     /// An operation began. Comes first, so that a display knows its totals.
     Started {
-        /// `deploy`, `rollback`, …
+        /// The words of the command: `deploy`, `app boot`, …
         operation: String,
+        /// Whether it is one that changes something.
+        changes: bool,
         /// The service.
         service: String,
         /// The version acted on, when known.

@@ -208,7 +208,7 @@ impl<'a> Fleet<'a> {
         for step in steps {
             let text = render::step(self.world, step, &cx)
                 .map_err(|source| HostError::Render { host: host.clone(), source })?;
-            fragments.push(Fragment { text, tolerant: render::tolerant(step) });
+            fragments.push(Fragment { text, tolerant: step.is_tolerant() });
         }
         let commands: Vec<String> = fragments.iter().map(|fragment| fragment.text.to_string()).collect();
         let nonce = self.world.entropy.hex(16);
@@ -316,7 +316,7 @@ impl Watch<'_, '_> {
         (self.progress)(fragment, Some(status));
         let outcome = match status {
             0 => Outcome::Ok,
-            _ if render::tolerant(step) => Outcome::Ignored,
+            _ if step.is_tolerant() => Outcome::Ignored,
             _ => Outcome::Failed(format!("exit status {status}")),
         };
         if matches!(outcome, Outcome::Failed(_)) {

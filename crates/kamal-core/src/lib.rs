@@ -1,7 +1,9 @@
 //! The deploy engine: configuration, model, observe, plan and run, without any IO.
 
 pub mod batch;
+pub mod build;
 pub mod cancel;
+pub mod command_line;
 pub mod config;
 pub mod error;
 pub mod event;
@@ -11,13 +13,14 @@ pub mod glob;
 pub mod machine;
 pub mod name;
 pub mod naming;
-pub mod ops;
+pub mod op;
 pub mod output;
 pub mod plan;
 pub mod ports;
 pub mod query;
 pub mod redact;
 pub mod render;
+pub mod run;
 pub mod secret;
 pub mod secrets;
 pub mod shell;

@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 /// Where an operation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Hosts were observed and a plan was made.
+    #[default]
     Planned,
     /// The image was built and pushed.
     Built,
@@ -46,17 +47,51 @@ impl Phase {
             (self, next),
             // `setup` locks before it builds, `deploy` after it delivered (spec 9.10).
             (Planned, Built | Delivered | Locked | Booting | Done)
-                | (Built, Delivered | Locked | Booting)
+                // `build push` ends there.
+                | (Built, Delivered | Locked | Booting | Done)
                 | (Delivered, Locked | Booting | Done)
                 | (Locked, Built | Delivered | Booting | Done)
                 | (Booting, Switched | RollingBack)
                 // Boot groups: the next group boots after the last one drained.
                 | (Switched, Drained | Booting | RollingBack)
                 | (Drained, Pruned | Booting | RollingBack | Done)
-                | (Pruned, Done)
+                // Hosts that are upgraded one after another.
+                | (Pruned, Booting | Done)
                 | (RollingBack, RolledBack)
                 | (RolledBack, Failed)
         ) || (next == Failed && !matches!(self, Done | Failed))
+    }
+}
+
+/// An operation on its way through the phases.
+#[derive(Debug, Default)]
+pub struct Machine(Phase);
+
+/// A move the table does not allow: the plan had its stages in an order that makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operation cannot go from {from:?} to {to:?}; please report this")]
+pub struct IllegalMove {
+    /// The phase it is in.
+    pub from: Phase,
+    /// The phase that was to be next.
+    pub to: Phase,
+}
+
+impl Machine {
+    /// Moves to a phase. Returns whether it moved; staying is no move.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not allow it.
+    pub fn enter(&mut self, to: Phase) -> Result<bool, IllegalMove> {
+        if self.0 == to {
+            return Ok(false);
+        }
+        if !self.0.may_become(to) {
+            return Err(IllegalMove { from: self.0, to });
+        }
+        self.0 = to;
+        Ok(true)
     }
 }
 

@@ -4,7 +4,6 @@
 use crate::{
     config::Config,
     name::{ContainerName, Destination, ImageRef, RoleName, Version},
-    shell::escape::word,
 };
 
 /// The folder below the login directory in which everything of Kamal's lives.
@@ -17,6 +16,10 @@ pub const NETWORK: &str = "kamal";
 pub const PROXY_MINIMUM_VERSION: &str = "v0.9.2";
 /// The proxy's repository where none is configured.
 pub const PROXY_REPOSITORY: &str = "basecamp/kamal-proxy";
+/// The id of the user the proxy runs as in its container.
+pub const PROXY_USER: u32 = 1001;
+/// How the proxy's container is made where neither `proxy.run` nor Kamal's legacy files say otherwise.
+pub const PROXY_DEFAULT_OPTIONS: &str = "--publish 80:80 --publish 443:443 --log-opt max-size=10m";
 /// Host folder that is mounted into the proxy.
 pub const PROXY_APPS_CONFIG: &str = ".kamal/proxy/apps-config";
 /// The same folder inside the proxy's container.
@@ -122,21 +125,15 @@ pub fn latest_image(config: &Config) -> ImageRef {
     ImageRef::of_checked(format!("{}:{}", config.repository(), latest_tag(config)))
 }
 
-/// `docker` filters for all containers of the service at this destination.
+/// The labels that tell a role's containers from all others, in Kamal's order; without a role, those of the service. Without
+/// a destination its label is empty, not missing.
 #[must_use]
-pub fn service_filters(config: &Config) -> String {
+pub fn labels(config: &Config, role: Option<&RoleName>) -> Vec<(String, String)> {
     let destination = config.destination.as_deref().unwrap_or_default();
-    format!(
-        "--filter {} --filter {}",
-        word(&format!("label=service={}", config.service)),
-        word(&format!("label=destination={destination}"))
-    )
-}
-
-/// `docker` filters for a role's containers.
-#[must_use]
-pub fn role_filters(config: &Config, role: &RoleName) -> String {
-    format!("{} --filter {}", service_filters(config), word(&format!("label=role={role}")))
+    let mut labels =
+        vec![("service".to_owned(), config.service.to_string()), ("destination".to_owned(), destination.to_owned())];
+    labels.extend(role.map(|role| ("role".to_owned(), role.to_string())));
+    labels
 }
 
 /// The folder of a role's certificate below [`apps_config`].

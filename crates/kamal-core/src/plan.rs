@@ -3,61 +3,98 @@
 
 mod accessory;
 mod boot;
-mod deploy;
 mod digest;
 mod print;
 
 use serde::Serialize;
 
-pub use accessory::AccessoryFile;
-pub use boot::logging;
-pub use boot::{Hooks, Placement};
-pub(crate) use boot::{proxy_container, route_to, stop_timeout};
-pub use deploy::{Intent, Verb, plan};
-pub(crate) use deploy::{ensure_proxy, login as login_steps, prune as prune_steps, pull as pull_steps};
+pub(crate) use accessory::AccessorySteps;
+pub(crate) use boot::{Boot, ensure_proxy, groups, host, proxy_container, retire, route_to, stop_timeout};
+pub use boot::{Placement, Stale, logging};
 pub use digest::fnv1a;
 
 use crate::{
+    build::BuildTask,
     machine::Phase,
-    name::{HostName, ServiceName, Version},
+    name::{Destination, HostName, ServiceName, Version},
+    query::Query,
     step::Step,
 };
+
+/// The number of the form plans are serialised in.
+pub const FORMAT: u32 = 1;
 
 /// A plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// What was asked for.
-    pub verb: Verb,
+    /// The number of the form it is serialised in.
+    pub format: u32,
+    /// What was asked for: the words of the command.
+    pub operation: String,
     /// The service.
     pub service: ServiceName,
-    /// The version.
-    pub version: Version,
+    /// The destination.
+    pub destination: Option<Destination>,
+    /// The version, where the operation is about one.
+    pub version: Option<Version>,
     /// What is done, one stage after another.
     pub stages: Vec<Stage>,
-    /// What a reader should know.
+    /// What a reader should know. Not part of the digest.
     pub notes: Vec<String>,
-    /// Random digits names were made with; not part of the digest.
-    #[serde(skip)]
-    pub token: String,
 }
 
 /// A part of a plan that ends before the next begins.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stage {
-    /// The phase the operation is in once it is over.
-    pub phase: Phase,
-    /// Its name.
-    pub title: &'static str,
+    /// What it is for.
+    pub kind: Kind,
     /// What is done.
     pub work: Work,
+    /// What is said when it begins, in Kamal's words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub say: Vec<String>,
+}
+
+/// What a stage is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Brings docker to hosts.
+    Bootstrap,
+    /// Builds the image.
+    Build,
+    /// Brings the image to hosts.
+    Deliver,
+    /// Brings other images to hosts.
+    Fetch,
+    /// Takes the deploy lock.
+    Lock,
+    /// Brings what containers need to hosts.
+    Prepare,
+    /// Starts new containers and switches to them.
+    Boot,
+    /// Stops what they replaced, group by group.
+    Retire,
+    /// Stops what they replaced, tags, prunes.
+    Finish,
+    /// Waits.
+    Wait,
+    /// Runs a hook.
+    Hook,
+    /// Changes something else.
+    Change,
+    /// Only looks.
+    Look,
+    /// Gives the deploy lock back.
+    Unlock,
 }
 
 /// The work of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
-    /// Builds and pushes the image.
-    Build,
+    /// Something about images on the local machine.
+    Build(BuildTask),
     /// Runs a hook, if it is there.
     Hook {
         /// Its name.
@@ -70,6 +107,18 @@ pub enum Work {
         /// Seconds.
         seconds: u64,
     },
+    /// Takes the deploy lock, observes the hosts again and decides the rest again on what is there.
+    Lock {
+        /// The host that holds it.
+        host: HostName,
+        /// Why, when it is taken by hand.
+        message: Option<String>,
+    },
+    /// Gives the deploy lock back.
+    Unlock {
+        /// The host that holds it.
+        host: HostName,
+    },
     /// Steps on hosts, side by side.
     Hosts(Vec<HostWork>),
     /// New containers on hosts, side by side; undone when one fails.
@@ -79,6 +128,12 @@ pub enum Work {
         /// What the steps bring up.
         placements: Vec<Placement>,
     },
+    /// Questions whose answers are shown.
+    Ask(Vec<Question>),
+    /// A command that is given the caller's terminal, or a log that is followed: for the caller to perform.
+    Attach(Box<Question>),
+    /// Answers that are known already.
+    Tell(Vec<Told>),
 }
 
 /// Steps of one host, one after another.
@@ -90,15 +145,167 @@ pub struct HostWork {
     pub steps: Vec<Step>,
 }
 
+/// A question to a host.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Question {
+    /// The host.
+    pub host: HostName,
+    /// What the answer is shown under: `App`, `Proxy`, `Accessory db`; nothing for none.
+    pub heading: String,
+    /// The question.
+    pub query: Query,
+}
+
+/// An answer that is known already.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// The host it is about.
+    pub host: Option<HostName>,
+    /// What it is shown under.
+    pub heading: String,
+    /// The answer.
+    pub text: String,
+}
+
+/// What a planner makes: the runner puts the lock around it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Draft {
+    /// The version it is about, if it is about one.
+    pub version: Option<Version>,
+    /// What needs no lock and comes before it is taken.
+    pub before: Vec<Stage>,
+    /// What is done while the lock is held.
+    pub stages: Vec<Stage>,
+    /// What comes once the lock was given back.
+    pub after: Vec<Stage>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+impl Stage {
+    /// A stage about which nothing is said.
+    #[must_use]
+    pub fn new(kind: Kind, work: Work) -> Self {
+        Self { kind, work, say: Vec::new() }
+    }
+
+    /// Steps on hosts; hosts without any are left out.
+    #[must_use]
+    pub fn hosts(kind: Kind, mut works: Vec<HostWork>) -> Self {
+        works.retain(|work| !work.steps.is_empty());
+        Self::new(kind, Work::Hosts(works))
+    }
+
+    /// Says something when it begins.
+    #[must_use]
+    pub fn saying(mut self, text: impl Into<String>) -> Self {
+        self.say.push(text.into());
+        self
+    }
+
+    /// The steps of the stage and whose they are.
+    pub fn steps(&self) -> impl Iterator<Item = (&HostName, &Step)> {
+        let works: &[HostWork] = match &self.work {
+            Work::Hosts(works) | Work::Boot { hosts: works, .. } => works,
+            _ => &[],
+        };
+        works.iter().flat_map(|work| work.steps.iter().map(move |step| (&work.host, step)))
+    }
+
+    /// True when there is nothing to do.
+    fn is_idle(&self) -> bool {
+        match &self.work {
+            Work::Hosts(works) => works.iter().all(|work| work.steps.is_empty()),
+            Work::Ask(questions) => questions.is_empty(),
+            Work::Tell(told) => told.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// True when it changes something, on hosts or locally.
+    fn changes(&self) -> bool {
+        match &self.work {
+            Work::Hosts(_) => self.steps().any(|(_, step)| step.is_headline()),
+            Work::Boot { .. } => true,
+            Work::Build(task) => task.changes(),
+            Work::Ask(questions) => questions.iter().any(|question| question.query.runs_a_command()),
+            Work::Attach(question) => question.query.runs_a_command(),
+            Work::Lock { message, .. } => message.is_some(),
+            Work::Hook { .. } | Work::Wait { .. } | Work::Unlock { .. } | Work::Tell(_) => false,
+        }
+    }
+
+    /// The phase the operation is in once the stage is over, if it moves.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        Some(match self.kind {
+            Kind::Build => Phase::Built,
+            Kind::Deliver => Phase::Delivered,
+            Kind::Lock => Phase::Locked,
+            Kind::Boot => Phase::Switched,
+            Kind::Retire | Kind::Finish => Phase::Drained,
+            _ => return None,
+        })
+    }
+}
+
+impl Draft {
+    /// Stages that need no lock, or are done while it is held.
+    #[must_use]
+    pub fn of(stages: impl IntoIterator<Item = Stage>) -> Self {
+        Self { stages: stages.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Steps on hosts and nothing else.
+    #[must_use]
+    pub fn hosts(works: Vec<HostWork>) -> Self {
+        Self::of([Stage::hosts(Kind::Change, works)])
+    }
+
+    /// Questions to hosts and nothing else.
+    #[must_use]
+    pub fn asking(questions: Vec<Question>) -> Self {
+        Self::of([Stage::new(Kind::Look, Work::Ask(questions))])
+    }
+}
+
 impl Plan {
+    /// True when nothing would change: hosts are as they are wanted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.stages.iter().any(Stage::changes)
+    }
+
     /// The index of the stage that takes the lock.
     #[must_use]
     pub fn position_of_lock(&self) -> Option<usize> {
-        self.stages.iter().position(|stage| match &stage.work {
-            Work::Hosts(works) => {
-                works.iter().flat_map(|work| &work.steps).any(|step| matches!(step, Step::AcquireLock { .. }))
+        self.stages.iter().position(|stage| matches!(stage.work, Work::Lock { message: None, .. }))
+    }
+
+    /// Takes out stages without work, and the lock where nothing is left that needs it.
+    pub(crate) fn tidied(mut self) -> Self {
+        self.stages.retain(|stage| !stage.is_idle());
+        let idle = |stage: &Stage| matches!(stage.work, Work::Lock { message: None, .. } | Work::Unlock { .. });
+        if self.position_of_lock().is_some() && self.stages.iter().all(idle) {
+            self.stages.clear();
+        }
+        self
+    }
+
+    /// Steps that the other plan has not, and the other way round, a line each.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let (mut mine, mut its) = (self.lines(), other.lines());
+        mine.retain(|line| match its.iter().position(|other| other == line) {
+            Some(at) => {
+                its.remove(at);
+                false
             }
-            _ => false,
-        })
+            None => true,
+        });
+        mine.into_iter()
+            .map(|line| format!("- {line}"))
+            .chain(its.into_iter().map(|line| format!("+ {line}")))
+            .collect()
     }
 }

@@ -1,10 +1,16 @@
 //! Questions whose answer a person reads: what docker lists, logs, the output of a command in a container. Docker's
 //! dialect spells them, nobody parses them.
 
-use crate::name::{ContainerName, RoleName, Version};
+use serde::Serialize;
+
+use crate::{
+    command_line::CommandLine,
+    name::{ContainerName, RoleName, Version},
+};
 
 /// A question to a host.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Query {
     /// A role's running containers.
@@ -12,42 +18,43 @@ pub enum Query {
         /// The role.
         role: RoleName,
     },
+    /// Running containers of the service whose role the configuration does not place on the host.
+    Orphans {
+        /// The containers.
+        containers: Vec<ContainerName>,
+    },
     /// All the service's containers.
     Containers,
     /// The service's images.
     Images,
-    /// The version of a role that runs.
-    Version {
-        /// The role.
-        role: RoleName,
-    },
-    /// A role's log.
+    /// A container's log.
     Logs {
-        /// The role.
-        role: RoleName,
+        /// The container: a name or an id.
+        container: String,
         /// Which lines.
         lines: LogLines,
     },
     /// The proxy's container.
     ProxyDetails,
-    /// The proxy's log.
-    ProxyLogs(LogLines),
     /// What kamal-proxy serves.
     ProxyRoutes,
+    /// How the proxy would be started from Kamal's legacy files.
+    ProxyBootConfig,
+    /// An accessory's container.
+    AccessoryDetails {
+        /// Its service.
+        service: String,
+    },
     /// Runs a command in a new container of a role.
-    ExecNew {
-        /// The role.
-        role: RoleName,
-        /// Its clear environment on this host.
-        env: Vec<(String, String)>,
-        /// The version.
-        version: Version,
-        /// The command, shell text.
-        command: String,
-        /// Variables given on the command line.
-        extra_env: Vec<(String, String)>,
-        /// Random digits for the container's name.
-        token: String,
+    ExecNew(Box<ExecNew>),
+    /// Runs a command in a new container of an accessory.
+    ExecAccessory {
+        /// The accessory's name in deploy.yml.
+        accessory: String,
+        /// `--volume`, shell text.
+        volumes: Vec<String>,
+        /// The command.
+        command: CommandLine,
         /// How it is attached.
         attach: Attach,
     },
@@ -55,21 +62,54 @@ pub enum Query {
     ExecReuse {
         /// The container.
         container: ContainerName,
-        /// The command, shell text.
-        command: String,
+        /// The command.
+        command: CommandLine,
         /// Variables given on the command line.
-        extra_env: Vec<(String, String)>,
+        env: Vec<(String, String)>,
         /// How it is attached.
         attach: Attach,
     },
+    /// Runs a command on the host itself; without one, a shell.
+    Shell {
+        /// The command.
+        command: Option<CommandLine>,
+    },
     /// The last lines of the audit log.
     Audit,
-    /// Accessories' containers.
-    Accessories,
+    /// What became of a container that did not come up: its state and its last log lines. It is stopped as well.
+    PostMortem {
+        /// The container.
+        container: ContainerName,
+        /// `-t` of the stop.
+        stop_timeout: Option<u64>,
+    },
+    /// What a container was made with: its environment and its options, as JSON.
+    Inspect {
+        /// The container.
+        container: ContainerName,
+    },
+}
+
+/// A command in a new container of a role.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExecNew {
+    /// The role.
+    pub role: RoleName,
+    /// The role's clear environment on this host.
+    pub role_env: Vec<(String, String)>,
+    /// The version.
+    pub version: Version,
+    /// The command.
+    pub command: CommandLine,
+    /// Variables given on the command line.
+    pub env: Vec<(String, String)>,
+    /// How it is attached.
+    pub attach: Attach,
 }
 
 /// How a command in a container is attached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Attach {
     /// Its output only.
     #[default]
@@ -83,7 +123,7 @@ pub enum Attach {
 }
 
 /// Which lines of a log.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LogLines {
     /// `--since`.
     pub since: Option<String>,
@@ -97,6 +137,50 @@ pub struct LogLines {
     pub follow: bool,
     /// Whether each line begins with its time.
     pub timestamps: bool,
-    /// A container of one's own choosing.
-    pub container: Option<String>,
+}
+
+impl LogLines {
+    /// With as many lines as Kamal shows where no number, no time and no pattern is given.
+    #[must_use]
+    pub fn with_default(mut self) -> Self {
+        if self.lines.is_none() && self.since.is_none() && self.grep.is_none() {
+            self.lines = Some(if self.follow { 10 } else { 100 });
+        }
+        self
+    }
+}
+
+impl Query {
+    /// True when it runs a command of the user's, which may change anything.
+    #[must_use]
+    pub fn runs_a_command(&self) -> bool {
+        matches!(self, Self::ExecNew(_) | Self::ExecAccessory { .. } | Self::ExecReuse { .. } | Self::Shell { .. })
+    }
+}
+
+/// In a few words.
+impl std::fmt::Display for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Details { role } => write!(f, "list running containers of {role}"),
+            Self::Orphans { .. } => f.write_str("list running containers of roles that are gone"),
+            Self::Containers => f.write_str("list containers"),
+            Self::Images => f.write_str("list images"),
+            Self::Logs { container, .. } => write!(f, "show the log of {container}"),
+            Self::ProxyDetails => f.write_str("list the container kamal-proxy"),
+            Self::ProxyRoutes => f.write_str("list what kamal-proxy serves"),
+            Self::ProxyBootConfig => f.write_str("show the boot configuration of kamal-proxy"),
+            Self::AccessoryDetails { service } => write!(f, "list the container {service}"),
+            Self::ExecNew(exec) => write!(f, "run '{}' in a new container of {}", exec.command, exec.role),
+            Self::ExecAccessory { accessory, command, .. } => {
+                write!(f, "run '{command}' in a new container of {accessory}")
+            }
+            Self::ExecReuse { container, command, .. } => write!(f, "run '{command}' in {container}"),
+            Self::Shell { command: Some(command) } => write!(f, "run '{command}'"),
+            Self::Shell { command: None } => f.write_str("open a shell"),
+            Self::Audit => f.write_str("show the audit log"),
+            Self::PostMortem { container, .. } => write!(f, "find out what became of {container}"),
+            Self::Inspect { container } => write!(f, "look at what {container} was made with"),
+        }
+    }
 }

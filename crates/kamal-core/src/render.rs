@@ -32,16 +32,6 @@ pub fn step(world: &World, step: &Step, cx: &Render<'_>) -> Result<Text, RenderE
     Err(RenderError::Unknown(step.to_string()))
 }
 
-/// Whether a failure of the step is of no matter.
-#[must_use]
-pub fn tolerant(step: &Step) -> bool {
-    match step {
-        Step::Stop { .. } | Step::StartExisting { .. } | Step::RemoveRoute { .. } | Step::KeepOnly { .. } => true,
-        Step::Run { tolerant, .. } => *tolerant,
-        _ => false,
-    }
-}
-
 fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
         Step::WriteEnv { path, secrets } => {
@@ -56,8 +46,16 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             let content = if content.is_empty() { "\n" } else { &content };
             write_file(path, content.as_bytes(), 0o600)
         }
-        Step::WriteSecret { path, key, mode } => {
-            write_file(path, cx.secrets.get(key).map_err(RenderError::Secret)?.expose().as_bytes(), *mode)
+        Step::WriteSecret { path, key, mode, reader } => {
+            let secret = cx.secrets.get(key).map_err(RenderError::Secret)?;
+            let path_word = word(path);
+            let mut text = write_file(path, secret.expose().as_bytes(), if reader.is_some() { 0o600 } else { *mode });
+            if let Some(user) = reader {
+                text.push(&format!(
+                    "\n[ $? -eq 0 ] && {{ chown {user} {path_word} 2>/dev/null || chmod {mode:04o} {path_word}; }}"
+                ));
+            }
+            text
         }
         Step::WriteFile { path, content, mode } => write_file(path, &content.0, *mode),
         Step::MakeDirectory { path, mode, owner } => {
@@ -85,7 +83,9 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             )
             .into()
         }
-        Step::Run { shell, .. } => shell.clone().into(),
+        Step::ChangeMode { path, mode } => format!("chmod -R {} {}", word(mode), word(path)).into(),
+        Step::ChangeOwner { path, owner } => format!("chown -R {} {}", word(owner), word(path)).into(),
+        Step::Remove { path } => format!("rm -rf {}", word(path)).into(),
         Step::AwaitGate { .. } => Text::from(":"),
         _ => return Ok(None),
     }))

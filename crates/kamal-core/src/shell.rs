@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use text::Text;
 
-use crate::batch::Batch;
+use crate::{batch::Batch, query::Query};
 
 /// Whether a script changes the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +28,31 @@ pub struct Script {
     effect: Effect,
     text: Text,
     batch: Option<Arc<Batch>>,
+    query: Option<Arc<Query>>,
 }
 
 impl Script {
     /// A script that only looks, under a short name for progress and timings.
     pub fn read(label: impl Into<String>, text: impl Into<Text>) -> Self {
-        Self { label: label.into(), effect: Effect::Read, text: text.into(), batch: None }
+        Self { label: label.into(), effect: Effect::Read, text: text.into(), batch: None, query: None }
     }
 
     /// A script that changes something.
     pub fn write(label: impl Into<String>, text: impl Into<Text>) -> Self {
-        Self { label: label.into(), effect: Effect::Write, text: text.into(), batch: None }
+        Self { label: label.into(), effect: Effect::Write, text: text.into(), batch: None, query: None }
+    }
+
+    /// A script that asks a question.
+    #[must_use]
+    pub(crate) fn asking(label: &str, query: Query, text: impl Into<Text>) -> Self {
+        let effect = if query.runs_a_command() { Effect::Write } else { Effect::Read };
+        Self { label: label.to_owned(), effect, text: text.into(), batch: None, query: Some(Arc::new(query)) }
+    }
+
+    /// The question it asks, when it is one.
+    #[must_use]
+    pub fn query(&self) -> Option<&Query> {
+        self.query.as_deref()
     }
 
     /// Notes the steps it was made of.

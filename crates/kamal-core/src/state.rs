@@ -25,7 +25,13 @@ pub struct HostState {
     pub images: Vec<Image>,
     /// The proxy's container.
     pub proxy: Option<ProxyContainer>,
-    /// Files of Kamal's legacy `proxy boot_config` that are there.
+    /// Where kamal-proxy leads the services it serves, whoever they belong to.
+    pub routes: Vec<RouteState>,
+    /// Versions of the service that were switched to and tagged as the latest, oldest first, as the audit log tells.
+    pub history: Vec<Deployed>,
+    /// Names of the apps that have a folder on the host.
+    pub apps: Vec<String>,
+    /// Whether files of Kamal's legacy `proxy boot_config` are there.
     pub boot_config: bool,
     /// Whether the network `kamal` exists.
     pub network: bool,
@@ -55,8 +61,32 @@ pub struct Container {
     pub image: String,
     /// Its state.
     pub state: ContainerState,
+    /// Its state in docker's words, with the exit status and since when.
+    pub status: String,
     /// Its label `role`.
     pub role: Option<RoleName>,
+}
+
+/// A service of kamal-proxy and the containers it leads to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteState {
+    /// The service.
+    pub service: String,
+    /// The hosts it answers for, separated by commas; `*` for all.
+    pub hosts: String,
+    /// What it leads to: ids of containers, as long as kamal-proxy was given them.
+    pub targets: Vec<String>,
+}
+
+/// A version that was switched to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// The version.
+    pub version: Version,
+    /// When, in RFC 3339.
+    pub at: String,
+    /// Who was at work.
+    pub by: String,
 }
 
 /// A container's state.
@@ -100,6 +130,12 @@ impl ContainerState {
     pub fn is_current(self) -> bool {
         matches!(self, Self::Running | Self::Restarting)
     }
+
+    /// True when the container has processes, though it may answer nobody.
+    #[must_use]
+    pub fn holds_resources(self) -> bool {
+        matches!(self, Self::Running | Self::Restarting | Self::Paused)
+    }
 }
 
 /// An image.
@@ -118,19 +154,23 @@ pub struct ProxyContainer {
     pub image: ImageRef,
     /// Its state.
     pub state: ContainerState,
+    /// The docker networks it is joined to.
+    pub networks: Vec<String>,
 }
 
 impl HostState {
-    /// The container of a role that runs now: the newest of the image tagged latest, else the newest at all
-    /// (spec chapter 9, CURID).
+    /// The container of a role that runs now: the one the proxy leads to, or, of a role that is not proxied, the newest
+    /// that runs. Not the one whose image is tagged as the latest, as in Kamal: a deploy that is cut off after its switch
+    /// has not tagged its image.
     #[must_use]
     pub fn current<'s>(&'s self, config: &Config, role: &'s RoleName) -> Option<&'s Container> {
-        let latest = naming::latest_image(config);
-        let latest = self.images.iter().find(|image| image.reference == latest);
         let mut running = self.of_role(role).filter(|container| container.state.is_current());
-        latest
-            .and_then(|latest| running.clone().find(|container| self.is_of(container, latest)))
-            .or_else(|| running.next())
+        let service = naming::container_prefix(config, role);
+        let route = self.routes.iter().find(|route| route.service == service);
+        let led_to = |container: &&Container| {
+            route.is_some_and(|route| route.targets.iter().any(|id| container.id.starts_with(id.as_str())))
+        };
+        running.clone().find(led_to).or_else(|| running.next())
     }
 
     /// The version of a role that runs now.
@@ -150,18 +190,26 @@ impl HostState {
         self.containers.iter().chain(&self.accessories).find(|container| container.name == *name)
     }
 
+    /// The container of an accessory.
+    #[must_use]
+    pub fn accessory(&self, service: &str) -> Option<&Container> {
+        self.accessories.iter().find(|container| container.name == *service)
+    }
+
     /// True when the host holds the image.
     #[must_use]
     pub fn has_image(&self, reference: &ImageRef) -> bool {
         self.images.iter().any(|image| image.reference == *reference)
     }
 
-    fn is_of(&self, container: &Container, image: &Image) -> bool {
-        let named = self.images.iter().find(|known| *known.reference == *container.image);
+    /// The id of a container's image, where it can be told.
+    #[must_use]
+    pub fn image_id(&self, container: &Container) -> Option<&str> {
         let short = container.image.strip_prefix("sha256:").unwrap_or(&container.image);
-        named.map_or_else(
-            || short.len() >= 12 && image.id.trim_start_matches("sha256:").starts_with(short),
-            |known| known.id == image.id,
-        )
+        let is_its = |image: &&Image| {
+            *image.reference == *container.image
+                || short.len() >= 12 && image.id.trim_start_matches("sha256:").starts_with(short)
+        };
+        self.images.iter().find(is_its).map(|image| image.id.as_str())
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     config::model::{DockerOptions, Proxy, Registry, SecretName},
-    name::{ContainerName, ImageRef, RoleName, ServiceName, Version},
+    name::{ContainerName, Destination, ImageRef, RoleName, ServiceName, Version},
 };
 
 /// A new container that docker restarted this often is not waited for any longer: docker pauses 3 s in all before the
@@ -22,6 +22,13 @@ pub enum Step {
         /// The registry.
         registry: Registry,
     },
+    /// Logs the host's docker out of a registry.
+    Logout {
+        /// The registry.
+        registry: Registry,
+    },
+    /// Installs Docker where it is missing, as root or through sudo, with the script Docker publishes.
+    InstallDocker,
     /// Pulls an image and checks that it belongs to the service.
     Pull {
         /// The image.
@@ -31,15 +38,47 @@ pub enum Step {
         /// True when the host holds an image of that name, which must not be taken for the new one.
         held: bool,
     },
+    /// Reads an image out of an archive on the host, which is removed then.
+    LoadImage {
+        /// The archive's path below the login directory.
+        archive: String,
+    },
+    /// Removes an image by its name; one that is not there counts as removed.
+    RemoveImage {
+        /// The image.
+        image: ImageRef,
+    },
+    /// Removes the images of a service that no container was made from.
+    RemoveUnusedImages {
+        /// The service.
+        service: ServiceName,
+    },
     /// Creates a docker network, if it is not there.
     CreateNetwork {
         /// Its name.
         name: String,
     },
+    /// Joins a container to a docker network it has lost.
+    ConnectNetwork {
+        /// The network.
+        network: String,
+        /// The container.
+        container: ContainerName,
+    },
     /// Starts the proxy's container, creating it if needed.
     EnsureProxy(Box<ProxyContainerSpec>),
-    /// Stops and removes the proxy's container, to be created anew.
+    /// Starts the proxy's container, which must be there.
+    StartProxy,
+    /// Stops the proxy's container; one that is not there counts as stopped.
+    StopProxy,
+    /// Removes the proxy's container, which must have been stopped.
     RemoveProxy,
+    /// Removes the images of the proxy.
+    RemoveProxyImage,
+    /// Fails unless the proxy runs and is where it reaches the containers it leads to.
+    CheckProxy,
+    /// Stops and removes the Traefik of Kamal 1, container and image.
+    RemoveTraefik,
     /// Puts a new container in the place of the proxy's: one takes over from the other where they can share a network,
     /// else the old one goes first.
     ReplaceProxy(Box<ProxyContainerSpec>),
@@ -71,6 +110,9 @@ pub enum Step {
         key: String,
         /// Its mode.
         mode: u32,
+        /// The id of the user of a container that is to read it, whose it becomes with a mode of 0600; where the login
+        /// user may not give files away, everybody can read it.
+        reader: Option<u32>,
     },
     /// Writes a file of clear text.
     WriteFile {
@@ -89,6 +131,25 @@ pub enum Step {
         mode: Option<String>,
         /// `chown`.
         owner: Option<String>,
+    },
+    /// Changes the mode of a file, in words or octal digits.
+    ChangeMode {
+        /// Its path below the login directory.
+        path: String,
+        /// What `chmod` is told.
+        mode: String,
+    },
+    /// Gives a file to another owner.
+    ChangeOwner {
+        /// Its path below the login directory.
+        path: String,
+        /// What `chown` is told.
+        owner: String,
+    },
+    /// Removes a file or a folder with all that is in it; one that is not there counts as removed.
+    Remove {
+        /// Its path below the login directory.
+        path: String,
     },
     /// Copies assets out of an image and joins them with those of the running version (spec 9.6, step A).
     SyncAssets {
@@ -123,14 +184,31 @@ pub enum Step {
     },
     /// Starts a new container.
     Start(Box<RunSpec>),
-    /// Starts a container that is there; tolerates failure.
+    /// Starts a container that is there.
     StartExisting {
         /// The container.
         container: ContainerName,
+        /// True when a failure is of no matter.
+        tolerant: bool,
+    },
+    /// Wakes a container that was frozen, so that it can be stopped; tolerates failure.
+    Unpause {
+        /// The container.
+        container: ContainerName,
+    },
+    /// Removes a container that does not run; one that is not there counts as removed.
+    RemoveContainer {
+        /// The container.
+        container: ContainerName,
+    },
+    /// Removes containers that do not run.
+    RemoveStopped {
+        /// The labels that say whose they are, in order.
+        labels: Vec<(String, String)>,
     },
     /// Lets kamal-proxy check a container's health and move traffic to it, draining the one before.
     SwitchTraffic(Box<Route>),
-    /// Takes a service out of kamal-proxy; tolerates failure.
+    /// Takes a service out of kamal-proxy; one it does not know, or a proxy that does not run, counts as done.
     RemoveRoute {
         /// The service in kamal-proxy.
         service: String,
@@ -172,18 +250,20 @@ pub enum Step {
         /// The latest image.
         latest: ImageRef,
     },
-    /// Removes stopped containers but the newest few.
+    /// Removes stopped containers of a service at a destination but the newest few.
     PruneContainers {
         /// The service.
         service: ServiceName,
+        /// The destination.
+        destination: Option<Destination>,
         /// How many stay.
         retain: u32,
     },
-    /// Removes images no container uses, but the latest.
+    /// Removes images of a service that no container uses, but the latest of every destination.
     PruneImages {
         /// The service.
         service: ServiceName,
-        /// The latest image, which stays.
+        /// The image tagged `latest`: it stays, and so do those tagged `latest-` and a destination.
         latest: ImageRef,
     },
     /// Writes a line to the audit log.
@@ -197,15 +277,6 @@ pub enum Step {
     AwaitGate {
         /// The role that waits.
         role: RoleName,
-    },
-    /// Runs a shell text of the caller's making.
-    Run {
-        /// What people see it called.
-        title: String,
-        /// The shell text.
-        shell: String,
-        /// True when a failure is of no matter.
-        tolerant: bool,
     },
 }
 
@@ -298,13 +369,23 @@ impl Step {
     /// True for what does not change a host.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        matches!(self, Self::AwaitGate { .. } | Self::AwaitReady { .. })
+        matches!(self, Self::AwaitGate { .. } | Self::AwaitReady { .. } | Self::CheckProxy)
     }
 
     /// True for what a person wants to read in a plan; the rest is bookkeeping that goes with it.
     #[must_use]
     pub fn is_headline(&self) -> bool {
-        !matches!(self, Self::Audit { .. })
+        !matches!(self, Self::Audit { .. } | Self::CheckProxy)
+    }
+
+    /// True when a failure of the step is of no matter.
+    #[must_use]
+    pub fn is_tolerant(&self) -> bool {
+        match self {
+            Self::Stop { .. } | Self::Unpause { .. } | Self::KeepOnly { .. } => true,
+            Self::StartExisting { tolerant, .. } => *tolerant,
+            _ => false,
+        }
     }
 }
 
@@ -313,23 +394,51 @@ impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Login { registry } => write!(f, "log in to {}", registry.server.as_deref().unwrap_or("Docker Hub")),
+            Self::Logout { registry } => {
+                write!(f, "log out of {}", registry.server.as_deref().unwrap_or("Docker Hub"))
+            }
+            Self::InstallDocker => f.write_str("install docker"),
             Self::Pull { image, .. } => write!(f, "pull {image}"),
+            Self::LoadImage { archive } => write!(f, "load the image in {archive}"),
+            Self::RemoveImage { image } => write!(f, "remove the image {image}"),
+            Self::RemoveUnusedImages { .. } => f.write_str("remove images no container was made from"),
             Self::CreateNetwork { name } => write!(f, "create network {name}"),
             Self::EnsureProxy(_) => f.write_str("start kamal-proxy"),
+            Self::ConnectNetwork { network, container } => write!(f, "connect {container} to the network {network}"),
+            Self::StartProxy => f.write_str("start the container kamal-proxy"),
+            Self::StopProxy => f.write_str("stop kamal-proxy"),
             Self::RemoveProxy => f.write_str("remove kamal-proxy"),
+            Self::RemoveProxyImage => f.write_str("remove the image of kamal-proxy"),
+            Self::CheckProxy => f.write_str("check that kamal-proxy serves"),
+            Self::RemoveTraefik => f.write_str("remove Traefik"),
             Self::ReplaceProxy(_) => f.write_str("replace kamal-proxy"),
             Self::AcquireLock { .. } => f.write_str("take the deploy lock"),
             Self::ReleaseLock { .. } => f.write_str("release the deploy lock"),
             Self::WriteEnv { path, secrets } => write!(f, "write {path} ({} secrets, mode 0600)", secrets.len()),
+            Self::WriteSecret { path, reader: Some(_), .. } => write!(f, "write {path} (mode 0600)"),
             Self::WriteSecret { path, mode, .. } | Self::WriteFile { path, mode, .. } => {
                 write!(f, "write {path} (mode {mode:04o})")
             }
             Self::MakeDirectory { path, .. } => write!(f, "make directory {path}"),
+            Self::ChangeMode { path, mode } => write!(f, "change {path} to mode {mode}"),
+            Self::ChangeOwner { path, owner } => write!(f, "give {path} to {owner}"),
+            Self::Remove { path } => write!(f, "remove {path}"),
             Self::SyncAssets { path, .. } => write!(f, "copy assets {path} out of the image"),
             Self::KeepOnly { directory, keep, .. } => write!(f, "clean {directory}, keeping {keep}"),
             Self::Rename { from, to } => write!(f, "rename {from} to {to}"),
             Self::Start(spec) => write!(f, "start {}", spec.name),
-            Self::StartExisting { container } => write!(f, "start {container} again"),
+            Self::StartExisting { container, .. } => write!(f, "start {container} again"),
+            Self::Unpause { container } => write!(f, "unpause {container}"),
+            Self::RemoveContainer { container } => write!(f, "remove {container}"),
+            Self::RemoveStopped { labels } => {
+                let named =
+                    |label: &str| labels.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str());
+                write!(
+                    f,
+                    "remove stopped containers of {}",
+                    named("role").or(named("service")).unwrap_or("the service")
+                )
+            }
             Self::SwitchTraffic(route) => {
                 let Route { service, container, deploy_timeout, error_pages, .. } = &**route;
                 let pages = if error_pages.is_some() { ", with error pages" } else { "" };
@@ -347,7 +456,6 @@ impl std::fmt::Display for Step {
             Self::PruneImages { .. } => f.write_str("remove images no container uses"),
             Self::Audit { text, .. } => write!(f, "note in the audit log: {text}"),
             Self::AwaitGate { role } => write!(f, "hold {role} until the primary role is healthy"),
-            Self::Run { title, .. } => f.write_str(title),
         }
     }
 }

@@ -94,6 +94,31 @@ impl Targets {
             .filter_map(move |role| role.hosts.iter().find(|tagged| tagged.name == *host).map(|tagged| (role, tagged)))
     }
 
+    /// The host that holds the deploy lock: the primary one, or the first where there are accessories only.
+    #[must_use]
+    pub fn lock_host(&self) -> Option<&HostName> {
+        self.primary_host.as_ref().or(self.hosts.first())
+    }
+
+    /// The same selection on some of its hosts.
+    #[must_use]
+    pub fn on(&self, hosts: &[HostName]) -> Self {
+        let keep = |all: &[HostName]| all.iter().filter(|host| hosts.contains(host)).cloned().collect();
+        Self {
+            hosts: keep(&self.hosts),
+            app_hosts: keep(&self.app_hosts),
+            proxy_hosts: keep(&self.proxy_hosts),
+            ..self.clone()
+        }
+    }
+
+    /// The roles that are selected on hosts that are, each with its host, in Kamal's order: role by role.
+    pub fn placements(&self) -> impl Iterator<Item = (&Role, &TaggedHost)> {
+        self.roles.iter().flat_map(|role| {
+            role.hosts.iter().filter(|tagged| self.app_hosts.contains(&tagged.name)).map(move |tagged| (role, tagged))
+        })
+    }
+
     /// True when the role is the one others wait for.
     #[must_use]
     pub fn is_primary(&self, role: &Role) -> bool {

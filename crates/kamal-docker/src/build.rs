@@ -4,6 +4,7 @@ mod argv;
 mod clone;
 
 use kamal_core::{
+    build::BuildTask,
     event::{EventKind, Outcome, Tone},
     output::{Lines, Tail},
     ports::{BuildError, BuildOrder, Chunk, Command, Exit, Local},
@@ -12,27 +13,99 @@ use kamal_core::{
 
 use crate::login;
 
-/// Builds and pushes.
-pub(crate) async fn build(order: &BuildOrder<'_>) -> Result<(), BuildError> {
-    let config = order.config;
-    if config.builder.pack.is_none() && !order.local.exists(&config.builder.dockerfile).await {
-        return Err(BuildError::Unfit(format!(
-            "Missing {}; builder/dockerfile names another one",
-            config.builder.dockerfile
-        )));
+/// Does what is asked for, and returns what a person wants to see of it.
+pub(crate) async fn perform(order: &BuildOrder<'_>) -> Result<String, BuildError> {
+    let nothing = |()| String::new();
+    match order.task {
+        BuildTask::Push { no_cache, output } => push(order, *no_cache, output).await.map(nothing),
+        BuildTask::Dev { no_cache, output } => dev(order, *no_cache, output).await.map(nothing),
+        BuildTask::CreateBuilder => match argv::builder_name(order.config) {
+            Some(name) => run(order, "create the builder", &argv::create_builder(order.config, &name), false)
+                .await
+                .map(|_| String::new()),
+            None => Ok("The driver docker needs no builder".to_owned()),
+        },
+        BuildTask::RemoveBuilder => match argv::builder_name(order.config) {
+            Some(name) => {
+                let command = Command::new("docker", ["buildx", "rm", &name]);
+                run(order, "remove the builder", &command, false).await.map(|_| String::new())
+            }
+            None => Ok("The driver docker needs no builder".to_owned()),
+        },
+        BuildTask::Details => details(order).await,
+        BuildTask::Login => log_in(order).await.map(nothing),
+        BuildTask::Logout => log_out(order).await.map(nothing),
     }
-    if order.output == "registry" {
+}
+
+/// Builds from a clean clone, and hands the image on.
+async fn push(order: &BuildOrder<'_>, no_cache: bool, output: &str) -> Result<(), BuildError> {
+    check_dockerfile(order).await?;
+    if output == "registry" {
         log_in(order).await?;
     }
     let folder = clone::prepare(order).await?;
-    let mut command = argv::build(order)?;
-    command.folder = folder;
-    for name in &config.builder.secrets {
+    let command = argv::build(order, &argv::Flags { no_cache, output, suffix: "" })?;
+    ensure_builder(order).await?;
+    run(order, "build the image", &with_secrets(order, Command { folder, ..command })?, true).await?;
+    Ok(())
+}
+
+/// Builds from the work tree as it is.
+async fn dev(order: &BuildOrder<'_>, no_cache: bool, output: &str) -> Result<(), BuildError> {
+    check_dockerfile(order).await?;
+    for (kind, option) in [("with uncommitted changes", "--modified"), ("Untracked", "--others")] {
+        let listed = ask(order.local, &Command::new("git", ["ls-files", "--exclude-standard", option])).await;
+        let files: Vec<&str> = listed.iter().flat_map(|text| text.lines()).collect();
+        if !files.is_empty() {
+            let named = if option == "--others" { "Untracked files".to_owned() } else { format!("Files {kind}") };
+            let list = files.iter().map(|file| format!("\n  {file}")).collect::<String>();
+            let text = format!("WARNING: {named} will be present in the dev container:{list}\n");
+            order.events.emit(EventKind::tell(Tone::Warning, text));
+        }
+    }
+    let command = argv::build(order, &argv::Flags { no_cache, output, suffix: "-dirty" })?;
+    run(order, "build the image", &with_secrets(order, command)?, true).await.map(drop)
+}
+
+async fn check_dockerfile(order: &BuildOrder<'_>) -> Result<(), BuildError> {
+    let builder = &order.config.builder;
+    if builder.pack.is_some() || order.local.exists(&builder.dockerfile).await {
+        return Ok(());
+    }
+    Err(BuildError::Unfit(format!("Missing {}; builder/dockerfile names another one", builder.dockerfile)))
+}
+
+fn with_secrets(order: &BuildOrder<'_>, mut command: Command) -> Result<Command, BuildError> {
+    for name in &order.config.builder.secrets {
         let secret = order.secrets.get(name).map_err(BuildError::Unfit)?;
         command.env.push((name.clone(), secret));
     }
-    ensure_builder(order).await?;
-    run(order, "build the image", &command, true).await.map(drop)
+    Ok(command)
+}
+
+/// What builders there are, and which of them it would be.
+async fn details(order: &BuildOrder<'_>) -> Result<String, BuildError> {
+    let driver = &order.config.builder.driver;
+    let kind = if driver.starts_with("cloud") { "cloud" } else { "local" };
+    let mut told = format!("Builder: {kind}\n");
+    for arguments in [["context", "ls"], ["buildx", "ls"]] {
+        let command = Command::new("docker", arguments);
+        let listed = ask(order.local, &command).await;
+        told.push_str(&listed.unwrap_or_else(|| format!("`{command}` failed")));
+        told.push('\n');
+    }
+    Ok(told)
+}
+
+/// Logs the local docker out.
+async fn log_out(order: &BuildOrder<'_>) -> Result<(), BuildError> {
+    let registry = &order.config.registry;
+    if registry.username.is_none() || registry.password.is_none() {
+        return Ok(());
+    }
+    let arguments = std::iter::once("logout".to_owned()).chain(registry.server.clone());
+    run(order, "log out of the registry", &Command::new("docker", arguments), false).await.map(drop)
 }
 
 /// Logs the local docker in, unless it holds these credentials already.
@@ -73,6 +146,7 @@ pub(crate) async fn run(
     command: &Command,
     shown: bool,
 ) -> Result<String, BuildError> {
+    let began = order.clock.elapsed();
     order.events.emit(EventKind::StepStarted { host: None, step: what.to_owned(), command: command.to_string() });
     let mut tail = Tail::default();
     let mut show = |line: &str| {
@@ -94,7 +168,7 @@ pub(crate) async fn run(
         host: None,
         step: what.to_owned(),
         outcome,
-        took: std::time::Duration::ZERO,
+        took: order.clock.elapsed().saturating_sub(began),
     });
     let output = tail.text();
     if exit.success() {

@@ -6,6 +6,7 @@ pub mod registry;
 mod build;
 mod credentials;
 mod login;
+mod network;
 mod observe;
 mod proxy;
 mod query;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use kamal_core::{
     config::Config,
     name::HostName,
-    ports::{BuildError, BuildOrder, Docker, Render, RenderError},
+    ports::{BuildError, BuildOrder, Docker, Entropy, Render, RenderError},
     query::Query,
     shell::Text,
     state::HostState,
@@ -40,15 +41,11 @@ impl Docker for DockerCli {
         render::step(step, cx)
     }
 
-    fn query(&self, query: &Query, config: &Config) -> Text {
-        query::text(query, config)
+    fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
+        query::text(query, config, entropy)
     }
 
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
-        build::build(order).await
-    }
-
-    async fn login(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
-        build::log_in(order).await
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
+        build::perform(order).await
     }
 }

@@ -7,37 +7,43 @@ use kamal_core::{
     config::Config,
     name::{HostName, NameError},
     naming,
-    shell::Text,
-    state::{Container, ContainerState, HostState, Image, Machine, ProxyContainer},
+    shell::{Text, escape::word},
+    state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
 };
 
 /// Separates fields; no name, image or label may hold it.
 const TAB: char = '\t';
 
 /// The script. Every section begins with a line `== NAME`. Sections that need docker are left out where it is missing.
-/// Each question to docker is a process that costs more than its answer, so there are two, side by side: one lists all
-/// containers of the host, and [`parse`] picks those that matter; the other prints images meanwhile.
+/// Each question to docker is a process that costs more than its answer, so there are three, side by side: one lists all
+/// containers of the host, and [`parse`] picks those that matter; the others print images and what the proxy leads to
+/// meanwhile.
 pub(crate) fn text(config: &Config) -> Text {
-    let lock = naming::lock_directory(config);
-    let repository = config.repository();
+    let lock = word(&naming::lock_directory(config));
+    let audit = word(&naming::audit_log(config));
+    let repository = word(&format!("\t{}:", config.repository()));
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== lock'; [ ! -d {lock} ] || {{ base64 -d < {lock}/details 2>/dev/null || echo unreadable; }}\n\
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
-         echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' 2>/dev/null | grep -F -e '\t{repository}:' -e 'kamal-proxy:'; }} &\n\
+         echo '== apps'; ls .kamal/apps 2>/dev/null\n\
+         echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
+         echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' 2>/dev/null | grep -F -e {repository} -e 'kamal-proxy:'; }} &\n\
+         docker exec {proxy} kamal-proxy list 2>/dev/null | sed 's/^/route\t/' &\n\
          c=$(docker ps --all --no-trunc --format '{CONTAINER}' 2>/dev/null); s=$?; wait\n\
          if [ $s = 0 ]; then\n\
          echo '== docker'; echo yes\n\
          echo '== containers'; printf '%s\\n' \"$c\"\n\
          echo '== network'; case $c in *'\trunning\tkamal\t'*) echo kamal;; \
          *) docker network inspect kamal --format '{{{{.Name}}}}' 2>/dev/null;; esac\n\
-         fi; :"
+         fi; :",
+        proxy = naming::PROXY_CONTAINER,
     )
     .into()
 }
 
 /// The labels come last: those of other people's containers may hold anything.
-const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Networks}}\t{{.Label \"service\"}}\t{{.Label \"destination\"}}\t{{.Label \"role\"}}";
+const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Networks}}\t{{.Status}}\t{{.Label \"service\"}}\t{{.Label \"destination\"}}\t{{.Label \"role\"}}";
 
 /// Reads what the script printed.
 pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
@@ -49,6 +55,9 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         accessories: Vec::new(),
         images: Vec::new(),
         proxy: None,
+        routes: Vec::new(),
+        history: Vec::new(),
+        apps: Vec::new(),
         boot_config: false,
         network: false,
         lock: None,
@@ -66,7 +75,12 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             "machine" => machine.push(line),
             "docker" => state.docker = true,
             "containers" => listed(&mut state, config, line)?,
-            "images" => state.images.extend(image(line)),
+            "images" => match line.strip_prefix("route\t") {
+                Some(row) => state.routes.extend(route(row)),
+                None => state.images.extend(image(line)),
+            },
+            "apps" => state.apps.push(line.to_owned()),
+            "history" => state.history.extend(deployed(config, line)),
             "network" => state.network = line == naming::NETWORK,
             "lock" => {
                 lock.push_str(line);
@@ -87,7 +101,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
 /// Puts a container where it belongs; what is somebody else's is left out, in whatever form it comes.
 fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), String> {
     let fields: Vec<&str> = line.split(TAB).collect();
-    let [id, names, image, word, _networks, service, destination, role] = fields[..] else { return Ok(()) };
+    let [id, names, image, word, networks, status, service, destination, role] = fields[..] else { return Ok(()) };
     // A linked container has further names, the own one comes without a slash.
     let name = names.split(',').find(|name| !name.contains('/')).unwrap_or(names);
     let is_proxy = name == naming::PROXY_CONTAINER;
@@ -99,13 +113,15 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
     let named =
         ContainerState::parse(word).ok_or_else(|| format!("docker named an unknown state of {name}: {word:?}"))?;
     if is_proxy {
-        state.proxy = Some(ProxyContainer { image: strange(image)?, state: named });
+        let networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        state.proxy = Some(ProxyContainer { image: strange(image)?, state: named, networks });
     }
     let container = Container {
         id: strange(id)?,
         name: strange(name)?,
         image: image.to_owned(),
         state: named,
+        status: status.to_owned(),
         role: role.parse().ok(),
     };
     if is_app {
@@ -127,6 +143,32 @@ fn image(line: &str) -> Option<Image> {
     Some(Image { id: id.to_owned(), reference: reference.parse().ok()? })
 }
 
+/// A row of what `kamal-proxy list` prints: columns of any width, coloured, two blanks between them.
+fn route(row: &str) -> Option<RouteState> {
+    let mut plain = String::new();
+    let mut rest = row;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, text)| text);
+    }
+    plain.push_str(rest);
+    let columns: Vec<&str> = plain.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
+    let [service, hosts, _path, targets, ..] = columns[..] else { return None };
+    let id = |target: &str| target.split(':').next().unwrap_or(target).to_owned();
+    let targets = targets.split(',').map(id).collect();
+    (service != "Service").then(|| RouteState { service: service.to_owned(), hosts: hosts.to_owned(), targets })
+}
+
+/// A line of the audit log that says which version is the latest from then on.
+fn deployed(config: &Config, line: &str) -> Option<Deployed> {
+    let (tags, text) = line.rsplit_once("] ")?;
+    let image = text.strip_prefix("Tagging ")?.strip_suffix(" as the latest image")?;
+    let version = image.strip_prefix(&config.repository())?.strip_prefix(':')?;
+    let mut tags = tags.split("] ").map(|tag| tag.trim_start_matches('['));
+    let (at, by) = (tags.next()?.to_owned(), tags.next()?.to_owned());
+    Some(Deployed { version: version.parse().ok()?, at, by })
+}
+
 /// `uname -m` in Docker's spelling.
 fn docker_arch(machine: &str) -> String {
     match machine {
@@ -140,45 +182,31 @@ fn docker_arch(machine: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kamal_core::config::{self, Source};
+    use kamal_core::{
+        config::{self, Source},
+        testing::NothingOutside,
+    };
 
     use super::*;
 
     const PRINTED: &str = "== machine\nx86_64\ndeploy\n/home/deploy\n== lock\nLocked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n\
-        == boot_config\n== docker\nyes\n== containers\n\
-        aaa\tapp-web-2\thub/app:2\trunning\tkamal\tapp\t\tweb\nbbb\tapp-web-1\t0123456789ab\texited\tkamal\tapp\t\tweb\n\
-        ccc\tapp-web-staging-1\thub/app:1\trunning\tkamal\tapp\tstaging\tweb\n\
-        ddd\tapp-db\tmysql:8\trunning\tkamal\tapp-db\t\t\n\
-        eee\tother\tother\tfloating\tbridge\tsome\nlabel\twith everything\t\tin it\n\
-        fff\tkamal-proxy\tbasecamp/kamal-proxy:v0.9.2\trunning\tkamal\t\t\t\n== images\n\
+        == boot_config\n== apps\napp\nother\n== history\n\
+        [2026-01-01T00:00:00Z] [ann@a.b] [staging] Tagging hub/app:1 as the latest image\n\
+        [2026-01-02T00:00:00Z] [bob] Tagging hub/app:2 as the latest image\n== docker\nyes\n== containers\n\
+        aaa\tapp-web-2\thub/app:2\trunning\tkamal\tUp 2 hours\tapp\t\tweb\nbbb\tapp-web-1\t0123456789ab\texited\tkamal\tExited (0) 5 minutes ago\tapp\t\tweb\n\
+        ccc\tapp-web-staging-1\thub/app:1\trunning\tkamal\tUp 1 hour\tapp\tstaging\tweb\n\
+        ddd\tapp-db\tmysql:8\trunning\tkamal\tUp 1 hour\tapp-db\t\t\n\
+        eee\tother\tother\tfloating\tbridge\tUp\tsome\nlabel\twith everything\t\tin it\n\
+        fff\tkamal-proxy\tbasecamp/kamal-proxy:v0.9.2\trunning\tkamal\tUp\t\t\t\n== images\n\
+        route\t\u{1b}[3;94mService\u{1b}[0m  \u{1b}[3;94mHost\u{1b}[0m  \u{1b}[3;94mPath\u{1b}[0m  \u{1b}[3;94mTarget\u{1b}[0m  \u{1b}[3;94mState\u{1b}[0m  \u{1b}[3;94mTLS\u{1b}[0m  \n\
+        route\t\u{1b}[1;34mapp-web\u{1b}[0m  \u{1b}[ma.com\u{1b}[0m  \u{1b}[m/\u{1b}[0m     \u{1b}[maaa:80\u{1b}[0m  \u{1b}[mrunning\u{1b}[0m  \u{1b}[mno\u{1b}[0m   \n\
         sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== network\nkamal\n";
 
     fn read(printed: &str) -> Result<HostState, String> {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\naccessories: {db: {image: mysql:8, host: h}}\n";
-        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &Nothing).unwrap();
+        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap();
         parse(&loaded.config, &"h".parse().unwrap(), printed)
-    }
-
-    #[derive(Debug)]
-    struct Nothing;
-
-    impl config::Outside for Nothing {
-        fn env(&self, _: &str) -> Option<String> {
-            None
-        }
-
-        fn read_file(&self, path: &str) -> Result<String, String> {
-            Err(format!("no {path}"))
-        }
-
-        fn run(&self, command: &str) -> Result<String, String> {
-            Err(format!("no {command}"))
-        }
-
-        fn ruby_erb(&self, _: &str) -> Option<Result<String, String>> {
-            None
-        }
     }
 
     #[test]
@@ -190,6 +218,12 @@ mod tests {
         assert_eq!(names(&state.accessories), ["app-db"]);
         assert_eq!(state.containers[1].state, ContainerState::Exited);
         assert_eq!(state.images.len(), 1);
+        let route = RouteState { service: "app-web".into(), hosts: "a.com".into(), targets: vec!["aaa".into()] };
+        assert_eq!(state.routes, [route]);
+        assert_eq!(state.apps, ["app", "other"]);
+        let known = |entry: &Deployed| format!("{} {} {}", entry.version, entry.at, entry.by);
+        let known: Vec<String> = state.history.iter().map(known).collect();
+        assert_eq!(known, ["1 2026-01-01T00:00:00Z ann@a.b", "2 2026-01-02T00:00:00Z bob"]);
         assert!(state.network && !state.boot_config);
         assert_eq!(state.lock.as_deref(), Some("Locked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n"));
         assert_eq!(state.proxy.unwrap().image.as_str(), "basecamp/kamal-proxy:v0.9.2");
@@ -201,7 +235,7 @@ mod tests {
         let state = read("== machine\naarch64\nroot\n/root\n== lock\n== boot_config\n").unwrap();
         assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
         assert!(read("== machine\nx86_64\n").is_err());
-        let odd = PRINTED.replace("\trunning\tkamal\tapp\t\tweb", "\tsinking\tkamal\tapp\t\tweb");
+        let odd = PRINTED.replace("\trunning\tkamal\tUp 2 hours", "\tsinking\tkamal\tUp 2 hours");
         assert!(read(&odd).unwrap_err().contains("sinking"));
     }
 }

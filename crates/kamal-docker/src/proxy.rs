@@ -2,7 +2,11 @@
 
 mod reboot;
 
-use kamal_core::{naming, shell::escape::options, step::ProxyContainerSpec};
+use kamal_core::{
+    naming,
+    shell::escape::{options, word},
+    step::ProxyContainerSpec,
+};
 
 pub(crate) use self::reboot::replace;
 
@@ -17,14 +21,42 @@ enum Place {
     Bridge,
 }
 
-/// Starts the proxy's container, creating it when it is not there.
+/// Starts the proxy's container, creating it when it is not there. Not every log driver knows a size; where the host's
+/// default driver does not, docker made no container, and one is made without it.
 pub(crate) fn ensure(spec: &ProxyContainerSpec) -> String {
-    let run = made(spec, "docker run --detach --name kamal-proxy", Place::Own);
-    format!("mkdir -p {}; docker container start kamal-proxy >/dev/null 2>&1 || {run}", naming::PROXY_APPS_CONFIG)
+    const VERB: &str = "docker run --detach --name kamal-proxy";
+    const SAID: &str = ".kamal/proxy/start.log";
+    let (run, plain) = (made(spec, VERB, Place::Own, Log::Limited), made(spec, VERB, Place::Own, Log::Unlimited));
+    format!(
+        "mkdir -p {}; docker container start kamal-proxy >/dev/null 2>&1 || {{ {run}; }} 2>{SAID} || \
+         {{ grep -q \"unknown log opt 'max-size'\" {SAID} && {{ {plain}; }} 2>{SAID}; }}\n\
+         kamal_s=$?; [ ! -s {SAID} ] || cat {SAID} >&2; rm -f {SAID}; (exit $kamal_s)",
+        naming::PROXY_APPS_CONFIG
+    )
+}
+
+/// Fails unless the proxy runs and reaches the network of the containers it leads to.
+pub(crate) fn check() -> String {
+    format!(
+        "case $(docker container inspect --format '{{{{.State.Running}}}} {{{{.HostConfig.NetworkMode}}}} \
+         {{{{range $name, $_ := .NetworkSettings.Networks}}}}{{{{$name}}}} {{{{end}}}}' {proxy} 2>/dev/null) in \
+         'true host '*|'true container:'*|'true '*' {network} '*) ;;\n\
+         'true '*) echo '{proxy} is not on the network {network} any more; `docker network connect {network} {proxy}` or `kamal proxy reboot`' >&2; (exit 1);;\n\
+         *) echo '{proxy} does not run any more; see `kamal proxy logs`' >&2; docker logs --tail 10 {proxy} >&2; (exit 1);; esac",
+        proxy = naming::PROXY_CONTAINER,
+        network = naming::NETWORK,
+    )
+}
+
+/// Whether docker limits the log where nothing is configured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    Limited,
+    Unlimited,
 }
 
 /// The command that makes the container. Without `proxy.run` Kamal's legacy files on the host have their say.
-fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
+fn made(spec: &ProxyContainerSpec, verb: &str, place: Place, log: Log) -> String {
     let (volume, apps) = (format!("{}-config", naming::PROXY_CONTAINER), naming::PROXY_APPS_CONFIG);
     let (network, restart) = match place {
         Place::Own => (naming::NETWORK, "unless-stopped"),
@@ -48,7 +80,8 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
                     words.extend(run.http3.then(|| format!("--publish {ip}{}:443/udp", run.https_port)));
                 }
             }
-            words.extend(run.log_max_size.iter().map(|size| format!("--log-opt max-size={size}")));
+            let limit = run.log_max_size.iter().filter(|_| log == Log::Limited);
+            words.extend(limit.map(|size| format!("--log-opt {}", word(&format!("max-size={size}")))));
             words.extend(run.metrics_port.iter().map(|port| format!("--expose={port}")));
             let mut given = run.options.clone();
             given.retain(|(name, _)| place == Place::Own || !name.starts_with("publish"));
@@ -68,21 +101,33 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
                 || format!("{}:{}", naming::PROXY_REPOSITORY, naming::PROXY_MINIMUM_VERSION),
                 ToString::to_string,
             );
-            let (repository, version) = image.rsplit_once(':').unwrap_or((&image, "latest"));
             // Ports are published by whoever owns the network.
             const UNPUBLISHED: &str = " | sed 's/--publish[= ][^ ]*//g'";
             let (filter, command, takeover) = match place {
+                Place::Own if log == Log::Unlimited => (" | sed 's/--log-opt[= ]max-size=[^ ]*//g'", "", ""),
                 Place::Own => ("", "", ""),
                 Place::Shared => (UNPUBLISHED, "kamal-proxy run", " --takeover"),
                 Place::Bridge => (UNPUBLISHED, "", ""),
             };
-            format!(
-                "echo $({{ cat .kamal/proxy/options 2> /dev/null || echo \"--publish 80:80 --publish 443:443 --log-opt max-size=10m\"; }}{filter}) \
-                 $(cat .kamal/proxy/image 2> /dev/null || echo \"{repository}\"):$(cat .kamal/proxy/image_version 2> /dev/null || echo \"{version}\") \
-                 $(cat .kamal/proxy/run_command 2> /dev/null || echo \"{command}\"){takeover} | xargs {base}"
-            )
+            format!("{}{takeover} | xargs {base}", legacy(&image, filter, command))
         }
     }
+}
+
+/// How the proxy would be made from Kamal's legacy files.
+pub(crate) fn boot_config() -> String {
+    legacy(&format!("{}:{}", naming::PROXY_REPOSITORY, naming::PROXY_MINIMUM_VERSION), "", "")
+}
+
+/// What Kamal's legacy files come to: options, image and command, each with what holds where its file is not there.
+fn legacy(image: &str, filter: &str, command: &str) -> String {
+    let (repository, version) = image.rsplit_once(':').unwrap_or((image, "latest"));
+    format!(
+        "echo $({{ cat .kamal/proxy/options 2> /dev/null || echo \"{}\"; }}{filter}) \
+         $(cat .kamal/proxy/image 2> /dev/null || echo \"{repository}\"):$(cat .kamal/proxy/image_version 2> /dev/null || echo \"{version}\") \
+         $(cat .kamal/proxy/run_command 2> /dev/null || echo \"{command}\")",
+        naming::PROXY_DEFAULT_OPTIONS
+    )
 }
 
 #[cfg(test)]
@@ -94,12 +139,12 @@ mod tests {
     #[test]
     fn only_the_container_that_stays_publishes() {
         let spec = ProxyContainerSpec { run: None, image: None };
-        let own = made(&spec, "docker run", Place::Own);
+        let own = made(&spec, "docker run", Place::Own, Log::Limited);
         assert!(own.contains("--publish 80:80") && own.contains("--network kamal ") && !own.contains("takeover"));
-        let shared = made(&spec, "docker run", Place::Shared);
+        let shared = made(&spec, "docker run", Place::Shared, Log::Limited);
         assert!(shared.contains("sed 's/--publish") && shared.contains("--network \"$mode\""), "{shared}");
         assert!(shared.contains("echo \"kamal-proxy run\") --takeover | xargs"), "{shared}");
-        let bridge = made(&spec, "docker run", Place::Bridge);
+        let bridge = made(&spec, "docker run", Place::Bridge, Log::Limited);
         assert!(bridge.contains("sed 's/--publish") && !bridge.contains("takeover"), "{bridge}");
         assert!(bridge.contains("--network kamal --restart no $publish --volume"), "{bridge}");
     }
@@ -123,7 +168,7 @@ mod tests {
             options: vec![option("publish", "9090:9090"), option("memory", "1g")],
         };
         let spec = ProxyContainerSpec { run: Some(run), image: None };
-        let own = made(&spec, "docker run", Place::Own);
+        let own = made(&spec, "docker run", Place::Own, Log::Limited);
         assert!(
             own.contains("--publish 10.0.0.1:8080:80 --publish 10.0.0.1:8443:443 --publish 10.0.0.1:8443:443/udp"),
             "{own}"
@@ -131,7 +176,7 @@ mod tests {
         assert!(own.contains("kamal-proxy run --http3"), "{own}");
         assert!(own.contains("--publish \"9090:9090\" --memory \"1g\""), "{own}");
         for place in [Place::Shared, Place::Bridge] {
-            let other = made(&spec, "docker run", place);
+            let other = made(&spec, "docker run", place, Log::Limited);
             assert!(!other.contains("--publish") && other.contains("--memory \"1g\""), "{other}");
         }
     }

@@ -1,111 +1,142 @@
 //! Questions as docker commands (spec 9.7, golden vectors 13.1).
 
 use kamal_core::{
-    config::Config,
+    config::{Config, model::Accessory},
     naming,
-    query::{Attach, LogLines, Query},
+    ports::Entropy,
+    query::{Attach, ExecNew, LogLines, Query},
     shell::{
         Text,
         escape::{options, pairs, word},
     },
 };
 
+use crate::render::{filters, stop_timeout};
+
 /// Shell text for a question.
-pub(crate) fn text(query: &Query, config: &Config) -> Text {
+pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
+    let labels = |role| {
+        let labels = naming::labels(config, role);
+        filters(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    };
     match query {
-        Query::Details { role } => format!("docker ps {}", naming::role_filters(config, role)),
-        Query::Containers => format!("docker container ls --all {}", naming::service_filters(config)),
-        Query::Images => format!("docker image ls {}", word(&config.repository())),
-        Query::Version { role } => {
-            let prefix = naming::container_prefix(config, role);
-            format!("{} | while read line; do echo \"${{line#{prefix}-}}\"; done", current(config, role, "{{.Names}}"))
+        Query::Details { role } => format!("docker ps {}", labels(Some(role))),
+        Query::Orphans { containers } => {
+            let names = containers.iter().map(|name| format!("--filter {}", word(&format!("name=^{name}$"))));
+            format!("docker ps {}", names.collect::<Vec<_>>().join(" "))
         }
-        Query::Logs { role, lines } => {
-            let id = lines
-                .container
-                .as_ref()
-                .map_or_else(|| format!("$({})", current(config, role, "{{.ID}}")), |container| word(container));
-            format!(
-                "id={id}; [ -n \"$id\" ] || {{ echo 'no running container' >&2; exit 1; }}; docker logs \"$id\"{}",
-                log_options(lines)
+        Query::Containers => format!("docker container ls --all {}", labels(None)),
+        Query::Images => format!("docker image ls {}", word(&config.repository())),
+        Query::Logs { container, lines } => logs(container, lines),
+        Query::ProxyDetails => format!("docker ps --filter 'name=^{}$'", naming::PROXY_CONTAINER),
+        Query::ProxyRoutes => "docker exec kamal-proxy kamal-proxy list".to_owned(),
+        Query::ProxyBootConfig => crate::proxy::boot_config(),
+        Query::AccessoryDetails { service } => {
+            format!("docker ps --filter {}", word(&format!("label=service={service}")))
+        }
+        Query::ExecNew(exec) => exec_new(exec, config, &entropy.hex(6)),
+        Query::ExecAccessory { accessory, volumes, command, attach } => {
+            let found = config.accessories.iter().find(|known| known.name == *accessory);
+            found.map_or_else(
+                || format!("echo 'there is no accessory '{} >&2; exit 1", word(accessory)),
+                |accessory| exec_accessory(config, accessory, volumes, &command.shell(), *attach),
             )
         }
-        Query::ProxyDetails => "docker ps --filter 'name=^kamal-proxy$'".to_owned(),
-        Query::ProxyLogs(lines) => format!("docker logs kamal-proxy{}", log_options(lines)),
-        Query::ProxyRoutes => "docker exec kamal-proxy kamal-proxy list".to_owned(),
-        Query::ExecNew { .. } => exec_new(query, config),
-        Query::ExecReuse { container, command, extra_env, attach } => {
-            let flags = [detach(*attach, "--detach"), interactive(*attach)].concat();
-            let env = pairs("--env", extra_env.iter().map(|(key, text)| (key.as_str(), text.as_str())));
-            let words = [vec!["docker exec".to_owned()], flags, env, vec![word(container), command.clone()]].concat();
+        Query::ExecReuse { container, command, env, attach } => {
+            let mut words = vec!["docker exec".to_owned()];
+            words.extend((*attach == Attach::Detached).then(|| "--detach".to_owned()));
+            words.extend(interactive(*attach));
+            words.extend(named(env));
+            words.extend([word(container), command.shell()]);
             words.join(" ")
         }
-        Query::Audit => {
-            format!("tail -n 50 {} 2>/dev/null || echo 'nothing was done here yet'", naming::audit_log(config))
+        Query::Shell { command } => {
+            command.as_ref().map(kamal_core::command_line::CommandLine::shell).unwrap_or_default()
         }
-        Query::Accessories => {
-            let filters: Vec<String> = config
-                .accessories
-                .iter()
-                .map(|accessory| format!("--filter label=service={}", word(&accessory.service)))
-                .collect();
-            if filters.is_empty() { ":".to_owned() } else { format!("docker ps --all {}", filters.join(" ")) }
+        Query::Audit => {
+            let log = word(&naming::audit_log(config));
+            format!("tail -n 50 {log} 2>/dev/null || echo 'nothing was done here yet'")
+        }
+        Query::PostMortem { container, stop_timeout: timeout } => post_mortem(container, *timeout),
+        Query::Inspect { container } => {
+            format!("docker container inspect --format '{{{{json .}}}}' {}", word(container))
         }
         _ => "echo 'unknown question' >&2; exit 1".to_owned(),
     }
     .into()
 }
 
-/// Kamal's way to the container that runs: of the image tagged latest, else the newest (spec chapter 9, CURID).
-fn current(config: &Config, role: &str, format: &str) -> String {
-    let filters = format!(
-        "{} --filter label=role={role} --filter status=running --filter status=restarting",
-        naming::service_filters(config)
-    );
-    let latest = word(&naming::latest_image(config));
+/// A log. That nothing in it matches is no failure.
+fn logs(container: &str, lines: &LogLines) -> String {
+    let mut text = format!("docker logs {}", word(container));
+    if lines.timestamps {
+        text.push_str(" --timestamps");
+    }
+    text.extend(lines.since.iter().map(|since| format!(" --since {}", word(since))));
+    text.extend(lines.lines.iter().map(|lines| format!(" --tail {lines}")));
+    if lines.follow {
+        text.push_str(" --follow");
+    }
+    text.push_str(" 2>&1");
+    let Some(pattern) = &lines.grep else { return text };
+    let line_buffered = if lines.follow { " --line-buffered" } else { "" };
+    let extra = lines.grep_options.iter().map(|options| format!(" {options}")).collect::<String>();
     format!(
-        "{{ docker ps --latest --format '{format}' {filters} --filter ancestor=$(docker image ls --filter reference={latest} --format '{{{{.ID}}}}'); \
-         docker ps --latest --format '{format}' {filters}; }} | head -1"
+        "docker container inspect {} >/dev/null && {text} | {{ grep{line_buffered} -e {}{extra}; [ $? -lt 2 ]; }}",
+        word(container),
+        word(pattern)
     )
 }
 
-fn log_options(lines: &LogLines) -> String {
-    let mut words = Vec::new();
-    words.extend(lines.timestamps.then(|| " --timestamps".to_owned()));
-    words.extend(lines.since.iter().map(|since| format!(" --since {}", word(since))));
-    words.extend(lines.lines.iter().map(|lines| format!(" --tail {lines}")));
-    words.extend(lines.follow.then(|| " --follow".to_owned()));
-    words.push(" 2>&1".to_owned());
-    if let Some(pattern) = &lines.grep {
-        let line_buffered = if lines.follow { " --line-buffered" } else { "" };
-        let extra = lines.grep_options.iter().map(|options| format!(" {options}")).collect::<String>();
-        words.push(format!(" | grep{line_buffered} -e {}{extra}", word(pattern)));
-    }
-    words.concat()
-}
-
-fn exec_new(query: &Query, config: &Config) -> String {
-    let Query::ExecNew { role, env, version, command, extra_env, token, attach } = query else { return String::new() };
+fn exec_new(exec: &ExecNew, config: &Config, token: &str) -> String {
+    let ExecNew { role, role_env, version, command, env, attach } = exec;
     let Some(role) = config.role(role) else { return "echo 'unknown role' >&2; exit 1".to_owned() };
-    let named =
-        |list: &[(String, String)]| pairs("--env", list.iter().map(|(key, text)| (key.as_str(), text.as_str())));
     let mut words = vec!["docker run".to_owned()];
     words.extend(interactive(*attach));
     words.push(if *attach == Attach::Detached { "--detach" } else { "--rm" }.to_owned());
-    words.push(format!("--name {}-exec-{version}-{token}", naming::container_prefix(config, &role.name)));
+    let name = format!("{}-exec-{version}-{token}", naming::container_prefix(config, &role.name));
+    words.push(format!("--name {}", word(&name)));
     words.push(format!("--network {}", naming::NETWORK));
+    words.extend(named(role_env));
+    words.push(format!("--env-file {}", word(&naming::role_env_file(config, &role.name))));
     words.extend(named(env));
-    words.push(format!("--env-file {}", naming::role_env_file(config, &role.name)));
-    words.extend(named(extra_env));
     words.extend(kamal_core::plan::logging(&role.logging));
     words.extend(config.volumes.iter().map(|volume| format!("--volume {volume}")));
     words.extend(options(&role.options));
-    words.extend([word(&naming::image(config, version)), command.clone()]);
+    words.extend([word(&naming::image(config, version)), command.shell()]);
     words.join(" ")
 }
 
-fn detach(attach: Attach, flag: &str) -> Vec<String> {
-    (attach == Attach::Detached).then(|| flag.to_owned()).into_iter().collect()
+fn exec_accessory(config: &Config, accessory: &Accessory, volumes: &[String], command: &str, attach: Attach) -> String {
+    let env: Vec<(String, String)> = accessory.env.clear.clone().into_iter().collect();
+    let mut words = vec!["docker run".to_owned()];
+    words.extend(interactive(attach));
+    words.push("--rm".to_owned());
+    words.push(format!("--network {}", word(&accessory.network)));
+    words.extend(named(&env));
+    words.push(format!("--env-file {}", word(&naming::accessory_env_file(config, &accessory.name))));
+    words.extend(volumes.iter().map(|volume| format!("--volume {volume}")));
+    words.extend(options(&accessory.options));
+    words.extend([word(&accessory.image), command.to_owned()]);
+    words.join(" ")
+}
+
+/// What became of a container that did not come up; it is stopped as well.
+fn post_mortem(container: &str, timeout: Option<u64>) -> String {
+    let name = word(container);
+    format!(
+        "docker inspect --format 'container: {{{{.State.Status}}}}, exit code {{{{.State.ExitCode}}}}{{{{if .RestartCount}}}}, \
+         restarted {{{{.RestartCount}}}} times{{{{end}}}}{{{{if .State.OOMKilled}}}}, \
+         killed for lack of memory{{{{end}}}}{{{{if .State.Error}}}}, {{{{.State.Error}}}}{{{{end}}}}{{{{if .State.Health}}}}, health \
+         {{{{.State.Health.Status}}}}{{{{end}}}}' {name} 2>/dev/null\n\
+         echo 'last log lines:'; docker logs --timestamps --tail 30 {name} 2>&1 | sed 's/^/  /'\n\
+         docker stop{} {name} >/dev/null 2>&1 || true",
+        stop_timeout(timeout)
+    )
+}
+
+fn named(list: &[(String, String)]) -> Vec<String> {
+    pairs("--env", list.iter().map(|(key, text)| (key.as_str(), text.as_str())))
 }
 
 fn interactive(attach: Attach) -> Vec<String> {

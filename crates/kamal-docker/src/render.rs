@@ -12,38 +12,66 @@ use kamal_core::{
     step::{CRASH_LOOP, RunSpec, Step},
 };
 
-use crate::{login, proxy};
+use crate::{login, network, proxy};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
         Step::Login { registry } => login::text(registry, cx.secrets)?,
-        Step::Pull { image, service, held } => pull(image, service.as_deref(), *held).into(),
-        Step::CreateNetwork { name } => {
-            format!("docker network create {name} >/dev/null 2>&1 || docker network inspect {name} >/dev/null").into()
+        Step::Logout { registry } => {
+            let server = registry.server.iter().map(|server| format!(" {}", word(server))).collect::<String>();
+            format!("docker logout{server}").into()
         }
+        Step::InstallDocker => INSTALL.into(),
+        Step::Pull { image, service, held } => pull(image, service.as_deref(), *held).into(),
+        Step::LoadImage { archive } => {
+            let archive = word(archive);
+            format!("docker load --quiet --input {archive}; s=$?; rm -f {archive}; (exit $s)").into()
+        }
+        Step::RemoveImage { image } => format!("docker image rm --force {}", word(image)).into(),
+        Step::RemoveUnusedImages { service } => {
+            format!("docker image prune --all --force --filter label=service={}", word(service)).into()
+        }
+        Step::CreateNetwork { name } => network::create(name).into(),
+        Step::ConnectNetwork { network, container } => network::connect(network, container).into(),
         Step::EnsureProxy(spec) => proxy::ensure(spec).into(),
         Step::ReplaceProxy(spec) => proxy::replace(spec).into(),
-        Step::RemoveProxy => format!(
-            "docker container stop {0} >/dev/null 2>&1; \
-             docker container prune --force --filter label=org.opencontainers.image.title=kamal-proxy",
-            naming::PROXY_CONTAINER
+        Step::StartProxy => format!("docker container start {}", naming::PROXY_CONTAINER).into(),
+        Step::StopProxy => format!(
+            "! docker container inspect {proxy} >/dev/null 2>&1 || docker container stop {proxy}",
+            proxy = naming::PROXY_CONTAINER
+        )
+        .into(),
+        Step::RemoveProxy => format!("docker container prune --force --filter {}", titled("kamal-proxy")).into(),
+        Step::RemoveProxyImage => format!("docker image prune --all --force --filter {}", titled("kamal-proxy")).into(),
+        Step::CheckProxy => proxy::check().into(),
+        Step::RemoveTraefik => format!(
+            "docker container stop traefik >/dev/null 2>&1; docker container prune --force --filter {traefik} && \
+             docker image prune --all --force --filter {traefik}",
+            traefik = titled("Traefik")
         )
         .into(),
         Step::Rename { from, to } => format!("docker rename {} {}", word(from), word(to)).into(),
-        // The id is kept for the step that leads the proxy to it, which would have to look it up otherwise.
-        Step::Start(spec) => {
-            format!("kamal_cid=$({}) && kamal_started={} && echo \"$kamal_cid\"", run(spec, cx), word(&spec.name))
-                .into()
-        }
-        Step::StartExisting { container } => format!("docker start {}", word(container)).into(),
+        Step::Start(spec) => start(spec, cx).into(),
+        Step::StartExisting { container, .. } => format!("docker start {}", word(container)).into(),
+        Step::Unpause { container } => format!("docker unpause {}", word(container)).into(),
         Step::Stop { container, timeout } => {
-            let timeout = timeout.map(|seconds| format!(" -t {seconds}")).unwrap_or_default();
-            format!("docker stop{timeout} {}", word(container)).into()
+            format!("docker stop{} {}", stop_timeout(*timeout), word(container)).into()
         }
+        Step::RemoveContainer { container } => {
+            let name = word(container);
+            format!("! docker container inspect {name} >/dev/null 2>&1 || docker container rm {name}").into()
+        }
+        Step::RemoveStopped { labels } => format!(
+            "docker container prune --force {}",
+            filters(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        )
+        .into(),
         Step::AwaitReady { container, timeout, delay } => await_ready(container, *timeout, *delay).into(),
         Step::TagLatest { image, latest } => format!("docker tag {} {}", word(image), word(latest)).into(),
-        Step::PruneContainers { service, retain } => prune_containers(service, *retain).into(),
+        Step::PruneContainers { service, destination, retain } => {
+            prune_containers(service, destination.as_deref().unwrap_or_default(), *retain).into()
+        }
         Step::PruneImages { service, latest } => prune_images(service, latest).into(),
         Step::SyncAssets { prefix, image, path, extracted, volume, current } => {
             assets(prefix, image, path, extracted, volume, current.as_ref()).into()
@@ -52,17 +80,69 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
     }))
 }
 
+/// What is installed where docker is missing, by the script Docker publishes. A login that is put into a group counts
+/// from its next login on.
+const INSTALL: &str = "(docker -v >/dev/null 2>&1 && exit 0\n\
+    [ \"$(id -u)\" -eq 0 ] || sudo -nl usermod >/dev/null 2>&1 || {\n\
+    echo \"Docker is not installed and can't be without root access or passwordless sudo. \\\n\
+Install Docker manually: https://docs.docker.com/engine/install/\" >&2; exit 1; }\n\
+    s=$(curl -fsSL https://get.docker.com || wget -qO - https://get.docker.com)\n\
+    [ -n \"$s\" ] && printf '%s\\n' \"$s\" | sh || {\n\
+    echo \"Docker is not installed and its installer could not be fetched or failed with curl and wget. \\\n\
+Install Docker manually: https://docs.docker.com/engine/install/\" >&2; exit 1; }\n\
+    [ \"$(id -u)\" -eq 0 ] || id -nG | grep -qw docker || sudo -n usermod -aG docker \"$(id -un)\")";
+
+/// The filter by which images and containers of a program are told.
+fn titled(title: &str) -> String {
+    format!("label=org.opencontainers.image.title={title}")
+}
+
+/// `--filter label=…` for each label.
+pub(crate) fn filters<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+    labels
+        .map(|(name, value)| format!("--filter {}", word(&format!("label={name}={value}"))))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// `-t` of a stop.
+pub(crate) fn stop_timeout(seconds: Option<u64>) -> String {
+    seconds.map(|seconds| format!(" -t {seconds}")).unwrap_or_default()
+}
+
+/// Starts a container. Its id is kept for the step that leads the proxy to it, which would have to look it up otherwise.
+/// Not every log driver knows the size that is set where deploy.yml sets nothing; where the host's default driver does not,
+/// docker made no container, and one is made without it.
+fn start(spec: &RunSpec, cx: &Render<'_>) -> String {
+    let name = word(&spec.name);
+    let keep = format!("kamal_started={name} && echo \"$kamal_cid\"");
+    if spec.logging != [IMPLICIT_LOGGING] {
+        return format!("kamal_cid=$({}) && {keep}", run(spec, cx));
+    }
+    let plain = RunSpec { logging: Vec::new(), ..spec.clone() };
+    let said = format!(".kamal/start-{name}.log");
+    format!(
+        "kamal_cid=$({} 2>{said}) || {{ grep -q \"unknown log opt 'max-size'\" {said} && kamal_cid=$({} 2>{said}); }}\n\
+         kamal_s=$?; [ ! -s {said} ] || cat {said} >&2; rm -f {said}; [ $kamal_s -eq 0 ] && {keep}",
+        run(spec, cx),
+        run(&plain, cx),
+    )
+}
+
+/// What Kamal sets where no logging is configured.
+const IMPLICIT_LOGGING: &str = "--log-opt max-size=\"10m\"";
+
 /// `docker run` for an app's or an accessory's container, its arguments in Kamal's order.
 pub(crate) fn run(spec: &RunSpec, cx: &Render<'_>) -> String {
-    let mut words = vec!["docker run --detach".to_owned(), format!("--restart {}", spec.restart)];
+    let mut words = vec!["docker run --detach".to_owned(), format!("--restart {}", word(&spec.restart))];
     words.push(format!("--name {}", word(&spec.name)));
-    words.push(format!("--network {}", spec.network));
+    words.push(format!("--network {}", word(&spec.network)));
     if let Some(stem) = &spec.hostname_stem {
-        words.push(format!("--hostname {stem}-{}", cx.entropy.hex(12)));
+        words.push(format!("--hostname {}", word(&format!("{stem}-{}", cx.entropy.hex(12)))));
     }
     words.extend(spec.publish.iter().map(|port| format!("--publish {port}")));
     words.extend(pairs("--env", spec.env.iter().map(|(key, text)| (key.as_str(), text.as_str()))));
-    words.push(format!("--env-file {}", spec.env_file));
+    words.push(format!("--env-file {}", word(&spec.env_file)));
     words.extend(spec.logging.iter().cloned());
     words.extend(spec.volumes.iter().map(|volume| format!("--volume {volume}")));
     words.extend(pairs("--label", spec.labels.iter().map(|(key, text)| (key.as_str(), text.as_str()))));
@@ -107,28 +187,30 @@ fn pull(image: &str, service: Option<&str>, held: bool) -> String {
     format!("{forget}docker pull --quiet {image}{}", check.unwrap_or_default())
 }
 
-/// Removes the service's stopped containers but the newest few. The images of those that are left are kept for the
-/// step that prunes images, which would have to ask for them otherwise.
-fn prune_containers(service: &str, retain: u32) -> String {
+/// Removes the stopped containers of the service at a destination but the newest few. The images of all that are left
+/// are kept for the step that prunes images, which would have to ask for them otherwise.
+fn prune_containers(service: &str, destination: &str, retain: u32) -> String {
     format!(
-        "kamal_all=$(docker ps --all --no-trunc --filter label=service={service} \
-         --format '{{{{.ID}}}} {{{{.State}}}} {{{{.Image}}}}') && \
-         {{ kamal_old=$(printf '%s\\n' \"$kamal_all\" | grep -E '^[^ ]+ (created|exited|dead) ' | tail -n +{} | cut -d ' ' -f 1); \
+        "kamal_all=$(docker ps --all --no-trunc --filter label=service={} \
+         --format '{{{{.ID}}}} {{{{.State}}}} {{{{.Image}}}} {{{{.Label \"destination\"}}}}') && \
+         {{ kamal_old=$(printf '%s\\n' \"$kamal_all\" | grep -E {} | tail -n +{} | cut -d ' ' -f 1); \
          [ -z \"$kamal_old\" ] || docker rm $kamal_old; }} && \
          kamal_used=$(printf '%s\\n' \"$kamal_all\" | grep -vF \"${{kamal_old:-none}}\" | cut -d ' ' -f 3; :)",
+        word(service),
+        word(&format!("^[^ ]+ (created|exited|dead) [^ ]+ {destination}$")),
         retain + 1
     )
 }
 
-/// Removes the service's images that no container was made from, but the latest: dangling ones by id, others by name.
-/// Two questions at most, where Kamal asks three and prunes besides. What Kamal's `grep -w` takes for the latest image stays
-/// too: that of other destinations, where there is none here.
+/// Removes the service's images that no container was made from, but the latest of every destination: dangling ones by
+/// id, others by name. Two questions at most, where Kamal asks three and prunes besides.
 fn prune_images(service: &str, latest: &str) -> String {
     format!(
         "kamal_used=${{kamal_used-$(docker container ls -a --no-trunc --format '{{{{.Image}}}}' --filter label=service={service})}}; \
          docker image ls --no-trunc --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | while read tag id; do \
          case $tag in {latest}|{latest}-*) continue;; *:'<none>') tag=$id;; esac; \
          printf '%s\\n' \"$kamal_used\" | grep -qxF -e \"$tag\" -e \"${{tag#sha256:}}\" || docker rmi \"$tag\"; done; :",
+        service = word(service),
         latest = word(latest)
     )
 }
@@ -141,15 +223,17 @@ fn assets(
     volume: &str,
     current: Option<&(String, String)>,
 ) -> String {
-    let container = format!("{prefix}-assets");
+    let container = word(&format!("{prefix}-assets"));
+    let (from, extracted, volume) = (word(&format!("{prefix}-assets:{path}/.")), word(extracted), word(volume));
     let mut text = format!(
         "mkdir -p {extracted} {volume} && {{ docker container rm {container} >/dev/null 2>&1; :; }} && \
          docker container create --name {container} {} >/dev/null && \
-         docker container cp -L {container}:{path}/. {extracted} && docker container rm {container} >/dev/null && \
+         docker container cp -L {from} {extracted} && docker container rm {container} >/dev/null && \
          cp -rnT {extracted} {volume}",
         word(image)
     );
     if let Some((old_extracted, old_volume)) = current {
+        let (old_extracted, old_volume) = (word(old_extracted), word(old_volume));
         // Pages rendered by one version may ask the other one for its assets while both serve.
         text.push_str(&format!(
             " && {{ [ ! -d {old_volume} ] || cp -rnT {extracted} {old_volume}; [ ! -d {old_extracted} ] || cp -rnT {old_extracted} {volume}; :; }}"

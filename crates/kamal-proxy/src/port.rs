@@ -15,6 +15,8 @@ use kamal_core::{
     step::{CRASH_LOOP, Route, Step},
 };
 
+use crate::deploy_flags::{self as flag, Flag, Kind};
+
 /// Where the secrets of [`files`] are asked for.
 const KEY: &str = "x-proxy";
 
@@ -29,7 +31,7 @@ impl Proxy for KamalProxyCli {
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         Ok(match step {
             Step::SwitchTraffic(route) => Some(with_files(route, cx.config, cx.secrets)?),
-            Step::RemoveRoute { service } => Some(command(&format!("remove {}", word(service))).into()),
+            Step::RemoveRoute { service } => Some(remove(service).into()),
             Step::StopRoute { service, drain_timeout, message } => {
                 let message = message.iter().map(|text| format!(" --message={}", value(text))).collect::<String>();
                 Some(command(&format!("stop {} --drain-timeout=\"{drain_timeout}s\"{message}", word(service))).into())
@@ -41,9 +43,9 @@ impl Proxy for KamalProxyCli {
 }
 
 /// Secrets of `x-proxy` that the proxy reads from files: the key of each, and the flag that names its file.
-fn files(route: &Route) -> Vec<(&String, &'static str)> {
+fn files(route: &Route) -> Vec<(&String, Flag)> {
     let policies = &route.proxy.policies;
-    let all = [(&policies.basic_auth, "basic-auth-file"), (&policies.acme_eab_key, "tls-acme-eab-key-file")];
+    let all = [(&policies.basic_auth, flag::BASIC_AUTH_FILE), (&policies.acme_eab_key, flag::TLS_ACME_EAB_KEY_FILE)];
     all.into_iter().filter_map(|(key, flag)| Some((key.as_ref()?, flag))).collect()
 }
 
@@ -52,12 +54,12 @@ fn with_files(route: &Route, config: &Config, secrets: &dyn Secrets) -> Result<T
     let folder = naming::policies(&route.service);
     let mut text = Text::new();
     let mut named = Vec::new();
-    for (key, flag) in files(route) {
+    for (key, Flag { name, .. }) in files(route) {
         let secret = secrets.get(key).map_err(|error| RenderError::Secret(format!("{error} (needed by {KEY})")))?;
-        let path = format!("{}/{folder}/{flag}", naming::apps_config(config));
+        let path = format!("{}/{folder}/{name}", naming::apps_config(config));
         // The proxy's own user has to read it, as it has to read certificates.
         text.append(&write_file(&path, secret.expose().as_bytes(), 0o644)).push("\n[ $? -eq 0 ] || exit 1\n");
-        named.push(format!("--{flag}={}", word(&format!("{}/{folder}/{flag}", naming::apps_config_inside(config)))));
+        named.push(format!("--{name}={}", word(&format!("{}/{folder}/{name}", naming::apps_config_inside(config)))));
     }
     let switch = switch(route, &named);
     if text.is_empty() {
@@ -74,10 +76,19 @@ pub fn command(arguments: &str) -> String {
     format!("docker exec kamal-proxy kamal-proxy {arguments}")
 }
 
+/// Takes a service out. One the proxy does not know is out of it, and so is everything where no proxy runs.
+fn remove(service: &str) -> String {
+    format!(
+        "(said=$({} 2>&1) || case $said in *'service not found'*|*'No such container'*|*'is not running'*) ;; \
+         *) printf '%s\\n' \"$said\" >&2; exit 1;; esac)",
+        command(&format!("remove {}", word(service)))
+    )
+}
+
 /// Moves traffic to a container once it is healthy. The step that starts a container leaves its id in `kamal_cid`; a
 /// container started by another script is looked up. While the proxy waits, the container is watched: one that has
-/// stopped for good, or that docker restarts again and again, fails the step at once rather than at the deploy timeout. The client is killed outright: told to
-/// terminate, docker's exits with 0, as if the switch had been made.
+/// stopped for good, or that docker restarts again and again, fails the step at once rather than at the deploy
+/// timeout. The client is killed outright: told to terminate, docker's exits with 0, as if the switch had been made.
 fn switch(route: &Route, files: &[String]) -> String {
     let name = word(&route.container);
     let flags = [flags(route), files.to_vec()].concat().join(" ");
@@ -106,79 +117,76 @@ fn switch(route: &Route, files: &[String]) -> String {
 pub fn flags(route: &Route) -> Vec<String> {
     let Settings { hosts, app_port, ssl, buffering, healthcheck, .. } = &route.proxy;
     let settings = &route.proxy;
-    let mut flags = vec![format!("--target=\"$cid:{app_port}\"")];
-    let mut text = |name: &str, value_of: &str| flags.push(format!("--{name}={}", value(value_of)));
-    for host in hosts {
-        text("host", host);
-    }
+    let mut flags = vec![format!("--{}=\"$cid:{app_port}\"", flag::TARGET.name)];
     let seconds = |seconds: u64| format!("{seconds}s");
-    let mut all: Vec<(&str, Option<String>)> = Vec::new();
+    let mut all: Vec<(Flag, Option<String>)> = Vec::new();
+    all.extend(hosts.iter().map(|host| (flag::HOST, Some(host.clone()))));
     if *ssl != Ssl::Off {
-        all.push(("tls", Some("true".into())));
+        all.push((flag::TLS, Some("true".into())));
     }
     if let Some((certificate, key)) = &route.certificate {
-        all.push(("tls-certificate-path", Some(certificate.clone())));
-        all.push(("tls-private-key-path", Some(key.clone())));
+        all.push((flag::TLS_CERTIFICATE_PATH, Some(certificate.clone())));
+        all.push((flag::TLS_PRIVATE_KEY_PATH, Some(key.clone())));
     }
-    let flag = |on: bool| Some(on.to_string());
-    all.push(("deploy-timeout", Some(seconds(route.deploy_timeout))));
-    all.push(("drain-timeout", Some(seconds(route.drain_timeout))));
-    all.push(("health-check-interval", healthcheck.interval.map(seconds)));
-    all.push(("health-check-timeout", healthcheck.timeout.map(seconds)));
-    all.push(("health-check-path", healthcheck.path.clone()));
-    all.push(("target-timeout", settings.response_timeout.map(seconds)));
-    all.push(("buffer-requests", flag(buffering.requests.unwrap_or(true))));
-    all.push(("buffer-responses", flag(buffering.responses.unwrap_or(true))));
-    all.push(("buffer-memory", buffering.memory.map(|bytes| bytes.to_string())));
-    all.push(("max-request-body", buffering.max_request_body.map(|bytes| bytes.to_string())));
-    all.push(("max-response-body", buffering.max_response_body.map(|bytes| bytes.to_string())));
-    all.extend(settings.path_prefixes.iter().map(|prefix| ("path-prefix", Some(prefix.clone()))));
-    all.push(("strip-path-prefix", settings.strip_path_prefix.and_then(flag)));
-    all.push(("forward-headers", settings.forward_headers.and_then(flag)));
-    all.push(("tls-redirect", settings.ssl_redirect.and_then(flag)));
+    let truth = |on: bool| Some(on.to_string());
+    all.push((flag::DEPLOY_TIMEOUT, Some(seconds(route.deploy_timeout))));
+    all.push((flag::DRAIN_TIMEOUT, Some(seconds(route.drain_timeout))));
+    all.push((flag::HEALTH_CHECK_INTERVAL, healthcheck.interval.map(seconds)));
+    all.push((flag::HEALTH_CHECK_TIMEOUT, healthcheck.timeout.map(seconds)));
+    all.push((flag::HEALTH_CHECK_PATH, healthcheck.path.clone()));
+    all.push((flag::TARGET_TIMEOUT, settings.response_timeout.map(seconds)));
+    all.push((flag::BUFFER_REQUESTS, truth(buffering.requests.unwrap_or(true))));
+    all.push((flag::BUFFER_RESPONSES, truth(buffering.responses.unwrap_or(true))));
+    all.push((flag::BUFFER_MEMORY, buffering.memory.map(|bytes| bytes.to_string())));
+    all.push((flag::MAX_REQUEST_BODY, buffering.max_request_body.map(|bytes| bytes.to_string())));
+    all.push((flag::MAX_RESPONSE_BODY, buffering.max_response_body.map(|bytes| bytes.to_string())));
+    all.extend(settings.path_prefixes.iter().map(|prefix| (flag::PATH_PREFIX, Some(prefix.clone()))));
+    all.push((flag::STRIP_PATH_PREFIX, settings.strip_path_prefix.and_then(truth)));
+    all.push((flag::FORWARD_HEADERS, settings.forward_headers.and_then(truth)));
+    all.push((flag::TLS_REDIRECT, settings.ssl_redirect.and_then(truth)));
     let logged = settings.log_request_headers.clone();
     let logged = logged.unwrap_or_else(|| LOGGED_REQUEST_HEADERS.map(str::to_owned).to_vec());
-    all.extend(logged.into_iter().map(|header| ("log-request-header", Some(header))));
-    all.extend(settings.log_response_headers.iter().map(|header| ("log-response-header", Some(header.clone()))));
-    all.push(("error-pages", route.error_pages.clone()));
+    all.extend(logged.into_iter().map(|header| (flag::LOG_REQUEST_HEADER, Some(header))));
+    all.extend(settings.log_response_headers.iter().map(|header| (flag::LOG_RESPONSE_HEADER, Some(header.clone()))));
+    all.push((flag::ERROR_PAGES, route.error_pages.clone()));
     all.extend(beyond_kamal(settings));
-    flags.extend(all.into_iter().filter_map(|(name, text)| match text?.as_str() {
-        "true" => Some(format!("--{name}")),
-        text => Some(format!("--{name}={}", value(text))),
+    flags.extend(all.into_iter().filter_map(|(Flag { name, kind, .. }, text)| match (kind, text?.as_str()) {
+        (Kind::Bool(_), "true") => Some(format!("--{name}")),
+        (_, text) => Some(format!("--{name}={}", value(text))),
     }));
     flags
 }
 
 /// The flags Kamal has no keys for. A service that asks for nothing has none of them, so that any proxy takes it.
-fn beyond_kamal(settings: &Settings) -> Vec<(&'static str, Option<String>)> {
+fn beyond_kamal(settings: &Settings) -> Vec<(Flag, Option<String>)> {
     let policies = &settings.policies;
-    let flag = |on: Option<bool>| on.filter(|on| *on).map(|on| on.to_string());
+    let truth = |on: Option<bool>| on.filter(|on| *on).map(|on| on.to_string());
     let number = |number: Option<u64>| number.map(|number| number.to_string());
     let mut all = vec![
-        ("canonical-host", settings.canonical_host.clone()),
-        ("client-ip-header", settings.client_ip_header.clone()),
-        ("tls-on-demand-url", settings.tls_on_demand_url.clone()),
-        ("compress", flag(policies.compress)),
-        ("compress-min-size", number(policies.compress_min_size)),
-        ("rate-limit", policies.rate_limit.clone()),
-        ("rate-limit-burst", number(policies.rate_limit_burst)),
-        ("sticky", flag(policies.sticky)),
-        ("eject-after", number(policies.eject_after)),
-        ("target-h2c", flag(policies.target_h2c)),
-        ("tls-acme-directory", policies.acme_directory.clone()),
-        ("tls-acme-email", policies.acme_email.clone()),
-        ("tls-acme-eab-kid", policies.acme_eab_kid.clone()),
-        ("tls-acme-dns-hook", policies.acme_dns_hook.clone()),
+        (flag::CANONICAL_HOST, settings.canonical_host.clone()),
+        (flag::CLIENT_IP_HEADER, settings.client_ip_header.clone()),
+        (flag::TLS_ON_DEMAND_URL, settings.tls_on_demand_url.clone()),
+        (flag::COMPRESS, truth(policies.compress)),
+        (flag::COMPRESS_MIN_SIZE, number(policies.compress_min_size)),
+        (flag::RATE_LIMIT, policies.rate_limit.clone()),
+        (flag::RATE_LIMIT_BURST, number(policies.rate_limit_burst)),
+        (flag::STICKY, truth(policies.sticky)),
+        (flag::EJECT_AFTER, number(policies.eject_after)),
+        (flag::TARGET_H2C, truth(policies.target_h2c)),
+        (flag::TLS_ACME_DIRECTORY, policies.acme_directory.clone()),
+        (flag::TLS_ACME_EMAIL, policies.acme_email.clone()),
+        (flag::TLS_ACME_EAB_KID, policies.acme_eab_kid.clone()),
+        (flag::TLS_ACME_DNS_HOOK, policies.acme_dns_hook.clone()),
     ];
     let lists = [
-        ("exclude-metrics-path", &settings.exclude_metrics_paths),
-        ("compress-type", &policies.compress_types),
-        ("allow-address", &policies.allow_addresses),
-        ("deny-address", &policies.deny_addresses),
-        ("trusted-proxy", &policies.trusted_proxies),
+        (flag::EXCLUDE_METRICS_PATH, &settings.exclude_metrics_paths),
+        (flag::COMPRESS_TYPE, &policies.compress_types),
+        (flag::ALLOW_ADDRESS, &policies.allow_addresses),
+        (flag::DENY_ADDRESS, &policies.deny_addresses),
+        (flag::TRUSTED_PROXY, &policies.trusted_proxies),
     ];
-    all.extend(lists.into_iter().flat_map(|(flag, list)| list.iter().map(move |item| (flag, Some(item.clone())))));
-    all.extend(policies.redirects.iter().map(|(from, to)| ("redirect", Some(format!("{from}={to}")))));
+    all.extend(lists.into_iter().flat_map(|(name, list)| list.iter().map(move |item| (name, Some(item.clone())))));
+    all.extend(policies.redirects.iter().map(|(from, to)| (flag::REDIRECT, Some(format!("{from}={to}")))));
     all
 }
 
@@ -187,11 +195,12 @@ mod tests {
     use super::*;
     use kamal_core::{
         config::{
-            Outside, Source, load,
+            Source, load,
             model::{Buffering, HealthCheck, Policies},
         },
         redact::Redactor,
         secret::Secret,
+        testing::NothingOutside,
     };
 
     fn route(proxy: Settings) -> Route {
@@ -300,30 +309,12 @@ mod tests {
         }
     }
 
-    impl Outside for Here {
-        fn env(&self, _name: &str) -> Option<String> {
-            None
-        }
-
-        fn read_file(&self, path: &str) -> Result<String, String> {
-            Err(format!("no {path}"))
-        }
-
-        fn run(&self, command: &str) -> Result<String, String> {
-            Err(format!("no {command}"))
-        }
-
-        fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
-            None
-        }
-    }
-
     #[test]
     fn users_are_written_where_the_proxy_finds_them() {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\nx-proxy: {basic_auth: USERS}\n";
         let here = Here::default();
-        let config = load(&Source::new("config/deploy.yml", file), None, &here).unwrap().config;
+        let config = load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
         let asked = |key: &str| {
             let policies = Policies { basic_auth: Some(key.into()), ..Policies::default() };
             with_files(&route(Settings { app_port: 80, policies, ..Settings::default() }), &config, &here)

@@ -138,6 +138,10 @@ impl Ssh for Connector {
         host.live_connection().await?;
         Ok(host)
     }
+
+    async fn forget(&self, host: &HostName) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
+    }
 }
 
 impl Dialer {

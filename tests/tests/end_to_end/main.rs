@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accessories;
 mod bad_input;
 mod commands;
 mod conformance;
@@ -12,5 +13,7 @@ mod failure;
 mod hooks;
 mod lock;
 mod proxy;
+mod removal;
 mod secrets;
+mod spine;
 mod terminal;

@@ -5,8 +5,8 @@ use kamal_core::{
     event::EventKind,
     fleet::Fleet,
     name::{HostName, Version},
-    ops::{self, Cx, DeployOptions, RunSettings},
-    plan::Verb,
+    op::{Deploy, Op, Rollback},
+    run::{self, Cx, RunSettings},
     targets::{Selection, Targets},
     testing::{NothingOutside, SimFleet},
 };
@@ -31,16 +31,17 @@ pub(super) fn run() -> Result<()> {
     let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
     fleet.secrets().put("REGISTRY_PASSWORD", "demo");
     let mut effects = 0;
-    for (verb, version, fails, serves) in [
-        (Verb::Setup, "v1", false, "v1"),
-        (Verb::Deploy, "v2", false, "v2"),
-        (Verb::Deploy, "v3-broken", true, "v2"),
-        (Verb::Rollback, "v1", false, "v1"),
+    let deploy = Deploy::default();
+    for (op, version, fails, serves) in [
+        (Op::Setup(deploy), "v1", false, "v1"),
+        (Op::Deploy(deploy), "v2", false, "v2"),
+        (Op::Deploy(deploy), "v3-broken", true, "v2"),
+        (Op::Rollback(Rollback::default()), "v1", false, "v1"),
     ] {
         if fails {
             fleet.sicken(version);
         }
-        let failed = operate(&config, &fleet, verb, version)?;
+        let failed = operate(&config, &fleet, &op, version)?;
         effects += fleet.effects().len();
         let serving = fleet.serving();
         print(format_args!("  answers on all {} hosts: version {serves}", serving.len()))?;
@@ -54,17 +55,16 @@ pub(super) fn run() -> Result<()> {
     }
 }
 
-/// Does something and shows its phases; gives whether it failed.
-fn operate(config: &Config, fleet: &SimFleet, verb: Verb, version: &str) -> Result<bool> {
-    print(format_args!("\nkamal {verb}, version {version}"))?;
+/// Does something and shows its phases; returns whether it failed.
+fn operate(config: &Config, fleet: &SimFleet, op: &Op, version: &str) -> Result<bool> {
+    print(format_args!("\nkamal {}, version {version}", op.row().name()))?;
     let targets = Targets::select(config, &Selection::default()).map_err(|error| Error::Refused(error.to_string()))?;
     let (world, version) = (fleet.world(), Version::parse(version).map_err(|error| Error::Refused(error.to_string()))?);
-    let settings = RunSettings { command: verb.to_string(), user_name: "Ann".to_owned(), ..RunSettings::default() };
+    let settings = RunSettings { asked_version: Some(version), user_name: "Ann".to_owned(), ..RunSettings::default() };
     let cancel = fleet.begin(std::slice::from_ref(&targets.app_hosts), None);
     let fleet_of_it = Fleet::new(config, &world, "ann", cancel);
-    let cx = Cx { fleet: fleet_of_it, targets: &targets, version: &version, run: &settings, proxy_image: None };
-    let options = DeployOptions { verb, skip_push: false, no_cache: false, expected_digest: None };
-    let outcome = fleet.drive(ops::deploy(&cx, &options)).map_err(|stalled| Error::Refused(stalled.to_string()))?;
+    let cx = Cx { fleet: fleet_of_it, targets: &targets, version: None, run: &settings, proxy_image: None };
+    let outcome = fleet.drive(run::run(&cx, op)).map_err(|stalled| Error::Refused(stalled.to_string()))?;
     for event in fleet.events().events() {
         if let EventKind::Phase { phase, elapsed } = event {
             print(format_args!("  {:<12} {:>6.2} s", format!("{phase:?}").to_lowercase(), elapsed.as_secs_f64()))?;

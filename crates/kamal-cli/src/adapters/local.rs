@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use kamal_core::ports::{Chunk, Command, Exit, Local, LocalError, LocalFolders};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::environment;
+
 /// The machine the command is typed on.
 #[derive(Debug)]
 pub(crate) struct ThisMachine {
@@ -32,6 +34,7 @@ impl Local for ThisMachine {
     ) -> Result<Exit, LocalError> {
         let folder = command.folder.as_deref().map_or_else(|| self.project.clone(), |folder| self.path(folder));
         let mut process = tokio::process::Command::new(&command.program);
+        environment::give(process.as_std_mut());
         process.args(&command.args).current_dir(folder).kill_on_drop(true);
         process.envs(command.env.iter().map(|(name, value)| (name, value.expose())));
         process.stdin(if command.input.is_some() { Stdio::piped() } else { Stdio::null() });
@@ -80,6 +83,26 @@ impl Local for ThisMachine {
         let mut names: Vec<String> = files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
+    }
+
+    async fn tree(&self, path: &str) -> Option<Vec<String>> {
+        let root = self.path(path);
+        let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
+        if !root.is_dir() {
+            return None;
+        }
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Ok(below) = path.strip_prefix(&root) {
+                    files.push(below.to_string_lossy().into_owned());
+                }
+            }
+        }
+        files.sort();
+        Some(files)
     }
 
     async fn create_folder(&self, path: &str) -> Result<(), LocalError> {

@@ -13,9 +13,9 @@ use std::{
 
 use kamal_core::{
     config::Config,
-    ops::Needs,
     ports::Secrets,
     redact::Redactor,
+    run::Needs,
     secret::Secret,
     secrets::{Commands, Ran, Secrets as Store, SecretsFile, Use, encrypted, notice, vendors::Programs},
 };

@@ -1,13 +1,14 @@
 //! `kamal secrets` (spec 1.3, 3.3).
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Subcommand};
+use indexmap::IndexMap;
 use kamal_core::secrets::vendors::Vendor;
 
-use super::Global;
+use super::{Command, Line, read};
 
 /// Secrets commands.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Secrets {
+pub(crate) enum SecretsCommand {
     /// Fetch secrets from where they are kept, and print them as JSON
     Fetch(FetchArgs),
     /// Print one secret of what `secrets fetch` printed
@@ -66,25 +67,8 @@ fn adapters() -> String {
     )
 }
 
-/// The command a secrets file has in `$(kamal secrets …)`.
-#[derive(Debug, Parser)]
-#[command(name = "kamal", disable_help_flag = true, subcommand_required = true)]
-struct Inline {
-    /// Every command takes them; these commands have no use for them.
-    #[command(flatten)]
-    _global: Global,
-    #[command(subcommand)]
-    group: Group,
-}
-
-#[derive(Debug, Subcommand)]
-enum Group {
-    #[command(subcommand)]
-    Secrets(Secrets),
-}
-
 /// Reads the words of `$(kamal secrets …)`, which begin with `secrets`.
-pub(crate) fn inline(words: &[String]) -> Result<Secrets, String> {
+pub(crate) fn inline(words: &[String]) -> Result<SecretsCommand, String> {
     let shell = ["|", "||", "&&", "&", ";", ">", "2>", "<"];
     if let Some(word) = words.iter().find(|word| shell.contains(&word.as_str())) {
         return Err(format!(
@@ -95,19 +79,18 @@ pub(crate) fn inline(words: &[String]) -> Result<Secrets, String> {
     if words.get(1).is_some_and(|verb| verb == "print") {
         return Err("a secrets file cannot print itself".to_owned());
     }
-    let words = super::normalise::normalise(words.to_vec());
-    let words = std::iter::once("kamal".to_owned()).chain(words).chain(["--inline".to_owned()]);
-    match Inline::try_parse_from(words) {
-        Ok(Inline { group: Group::Secrets(command), .. }) => Ok(command),
+    let mut words = words.to_vec();
+    words.insert(words.len().min(2), "--inline=true".to_owned());
+    let unknown = || Err("`kamal secrets …` has arguments it does not know; see `kamal secrets --help`".to_owned());
+    match read(&words, &|_, _| Ok(IndexMap::new())) {
+        Ok(Line::Run(cli)) => match cli.command {
+            Command::Secrets(command) => Ok(command),
+            _ => unknown(),
+        },
         // Only its kind: the words may hold what was fetched.
-        Err(error) if words_may_show(&error) => Err(error.render().to_string().trim().to_owned()),
-        Err(_) => Err("`kamal secrets …` has arguments it does not know; see `kamal secrets --help`".to_owned()),
+        Err(refusal) if refusal.shows_no_values() => Err(refusal.to_string()),
+        _ => unknown(),
     }
-}
-
-/// Whether a message about wrong arguments repeats none of their values.
-fn words_may_show(error: &clap::Error) -> bool {
-    matches!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument | clap::error::ErrorKind::InvalidSubcommand)
 }
 
 #[cfg(test)]
@@ -121,12 +104,15 @@ mod tests {
     #[test]
     fn options_of_every_command_are_taken() {
         let words = "secrets fetch -a test --account me -d staging -v A".split(' ').map(str::to_owned);
-        assert!(matches!(inline(&words.collect::<Vec<_>>()), Ok(Secrets::Fetch(FetchArgs { inline: true, .. }))));
+        assert!(matches!(
+            inline(&words.collect::<Vec<_>>()),
+            Ok(SecretsCommand::Fetch(FetchArgs { inline: true, .. }))
+        ));
     }
 
     #[test]
     fn wrong_words_in_a_secrets_file_are_explained_without_repeating_secrets() {
-        assert!(refused("secrets fetch A").contains("--adapter <ADAPTER>"));
+        assert!(refused("secrets fetch A").contains("required options '--adapter'"));
         assert!(refused("secrets fech A").contains("fech"));
         assert_eq!(refused("secrets print"), "a secrets file cannot print itself");
         assert!(refused("secrets fetch -a test A | jq .A").starts_with("`|` has no meaning in $(kamal secrets …)"));

@@ -2,20 +2,32 @@
 
 use kamal_core::config::{docs, schema};
 
-use crate::args::DocsArgs;
+use clap::CommandFactory;
 
-/// Prints the schema, or the annotated YAML of a section. A section that does not exist is no failure, as in Kamal.
-pub(super) fn run(args: &DocsArgs) {
+use crate::{
+    args::{Cli, DocsArgs},
+    failure::Failure,
+    output,
+};
+
+/// Prints the schema, writes man pages, or prints the annotated YAML of a section. A section that does not exist is no
+/// failure, as in Kamal.
+pub(super) fn run(args: &DocsArgs) -> Result<(), Failure> {
     if args.schema {
-        anstream::print!("{}", schema::text());
-        return;
+        output::show(&schema::text());
+        return Ok(());
+    }
+    if let Some(folder) = &args.man {
+        let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+        return written.map_err(|error| Failure::User(format!("cannot write to {}: {error}", folder.display())));
     }
     let section = args.section.as_deref();
     match docs::docs(section) {
-        Some(text) => anstream::print!("{text}"),
+        Some(text) => output::show(&text),
         None => {
-            anstream::println!("No documentation found for {}", section.unwrap_or_default());
-            anstream::eprintln!("help: there is {}", docs::sections().join(", "));
+            output::line(&format!("No documentation found for {}", section.unwrap_or_default()));
+            output::complain(&format!("help: there is {}", docs::sections().join(", ")));
         }
     }
+    Ok(())
 }

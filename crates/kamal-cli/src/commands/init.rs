@@ -2,9 +2,9 @@
 
 use std::{io, os::unix::fs::PermissionsExt, path::Path};
 
-use kamal_core::ops::hooks;
+use kamal_core::run::hooks;
 
-use crate::{args::InitArgs, context, failure::Failure};
+use crate::{args::InitArgs, context, failure::Failure, output};
 
 const DEPLOY: &str = include_str!("../templates/deploy.yml");
 const SECRETS: &str = include_str!("../templates/secrets");
@@ -19,22 +19,22 @@ pub(super) fn run(args: &InitArgs) -> Result<(), Failure> {
     let project = context::project()?;
     let deploy = project.join("config/deploy.yml");
     if deploy.exists() {
-        anstream::println!("Config file already exists in config/deploy.yml (remove first to create a new one)");
+        output::line("Config file already exists in config/deploy.yml (remove first to create a new one)");
     } else {
         write(&deploy, DEPLOY, 0o644)?;
-        anstream::println!("Created configuration file in config/deploy.yml");
+        output::line("Created configuration file in config/deploy.yml");
     }
     let secrets = project.join(".kamal/secrets");
     if !secrets.exists() {
         write(&secrets, SECRETS, 0o600)?;
-        anstream::println!("Created .kamal/secrets file");
+        output::line("Created .kamal/secrets file");
     }
     let folder = project.join(".kamal/hooks");
     if !folder.exists() {
         for name in hooks::NAMES {
             write(&folder.join(format!("{name}.sample")), &sample(name), 0o755)?;
         }
-        anstream::println!("Created sample hooks in .kamal/hooks");
+        output::line("Created sample hooks in .kamal/hooks");
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) fn text(event: &EventKind, level: Level) -> Option<String> {
             Some(format!("{} {step}{mark}{took}\n", place(host.as_deref())))
         }
         // A local program's output is the build's: Kamal always shows it.
-        EventKind::Output { host: None, line, .. } => Some(format!("{} {line}\n", place(None))),
+        EventKind::Output { host: None, line, .. } if level > Level::Quiet => Some(format!("{} {line}\n", place(None))),
         EventKind::Output { host, line, .. } if level == Level::Verbose => {
             Some(format!("{}   {}\n", place(host.as_deref()), dim(line)))
         }
@@ -43,6 +43,11 @@ pub(super) fn text(event: &EventKind, level: Level) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// A warning, in its colour.
+pub(super) fn warning(text: &str) -> String {
+    paint(Tone::Warning, text)
 }
 
 fn place(host: Option<&str>) -> String {

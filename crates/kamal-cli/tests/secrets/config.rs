@@ -54,11 +54,22 @@ fn hosts_and_roles_that_fit_nothing_are_told_by_config_too() {
 }
 
 #[test]
-fn a_folder_without_a_history_is_named() {
+fn why_there_is_no_commit_is_told() {
     let bench = project("");
-    let folder = bench.project().canonicalize().unwrap();
-    let message = format!("Can't use commit hash as version, no git repository found in {}", folder.display());
-    assert!(bench.kamal(&["config"]).refused().starts_with(&message));
+    let said = bench.kamal(&["config"]).refused().to_owned();
+    assert!(said.starts_with("Can't use commit hash as version, git is not installed\nhelp: "), "{said}");
+    let folder = bench.project().canonicalize().unwrap().display().to_string();
+    for (git, message) in [
+        ("fatal: not a git repository (or any of the parent directories): .git", "no git repository found in "),
+        ("fatal: Needed a single revision", "the repository in "),
+        ("fatal: detected dubious ownership in repository at '/x'", "the repository in "),
+    ] {
+        let program = bench.path("bin").join("git");
+        fs::write(&program, format!("#!/bin/sh\necho \"{git}\" >&2; exit 128\n")).unwrap();
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let said = bench.kamal(&["config"]).refused().to_owned();
+        assert!(said.starts_with(&format!("Can't use commit hash as version, {message}{folder}")), "{said}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Accessories as `setup` boots them (spec 9.8): databases and the like, one container each, left alone when there.
+//! Accessories (spec 9.8): databases and the like, one container each.
 
-use super::boot::{certificate, certificate_paths, logging};
+use super::boot::{Owner, certificate, certificate_paths, logging};
 use crate::{
     config::{
         Config,
@@ -8,108 +8,168 @@ use crate::{
     },
     name::{ContainerName, HostName, ImageRef},
     naming,
-    state::HostState,
-    step::{Blob, Route, RunSpec, Step},
+    run::inputs::AccessoryFile,
+    step::{Route, RunSpec, Step},
 };
 
-/// A file of an accessory's, read from the project.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AccessoryFile {
-    /// The accessory.
-    pub accessory: String,
-    /// Its path in the project.
-    pub local: String,
-    /// Its content.
-    pub content: Blob,
+/// The mode of an accessory's file where none is given: Kamal's.
+const DEFAULT_MODE: u32 = 0o755;
+
+/// The steps of one accessory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AccessorySteps<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) accessory: &'a Accessory,
+    pub(crate) files: &'a [AccessoryFile],
 }
 
-/// The steps that boot a host's accessories; none for those that have a container already.
-pub(super) fn boot(config: &Config, state: &HostState, files: &[AccessoryFile]) -> Vec<Step> {
-    let there =
-        |accessory: &&Accessory| accessory.hosts.contains(&state.host) && state.container(&accessory.service).is_none();
-    config.accessories.iter().filter(there).flat_map(|accessory| one(config, accessory, &state.host, files)).collect()
-}
+impl AccessorySteps<'_> {
+    /// The name of its container.
+    pub(crate) fn container(&self) -> ContainerName {
+        ContainerName::of_checked(self.accessory.service.as_str())
+    }
 
-fn one(config: &Config, accessory: &Accessory, host: &HostName, files: &[AccessoryFile]) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let registry = accessory.registry.as_ref().unwrap_or(&config.registry);
-    if registry.username.is_some() && registry.password.is_some() {
-        steps.push(Step::Login { registry: registry.clone() });
+    /// Its image.
+    pub(crate) fn image(&self) -> ImageRef {
+        ImageRef::of_checked(self.accessory.image.as_str())
     }
-    for directory in &accessory.directories {
-        let (path, mode, owner) = (on_host(accessory, directory), directory.mode.clone(), directory.owner.clone());
-        steps.push(Step::MakeDirectory { path, mode, owner });
+
+    /// A login to the registry its image comes from.
+    pub(crate) fn login(&self) -> Option<Step> {
+        let registry = self.accessory.registry.as_ref().unwrap_or(&self.config.registry);
+        let needed = registry.username.is_some() && registry.password.is_some();
+        needed.then(|| Step::Login { registry: registry.clone() })
     }
-    for file in &accessory.files {
-        let content = files.iter().find(|known| known.accessory == accessory.name && known.local == file.local);
-        let path = format!("{}{}", accessory.service, file.remote);
-        let octal = file.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
-        let mode = octal.unwrap_or(0o755);
-        let content = content.map(|file| file.content.clone()).unwrap_or_default();
-        steps.push(Step::WriteFile { path: path.clone(), content, mode });
-        if let (None, Some(mode)) = (octal, &file.mode) {
-            // `u=rw,go=` and its like.
-            let shell = format!("chmod {} {}", crate::shell::escape::word(mode), crate::shell::escape::word(&path));
-            steps.push(Step::Run { title: format!("change {path} to mode {mode}"), shell, tolerant: false });
+
+    /// A note in the audit log.
+    pub(crate) fn audit(&self, text: &str) -> Step {
+        Step::Audit { text: text.replace("NAME", &self.accessory.name), role: None }
+    }
+
+    /// Makes its folders.
+    pub(crate) fn directories(&self) -> Vec<Step> {
+        let made = |directory: &AccessoryPath| {
+            let (path, mode, owner) = (self.on_host(directory), directory.mode.clone(), directory.owner.clone());
+            Step::MakeDirectory { path, mode, owner }
+        };
+        self.accessory.directories.iter().map(made).collect()
+    }
+
+    /// Writes its files.
+    pub(crate) fn uploads(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for file in &self.accessory.files {
+            let octal = file.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
+            let root = format!("{}{}", self.accessory.service, file.remote);
+            let of_it = |known: &&AccessoryFile| known.accessory == self.accessory.name && known.local == file.local;
+            for AccessoryFile { below, content, .. } in self.files.iter().filter(of_it) {
+                let path = below.as_ref().map_or_else(|| root.clone(), |below| format!("{root}/{below}"));
+                steps.push(Step::WriteFile { path, content: content.clone(), mode: octal.unwrap_or(DEFAULT_MODE) });
+            }
+            if let (None, Some(mode)) = (octal, &file.mode) {
+                // `u=rw,go=` and its like.
+                steps.push(Step::ChangeMode { path: root.clone(), mode: mode.clone() });
+            }
+            steps.extend(file.owner.iter().map(|owner| Step::ChangeOwner { path: root.clone(), owner: owner.clone() }));
         }
-        if let Some(owner) = &file.owner {
-            let shell = format!("chown {} {}", crate::shell::escape::word(owner), crate::shell::escape::word(&path));
-            steps.push(Step::Run { title: format!("give {path} to {owner}"), shell, tolerant: false });
-        }
+        steps
     }
-    steps.push(Step::Audit { text: format!("Booted {} accessory", accessory.name), role: None });
-    let env_file = naming::accessory_env_file(config, &accessory.name);
-    steps.push(Step::WriteEnv { path: env_file.clone(), secrets: accessory.env.secret.clone() });
-    let mut env = vec![("KAMAL_HOST".to_owned(), host.to_string())];
-    env.extend(accessory.env.clear.clone());
-    let mount = |path: &AccessoryPath, from: String| {
-        let options = path.options.iter().map(|options| format!(":{options}")).collect::<String>();
-        format!("{from}:{}{options}", path.remote)
-    };
-    let mut volumes = accessory.volumes.clone();
-    volumes
-        .extend(accessory.files.iter().map(|file| mount(file, format!("$PWD/{}{}", accessory.service, file.remote))));
-    volumes.extend(accessory.directories.iter().map(|directory| mount(directory, on_host(accessory, directory))));
-    let mut labels = vec![("service".to_owned(), accessory.service.clone())];
-    labels.extend(accessory.labels.clone());
-    let name = ContainerName::of_checked(accessory.service.as_str());
-    steps.push(Step::Start(Box::new(RunSpec {
-        name: name.clone(),
-        role: None,
-        version: None,
-        image: ImageRef::of_checked(accessory.image.as_str()),
-        restart: accessory.restart.clone(),
-        network: accessory.network.clone(),
-        hostname_stem: None,
-        publish: accessory.port.clone(),
-        env,
-        env_file,
-        logging: logging(&config.logging),
-        volumes,
-        labels,
-        options: accessory.options.clone(),
-        cmd: accessory.cmd.clone(),
-    })));
-    if let Some(proxy) = &accessory.proxy {
-        steps.extend(certificate(config, proxy, None));
+
+    /// Writes its env file, starts its container, and leads the proxy to it if it is served by one.
+    pub(crate) fn start(&self, host: &HostName) -> Vec<Step> {
+        let (config, accessory) = (self.config, self.accessory);
+        let env_file = naming::accessory_env_file(config, &accessory.name);
+        let mut env = vec![("KAMAL_HOST".to_owned(), host.to_string())];
+        env.extend(accessory.env.clear.clone());
+        let mut labels = vec![("service".to_owned(), accessory.service.clone())];
+        labels.extend(accessory.labels.clone());
+        let mut steps = vec![
+            self.audit("Booted NAME accessory"),
+            Step::WriteEnv { path: env_file.clone(), secrets: accessory.env.secret.clone() },
+            Step::Start(Box::new(RunSpec {
+                name: self.container(),
+                role: None,
+                version: None,
+                image: self.image(),
+                restart: accessory.restart.clone(),
+                network: accessory.network.clone(),
+                hostname_stem: None,
+                publish: accessory.port.clone(),
+                env,
+                env_file,
+                logging: logging(&config.logging),
+                volumes: self.volumes(),
+                labels,
+                options: accessory.options.clone(),
+                cmd: accessory.cmd.clone(),
+            })),
+        ];
+        steps.extend(self.route());
+        steps
+    }
+
+    /// Leads the proxy to its container, if it is served by one.
+    pub(crate) fn route(&self) -> Vec<Step> {
+        let Some(proxy) = &self.accessory.proxy else { return Vec::new() };
+        let owner = Owner::Accessory(&self.accessory.name);
+        let mut steps = certificate(self.config, proxy, owner);
         steps.push(Step::SwitchTraffic(Box::new(Route {
-            service: accessory.service.clone(),
-            container: name,
+            service: self.accessory.service.clone(),
+            container: self.container(),
             proxy: proxy.clone(),
-            certificate: certificate_paths(config, proxy, None),
+            certificate: certificate_paths(self.config, proxy, owner),
             error_pages: None,
-            deploy_timeout: config.deploy_timeout.as_secs(),
-            drain_timeout: config.drain_timeout.as_secs(),
+            deploy_timeout: self.config.deploy_timeout.as_secs(),
+            drain_timeout: self.config.drain_timeout.as_secs(),
         })));
+        steps
     }
-    steps
-}
 
-/// A directory's path on the host, as shell text.
-fn on_host(accessory: &Accessory, directory: &AccessoryPath) -> String {
-    if directory.local.starts_with('/') {
-        directory.local.clone()
-    } else {
-        format!("$PWD/{}/{}", accessory.service, directory.local)
+    /// Stops its container, out of the proxy first.
+    pub(crate) fn stop(&self) -> Vec<Step> {
+        let mut steps = vec![self.audit("Stopped NAME accessory")];
+        let service = self.accessory.service.clone();
+        steps.extend(self.accessory.proxy.as_ref().map(|_| Step::RemoveRoute { service }));
+        steps.push(Step::Stop { container: self.container(), timeout: None });
+        steps
+    }
+
+    /// Removes its stopped container.
+    pub(crate) fn remove_container(&self) -> Vec<Step> {
+        let labels = vec![("service".to_owned(), self.accessory.service.clone())];
+        vec![self.audit("Remove NAME accessory container"), Step::RemoveStopped { labels }]
+    }
+
+    /// Removes its image.
+    pub(crate) fn remove_image(&self) -> Vec<Step> {
+        vec![self.audit("Removed NAME accessory image"), Step::RemoveImage { image: self.image() }]
+    }
+
+    /// Pulls its image.
+    pub(crate) fn pull(&self) -> Vec<Step> {
+        let pull = Step::Pull { image: self.image(), service: None, held: false };
+        vec![self.audit("Pull NAME accessory image"), pull]
+    }
+
+    /// `--volume`, shell text.
+    pub(crate) fn volumes(&self) -> Vec<String> {
+        let accessory = self.accessory;
+        let mount = |path: &AccessoryPath, from: String| {
+            let options = path.options.iter().map(|options| format!(":{options}")).collect::<String>();
+            format!("{from}:{}{options}", path.remote)
+        };
+        let of_file = |file: &AccessoryPath| mount(file, format!("$PWD/{}{}", accessory.service, file.remote));
+        let files = accessory.files.iter().map(of_file);
+        let directories = accessory.directories.iter().map(|directory| mount(directory, self.on_host(directory)));
+        accessory.volumes.iter().cloned().chain(files).chain(directories).collect()
+    }
+
+    /// A directory's path on the host, as shell text.
+    fn on_host(&self, directory: &AccessoryPath) -> String {
+        if directory.local.starts_with('/') {
+            directory.local.clone()
+        } else {
+            format!("$PWD/{}/{}", self.accessory.service, directory.local)
+        }
     }
 }

@@ -10,22 +10,10 @@ use crate::{
     },
     name::{ContainerName, HostName, ImageRef, RoleName, Version},
     naming,
-    state::{Container, HostState},
+    state::{Container, ContainerState, HostState},
     step::{Blob, ProxyContainerSpec, Route, RunSpec, Step},
     targets::Targets,
 };
-
-/// Hooks that are there.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Hooks(pub Vec<String>);
-
-impl Hooks {
-    /// True when the hook is there.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|hook| hook == name)
-    }
-}
 
 /// One role on one host: the container that comes and the one that goes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,27 +29,35 @@ pub struct Placement {
     /// The container that runs now, under the name it has once its successor starts.
     pub old: Option<ContainerName>,
     /// Further containers of the role that run: leftovers of an operation that was cut off.
-    pub stale: Vec<ContainerName>,
+    pub stale: Vec<Stale>,
     /// How the proxy is led back to the old container; `None` when the role is not proxied.
     pub back: Option<Box<Route>>,
     /// `-t` of a stop.
     pub stop_timeout: Option<u64>,
 }
 
+/// A container of a role that holds on to something though another one answers for the role.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stale {
+    /// Its name.
+    pub name: ContainerName,
+    /// True when it is frozen and has to be woken to be stopped.
+    pub paused: bool,
+}
+
 /// What the boot steps are made from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Boot<'a> {
-    pub(super) config: &'a Config,
-    pub(super) targets: &'a Targets,
-    pub(super) version: &'a Version,
-    pub(super) token: &'a str,
-    pub(super) error_pages: &'a [(String, Blob)],
-    pub(super) proxy_image: Option<&'a ImageRef>,
+pub(crate) struct Boot<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) targets: &'a Targets,
+    pub(crate) version: &'a Version,
+    pub(crate) error_pages: &'a [(String, Blob)],
+    /// Starts the containers that are there, with their environment and options, in place of new ones.
+    pub(crate) as_deployed: bool,
 }
 
 /// Groups of app hosts that boot one after another (`boot.limit`).
-pub(super) fn groups(config: &Config, targets: &Targets) -> Vec<Vec<HostName>> {
-    let hosts = &targets.app_hosts;
+pub(crate) fn groups(config: &Config, hosts: &[HostName]) -> Vec<Vec<HostName>> {
     let size = match config.boot.limit {
         None => hosts.len(),
         Some(BootLimit::Count(count)) => count as usize,
@@ -71,15 +67,29 @@ pub(super) fn groups(config: &Config, targets: &Targets) -> Vec<Vec<HostName>> {
     hosts.chunks(size.max(1)).map(<[HostName]>::to_vec).collect()
 }
 
-/// What comes before a host's containers: the network and the proxy, where they are missing.
-pub(super) fn ensure_proxy(boot: &Boot<'_>, state: &HostState) -> Vec<Step> {
+/// What comes before a host's containers: the network and the proxy, where they are missing or apart.
+pub(crate) fn ensure_proxy(
+    config: &Config,
+    targets: &Targets,
+    state: &HostState,
+    image: Option<&ImageRef>,
+) -> Vec<Step> {
     let mut steps = Vec::new();
     if !state.network {
         steps.push(Step::CreateNetwork { name: naming::NETWORK.into() });
     }
-    let running = state.proxy.as_ref().is_some_and(|proxy| proxy.state.is_current());
-    if boot.targets.proxy_hosts.contains(&state.host) && !running {
-        steps.push(Step::EnsureProxy(Box::new(proxy_container(boot.config, &state.host, boot.proxy_image))));
+    if !targets.proxy_hosts.contains(&state.host) {
+        return steps;
+    }
+    match &state.proxy {
+        Some(proxy) if proxy.state.is_current() => {
+            let joined = |name: &String| name == naming::NETWORK || name == "host";
+            if !proxy.networks.iter().any(joined) {
+                let container = ContainerName::of_checked(naming::PROXY_CONTAINER);
+                steps.push(Step::ConnectNetwork { network: naming::NETWORK.to_owned(), container });
+            }
+        }
+        _ => steps.push(Step::EnsureProxy(Box::new(proxy_container(config, &state.host, image)))),
     }
     steps
 }
@@ -92,7 +102,7 @@ pub(crate) fn proxy_container(config: &Config, host: &HostName, image: Option<&I
 }
 
 /// The `proxy.run` that applies to a host: of any role or accessory on it (they agree, the loader saw to that).
-pub(super) fn proxy_run(config: &Config, host: &HostName) -> Option<crate::config::model::ProxyRun> {
+fn proxy_run(config: &Config, host: &HostName) -> Option<crate::config::model::ProxyRun> {
     let roles = config
         .roles
         .iter()
@@ -106,40 +116,63 @@ pub(super) fn proxy_run(config: &Config, host: &HostName) -> Option<crate::confi
     roles.chain(accessories).find_map(|proxy| proxy.run.clone())
 }
 
-/// The steps that bring a host's roles up, and what they bring up.
-pub(super) fn host(boot: &Boot<'_>, state: &HostState) -> (HostWork, Vec<Placement>) {
-    let (mut steps, mut placements) = (error_pages(boot), Vec::new());
+/// The steps that bring a host's roles up, and what they bring up. One list of steps, or, where roles boot side by side,
+/// one for each role; then what they have in common comes first, to be done before any of them.
+pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWork>, Vec<Placement>) {
+    let mut common = if boot.as_deployed { Vec::new() } else { error_pages(boot) };
     let roles: Vec<(&Role, &TaggedHost)> = boot.targets.roles_on(&state.host).collect();
-    for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some()) {
-        steps.extend(assets(boot, state, role));
-        steps.extend(role.proxy.iter().flat_map(|proxy| certificate(boot.config, proxy, Some(&role.name))));
+    for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some() && !boot.as_deployed) {
+        common.extend(assets(boot, state, role));
+        common.extend(role.proxy.iter().flat_map(|proxy| certificate(boot.config, proxy, Owner::Role(&role.name))));
     }
+    let parallel = boot.config.boot.parallel_roles && roles.len() > 1;
     let has_primary = roles.iter().any(|(role, _)| boot.targets.is_primary(role));
+    let (mut works, mut placements) = (Vec::new(), Vec::new());
     for (i, (role, tagged)) in roles.iter().enumerate() {
-        // Where the primary role boots on the same host it comes first, and its success opens the gate.
-        if !has_primary && i == 0 && boot.targets.primary_role.is_some() {
+        let mut steps = Vec::new();
+        // Where the primary role boots on the same host it comes first, and its success opens the gate; side by side,
+        // every other role waits for itself.
+        let waits = if parallel { !boot.targets.is_primary(role) } else { !has_primary && i == 0 };
+        if waits && boot.targets.primary_role.is_some() {
             steps.push(Step::AwaitGate { role: role.name.clone() });
         }
         let placement = placement(boot, state, role);
-        steps.extend(start(boot, state, role, tagged, &placement));
+        steps.extend(if boot.as_deployed {
+            restart(boot, state, role, &placement)
+        } else {
+            start(boot, state, role, tagged, &placement)
+        });
         placements.push(placement);
+        match works.last_mut() {
+            Some(HostWork { steps: before, .. }) if !parallel => before.extend(steps),
+            _ => works.push(HostWork { host: state.host.clone(), steps }),
+        }
     }
-    (HostWork { host: state.host.clone(), steps }, placements)
+    if !parallel {
+        match works.first_mut() {
+            Some(work) => drop(work.steps.splice(0..0, std::mem::take(&mut common))),
+            None => works.push(HostWork { host: state.host.clone(), steps: std::mem::take(&mut common) }),
+        }
+    }
+    (common, works, placements)
 }
 
 fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
     let new = naming::container(boot.config, &role.name, boot.version);
-    let replaced = ContainerName::of_checked(format!("{new}_replaced_{}", boot.token));
-    let renamed = |container: &Container| if container.name == new { replaced.clone() } else { container.name.clone() };
+    let makes_way = |container: &&Container| container.name == new && !boot.as_deployed;
+    let renamed = |container: &Container| {
+        if makes_way(&container) { replaced(container) } else { container.name.clone() }
+    };
     let current = state.current(boot.config, &role.name);
-    let old = current.map(renamed);
+    let stays = current.is_some_and(|current| current.name == new && boot.as_deployed);
+    let old = current.filter(|_| !stays).map(renamed);
     // They stop with the old container, not before the switch as in Kamal: one of them may be what the proxy leads to.
     let stale = state
         .of_role(&role.name)
-        .filter(|container| {
-            container.state.is_current() && current.is_none_or(|current| current.name != container.name)
-        })
-        .map(renamed)
+        .filter(|container| container.state.holds_resources())
+        .filter(|container| current.is_none_or(|current| current.name != container.name))
+        .filter(|container| !(boot.as_deployed && container.name == new))
+        .map(|container| Stale { name: renamed(container), paused: container.state == ContainerState::Paused })
         .collect();
     let back = old.as_ref().zip(role.proxy.as_ref()).map(|(old, _)| Box::new(route(boot.config, role, old, None)));
     Placement {
@@ -154,14 +187,48 @@ fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
     }
 }
 
+/// The name of a container once it made way for a successor of the same name. Kamal's ends in random digits; those of the
+/// container's own id make the plan the same each time it is made.
+fn replaced(container: &Container) -> ContainerName {
+    let digits: String = container.id.chars().take(16).collect();
+    ContainerName::of_checked(format!("{}_replaced_{digits}", container.name))
+}
+
+/// Starts the container of a version again as it was deployed.
+fn restart(boot: &Boot<'_>, state: &HostState, role: &Role, placement: &Placement) -> Vec<Step> {
+    let text = format!("Booted app version {}", boot.version);
+    let mut steps = vec![Step::Audit { text, role: Some(role.name.clone()) }];
+    if state.container(&placement.new).is_none() {
+        let before = format!("{}_replaced_", placement.new);
+        let there = state.of_role(&role.name).find(|container| container.name.starts_with(&before));
+        steps.extend(there.map(|container| Step::Rename { from: container.name.clone(), to: placement.new.clone() }));
+    }
+    steps.push(Step::StartExisting { container: placement.new.clone(), tolerant: false });
+    steps.push(await_healthy(boot, role, placement));
+    steps
+}
+
+/// The step that ends when the new container answers for its role.
+fn await_healthy(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
+    if role.proxy.is_some() {
+        return Step::SwitchTraffic(Box::new(route(boot.config, role, &placement.new, Some(boot))));
+    }
+    Step::AwaitReady {
+        container: placement.new.clone(),
+        timeout: boot.config.deploy_timeout.as_secs(),
+        delay: boot.config.readiness_delay.as_secs(),
+    }
+}
+
 fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, placement: &Placement) -> Vec<Step> {
     let (config, version) = (boot.config, boot.version);
     let env = config.env_for(role, tagged);
     let path = naming::role_env_file(config, &role.name);
     let mut steps = vec![Step::WriteEnv { path: path.clone(), secrets: env.secret.clone() }];
-    if state.container(&placement.new).is_some() {
-        let to = ContainerName::of_checked(format!("{}_replaced_{}", placement.new, boot.token));
-        let text = format!("Renaming container {version} to {version}_replaced_{}", boot.token);
+    if let Some(there) = state.container(&placement.new) {
+        let to = replaced(there);
+        let named = naming::version_of(config, &role.name, &to).map(|version| version.to_string()).unwrap_or_default();
+        let text = format!("Renaming container {version} to {named}");
         steps.push(Step::Audit { text, role: Some(role.name.clone()) });
         steps.push(Step::Rename { from: placement.new.clone(), to });
     }
@@ -192,15 +259,7 @@ fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, p
         options: role.options.clone(),
         cmd: role.cmd.clone(),
     })));
-    steps.push(if role.proxy.is_some() {
-        Step::SwitchTraffic(Box::new(route(config, role, &placement.new, Some(boot))))
-    } else {
-        Step::AwaitReady {
-            container: placement.new.clone(),
-            timeout: config.deploy_timeout.as_secs(),
-            delay: config.readiness_delay.as_secs(),
-        }
-    });
+    steps.push(await_healthy(boot, role, placement));
     steps
 }
 
@@ -236,7 +295,7 @@ pub(crate) fn route_to(config: &Config, role: &Role, container: &ContainerName) 
 /// A role's route to a container. Error pages belong to the version booted; going back leaves them out of it.
 fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
     let proxy = role.proxy.clone().unwrap_or_default();
-    let certificate = certificate_paths(config, &proxy, Some(&role.name));
+    let certificate = certificate_paths(config, &proxy, Owner::Role(&role.name));
     let error_pages =
         boot.filter(|boot| !boot.error_pages.is_empty()).map(|boot| naming::error_pages_inside(config, boot.version));
     Route {
@@ -250,10 +309,28 @@ fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&
     }
 }
 
+/// Whose certificate it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Owner<'a> {
+    /// A role's.
+    Role(&'a str),
+    /// An accessory's, by its name.
+    Accessory(&'a str),
+}
+
+impl Owner<'_> {
+    /// The folder of its own below the app's: Kamal's for roles, one that no role can have for accessories.
+    fn folder(self) -> String {
+        match self {
+            Self::Role(role) => format!("tls/{role}"),
+            Self::Accessory(name) => format!("tls/accessories/{name}"),
+        }
+    }
+}
+
 /// Where the proxy finds a certificate of the user's own and its key.
-pub(super) fn certificate_paths(config: &Config, proxy: &Proxy, role: Option<&RoleName>) -> Option<(String, String)> {
-    let role = role.map(|role| format!("/{role}")).unwrap_or_default();
-    let folder = format!("{}/tls{role}", naming::apps_config_inside(config));
+pub(super) fn certificate_paths(config: &Config, proxy: &Proxy, owner: Owner<'_>) -> Option<(String, String)> {
+    let folder = format!("{}/{}", naming::apps_config_inside(config), owner.folder());
     matches!(proxy.ssl, Ssl::Custom { .. }).then(|| (format!("{folder}/cert.pem"), format!("{folder}/key.pem")))
 }
 
@@ -288,26 +365,32 @@ fn assets(boot: &Boot<'_>, state: &HostState, role: &Role) -> Option<Step> {
 }
 
 /// The steps that write a certificate of the user's own and its key.
-pub(super) fn certificate(config: &Config, proxy: &Proxy, role: Option<&RoleName>) -> Vec<Step> {
+pub(super) fn certificate(config: &Config, proxy: &Proxy, owner: Owner<'_>) -> Vec<Step> {
     let Ssl::Custom { certificate_pem, private_key_pem } = &proxy.ssl else { return Vec::new() };
-    let role = role.map(|role| format!("/{role}")).unwrap_or_default();
-    let folder = format!("{}/tls{role}", naming::apps_config(config));
-    // 0644 is Kamal's mode, and the proxy's unprivileged user has to read them.
-    [("cert.pem", certificate_pem), ("key.pem", private_key_pem)]
-        .map(|(name, key)| Step::WriteSecret { path: format!("{folder}/{name}"), key: key.clone(), mode: 0o644 })
-        .into()
+    let folder = format!("{}/{}", naming::apps_config(config), owner.folder());
+    let write = |name: &str, key: &String, reader| Step::WriteSecret {
+        path: format!("{folder}/{name}"),
+        key: key.clone(),
+        mode: 0o644,
+        reader,
+    };
+    vec![write("cert.pem", certificate_pem, None), write("key.pem", private_key_pem, Some(naming::PROXY_USER))]
 }
 
 /// What goes once every host has switched: old containers, and the leftovers of old versions.
-pub(super) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork> {
+pub(crate) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork> {
     let mut hosts: Vec<HostWork> = Vec::new();
     for placement in placements {
-        if placement.old.is_none() {
+        if placement.old.is_none() && placement.stale.is_empty() && !boot.as_deployed {
             continue;
         }
         let stop =
             |container: &ContainerName| Step::Stop { container: container.clone(), timeout: placement.stop_timeout };
-        let mut steps: Vec<Step> = placement.old.iter().chain(&placement.stale).map(stop).collect();
+        let mut steps: Vec<Step> = placement.old.iter().map(stop).collect();
+        for stale in &placement.stale {
+            steps.extend(stale.paused.then(|| Step::Unpause { container: stale.name.clone() }));
+            steps.push(stop(&stale.name));
+        }
         let role = boot.config.role(&placement.role);
         if role.is_some_and(|role| role.asset_path.is_some() && role.proxy.is_some()) {
             for kind in ["extracted", "volumes"] {

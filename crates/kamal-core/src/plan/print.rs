@@ -2,17 +2,24 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{HostWork, Plan, Work};
+use super::{Kind, Plan, Stage, Work};
 
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        writeln!(f, "Plan to {} {} {} (digest {})", self.verb, self.service, self.version, self.digest())?;
+        write!(f, "Plan to {} {}", self.operation, self.service)?;
+        for word in self.version.iter().map(ToString::to_string) {
+            write!(f, " {word}")?;
+        }
+        writeln!(f, " (digest {})", self.digest())?;
+        if self.is_empty() {
+            writeln!(f, "  nothing to do")?;
+        }
         for stage in &self.stages {
-            match &stage.work {
-                Work::Build => line(f, stage.title, "local", "build the image and push it to the registry")?,
-                Work::Hook { name, .. } => line(f, stage.title, "local", &format!("run the hook {name}"))?,
-                Work::Wait { seconds } => line(f, stage.title, "local", &format!("wait {seconds} s"))?,
-                Work::Hosts(hosts) | Work::Boot { hosts, .. } => self.hosts(f, stage.title, hosts)?,
+            let mut before = "";
+            for (place, what) in stage.lines() {
+                let (title, shown) = if before == place { ("", "") } else { (stage.kind.title(), place) };
+                writeln!(f, "  {title:<9} {shown:<16} {what}")?;
+                before = place;
             }
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
@@ -20,18 +27,54 @@ impl Display for Plan {
 }
 
 impl Plan {
-    fn hosts(&self, f: &mut Formatter<'_>, title: &str, hosts: &[HostWork]) -> Result {
-        for work in hosts {
-            for (i, step) in work.steps.iter().filter(|step| step.is_headline()).enumerate() {
-                let host = if i == 0 { work.host.as_str() } else { "" };
-                line(f, title, host, &step.to_string())?;
-            }
-        }
-        Ok(())
+    /// Every line of it, with its place.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let of = |stage: &Stage| stage.lines().into_iter().map(|(place, what)| format!("{place}: {what}")).collect();
+        self.stages.iter().flat_map(|stage: &Stage| -> Vec<String> { of(stage) }).collect()
     }
 }
 
-fn line(f: &mut Formatter<'_>, title: &str, host: &str, what: &str) -> Result {
-    let title = if host.is_empty() { "" } else { title };
-    writeln!(f, "  {title:<9} {host:<16} {what}")
+impl Stage {
+    /// What is done, and where.
+    fn lines(&self) -> Vec<(&str, String)> {
+        match &self.work {
+            Work::Build(task) => vec![("local", task.to_string())],
+            Work::Hook { name, .. } => vec![("local", format!("run the hook {name}"))],
+            Work::Wait { seconds } => vec![("local", format!("wait {seconds} s"))],
+            Work::Lock { host, .. } => vec![(host.as_str(), "take the deploy lock".to_owned())],
+            Work::Unlock { host } => vec![(host.as_str(), "release the deploy lock".to_owned())],
+            Work::Hosts(_) | Work::Boot { .. } => {
+                let steps = self.steps().filter(|(_, step)| step.is_headline());
+                steps.map(|(host, step)| (host.as_str(), step.to_string())).collect()
+            }
+            Work::Ask(questions) => {
+                questions.iter().map(|asked| (asked.host.as_str(), asked.query.to_string())).collect()
+            }
+            Work::Attach(asked) => vec![(asked.host.as_str(), asked.query.to_string())],
+            Work::Tell(_) => Vec::new(),
+        }
+    }
+}
+
+impl Kind {
+    /// Its name, as a plan shows it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "bootstrap",
+            Self::Build => "build",
+            Self::Deliver => "deliver",
+            Self::Fetch => "fetch",
+            Self::Lock => "lock",
+            Self::Prepare => "prepare",
+            Self::Boot => "boot",
+            Self::Retire => "retire",
+            Self::Finish => "finish",
+            Self::Wait => "wait",
+            Self::Hook => "hook",
+            Self::Change => "change",
+            Self::Look => "look",
+            Self::Unlock => "unlock",
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Entropy, Events, Local, LocalError, Secrets};
+use super::{Clock, Entropy, Events, Local, LocalError, Secrets};
 use crate::{
+    build::BuildTask,
     config::Config,
     name::{HostName, Version},
     query::Query,
@@ -27,14 +28,12 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     /// failed. Every text is safe to run again.
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
 
-    /// Shell text for a question whose answer a person reads.
-    fn query(&self, query: &Query, config: &Config) -> Text;
+    /// Shell text for a question whose answer a person reads. Chance is for names of containers.
+    fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text;
 
-    /// Builds the image locally and hands it to the registry. Safe to run again.
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError>;
-
-    /// Logs the local docker in to the registry, where it needs a login. Safe to run again.
-    async fn login(&self, order: &BuildOrder<'_>) -> Result<(), BuildError>;
+    /// Does something about images on the local machine. Returns what a person asked to see, if anything. Safe to run
+    /// again.
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError>;
 }
 
 /// The proxy's dialect. Implemented by `kamal-proxy`.
@@ -69,23 +68,23 @@ pub enum RenderError {
     Unknown(String),
 }
 
-/// What to build.
+/// What to do about images, and with what.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildOrder<'a> {
+    /// What to do.
+    pub task: &'a BuildTask,
     /// The configuration.
     pub config: &'a Config,
-    /// The version.
-    pub version: &'a Version,
+    /// The version; builds need one.
+    pub version: Option<&'a Version>,
     /// The local machine.
     pub local: &'a dyn Local,
     /// Where builder secrets and the registry's password come from.
     pub secrets: &'a dyn Secrets,
     /// Listeners: the build's output.
     pub events: &'a dyn Events,
-    /// `--no-cache`.
-    pub no_cache: bool,
-    /// `--output`: `registry`, `docker`, …
-    pub output: &'a str,
+    /// Time, for how long things take.
+    pub clock: &'a dyn Clock,
 }
 
 /// Why an image was not built.

@@ -9,6 +9,9 @@ use crate::{name::HostName, shell::Script};
 pub trait Ssh: Send + Sync + std::fmt::Debug {
     /// Connects to a host, or hands out the connection it already has. Cancelling leaves nothing behind.
     async fn connect(&self, host: &HostName) -> Result<std::sync::Arc<dyn Exec>, TransportError>;
+
+    /// Closes the connection to a host, so that the next one logs in anew. Nothing must be running on it.
+    async fn forget(&self, host: &HostName);
 }
 
 /// Runs scripts on one host.

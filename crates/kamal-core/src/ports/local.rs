@@ -25,6 +25,9 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     /// Names of the files directly in a folder, sorted; none when there is no such folder.
     async fn list(&self, path: &str) -> Vec<String>;
 
+    /// Paths of all files in a folder and below it, relative to it, sorted; `None` when it is no folder.
+    async fn tree(&self, path: &str) -> Option<Vec<String>>;
+
     /// Creates a folder and its parents.
     async fn create_folder(&self, path: &str) -> Result<(), LocalError>;
 

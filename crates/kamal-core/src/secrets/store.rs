@@ -437,7 +437,7 @@ fn inline_kamal(command: &str) -> Option<&str> {
 }
 
 /// `\n` in double quotes stays as it is, unless `DOTENV_LINEBREAK_MODE` asks for a line break.
-fn line_breaks(text: &str, mode: &str) -> Zeroizing<String> {
+pub(crate) fn line_breaks(text: &str, mode: &str) -> Zeroizing<String> {
     let (newline, carriage) = if mode == "legacy" { ("\n", "\r") } else { ("\\\\n", "\\\\r") };
     Zeroizing::new(Zeroizing::new(text.replace("\\n", newline)).replace("\\r", carriage))
 }

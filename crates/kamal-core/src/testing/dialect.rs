@@ -4,10 +4,11 @@
 use async_trait::async_trait;
 
 use crate::{
+    build::BuildTask,
     config::Config,
     name::HostName,
     naming,
-    ports::{BuildError, BuildOrder, Chunk, Command, Docker, Proxy, Render, RenderError},
+    ports::{BuildError, BuildOrder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError},
     query::Query,
     shell::Text,
     state::HostState,
@@ -25,7 +26,10 @@ pub struct SimProxy;
 #[async_trait]
 impl Docker for SimDocker {
     fn observe(&self, config: &Config) -> Text {
-        format!("{OBSERVE} {} {}", config.service, naming::lock_directory(config)).into()
+        let accessories: String =
+            config.accessories.iter().map(|accessory| format!(" {}", accessory.service)).collect();
+        let destination = config.destination.as_deref().unwrap_or_default();
+        format!("{OBSERVE} {} {destination} {}{accessories}", config.service, naming::lock_directory(config)).into()
     }
 
     fn parse(&self, _config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
@@ -33,21 +37,34 @@ impl Docker for SimDocker {
     }
 
     fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
-        let of_proxy = matches!(step, Step::SwitchTraffic(_) | Step::RemoveRoute { .. });
+        let of_proxy = matches!(
+            step,
+            Step::SwitchTraffic(_) | Step::RemoveRoute { .. } | Step::StopRoute { .. } | Step::ResumeRoute { .. }
+        );
         Ok((!of_proxy).then(|| format!("sim docker: {step}").into()))
     }
 
-    fn query(&self, query: &Query, _config: &Config) -> Text {
+    fn query(&self, query: &Query, _config: &Config, _entropy: &dyn Entropy) -> Text {
         format!("sim docker: {query:?}").into()
     }
 
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
-        let image = naming::image(order.config, order.version);
-        run(order, &Command::new("docker", ["buildx", "build", "--push", "--tag", image.as_str()])).await
-    }
-
-    async fn login(&self, order: &BuildOrder<'_>) -> Result<(), BuildError> {
-        run(order, &Command::new("docker", ["login"])).await
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
+        let unfit = || BuildError::Unfit("a build needs a version".to_owned());
+        let image = |suffix: &str| {
+            let version = order.version.ok_or_else(unfit)?;
+            Ok::<_, BuildError>(format!("{}{suffix}", naming::image(order.config, version)))
+        };
+        let command = match order.task {
+            BuildTask::Push { .. } => Command::new("docker", ["buildx", "build", "--push", "--tag", &image("")?]),
+            BuildTask::Dev { .. } => Command::new("docker", ["buildx", "build", "--name", &image("-dirty")?]),
+            BuildTask::CreateBuilder => Command::new("docker", ["buildx", "create"]),
+            BuildTask::RemoveBuilder => Command::new("docker", ["buildx", "rm"]),
+            BuildTask::Details => Command::new("docker", ["buildx", "ls"]),
+            BuildTask::Login => Command::new("docker", ["login"]),
+            BuildTask::Logout => Command::new("docker", ["logout"]),
+        };
+        run(order, &command).await?;
+        Ok(if *order.task == BuildTask::Details { "Builder: local".to_owned() } else { String::new() })
     }
 }
 

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     batch::{Batch, begin_marker, end_marker},
-    name::{ContainerName, HostName},
+    name::HostName,
     ports::{Chunk, Clock, Exec, Exit, TransportError, TransportErrorKind},
-    render::tolerant,
+    query::Query,
     shell::Script,
     step::Step,
 };
@@ -39,15 +39,20 @@ type Output<'o> = &'o mut (dyn for<'c> FnMut(Chunk<'c>) + Send);
 #[derive(Clone, Debug)]
 enum Deed {
     Step(Step),
-    /// Prints the host as it is, for this service and lock.
-    Observe(String, String),
-    LookForDocker,
-    InstallDocker,
-    /// Prints the lock's details.
-    LockStatus,
-    /// Stops containers, without complaint.
-    StopAll(Vec<ContainerName>),
+    /// Prints the host as it is, for this service, destination and lock.
+    Observe(Observed),
+    Query(Query),
     Upload(String, u32),
+}
+
+/// What an observation asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Observed {
+    pub(super) service: String,
+    pub(super) destination: String,
+    pub(super) lock: String,
+    /// The services of accessories.
+    pub(super) accessories: Vec<String>,
 }
 
 impl SimExec {
@@ -56,8 +61,8 @@ impl SimExec {
     }
 
     async fn batch(&self, batch: &Batch, text: &str, output: Output<'_>) -> Result<Exit, TransportError> {
-        let observe = batch.observes.then(|| (observation(text), true));
-        let deeds = batch.steps.iter().map(|step| (Deed::Step(step.clone()), tolerant(step)));
+        let observe = batch.observes.then(|| observation(text)).flatten().map(|deed| (deed, true));
+        let deeds = batch.steps.iter().map(|step| (Deed::Step(step.clone()), step.is_tolerant()));
         for (i, (deed, tolerant)) in deeds.chain(observe).enumerate() {
             mark(output, &begin_marker(&batch.nonce, i));
             let ended = self.effect(deed).await?;
@@ -126,7 +131,7 @@ impl Exec for SimExec {
         let text = script.text().to_string();
         let exit = match script.batch() {
             Some(batch) => self.batch(batch, &text, output).await?,
-            None => Exit(print(output, &self.effect(deed(script.label(), &text)).await?)),
+            None => Exit(print(output, &self.effect(deed(script, &text)).await?)),
         };
         self.fleet.0.clock.sleep(ROUND_TRIP / 2).await;
         Ok(exit)
@@ -172,11 +177,10 @@ fn do_it(fleet: &SimFleet, host: &HostName, deed: &Deed) -> Ended {
     let mut state = fleet.state();
     let ended = match deed {
         Deed::Step(step) => act(&mut state, host, step),
-        Deed::StopAll(containers) => {
-            for container in containers {
-                drop(act(&mut state, host, &Step::Stop { container: container.clone(), timeout: None }));
-            }
-            Ok(String::new())
+        Deed::Query(Query::PostMortem { container, .. }) => {
+            // Without complaint.
+            drop(act(&mut state, host, &Step::Stop { container: container.clone(), timeout: None }));
+            Ok("container: exited".to_owned())
         }
         _ => {
             let machine = state.hosts.entry(host.clone()).or_default();
@@ -190,47 +194,38 @@ fn do_it(fleet: &SimFleet, host: &HostName, deed: &Deed) -> Ended {
 fn act(state: &mut State, host: &HostName, step: &Step) -> Ended {
     invariants::before(state, host, step);
     let fresh_id = state.fresh_id();
+    let now = state.now();
     let State { hosts, registry, sick, .. } = state;
-    hosts.entry(host.clone()).or_default().act(step, &Around { registry, sick, fresh_id })
+    hosts.entry(host.clone()).or_default().act(step, &Around { registry, sick, fresh_id, now })
 }
 
 fn other(machine: &mut SimHost, host: &HostName, deed: &Deed) -> Ended {
     match deed {
-        Deed::Observe(service, lock) => {
-            return Ok(serde_json::to_string(&machine.observed(host, service, lock)).unwrap_or_default());
+        Deed::Observe(asked) => Ok(serde_json::to_string(&machine.observed(host, asked)).unwrap_or_default()),
+        Deed::Query(query) => machine.answer(query),
+        Deed::Upload(path, mode) => {
+            machine.files.insert(path.clone(), *mode);
+            Ok(String::new())
         }
-        Deed::LookForDocker if !machine.docker => return Err((1, String::new())),
-        Deed::InstallDocker => machine.docker = true,
-        Deed::LockStatus => return machine.locks.values().next().cloned().ok_or((1, String::new())),
-        Deed::Upload(path, mode) => drop(machine.files.insert(path.clone(), *mode)),
-        Deed::LookForDocker | Deed::Step(_) | Deed::StopAll(_) => {}
+        Deed::Step(step) => Err((126, format!("no simulated host can {step}"))),
     }
-    Ok(String::new())
 }
 
-/// What a script does that was not made of steps.
-fn deed(label: &str, text: &str) -> Deed {
-    match label {
-        "observe" => observation(text),
-        "look for docker" => Deed::LookForDocker,
-        "install docker" => Deed::InstallDocker,
-        "lock status" => Deed::LockStatus,
-        _ => {
-            let stopped = |line: &str| {
-                let words = line.strip_prefix("docker stop ")?.split_whitespace();
-                let mut words = words.skip_while(|word| *word == "-t" || word.parse::<u64>().is_ok());
-                words.next()?.parse().ok()
-            };
-            Deed::StopAll(text.lines().filter_map(stopped).collect())
-        }
+/// What a script does that was not made of steps. One that nothing is known of is a fault of whoever sends it.
+fn deed(script: &Script, text: &str) -> Deed {
+    match script.query() {
+        Some(query) => Deed::Query(query.clone()),
+        None => observation(text).unwrap_or_else(|| panic!("no simulated host understands the script {text:?}")),
     }
 }
 
 /// The observation in a script's text.
-fn observation(text: &str) -> Deed {
-    let line = text.lines().find_map(|line| line.strip_prefix(OBSERVE)).unwrap_or_default();
-    let mut words = line.split_whitespace().map(str::to_owned);
-    Deed::Observe(words.next().unwrap_or_default(), words.next().unwrap_or_default())
+fn observation(text: &str) -> Option<Deed> {
+    let line = text.lines().find_map(|line| line.strip_prefix(OBSERVE))?;
+    let mut words = line.trim_start().split(' ').map(str::to_owned);
+    let mut next = || words.next().unwrap_or_default();
+    let (service, destination, lock) = (next(), next(), next());
+    Some(Deed::Observe(Observed { service, destination, lock, accessories: words.collect() }))
 }
 
 fn mark(output: Output<'_>, marker: &str) {
@@ -255,11 +250,8 @@ impl std::fmt::Display for Deed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Step(step) => write!(f, "{step}"),
-            Self::Observe(..) => f.write_str("observe"),
-            Self::LookForDocker => f.write_str("look for docker"),
-            Self::InstallDocker => f.write_str("install docker"),
-            Self::LockStatus => f.write_str("lock status"),
-            Self::StopAll(containers) => write!(f, "stop {containers:?} without complaint"),
+            Self::Observe(_) => f.write_str("observe"),
+            Self::Query(query) => write!(f, "{query}"),
             Self::Upload(path, _) => write!(f, "upload {path}"),
         }
     }

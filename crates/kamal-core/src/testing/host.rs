@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::exec::Observed;
 use crate::{
     glob,
     name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
     naming,
+    query::Query,
     render::LOCK_HELD,
-    state::{Container, ContainerState, HostState, Image, Machine, ProxyContainer},
+    state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
     step::{Route, RunSpec, Step},
 };
 
@@ -25,6 +27,8 @@ pub struct SimHost {
     pub images: BTreeMap<String, String>,
     /// The state of the proxy's container.
     pub proxy: Option<ContainerState>,
+    /// True when the proxy is cut off from the network `kamal`.
+    pub proxy_cut_off: bool,
     /// Where the proxy leads: service to container id.
     pub routes: BTreeMap<String, String>,
     /// Files below the login directory, with their modes.
@@ -33,6 +37,12 @@ pub struct SimHost {
     pub locks: BTreeMap<String, String>,
     /// Lines of the audit log.
     pub audit: Vec<String>,
+    /// When each of these lines was written.
+    pub audited_at: Vec<String>,
+    /// Registries docker is logged in to.
+    pub logins: BTreeSet<String>,
+    /// Commands of the user's that were run.
+    pub ran: Vec<String>,
 }
 
 /// A container.
@@ -63,6 +73,8 @@ pub(super) struct Around<'a> {
     pub(super) sick: &'a BTreeSet<String>,
     /// An id nobody has.
     pub(super) fresh_id: String,
+    /// Now, in RFC 3339.
+    pub(super) now: String,
 }
 
 /// How a step ended: its exit status and what it printed.
@@ -78,7 +90,10 @@ impl SimContainer {
     /// The version of the image it was started from.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.image.rsplit_once(':').and_then(|(_, tag)| tag.parse().ok()).unwrap_or_else(Version::unknown)
+        self.image
+            .rsplit_once(':')
+            .and_then(|(_, tag)| tag.parse().ok())
+            .unwrap_or_else(|| Version::of_checked("untagged"))
     }
 
     /// Whether it runs.
@@ -114,35 +129,112 @@ impl SimHost {
         self.containers.iter().filter(|container| container.runs()).filter(of_role)
     }
 
-    /// The host as it would be observed for a service.
-    pub(super) fn observed(&self, host: &HostName, service: &str, lock_directory: &str) -> HostState {
+    /// The host as it would be observed.
+    pub(super) fn observed(&self, host: &HostName, asked: &Observed) -> HostState {
         let container = |container: &SimContainer| {
             let named = self.images.get(container.image.as_str()) == Some(&container.image_id);
             let image = if named { container.image.to_string() } else { container.image_id[7..19].to_owned() };
             let (id, name) =
                 (ContainerId::parse(container.id.as_str()).expect("ids are digits"), container.name.clone());
-            Container { id, name, image, state: container.state, role: container.role() }
+            let status = format!("{:?}", container.state);
+            Container { id, name, image, state: container.state, status, role: container.role() }
         };
-        let of_service =
-            |container: &&SimContainer| container.labels.get("service").is_some_and(|label| label == service);
+        let label = |container: &SimContainer, name: &str| container.labels.get(name).cloned().unwrap_or_default();
+        let is_app = |container: &&SimContainer| {
+            label(container, "service") == asked.service && label(container, "destination") == asked.destination
+        };
+        let is_accessory = |container: &&SimContainer| asked.accessories.contains(&label(container, "service"));
         let image = |(reference, id): (&String, &String)| Image {
             id: id.clone(),
             reference: ImageRef::of_checked(reference.as_str()),
         };
+        let route = |(service, id): (&String, &String)| RouteState {
+            service: service.clone(),
+            hosts: "*".to_owned(),
+            targets: vec![id.chars().take(12).collect()],
+        };
+        let networks = if self.proxy_cut_off { Vec::new() } else { vec![naming::NETWORK.to_owned()] };
+        let image_of_proxy = ImageRef::of_checked("basecamp/kamal-proxy:v0.9.2");
+        let routes = if self.proxy_runs() { self.routes.iter().map(route).collect() } else { Vec::new() };
         HostState {
             host: host.clone(),
             machine: Machine { arch: "amd64".into(), user: "root".into(), home: "/root".into() },
             docker: self.docker,
-            containers: self.containers.iter().filter(of_service).map(container).collect(),
-            accessories: Vec::new(),
+            containers: self.containers.iter().filter(is_app).map(container).collect(),
+            accessories: self.containers.iter().filter(is_accessory).map(container).collect(),
             images: self.images.iter().map(image).collect(),
-            proxy: self
-                .proxy
-                .map(|state| ProxyContainer { image: ImageRef::of_checked("basecamp/kamal-proxy:v0.9.2"), state }),
-            boot_config: false,
+            proxy: self.proxy.map(|state| ProxyContainer { image: image_of_proxy, state, networks }),
+            routes,
+            history: self.history(),
+            apps: self.apps(),
+            boot_config: self.files.contains_key(".kamal/proxy/options"),
             network: self.network,
-            lock: self.locks.get(lock_directory).cloned(),
+            lock: self.locks.get(&asked.lock).cloned(),
         }
+    }
+
+    fn history(&self) -> Vec<Deployed> {
+        let lines = self.audit.iter().zip(&self.audited_at);
+        let tagged = lines.filter_map(|(line, at)| {
+            let image = line.strip_prefix("Tagging ")?.strip_suffix(" as the latest image")?;
+            let version = image.rsplit_once(':')?.1.parse().ok()?;
+            Some(Deployed { version, at: at.clone(), by: "ann".to_owned() })
+        });
+        tagged.collect()
+    }
+
+    fn apps(&self) -> Vec<String> {
+        let names = self.files.keys().filter_map(|path| path.strip_prefix(".kamal/apps/")?.split('/').next());
+        names.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Answers a question as docker would, as far as anybody looks at the answer.
+    pub(super) fn answer(&mut self, query: &Query) -> Ended {
+        if let Query::Shell { command } = query {
+            self.ran.extend(command.iter().map(ToString::to_string));
+            return Ok(String::new());
+        }
+        if !self.docker {
+            return Err((127, "sh: 1: docker: not found".to_owned()));
+        }
+        match query {
+            Query::ExecNew(exec) => {
+                let image = ImageRef::of_checked(format!("acme/app:{}", exec.version));
+                self.image(&image)?;
+                self.ran.push(exec.command.to_string());
+            }
+            Query::ExecReuse { container, command, .. } => {
+                if !self.named(container)?.runs() {
+                    return Err((1, format!("Error response from daemon: Container {container} is not running")));
+                }
+                self.ran.push(command.to_string());
+            }
+            Query::ExecAccessory { command, .. } => self.ran.push(command.to_string()),
+            Query::Inspect { container } => {
+                let found = self.named(container)?;
+                let env: Vec<String> = found.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let made = serde_json::json!({"Config": {"Env": env, "Cmd": null}, "HostConfig": {"Memory": 0}});
+                return Ok(made.to_string());
+            }
+            Query::Logs { container, .. } if container == naming::PROXY_CONTAINER => {}
+            Query::Logs { container, .. } => {
+                let known = |found: &&SimContainer| found.id == *container || found.name == *container.as_str();
+                let found = self.containers.iter().find(known);
+                found.ok_or_else(|| (1, format!("Error response from daemon: No such container: {container}")))?;
+            }
+            Query::Details { .. }
+            | Query::Orphans { .. }
+            | Query::Containers
+            | Query::Images
+            | Query::ProxyDetails
+            | Query::ProxyRoutes
+            | Query::ProxyBootConfig
+            | Query::AccessoryDetails { .. }
+            | Query::PostMortem { .. }
+            | Query::Shell { .. }
+            | Query::Audit => {}
+        }
+        Ok("as asked\n".to_owned())
     }
 
     /// Acts a step out.
@@ -160,29 +252,93 @@ impl SimHost {
             Step::WriteEnv { path, .. } => self.write(path, 0o600),
             Step::WriteSecret { path, mode, .. } | Step::WriteFile { path, mode, .. } => self.write(path, *mode),
             Step::KeepOnly { directory, pattern, keep } => self.keep_only(directory, pattern.as_deref(), keep),
-            Step::Audit { text, .. } => self.audit.push(text.clone()),
-            Step::MakeDirectory { .. } | Step::AwaitGate { .. } | Step::Run { .. } => {}
+            Step::Remove { path } => {
+                let below = format!("{path}/");
+                self.files.retain(|file, _| file != path && !file.starts_with(&below));
+            }
+            Step::Audit { text, .. } => {
+                self.audit.push(text.clone());
+                self.audited_at.push(around.now.clone());
+            }
+            Step::MakeDirectory { .. } | Step::AwaitGate { .. } => {}
+            Step::ChangeMode { path, .. } | Step::ChangeOwner { path, .. } => {
+                let below = format!("{path}/");
+                let there = self.files.keys().any(|file| file == path || file.starts_with(&below));
+                there.then_some(()).ok_or_else(|| (1, format!("cannot access '{path}': No such file or directory")))?;
+            }
+            Step::InstallDocker => self.docker = true,
             _ if !self.docker => return Err((127, "sh: 1: docker: not found".to_owned())),
-            Step::Login { .. } => {}
+            Step::Login { registry } => {
+                self.logins.insert(registry.server.clone().unwrap_or_default());
+            }
+            Step::Logout { registry } => {
+                self.logins.remove(registry.server.as_deref().unwrap_or_default());
+            }
+            Step::LoadImage { archive } => {
+                self.files.remove(archive).ok_or_else(|| (1, format!("open {archive}: no such file or directory")))?;
+            }
+            _ => return self.act_in_docker(step, around),
+        }
+        Ok(String::new())
+    }
+
+    fn act_in_docker(&mut self, step: &Step, around: &Around<'_>) -> Ended {
+        match step {
             Step::Pull { image, .. } => self.pull(image, around)?,
+            Step::RemoveImage { image } => drop(self.images.remove(image.as_str())),
+            Step::RemoveUnusedImages { .. } => {
+                let used: BTreeSet<&str> = self.containers.iter().map(|container| container.image.as_str()).collect();
+                self.images.retain(|reference, _| used.contains(reference.as_str()));
+            }
             Step::CreateNetwork { .. } => self.network = true,
+            Step::ConnectNetwork { .. } => self.proxy_cut_off = false,
             Step::EnsureProxy(_) | Step::ReplaceProxy(_) if self.proxy.is_none() && !self.network => {
                 return Err((125, "docker: Error response from daemon: network kamal not found.".to_owned()));
             }
-            Step::EnsureProxy(_) | Step::ReplaceProxy(_) => self.proxy = Some(ContainerState::Running),
-            Step::RemoveProxy => self.proxy = None,
+            Step::EnsureProxy(_) | Step::ReplaceProxy(_) => {
+                (self.proxy, self.proxy_cut_off) = (Some(ContainerState::Running), false);
+            }
+            Step::StartProxy => {
+                let missing = || (1, "Error: No such container: kamal-proxy".to_owned());
+                self.proxy = Some(self.proxy.map(|_| ContainerState::Running).ok_or_else(missing)?);
+            }
+            Step::StopProxy => self.proxy = self.proxy.map(|_| ContainerState::Exited),
+            Step::RemoveProxy => self.proxy = self.proxy.filter(|state| state.is_current()),
+            Step::RemoveProxyImage | Step::RemoveTraefik => {}
+            Step::CheckProxy if !self.proxy_runs() || self.proxy_cut_off => {
+                return Err((1, "kamal-proxy does not serve".to_owned()));
+            }
+            Step::CheckProxy => {}
             Step::SyncAssets { image, .. } => drop(self.image(image)?),
             Step::Rename { from, to } => self.rename(from, to)?,
             Step::Start(spec) => return self.start(spec, around),
-            Step::StartExisting { container } => self.named(container)?.state = ContainerState::Running,
+            Step::StartExisting { container, .. } => self.named(container)?.state = ContainerState::Running,
+            Step::Unpause { container } => {
+                let found = self.named(container)?;
+                if found.state != ContainerState::Paused {
+                    return Err((1, format!("Error response from daemon: Container {container} is not paused")));
+                }
+                found.state = ContainerState::Running;
+            }
             Step::Stop { container, .. } => self.named(container)?.state = ContainerState::Exited,
+            Step::RemoveContainer { container } => {
+                if self.container(container).is_some_and(SimContainer::runs) {
+                    return Err((1, "You cannot remove a running container".to_owned()));
+                }
+                self.containers.retain(|found| found.name != *container);
+            }
+            Step::RemoveStopped { labels } => {
+                let is_its = |found: &SimContainer| {
+                    labels.iter().all(|(name, value)| found.labels.get(name).map_or("", String::as_str) == value)
+                };
+                self.containers.retain(|found| found.state.holds_resources() || !is_its(found));
+            }
             Step::SwitchTraffic(route) => self.switch(route, around)?,
             Step::StopRoute { service, .. } | Step::ResumeRoute { service } => {
                 self.routes.get(service).map(drop).ok_or((1, "Error: service not found".to_owned()))?;
             }
-            Step::RemoveRoute { service } => {
-                self.routes.remove(service).ok_or((1, "Error: service not found".to_owned()))?;
-            }
+            Step::RemoveRoute { service } if self.proxy_runs() => drop(self.routes.remove(service)),
+            Step::RemoveRoute { .. } => {}
             Step::AwaitReady { container, timeout, .. } => {
                 let found = self.named(container)?.clone();
                 if !found.runs() {
@@ -196,11 +352,11 @@ impl SimHost {
                 let id = self.image(image)?;
                 self.images.insert(latest.to_string(), id);
             }
-            Step::PruneContainers { service, retain } => self.prune_containers(service, *retain as usize),
-            Step::PruneImages { latest, .. } => {
-                let repository = latest.rsplit_once(':').map_or(latest.as_str(), |(repository, _)| repository);
-                self.prune_images(repository, latest);
+            Step::PruneContainers { service, destination, retain } => {
+                self.prune_containers(service, destination.as_deref().unwrap_or_default(), *retain as usize);
             }
+            Step::PruneImages { latest, .. } => self.prune_images(latest),
+            _ => return Err((126, format!("no simulated host can {step}"))),
         }
         Ok(String::new())
     }
@@ -287,22 +443,26 @@ impl SimHost {
         Ok(())
     }
 
-    fn prune_containers(&mut self, service: &str, retain: usize) {
+    fn prune_containers(&mut self, service: &str, destination: &str, retain: usize) {
+        let label = |container: &SimContainer, name: &str| container.labels.get(name).cloned().unwrap_or_default();
         let mut kept = 0;
         self.containers.retain(|container| {
             let over =
                 matches!(container.state, ContainerState::Created | ContainerState::Exited | ContainerState::Dead)
-                    && container.labels.get("service").is_some_and(|label| label == service);
+                    && label(container, "service") == service
+                    && label(container, "destination") == destination;
             kept += usize::from(over);
             !over || kept <= retain
         });
     }
 
-    fn prune_images(&mut self, repository: &str, latest: &ImageRef) {
+    fn prune_images(&mut self, latest: &ImageRef) {
+        let repository = latest.rsplit_once(':').map_or(latest.as_str(), |(repository, _)| repository);
         let prefix = format!("{repository}:");
         let used: BTreeSet<&str> = self.containers.iter().map(|container| container.image.as_str()).collect();
+        let is_latest = |reference: &str| *latest == *reference || reference.starts_with(&format!("{latest}-"));
         self.images.retain(|reference, _| {
-            !reference.starts_with(&prefix) || *latest == *reference.as_str() || used.contains(reference.as_str())
+            !reference.starts_with(&prefix) || is_latest(reference) || used.contains(reference.as_str())
         });
     }
 

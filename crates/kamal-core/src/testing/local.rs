@@ -66,6 +66,14 @@ impl Local for SimLocal {
         inside.filter(|name| !name.contains('/')).map(str::to_owned).collect()
     }
 
+    async fn tree(&self, path: &str) -> Option<Vec<String>> {
+        let folder = format!("{}/", relative(path).trim_end_matches('/'));
+        let state = self.0.state();
+        let inside: Vec<String> =
+            state.files.keys().filter_map(|file| file.strip_prefix(&folder)).map(str::to_owned).collect();
+        (!inside.is_empty()).then_some(inside)
+    }
+
     async fn create_folder(&self, _path: &str) -> Result<(), LocalError> {
         Ok(())
     }

@@ -59,6 +59,8 @@ pub(super) struct State {
     violations: Vec<String>,
     seed: u64,
     ids: u64,
+    clock: Option<VirtualClock>,
+    pub(super) outage: bool,
 }
 
 /// A role on a host, and the version and container that answer for it.
@@ -81,12 +83,37 @@ impl SimFleet {
             .into_iter()
             .map(|name| (HostName::parse(name).expect("the name of a host"), SimHost::bare()))
             .collect();
+        let clock = VirtualClock::default();
         Self(Arc::new(Shared {
-            clock: VirtualClock::default(),
+            clock: clock.clone(),
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::default(),
-            state: Mutex::new(State { hosts, ..State::default() }),
+            state: Mutex::new(State { hosts, clock: Some(clock), ..State::default() }),
+        }))
+    }
+
+    /// Another fleet whose hosts, registry, project and secrets are as they are here now. What happens to one leaves the
+    /// other alone.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let (clock, state) = (VirtualClock::default(), self.state());
+        let copy = State {
+            hosts: state.hosts.clone(),
+            registry: state.registry.clone(),
+            sick: state.sick.clone(),
+            files: state.files.clone(),
+            seed: state.seed,
+            ids: state.ids,
+            clock: Some(clock.clone()),
+            ..State::default()
+        };
+        Self(Arc::new(Shared {
+            clock,
+            entropy: Arc::default(),
+            events: Arc::default(),
+            secrets: Arc::new(self.0.secrets.copy()),
+            state: Mutex::new(copy),
         }))
     }
 
@@ -118,7 +145,7 @@ impl SimFleet {
     pub fn begin(&self, groups: &[Vec<HostName>], fault: Option<Fault>) -> Cancel {
         let (stop, stopped) = oneshot::channel();
         let mut state = self.state();
-        state.old = invariants::serving(&state);
+        state.old = if state.outage { Vec::new() } else { invariants::serving(&state) };
         groups.clone_into(&mut state.groups);
         state.effects.clear();
         state.ran.clear();
@@ -133,6 +160,11 @@ impl SimFleet {
                 std::future::pending::<()>().await;
             }
         }))
+    }
+
+    /// From now on nothing has to go on serving: what comes is meant to stop it.
+    pub fn expect_outage(&self) {
+        self.state().outage = true;
     }
 
     /// The effects since the operation began.
@@ -279,6 +311,11 @@ impl State {
         self.violations.push(format!("{text} (after {after})"));
     }
 
+    /// Now, in RFC 3339.
+    pub(super) fn now(&self) -> String {
+        self.clock.as_ref().map(|clock| clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+    }
+
     pub(super) fn fresh_id(&mut self) -> String {
         self.ids += 1;
         (0..4).map(|part| format!("{:016x}", scatter(self.ids * 4 + part))).collect()
@@ -311,5 +348,9 @@ impl Ssh for SimFleet {
             state.connected.insert(host.clone());
         }
         Ok(Arc::new(SimExec::new(self.clone(), host.clone())))
+    }
+
+    async fn forget(&self, host: &HostName) {
+        self.state().connected.remove(host);
     }
 }

@@ -21,6 +21,12 @@ impl TableSecrets {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).push((key.to_owned(), Secret::new(value)));
     }
 
+    /// The same secrets, none of which anybody was told yet.
+    pub(super) fn copy(&self) -> Self {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { table: Mutex::new(table), redactor: Redactor::default() }
+    }
+
     /// Takes a secret out.
     pub fn remove(&self, key: &str) {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| known != key);

@@ -137,8 +137,8 @@ fn modes_are_never_applied_as_another_number() {
         let config = load_text(&files(right)).unwrap().config;
         assert_eq!(config.accessories[0].files[0].mode.as_deref(), Some(right.trim_matches(['"', '\''])));
     }
-    let mut table = Table::default();
-    table.env.insert("MODE".to_owned(), "0640".to_owned());
+    let table = Table::default();
+    table.env.borrow_mut().insert("MODE".to_owned(), "0640".to_owned());
     let source = Source::new("d", files("<%= ENV['MODE'] %>"));
     assert!(load(&source, None, &table).is_err());
     // What is odd beside an error is told as well.

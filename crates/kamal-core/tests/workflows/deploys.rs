@@ -1,8 +1,8 @@
 //! Operations that go well.
 
-use kamal_core::{machine::Phase, plan::Verb};
+use kamal_core::machine::Phase;
 
-use crate::harness::{APART, App, THREE, TOGETHER};
+use crate::harness::{APART, App, THREE, TOGETHER, Verb};
 
 #[test]
 fn one_host_from_nothing_and_again() {

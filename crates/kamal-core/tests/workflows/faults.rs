@@ -3,11 +3,10 @@
 use kamal_core::{
     error::Error,
     name::HostName,
-    plan::Verb,
     testing::{Effect, Fault, How},
 };
 
-use crate::harness::{APART, App, THREE, TOGETHER};
+use crate::harness::{APART, App, THREE, TOGETHER, Verb};
 
 /// What is run, on what.
 struct Case {
@@ -46,7 +45,7 @@ fn fail_everywhere(case: &Case) {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} {}: {} problems\n{}", case.verb, case.yaml, wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{:?} {}: {} problems\n{}", case.verb, case.yaml, wrong.len(), wrong.join("\n"));
 }
 
 fn fail_once(case: &Case, fault: Fault, effect: &Effect) -> Vec<String> {

@@ -7,13 +7,37 @@ use kamal_core::{
     config::{Config, Source, load, model::BootLimit},
     error::Error,
     fleet::Fleet,
-    name::{HostName, Version},
-    ops::{self, Cx, DeployOptions, Report, RunSettings},
-    plan::{Plan, Verb},
+    name::HostName,
+    op::{App as AppOp, Deploy, Op, Proxy, Rollback},
+    plan::Plan,
     ports::World,
+    run::{self, Cx, Report, RunSettings},
     targets::{Selection, Targets},
     testing::{Fault, NothingOutside, Serving, SimFleet},
 };
+
+/// The operations that bring a version up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Setup,
+    Deploy,
+    Redeploy,
+    Rollback,
+    Boot,
+}
+
+impl Verb {
+    pub(crate) fn op(self) -> Op {
+        let deploy = Deploy::default();
+        match self {
+            Self::Setup => Op::Setup(deploy),
+            Self::Deploy => Op::Deploy(deploy),
+            Self::Redeploy => Op::Redeploy(deploy),
+            Self::Rollback => Op::Rollback(Rollback::default()),
+            Self::Boot => Op::App(AppOp::Boot),
+        }
+    }
+}
 
 /// An app, its hosts, and who deploys it.
 pub(crate) struct App {
@@ -50,7 +74,7 @@ impl App {
         let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
         fleet.secrets().put("REGISTRY_PASSWORD", "hunter2");
         fleet.secrets().put("DATABASE_URL", "postgres://x");
-        let run = RunSettings { command: "deploy".into(), user_name: "Ann".into(), ..RunSettings::default() };
+        let run = RunSettings { user_name: "Ann".into(), ..RunSettings::default() };
         Self { world: fleet.world(), fleet, config, targets, run }
     }
 
@@ -65,35 +89,52 @@ impl App {
         self.operate(Verb::Deploy, version, None)
     }
 
-    /// Does something, with a fault or without; panics when it hangs.
+    /// Brings a version up, with a fault or without; panics when it hangs.
     pub(crate) fn operate(&self, verb: Verb, version: &str, fault: Option<Fault>) -> Result<Report, Error> {
+        self.perform(&verb.op(), Some(version), fault)
+    }
+
+    /// Runs any operation, with a fault or without; panics when it hangs.
+    pub(crate) fn perform(&self, op: &Op, asked: Option<&str>, fault: Option<Fault>) -> Result<Report, Error> {
         let cancel = self.fleet.begin(&self.groups(), fault);
-        let version = Version::parse(version).unwrap();
-        let cx = self.cx(&version, cancel);
-        self.fleet.drive(ops::deploy(&cx, &options(verb))).unwrap_or_else(|stalled| panic!("{verb}: {stalled}"))
+        let run = self.asking(asked);
+        let cx = self.cx(&run, cancel);
+        self.fleet.drive(run::run(&cx, op)).unwrap_or_else(|stalled| panic!("{}: {stalled}", op.row().name()))
+    }
+
+    /// Runs an operation and expects it to go well.
+    pub(crate) fn perform_well(&self, op: &Op) -> Report {
+        self.perform(op, None, None).unwrap_or_else(|error| panic!("{}: {error}", op.row().name()))
     }
 
     /// `proxy reboot`; panics when it hangs.
     pub(crate) fn reboot_proxy(&self, rolling: bool, fault: Option<Fault>) -> Result<(), Error> {
-        let cancel = self.fleet.begin(&self.groups(), fault);
-        let version = Version::parse("latest").unwrap();
-        let cx = self.cx(&version, cancel);
-        self.fleet.drive(ops::proxy_reboot(&cx, rolling)).unwrap()
+        self.perform(&Op::Proxy(Proxy::Reboot { rolling }), None, fault).map(drop)
     }
 
     pub(crate) fn dry_run(&self, verb: Verb, version: &str) -> Result<Plan, Error> {
-        let cancel = self.fleet.begin(&self.groups(), None);
-        let version = Version::parse(version).unwrap();
-        let cx = self.cx(&version, cancel);
-        self.fleet.drive(ops::dry_run(&cx, &options(verb))).unwrap()
+        self.plan(&verb.op(), Some(version))
     }
 
-    pub(crate) fn cx<'a>(&'a self, version: &'a Version, cancel: Cancel) -> Cx<'a> {
+    /// The plan of any operation.
+    pub(crate) fn plan(&self, op: &Op, asked: Option<&str>) -> Result<Plan, Error> {
+        let cancel = self.fleet.begin(&self.groups(), None);
+        let run = self.asking(asked);
+        let cx = self.cx(&run, cancel);
+        self.fleet.drive(run::plan(&cx, op)).unwrap()
+    }
+
+    /// The settings, with `--version`.
+    pub(crate) fn asking(&self, version: Option<&str>) -> RunSettings {
+        RunSettings { asked_version: version.map(|version| version.parse().unwrap()), ..self.run.clone() }
+    }
+
+    pub(crate) fn cx<'a>(&'a self, run: &'a RunSettings, cancel: Cancel) -> Cx<'a> {
         Cx {
             fleet: Fleet::new(&self.config, &self.world, "ann", cancel),
             targets: &self.targets,
-            version,
-            run: &self.run,
+            version: None,
+            run,
             proxy_image: None,
         }
     }
@@ -142,10 +183,6 @@ impl App {
         let hosts = self.targets.hosts.iter().filter(|host| self.fleet.host(host).locked());
         hosts.map(ToString::to_string).collect()
     }
-}
-
-pub(crate) fn options(verb: Verb) -> DeployOptions {
-    DeployOptions { verb, skip_push: false, no_cache: false, expected_digest: None }
 }
 
 pub(crate) fn seconds(seconds: u64) -> Duration {

@@ -1,8 +1,8 @@
 //! Hooks: when they run, what they are told, and what their failure means.
 
-use kamal_core::{error::Error, plan::Verb};
+use kamal_core::error::Error;
 
-use crate::harness::{App, THREE};
+use crate::harness::{App, THREE, Verb};
 
 const ALL: [&str; 7] =
     ["docker-setup", "pre-connect", "pre-build", "pre-deploy", "pre-app-boot", "post-app-boot", "post-deploy"];

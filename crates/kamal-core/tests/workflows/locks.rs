@@ -1,8 +1,8 @@
 //! The deploy lock.
 
-use kamal_core::{error::Error, plan::Verb, ports::Clock};
+use kamal_core::{error::Error, ports::Clock};
 
-use crate::harness::{App, THREE, seconds};
+use crate::harness::{App, THREE, Verb, seconds};
 
 const LOCK: &str = ".kamal/lock-app";
 

@@ -5,10 +5,12 @@
 mod deploys;
 mod faults;
 mod harness;
+mod histories;
 mod hooks;
 mod locks;
 mod plans;
 mod roles;
 mod secrets;
 mod small;
+mod table;
 mod uploads;

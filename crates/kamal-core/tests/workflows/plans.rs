@@ -3,14 +3,13 @@
 use kamal_core::{
     cancel::Cancel,
     error::Error,
-    name::Version,
-    ops,
-    plan::{Plan, Verb, Work},
+    plan::{Plan, Work},
+    run::{self, RunSettings},
     targets::{Selection, Targets},
     testing::EffectKind,
 };
 
-use crate::harness::{APART, App, THREE, options};
+use crate::harness::{APART, App, THREE, Verb};
 
 const FIRST: &str = "Plan to deploy app v1 (digest DIGEST)
   build     local            build the image and push it to the registry
@@ -25,7 +24,7 @@ const FIRST: &str = "Plan to deploy app v1 (digest DIGEST)
   finish    h1               tag as acme/app:latest
                              remove stopped containers but the newest 2
                              remove images no container uses
-                             release the deploy lock
+  unlock    h1               release the deploy lock
 ";
 
 #[test]
@@ -45,14 +44,12 @@ fn what_is_planned_is_what_is_done() {
     for yaml in [THREE, APART] {
         let app = App::deployed(yaml, "v1");
         let planned = app.dry_run(Verb::Deploy, "v2").unwrap();
-        let report = app.deploy("v2").unwrap();
+        app.deploy("v2").unwrap();
         let mut done = app.fleet.effects();
         done.retain(|effect| effect.kind == EffectKind::Run && effect.what != "observe");
         for (host, step) in steps(&planned) {
-            let found = done.iter().position(|effect| {
-                effect.host.as_deref() == Some(host.as_str())
-                    && effect.what.replace(&report.plan.token, "") == step.replace(&planned.token, "")
-            });
+            let found =
+                done.iter().position(|effect| effect.host.as_deref() == Some(host.as_str()) && effect.what == step);
             let Some(found) = found else { panic!("{host}: {step} was planned and not done") };
             done.remove(found);
         }
@@ -61,12 +58,13 @@ fn what_is_planned_is_what_is_done() {
 }
 
 fn steps(plan: &Plan) -> Vec<(String, String)> {
-    let works = plan.stages.iter().flat_map(|stage| match &stage.work {
-        Work::Hosts(works) | Work::Boot { hosts: works, .. } => works.clone(),
-        _ => Vec::new(),
-    });
-    let steps = works.flat_map(|work| {
-        work.steps.into_iter().map(move |step| (work.host.to_string(), step.to_string())).collect::<Vec<_>>()
+    let steps = plan.stages.iter().flat_map(|stage| {
+        let locks = match &stage.work {
+            Work::Lock { host, .. } => Some((host.to_string(), "take the deploy lock".to_owned())),
+            Work::Unlock { host } => Some((host.to_string(), "release the deploy lock".to_owned())),
+            _ => None,
+        };
+        stage.steps().map(|(host, step)| (host.to_string(), step.to_string())).chain(locks).collect::<Vec<_>>()
     });
     steps.filter(|(_, step)| !step.starts_with("hold ")).collect()
 }
@@ -87,8 +85,7 @@ fn a_second_dry_run_says_that_only_the_restart_would_happen() {
 fn the_digest_does_not_depend_on_chance_or_on_the_hour_but_on_any_step() {
     let app = App::deployed(THREE, "v1");
     let (one, two) = (app.dry_run(Verb::Redeploy, "v1").unwrap(), app.dry_run(Verb::Redeploy, "v1").unwrap());
-    assert_ne!(one.token, two.token);
-    assert_eq!(one.digest(), two.digest());
+    assert_eq!(one, two);
     app.fleet.clock().settle();
     app.fleet
         .drive(async { kamal_core::ports::Clock::sleep(app.fleet.clock(), crate::harness::seconds(90)).await })
@@ -114,14 +111,13 @@ fn only_the_plan_that_was_reviewed_is_applied() {
     let app = App::deployed(THREE, "v1");
     let reviewed = app.dry_run(Verb::Deploy, "v2").unwrap().digest();
     app.fleet.change("h2", |host| host.network = false);
-    let version = Version::parse("v2").unwrap();
     let apply = |digest: &str| {
-        let cx = app.cx(&version, Cancel::never());
-        let options = ops::DeployOptions { expected_digest: Some(digest.to_owned()), ..options(Verb::Deploy) };
-        app.fleet.drive(ops::deploy(&cx, &options)).unwrap()
+        let run = RunSettings { expected_digest: Some(digest.to_owned()), ..app.asking(Some("v2")) };
+        let cx = app.cx(&run, Cancel::never());
+        app.fleet.drive(run::run(&cx, &Verb::Deploy.op())).unwrap()
     };
     let error = apply(&reviewed).unwrap_err();
-    assert!(matches!(&error, Error::Usage(text) if text.contains(&reviewed)), "{error}");
+    assert!(matches!(&error, Error::PlanChanged { reviewed: expected, .. } if *expected == reviewed), "{error}");
     assert_eq!(app.versions(), ["v1"]);
     app.fleet.change("h2", |host| host.network = true);
     apply(&reviewed).unwrap();
@@ -148,8 +144,8 @@ fn an_accessorys_certificate_is_written_before_it_is_used() {
     }
     let text = app.dry_run(Verb::Setup, "v1").unwrap().to_string();
     let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} is not in\n{text}"));
-    assert!(at("apps-config/app/tls/cert.pem (mode 0644)") < at("switch app-db to app-db"));
-    assert!(at("apps-config/app/tls/key.pem (mode 0644)") < at("switch app-db to app-db"));
+    assert!(at("apps-config/app/tls/accessories/db/cert.pem (mode 0644)") < at("switch app-db to app-db"));
+    assert!(at("apps-config/app/tls/accessories/db/key.pem (mode 0600)") < at("switch app-db to app-db"));
 }
 
 #[test]

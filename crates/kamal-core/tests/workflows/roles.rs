@@ -4,13 +4,12 @@ use kamal_core::{
     cancel::Cancel,
     error::{Error, HostError},
     event::EventKind,
-    name::Version,
-    ops,
-    plan::Verb,
+    op::{Op, Rollback},
     ports::Clock,
+    run,
 };
 
-use crate::harness::{APART, App, THREE, TOGETHER, options, seconds};
+use crate::harness::{APART, App, THREE, TOGETHER, Verb, seconds};
 
 /// When a step began, on a host.
 fn began(app: &App, host: &str, step: &str) -> Option<usize> {
@@ -128,16 +127,12 @@ fn fifty_hosts_deploy_alike_every_time_and_as_fast_as_one() {
 #[test]
 fn the_version_before_is_found_for_a_rollback() {
     let app = App::deployed(APART, "v1");
-    let version = Version::parse("v2").unwrap();
-    let previous = |app: &App| {
-        let cx = app.cx(&version, Cancel::never());
-        app.fleet.drive(ops::deploy::previous_version(&cx)).unwrap()
-    };
-    assert!(previous(&app).unwrap_err().to_string().contains("no earlier version"));
+    let back = Op::Rollback(Rollback::default());
+    let error = app.perform(&back, None, None).unwrap_err();
+    assert!(error.to_string().contains("no earlier version"), "{error}");
     app.deploy("v2").unwrap();
     app.deploy("v3").unwrap();
-    assert_eq!(previous(&app).unwrap(), "v2");
-    app.operate(Verb::Rollback, "v2", None).unwrap();
+    app.perform_well(&back);
     app.assert_converged("v2", "rollback");
 }
 
@@ -169,9 +164,8 @@ fn a_deploy_can_be_spawned() {
         value
     }
     let app = App::new("servers: [h1]\n");
-    let version = Version::parse("v1").unwrap();
-    let (cx, deploy, dry) = (app.cx(&version, Cancel::never()), options(Verb::Deploy), options(Verb::Setup));
-    app.fleet.drive(assert_send(ops::deploy(&cx, &deploy))).unwrap().unwrap();
-    app.fleet.drive(assert_send(ops::dry_run(&cx, &dry))).unwrap().unwrap();
-    app.fleet.drive(assert_send(ops::deploy::previous_version(&cx))).unwrap().unwrap_err();
+    let run = app.asking(Some("v1"));
+    let cx = app.cx(&run, Cancel::never());
+    app.fleet.drive(assert_send(run::run(&cx, &Verb::Deploy.op()))).unwrap().unwrap();
+    app.fleet.drive(assert_send(run::plan(&cx, &Verb::Setup.op()))).unwrap().unwrap();
 }

@@ -1,8 +1,8 @@
 //! What an operation does about secrets besides handing them over.
 
-use kamal_core::{cancel::Cancel, name::Version, ops::lock, plan::Verb};
+use kamal_core::{cancel::Cancel, run::lock};
 
-use crate::harness::App;
+use crate::harness::{App, Verb};
 
 fn said_at_setup(file: &str) -> Vec<String> {
     let accessory =
@@ -28,8 +28,7 @@ fn a_rendered_file_with_a_secret_that_all_may_read_is_warned_about() {
 #[test]
 fn a_locks_message_holds_no_secret() {
     let app = App::deployed("servers: [h1]\n", "v1");
-    let version = Version::parse("v1").unwrap();
-    let cx = app.cx(&version, Cancel::never());
-    let details = lock::details(&cx.fleet, "Ann", &version, "the password is hunter2 now");
+    let run = app.asking(Some("v1"));
+    let details = lock::details(&app.cx(&run, Cancel::never()), "the password is hunter2 now");
     assert!(details.ends_with("Message: the password is [REDACTED] now"), "{details}");
 }

@@ -1,13 +1,13 @@
 //! Files on their way to hosts.
 
-use kamal_core::{cancel::Cancel, event::EventKind, name::Version};
+use kamal_core::{cancel::Cancel, event::EventKind};
 
 use crate::harness::App;
 
 /// How far an upload said it was.
 fn told(app: &App, length: usize) -> Vec<(u64, u64)> {
-    let version = Version::parse("v1").unwrap();
-    let cx = app.cx(&version, Cancel::never());
+    let run = app.asking(None);
+    let cx = app.cx(&run, Cancel::never());
     let host = app.targets.hosts.first().unwrap();
     app.fleet.drive(cx.fleet.upload(host, &vec![0; length], "large", 0o600)).unwrap().unwrap();
     let told = |event| match event {

@@ -10,15 +10,25 @@ use kamal_core::{
     shell::escape::{value, word},
 };
 
+/// What a build is told besides the configuration.
+pub(super) struct Flags<'f> {
+    /// Builds every layer anew.
+    pub(super) no_cache: bool,
+    /// What becomes of the result.
+    pub(super) output: &'f str,
+    /// What its tags end in.
+    pub(super) suffix: &'f str,
+}
+
 /// `docker buildx build …`, to be run in the context's folder.
-pub(super) fn build(order: &BuildOrder<'_>) -> Result<Command, BuildError> {
+pub(super) fn build(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<Command, BuildError> {
     let (config, builder) = (order.config, &order.config.builder);
     if builder.pack.is_some() {
         return Err(BuildError::Unfit("builder/pack is not supported yet; build with a Dockerfile".to_owned()));
     }
     let mut line = Line::default();
     line.plain(words("buildx build"));
-    line.plain([format!("--output=type={}", order.output)]);
+    line.plain([format!("--output=type={}", flags.output)]);
     if !builder.arches.is_empty() {
         let platforms: Vec<String> = builder.arches.iter().map(|arch| format!("linux/{arch}")).collect();
         line.plain(["--platform".to_owned(), platforms.join(",")]);
@@ -26,9 +36,9 @@ pub(super) fn build(order: &BuildOrder<'_>) -> Result<Command, BuildError> {
     if let Some(name) = builder_name(config) {
         line.plain(["--builder".to_owned(), name]);
     }
-    let dirty = if order.output == "docker" { "-dirty" } else { "" };
-    for image in [naming::image(config, order.version), naming::latest_image(config)] {
-        line.plain(["-t".to_owned(), format!("{image}{dirty}")]);
+    let version = order.version.ok_or_else(|| BuildError::Unfit("there is no version to build".to_owned()))?;
+    for image in [naming::image(config, version), naming::latest_image(config)] {
+        line.plain(["-t".to_owned(), format!("{image}{}", flags.suffix)]);
     }
     line.plain(cache(config, builder));
     line.plain(["--label".to_owned(), format!("service={}", config.service)]);
@@ -49,7 +59,7 @@ pub(super) fn build(order: &BuildOrder<'_>) -> Result<Command, BuildError> {
     for (flag, value) in [("--provenance", &builder.provenance), ("--sbom", &sbom)] {
         line.plain(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
     }
-    if order.no_cache {
+    if flags.no_cache {
         line.plain(["--no-cache".to_owned()]);
     }
     line.raw(builder.context.as_deref().unwrap_or("."));

@@ -80,6 +80,18 @@ async fn read(stream: &mut Stream) -> (Response<()>, Result<Vec<u8>, h3::error::
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_say_nothing_of_connections() {
+    let proxy = start();
+    let target = echo().await;
+    let own = pair(&proxy, "example.com");
+    proxy.ok(&format!("deploy app --target {} --host example.com {}", target.address, own.flags));
+    let client = connect(&proxy, &own.der, "example.com").await.unwrap();
+    let mut stream = client.open(Request::connect("example.com:443").body(()).unwrap()).await;
+    let (head, _) = timeout(PATIENCE, read(&mut stream)).await.unwrap();
+    assert_eq!((head.status().as_u16(), head.headers().get("connection")), (400, None));
+}
+
 async fn echo() -> Upstream {
     Upstream::start(|request| async move { Response::new(request.into_body().map_err(std::io::Error::other).boxed()) })
         .await

@@ -1,0 +1,175 @@
+//! What shells complete values with: names from deploy.yml, which is read without running anything, and versions from git.
+
+use std::{ffi::OsStr, path::Path, process::Command};
+
+use clap_complete::{ArgValueCompleter, CompletionCandidate};
+use jiff::Zoned;
+use kamal_core::{
+    config::{self, Answer, Complaints, Config, Fact, FileError, Found, Outside, RubyError, docs},
+    name::{Destination, HostName},
+};
+
+use super::read::configuration;
+use crate::{adapters::outside::Asked, context};
+
+/// How many versions are offered.
+const VERSIONS: &str = "-20";
+
+/// Hosts, several with commas between.
+pub(super) fn hosts() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| several(current, &configured(host_names)))
+}
+
+/// A host.
+pub(super) fn host() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| one(current, &configured(host_names)))
+}
+
+/// Roles, several with commas between.
+pub(super) fn roles() -> ArgValueCompleter {
+    let names = |config: &Config| config.roles.iter().map(|role| role.name.to_string()).collect();
+    ArgValueCompleter::new(move |current: &OsStr| several(current, &configured(names)))
+}
+
+/// An accessory.
+pub(super) fn accessories() -> ArgValueCompleter {
+    let names = |config: &Config| config.accessories.iter().map(|accessory| accessory.name.clone()).collect();
+    ArgValueCompleter::new(move |current: &OsStr| one(current, &configured(names)))
+}
+
+/// A destination, which is a file beside the configuration's.
+pub(super) fn destinations() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| one(current, &destination_names(Path::new(&typed().0))))
+}
+
+/// A commit.
+pub(super) fn versions() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let log = Command::new("git").args(["log", VERSIONS, "--format=%H %s"]).output();
+        let text = log.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let commits = text.lines().filter_map(|line| line.split_once(' '));
+        let fitting = commits.filter(|(hash, _)| hash.starts_with(&*current.to_string_lossy()));
+        fitting.map(|(hash, subject)| CompletionCandidate::new(hash).help(Some(subject.to_owned().into()))).collect()
+    })
+}
+
+/// A section of the documentation.
+pub(super) fn sections() -> ArgValueCompleter {
+    let sections = || docs::sections().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    ArgValueCompleter::new(move |current: &OsStr| one(current, &sections()))
+}
+
+fn host_names(config: &Config) -> Vec<String> {
+    config.hosts().iter().map(HostName::to_string).collect()
+}
+
+fn destination_names(config_file: &Path) -> Vec<String> {
+    let stem = config_file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let entries = config_file.parent().into_iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let destination = |name: String| {
+        let rest = name.strip_prefix(&stem)?.strip_prefix('.')?;
+        Some(rest.strip_suffix(".yml").or_else(|| rest.strip_suffix(".yaml"))?.to_owned())
+    };
+    names.filter_map(destination).collect()
+}
+
+/// Names in the configuration that the line typed so far leads to; none if it cannot be read.
+fn configured(names: impl Fn(&Config) -> Vec<String>) -> Vec<String> {
+    let (file, destination) = typed();
+    let config = || {
+        let project = context::project().ok()?;
+        let named = destination.as_deref().map(Destination::parse).transpose().ok()?;
+        let (base, overlay) = context::sources(&project, &file, named.as_ref()).ok()?;
+        let outside = Quiet(Asked::new(project, destination.clone()));
+        Some(config::load(&base, named.as_ref().zip(overlay.as_ref()), &outside).ok()?.config)
+    };
+    config().map(|config| names(&config)).unwrap_or_default()
+}
+
+/// The configuration's file and the destination on the line typed so far, which is behind `--` and the program's name.
+fn typed() -> (String, Option<String>) {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    configuration(&words.skip_while(|word| word != "--").skip(2).collect::<Vec<_>>())
+}
+
+fn one(current: &OsStr, names: &[String]) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    names.iter().filter(|name| name.starts_with(&*current)).map(CompletionCandidate::new).collect()
+}
+
+fn several(current: &OsStr, names: &[String]) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let (before, last) = current.split_at(current.rfind(',').map_or(0, |comma| comma + 1));
+    let is_new = |name: &&String| name.starts_with(last) && !before.split(',').any(|known| known == *name);
+    names.iter().filter(is_new).map(|name| CompletionCandidate::new(format!("{before}{name}"))).collect()
+}
+
+/// This machine, on which a template runs nothing while somebody types.
+struct Quiet(Asked);
+
+impl Outside for Quiet {
+    fn env(&self, name: &str) -> Option<String> {
+        Outside::env(&self.0, name)
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        self.0.variables()
+    }
+
+    fn set_env(&self, name: &str, value: Option<&str>) {
+        self.0.set_env(name, value);
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, FileError> {
+        self.0.read_file(path)
+    }
+
+    fn look(&self, path: &str) -> Option<Found> {
+        self.0.look(path)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        self.0.list(folder)
+    }
+
+    fn run(&self, _command: &str, _complaints: Complaints) -> Result<Answer, String> {
+        Ok(Answer::default())
+    }
+
+    fn fact(&self, fact: Fact) -> String {
+        self.0.fact(fact)
+    }
+
+    fn now(&self) -> Zoned {
+        self.0.now()
+    }
+
+    fn random(&self, count: usize) -> Vec<u8> {
+        self.0.random(count)
+    }
+
+    fn say(&self, _text: &str) {}
+
+    fn ruby_erb(&self, _template: &str) -> Option<Result<String, RubyError>> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(candidates: &[CompletionCandidate]) -> Vec<String> {
+        candidates.iter().map(|candidate| candidate.get_value().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn lists_are_completed_behind_their_last_comma_and_name_nothing_twice() {
+        let names = ["web".to_owned(), "workers".to_owned(), "jobs".to_owned()];
+        assert_eq!(texts(&several("w".as_ref(), &names)), ["web", "workers"]);
+        assert_eq!(texts(&several("web,w".as_ref(), &names)), ["web,workers"]);
+        assert_eq!(texts(&several("web,workers,".as_ref(), &names)), ["web,workers,jobs"]);
+        assert_eq!(texts(&one("w".as_ref(), &names)), ["web", "workers"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! Runs an operation and shows what comes back.
+
+use kamal_core::{
+    cancel::Cancel,
+    error::HostError,
+    fleet::Captured,
+    op::Op,
+    plan::Question,
+    ports::Chunk,
+    query::{Attach, Query},
+    run::{self, Answer, Cx, Report},
+};
+use serde_json::json;
+
+use super::operation::operation;
+use crate::{adapters::terminal, args::Command, confirm::confirm, context::Context, failure::Failure};
+
+/// Runs the operation of a command, or shows its plan.
+pub(super) async fn perform(context: &Context, command: Command) -> Result<(), Failure> {
+    let preview = command.preview().cloned().unwrap_or_default();
+    let (confirmed, raw) = (command.is_confirmed(), command.is_raw());
+    let Some(op) = operation(command, context.config())? else { return Ok(()) };
+    let version = context.version_for(&op.row())?;
+    let settings = run::RunSettings { expected_digest: preview.plan, ..context.run.clone() };
+    let cx = context.cx(version.as_ref(), &settings);
+    if preview.dry_run {
+        let plan = run::plan(&cx, &op).await?;
+        if context.reporter.is_json() {
+            context.reporter.json(&json!({"event": "plan", "digest": plan.digest(), "plan": plan}));
+        } else {
+            context.reporter.data(&plan.to_string());
+        }
+        return Ok(());
+    }
+    if let Some(question) = op.question().filter(|_| !confirmed)
+        && !confirm(&question)
+    {
+        return Ok(());
+    }
+    let Report { answers, attach, .. } = run::run(&cx, &op).await?;
+    show(context, &op, &answers, raw)?;
+    match attach {
+        Some(question) => attached(context, &cx, &question).await,
+        None => Ok(()),
+    }
+}
+
+/// Shows answers in Kamal's way; what some hosts said is shown even where others failed.
+fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(), Failure> {
+    let is_log = op.row().subcommand == Some("logs");
+    let (mut status, mut failed) = (0, Vec::new());
+    for Answer { host, heading, outcome } in answers {
+        let captured = match outcome {
+            Ok(captured) => captured,
+            Err(error) => {
+                failed.push(error.to_string());
+                continue;
+            }
+        };
+        let nothing = is_log && captured.status == 0 && captured.stdout.trim().is_empty();
+        let text = if nothing { "Nothing found" } else { &captured.stdout };
+        match host {
+            _ if context.reporter.is_json() => context.reporter.json(&json!({
+                "event": "answer", "host": host, "kind": heading, "stdout": captured.stdout,
+                "stderr": captured.stderr, "status": captured.status,
+            })),
+            // For another program, which needs it as it is.
+            _ if raw => drop(context.reporter.bytes(captured.stdout.as_bytes())),
+            Some(host) if heading == "Host" => context.reporter.data(&format!("Host {host}: {}\n", text.trim_end())),
+            Some(host) if !heading.is_empty() => context.reporter.host(heading, host, text),
+            _ => context.reporter.data(&format!("{}\n", text.trim_end())),
+        }
+        if captured.status != 0 {
+            context.reporter.complain(&complaint(host.as_deref(), captured));
+            status = captured.status;
+        }
+    }
+    if !failed.is_empty() {
+        return Err(Failure::User(failed.join("\n")));
+    }
+    let of_command = op.row().changes;
+    match status {
+        0 => Ok(()),
+        // The command's own.
+        status if of_command => Err(Failure::Status(u8::try_from(status).unwrap_or(1))),
+        _ => Err(Failure::Status(1)),
+    }
+}
+
+fn complaint(host: Option<&str>, captured: &Captured) -> String {
+    let said = captured.stderr.trim_end();
+    let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
+    format!("{}: exit status {}{said}", host.unwrap_or("local"), captured.status)
+}
+
+/// What needs the caller's terminal or screen.
+async fn attached(context: &Context, cx: &Cx<'_>, question: &Question) -> Result<(), Failure> {
+    let Question { host, query, .. } = question;
+    let script = run::script(&cx.fleet, query);
+    let pty = match query {
+        Query::Logs { .. } => return follow(context, cx, question).await,
+        Query::ExecNew(exec) => exec.attach == Attach::Terminal,
+        Query::ExecAccessory { attach, .. } | Query::ExecReuse { attach, .. } => *attach == Attach::Terminal,
+        _ => terminal::is_one(),
+    };
+    let script = (!matches!(query, Query::Shell { command: None })).then_some(&script);
+    let exit = terminal::attach(&context.connector, context.cancelled(), host, script, pty).await?;
+    if exit.0 == 0 { Ok(()) } else { Err(Failure::Status(u8::try_from(exit.0).unwrap_or(1))) }
+}
+
+/// Follows a log until the user stops it, or nobody reads it any more: either is the way it is meant to end.
+async fn follow(context: &Context, cx: &Cx<'_>, question: &Question) -> Result<(), Failure> {
+    let script = run::script(&cx.fleet, &question.query);
+    let (gone, nobody_reads) = tokio::sync::watch::channel(false);
+    let mut show = context.reporter.follow();
+    let mut pass = |chunk: Chunk<'_>| {
+        let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
+        if !show(Some(bytes)) {
+            gone.send_replace(true);
+        }
+    };
+    let mut nobody_reads = nobody_reads;
+    let closed = Cancel::when(async move {
+        // The sender outlives the log.
+        drop(nobody_reads.wait_for(|gone| *gone).await);
+    });
+    let ended = closed.guard(cx.fleet.exec(&question.host, &script, &mut pass)).await;
+    match ended {
+        None | Some(Err(HostError::Cancelled { .. })) => Ok(()),
+        Some(Ok(exit)) if exit.success() => {
+            show(None);
+            Ok(())
+        }
+        Some(Ok(exit)) => Err(Failure::User(format!("{}: the log ended with exit status {}", question.host, exit.0))),
+        Some(Err(error)) => Err(error.into()),
+    }
+}

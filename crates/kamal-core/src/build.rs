@@ -1,0 +1,58 @@
+//! What is done about images on the local machine: building, builders, logins (spec 9.2, 9.4).
+
+use serde::Serialize;
+
+/// A task about images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildTask {
+    /// Builds the image and hands it on.
+    Push {
+        /// Builds every layer anew.
+        no_cache: bool,
+        /// What buildx does with the result: `registry`, `docker`, …
+        output: String,
+    },
+    /// Builds from the work tree as it is, under tags of its own that end in `-dirty`.
+    Dev {
+        /// Builds every layer anew.
+        no_cache: bool,
+        /// What buildx does with the result.
+        output: String,
+    },
+    /// Creates the builder.
+    CreateBuilder,
+    /// Removes the builder.
+    RemoveBuilder,
+    /// Tells about the builder.
+    Details,
+    /// Logs in to the registry.
+    Login,
+    /// Logs out of the registry.
+    Logout,
+}
+
+impl BuildTask {
+    /// True when it changes something.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        *self != Self::Details
+    }
+}
+
+impl std::fmt::Display for BuildTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Push { output, .. } if output == "registry" => {
+                f.write_str("build the image and push it to the registry")
+            }
+            Self::Push { output, .. } => write!(f, "build the image for output to {output}"),
+            Self::Dev { output, .. } => write!(f, "build the work tree for output to {output}"),
+            Self::CreateBuilder => f.write_str("create the builder"),
+            Self::RemoveBuilder => f.write_str("remove the builder"),
+            Self::Details => f.write_str("look at the builder"),
+            Self::Login => f.write_str("log in to the registry"),
+            Self::Logout => f.write_str("log out of the registry"),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The stages that bring a version up on hosts: what comes before its containers, group after group of them, and what
+//! goes once they serve (spec 9.6).
+
+use super::{Facts, facts::audit};
+use crate::{
+    name::{HostName, Version},
+    naming,
+    plan::{Boot, HostWork, Kind, Placement, Stage, Work, ensure_proxy, groups, host, retire},
+    state::HostState,
+    step::Step,
+    targets::Targets,
+};
+
+/// What is done besides starting containers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extras {
+    /// The proxy is started where it is missing.
+    pub(super) proxy: bool,
+    /// Accessories that are missing are started.
+    pub(super) accessories: bool,
+    /// What is old is pruned.
+    pub(super) prunes: bool,
+    /// The containers that are there are started again.
+    pub(super) as_deployed: bool,
+}
+
+/// The stages that bring a version up on the selected hosts.
+pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, extras: Extras) -> Vec<Stage> {
+    let boot = Boot {
+        config: facts.config,
+        targets,
+        version,
+        error_pages: &facts.inputs.error_pages,
+        as_deployed: extras.as_deployed,
+    };
+    let mut prepare = before(facts, targets, extras);
+    let groups = groups(facts.config, &targets.app_hosts);
+    let (mut stages, mut booted) = (Vec::new(), Vec::new());
+    for (i, group) in groups.iter().enumerate() {
+        let (mut works, mut placements) = (Vec::new(), Vec::new());
+        for state in group.iter().filter_map(|host| facts.state(host)) {
+            let (common, of_host, placed) = host(&boot, state);
+            join(&mut prepare, &state.host, common);
+            works.extend(of_host);
+            placements.extend(placed);
+        }
+        // Steps that come before go along with the first script of the host; a hook between the two, hosts that boot
+        // nothing yet, or roles side by side make them a stage of their own.
+        let own_stage = i > 0
+            || facts.inputs.hooks.has("pre-app-boot")
+            || facts.config.boot.parallel_roles
+            || prepare.iter().any(|work| !group.contains(&work.host));
+        if own_stage {
+            stages.push(Stage::hosts(Kind::Prepare, std::mem::take(&mut prepare)));
+        } else {
+            for work in std::mem::take(&mut prepare) {
+                if let Some(own) = works.iter_mut().find(|own: &&mut HostWork| own.host == work.host) {
+                    own.steps.splice(0..0, work.steps);
+                }
+            }
+        }
+        stages.extend(facts.hook("pre-app-boot", Some(group)));
+        let retired = retire(&boot, &placements);
+        let mut stage = Stage::new(Kind::Boot, Work::Boot { hosts: works, placements: placements.clone() });
+        if i == 0 {
+            if extras.proxy {
+                stage = stage.saying("Ensure kamal-proxy is running...");
+            }
+            stage = stage.saying(format!("Start container with version {version} (or reboot if already running)..."));
+        }
+        stages.push(stage);
+        // A hook that fails ends it all; what it comes after is done then.
+        let hook = facts.hook("post-app-boot", Some(group));
+        if groups.len() > 1 || facts.config.boot.wait.is_some() || hook.is_some() {
+            stages.push(Stage::hosts(Kind::Retire, retired));
+            stages.extend(hook);
+            let wait = facts.config.boot.wait.map(|seconds| Work::Wait { seconds });
+            stages.extend(wait.map(|work| Stage::new(Kind::Wait, work)));
+        } else {
+            booted = placements;
+        }
+    }
+    if groups.is_empty() {
+        stages.push(Stage::hosts(Kind::Prepare, prepare));
+    }
+    stages.push(finish(facts, &boot, &booted, extras));
+    stages
+}
+
+/// What comes before containers: the network, the proxy and accessories, where they are missing.
+fn before(facts: &Facts<'_>, targets: &Targets, extras: Extras) -> Vec<HostWork> {
+    let steps = |state: &HostState| {
+        let mut steps = Vec::new();
+        if extras.proxy {
+            steps.extend(ensure_proxy(facts.config, targets, state, facts.proxy_image));
+        }
+        if extras.accessories {
+            steps.extend(super::accessory::missing(facts, state));
+        }
+        steps
+    };
+    let states = targets.hosts.iter().filter_map(|host| facts.state(host));
+    let works = states.map(|state| HostWork { host: state.host.clone(), steps: steps(state) });
+    works.filter(|work| !work.steps.is_empty()).collect()
+}
+
+fn join(works: &mut Vec<HostWork>, host: &HostName, steps: Vec<Step>) {
+    match works.iter_mut().find(|work| work.host == *host) {
+        Some(work) => work.steps.extend(steps),
+        None if steps.is_empty() => {}
+        None => works.push(HostWork { host: host.clone(), steps }),
+    }
+}
+
+/// Old containers go, the image is tagged, what is old is removed: one round trip for each host.
+fn finish(facts: &Facts<'_>, boot: &Boot<'_>, placements: &[Placement], extras: Extras) -> Stage {
+    let (config, targets) = (boot.config, boot.targets);
+    let mut works: Vec<HostWork> =
+        targets.hosts.iter().map(|host| HostWork { host: host.clone(), steps: Vec::new() }).collect();
+    let proxied = |host: &HostName| targets.roles_on(host).any(|(role, _)| role.proxy.is_some());
+    for host in targets.app_hosts.iter().filter(|host| proxied(host)) {
+        // One that died, or lost its network, right after the switch serves nobody.
+        join(&mut works, host, vec![Step::CheckProxy]);
+    }
+    for work in retire(boot, placements) {
+        join(&mut works, &work.host, work.steps);
+    }
+    let (image, latest) = (naming::image(config, boot.version), naming::latest_image(config));
+    for host in &targets.app_hosts {
+        let tag = Step::TagLatest { image: image.clone(), latest: latest.clone() };
+        join(&mut works, host, vec![audit(format!("Tagging {image} as the latest image"), None), tag]);
+    }
+    for host in targets.hosts.iter().filter(|_| extras.prunes) {
+        join(&mut works, host, super::prune::all(facts));
+    }
+    let stage = Stage::hosts(Kind::Finish, works);
+    if extras.prunes { stage.saying("Prune old containers and images...") } else { stage }
+}

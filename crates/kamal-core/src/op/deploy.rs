@@ -1,0 +1,132 @@
+//! setup, deploy and redeploy (spec 9.10).
+
+use super::{Facts, boot, boot::Extras, facts::audit, proxy_version};
+use crate::{
+    build::BuildTask,
+    error::Error,
+    name::{HostName, Version},
+    naming,
+    plan::{Draft, Kind, Stage, Work},
+    state::HostState,
+    step::Step,
+};
+
+/// How a deploy is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deploy {
+    /// `--skip-push`: the image is in the registry already.
+    pub skip_push: bool,
+    /// `--no-cache`.
+    pub no_cache: bool,
+}
+
+impl Deploy {
+    /// What is built.
+    pub(super) fn task(self) -> BuildTask {
+        BuildTask::Push { no_cache: self.no_cache, output: "registry".to_owned() }
+    }
+}
+
+/// Prepares hosts and deploys, all under the lock.
+pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
+    proxy_version::check(facts)?;
+    let version = facts.version()?;
+    let mut stages: Vec<Stage> = vec![super::server::install_docker(facts)];
+    stages.extend(facts.hook("docker-setup", None));
+    stages.extend(deliver(*deploy, facts, version));
+    stages.extend(facts.hook("pre-deploy", None));
+    let extras = Extras { proxy: true, accessories: true, prunes: true, as_deployed: false };
+    stages.extend(boot::stages(facts, facts.targets, version, extras));
+    // The lock is held still.
+    stages.extend(facts.hook("post-deploy", None));
+    let mut notes = notes(facts, version, &stages);
+    notes.extend(super::accessory::drift(facts));
+    Ok(Draft { version: Some(version.clone()), stages, notes, ..Draft::default() })
+}
+
+/// Builds, delivers, boots, prunes.
+pub(super) fn deploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
+    proxy_version::check(facts)?;
+    deployed(*deploy, facts, Extras { proxy: true, prunes: true, ..Extras::default() })
+}
+
+/// Builds, delivers, boots.
+pub(super) fn redeploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
+    deployed(*deploy, facts, Extras::default())
+}
+
+fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, Error> {
+    let version = facts.version()?;
+    let before = deliver(deploy, facts, version);
+    let mut stages: Vec<Stage> = facts.hook("pre-deploy", None).into_iter().collect();
+    stages.extend(boot::stages(facts, facts.targets, version, extras));
+    let after = facts.hook("post-deploy", None).into_iter().collect();
+    let notes = notes(facts, version, &stages);
+    Ok(Draft { version: Some(version.clone()), before, stages, after, notes })
+}
+
+/// Builds the image and brings it to the app hosts.
+fn deliver(deploy: Deploy, facts: &Facts<'_>, version: &Version) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    if !deploy.skip_push {
+        stages.extend(facts.hook("pre-build", None));
+        let build = Stage::new(Kind::Build, Work::Build(deploy.task()));
+        stages.push(build.saying("Build and push app image..."));
+    }
+    let stage = delivery(facts, version, !deploy.skip_push);
+    stages.push(if deploy.skip_push { stage.saying("Pull app image...") } else { stage });
+    stages
+}
+
+/// Brings the image to the app hosts.
+pub(super) fn delivery(facts: &Facts<'_>, version: &Version, built: bool) -> Stage {
+    let image = naming::image(facts.config, version);
+    let steps = |host: &HostName| {
+        let held = facts.state(host).is_none_or(|state| state.has_image(&image));
+        pull(facts, version, held, built)
+    };
+    Stage::hosts(Kind::Deliver, facts.everywhere(&facts.targets.app_hosts, steps))
+}
+
+/// The steps that bring a version's image to a host. One that was just built needs no check of its label.
+fn pull(facts: &Facts<'_>, version: &Version, held: bool, built: bool) -> Vec<Step> {
+    let mut steps = facts.login();
+    steps.push(audit(format!("Pulled image with version {version}"), None));
+    let service = (!built).then(|| facts.config.service.clone());
+    steps.push(Step::Pull { image: naming::image(facts.config, version), service, held });
+    steps
+}
+
+fn notes(facts: &Facts<'_>, version: &Version, stages: &[Stage]) -> Vec<String> {
+    let (config, targets) = (facts.config, facts.targets);
+    let running = |state: &HostState| {
+        targets
+            .roles_on(&state.host)
+            .all(|(role, _)| state.current_version(config, &role.name).as_ref() == Some(version))
+    };
+    let prepares = |step: &Step| matches!(step, Step::EnsureProxy(_) | Step::CreateNetwork { .. });
+    let prepared = stages.iter().flat_map(Stage::steps).any(|(_, step)| prepares(step));
+    let app: Vec<&HostState> = facts.states_of(&targets.app_hosts).collect();
+    let mut notes = Vec::new();
+    if !app.is_empty() && app.iter().all(|state| running(state)) && !prepared {
+        notes.push(format!(
+            "Nothing would change but the restart asked for: {version} is what runs on {} already.",
+            if app.len() == 1 { "the host" } else { "every host" }
+        ));
+    }
+    for state in facts.states {
+        if let Some(lock) = &state.lock {
+            notes.push(format!(
+                "The deploy lock on {} is held now:\n    {}",
+                state.host,
+                lock.trim_end().replace('\n', "\n    ")
+            ));
+        }
+        let (built, found) = (&config.builder.arches, &state.machine.arch);
+        if !found.is_empty() && !built.is_empty() && !built.contains(found) {
+            notes.push(format!("{} is {found}, but the image is built for {} only.", state.host, built.join(" and ")));
+        }
+    }
+    notes.extend(super::overview::orphans(facts));
+    notes
+}

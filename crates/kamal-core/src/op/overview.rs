@@ -1,0 +1,63 @@
+//! `details` and `audit`: what there is on all hosts.
+
+use super::{Facts, accessory};
+use crate::{
+    name::ContainerName,
+    plan::{Draft, Question},
+    query::Query,
+    state::{Container, HostState},
+};
+
+/// The proxy, the roles, the accessories.
+pub(super) fn details(facts: &Facts<'_>) -> Draft {
+    let mut questions = facts.ask(&facts.targets.proxy_hosts, "Proxy", &Query::ProxyDetails);
+    questions.extend(app(facts));
+    questions.extend(accessory::details(facts, &facts.config.accessories.iter().collect::<Vec<_>>()));
+    Draft::asking(questions)
+}
+
+/// Every role on every host, and what runs of roles that are gone.
+pub(super) fn app(facts: &Facts<'_>) -> Vec<Question> {
+    let ask = |host: &crate::name::HostName, query| Question { host: host.clone(), heading: "App".to_owned(), query };
+    let placed = facts.targets.placements().map(|(role, tagged)| {
+        let role = role.name.clone();
+        ask(&tagged.name, Query::Details { role })
+    });
+    let mut questions: Vec<Question> = placed.collect();
+    for state in facts.states {
+        let containers: Vec<ContainerName> = orphans_of(facts, state).map(|found| found.name.clone()).collect();
+        questions.extend((!containers.is_empty()).then(|| ask(&state.host, Query::Orphans { containers })));
+    }
+    questions
+}
+
+/// The last lines of the audit log.
+pub(super) fn audit(facts: &Facts<'_>) -> Draft {
+    Draft::asking(facts.ask(&facts.targets.hosts, "App", &Query::Audit))
+}
+
+/// Containers that run, but no role of the configuration has its place there.
+fn orphans_of<'s>(facts: &Facts<'_>, state: &'s HostState) -> impl Iterator<Item = &'s Container> {
+    let placed: Vec<_> = facts
+        .config
+        .roles
+        .iter()
+        .filter(|role| role.hosts.iter().any(|tagged| tagged.name == state.host))
+        .map(|role| role.name.clone())
+        .collect();
+    let runs = state.containers.iter().filter(|found| found.state.holds_resources());
+    runs.filter(move |found| found.role.as_ref().is_some_and(|role| !placed.contains(role)))
+}
+
+/// A line for each of them.
+pub(super) fn orphans(facts: &Facts<'_>) -> Vec<String> {
+    let line = |state: &HostState, found: &Container| {
+        let role = found.role.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!(
+            "{} on {} runs, but deploy.yml has no role {role} there; `kamal app stop -r {role} -h {}` stops it.",
+            found.name, state.host, state.host
+        )
+    };
+    let of = |state| orphans_of(facts, state).map(move |found| line(state, found)).collect::<Vec<_>>();
+    facts.states.iter().flat_map(of).collect()
+}

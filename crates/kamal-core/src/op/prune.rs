@@ -1,0 +1,56 @@
+//! `prune` (spec 9.9): stopped containers and images nobody uses.
+
+use super::{Facts, Row, Scope, facts::audit};
+use crate::{error::Error, naming, plan::Draft, step::Step};
+
+/// What is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prune {
+    /// Containers and images.
+    All,
+    /// Stopped containers.
+    Containers {
+        /// How many stay; as many as configured where none are given.
+        retain: Option<u32>,
+    },
+    /// Unused images.
+    Images,
+}
+
+impl Prune {
+    pub(super) fn row(self) -> Row {
+        match self {
+            Self::All => Row::locks("prune", "all", Scope::All),
+            Self::Containers { .. } => Row::locks("prune", "containers", Scope::All),
+            Self::Images => Row::locks("prune", "images", Scope::All),
+        }
+    }
+
+    pub(super) fn draft(self, facts: &Facts<'_>) -> Result<Draft, Error> {
+        if let Self::Containers { retain: Some(0) } = self {
+            return Err(Error::Usage("retain must be at least 1".to_owned()));
+        }
+        let steps = |_: &_| match self {
+            Self::All => all(facts),
+            Self::Containers { retain } => containers(facts, retain.unwrap_or(facts.config.retain_containers)).into(),
+            Self::Images => images(facts).into(),
+        };
+        Ok(Draft::hosts(facts.everywhere(&facts.targets.hosts, steps)))
+    }
+}
+
+/// Containers, then images.
+pub(super) fn all(facts: &Facts<'_>) -> Vec<Step> {
+    let containers = containers(facts, facts.config.retain_containers);
+    containers.into_iter().chain(images(facts)).collect()
+}
+
+fn containers(facts: &Facts<'_>, retain: u32) -> [Step; 2] {
+    let (service, destination) = (facts.config.service.clone(), facts.config.destination.clone());
+    [audit("Pruned containers", None), Step::PruneContainers { service, destination, retain }]
+}
+
+fn images(facts: &Facts<'_>) -> [Step; 2] {
+    let latest = naming::image(facts.config, &crate::name::Version::of_checked("latest"));
+    [audit("Pruned images", None), Step::PruneImages { service: facts.config.service.clone(), latest }]
+}

@@ -1,0 +1,68 @@
+//! `registry` (spec 9.2): logins of the local docker and the hosts'.
+
+use super::{Facts, Row, Scope};
+use crate::{
+    build::BuildTask,
+    plan::{Draft, Kind, Stage, Work},
+    step::Step,
+};
+
+/// A registry command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// What is done.
+    pub task: RegistryTask,
+    /// Not on the local machine.
+    pub skip_local: bool,
+    /// Not on the hosts.
+    pub skip_remote: bool,
+}
+
+/// What is done about logins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistryTask {
+    /// Makes sure that images can be pushed and pulled.
+    Setup,
+    /// Logs in.
+    Login,
+    /// Takes back what setup did.
+    Remove,
+    /// Logs out.
+    Logout,
+}
+
+impl Registry {
+    pub(super) fn row(self) -> Row {
+        let subcommand = match self.task {
+            RegistryTask::Setup => "setup",
+            RegistryTask::Login => "login",
+            RegistryTask::Remove => "remove",
+            RegistryTask::Logout => "logout",
+        };
+        Row::changes("registry", subcommand, if self.skip_remote { Scope::Here } else { Scope::All })
+    }
+
+    /// True for the two that log in.
+    pub(super) fn logs_in(self) -> bool {
+        matches!(self.task, RegistryTask::Setup | RegistryTask::Login)
+    }
+
+    pub(super) fn draft(self, facts: &Facts<'_>) -> Draft {
+        let mut stages = Vec::new();
+        if !self.skip_local {
+            let task = if self.logs_in() { BuildTask::Login } else { BuildTask::Logout };
+            stages.push(Stage::new(Kind::Change, Work::Build(task)));
+        }
+        if !self.skip_remote {
+            let steps = |_: &_| if self.logs_in() { facts.login() } else { log_out(facts) };
+            stages.push(Stage::hosts(Kind::Change, facts.everywhere(&facts.targets.hosts, steps)));
+        }
+        Draft::of(stages)
+    }
+}
+
+/// The opposite of a login.
+pub(super) fn log_out(facts: &Facts<'_>) -> Vec<Step> {
+    let registry = facts.config.registry.clone();
+    if facts.login().is_empty() { Vec::new() } else { vec![Step::Logout { registry }] }
+}

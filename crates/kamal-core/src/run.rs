@@ -1,0 +1,600 @@
+//! The runner: the one way every operation goes. Secrets are looked up, the hook `pre-connect` runs, the hosts are
+//! observed, a plan is made, the lock is taken and what was decided before is decided again on what is there then; the
+//! stages follow, the lock is given back on every way out.
+
+mod boot;
+pub mod hooks;
+pub(crate) mod inputs;
+pub mod lock;
+mod needs;
+mod rollback;
+mod ship;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all, try_join},
+};
+
+pub use inputs::AccessoryFile;
+pub use needs::Needs;
+pub use ship::{Archive, ProxyImage};
+
+use crate::{
+    build::BuildTask,
+    error::{Error, HostError},
+    event::{EventKind, Outcome, Tone},
+    fleet::{Captured, Fleet, gather},
+    gate::{Keeper, Waiter, gate},
+    machine::{Machine, Phase},
+    name::{HostName, Version},
+    op::{Facts, Op, Policy},
+    plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
+    ports::BuildOrder,
+    shell::Script,
+    state::HostState,
+    step::Step,
+    targets::Targets,
+};
+use inputs::Inputs;
+
+/// What an operation is given besides what is asked for.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// The hosts.
+    pub fleet: Fleet<'a>,
+    /// Which of them it acts on.
+    pub targets: &'a Targets,
+    /// The version of the project as it is: `VERSION`, or the commit; `None` where none can be told.
+    pub version: Option<&'a Version>,
+    /// The settings of this run.
+    pub run: &'a RunSettings,
+    /// The proxy's image where none is configured; `None` leaves it to Kamal's default.
+    pub proxy_image: Option<ProxyImage>,
+}
+
+/// What does not change during a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunSettings {
+    /// `--version`: the version that was asked for, whole or its beginning.
+    pub asked_version: Option<Version>,
+    /// `--skip-hooks`.
+    pub skip_hooks: bool,
+    /// True when a parent process holds the lock for us (`KAMAL_LOCK`).
+    pub lock_held: bool,
+    /// `--lock-wait`: how long to wait for a held lock, and how long between looks.
+    pub lock_wait: Option<(Duration, Duration)>,
+    /// `git config user.name`, for the lock.
+    pub user_name: String,
+    /// `-r` as given, for hooks.
+    pub roles: Option<String>,
+    /// Runs only if the plan has this digest.
+    pub expected_digest: Option<String>,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub struct Report {
+    /// How long it took.
+    pub took: Duration,
+    /// What was done.
+    pub plan: Plan,
+    /// What was asked and answered, in the order of the plan.
+    pub answers: Vec<Answer>,
+    /// What is left for the caller to perform with a terminal or a screen of its own.
+    pub attach: Option<Question>,
+}
+
+/// An answer to show.
+#[derive(Debug)]
+pub struct Answer {
+    /// The host it is about.
+    pub host: Option<HostName>,
+    /// What it is shown under: `App`, `Proxy`, `Accessory db`; nothing for none.
+    pub heading: String,
+    /// The answer, or why there is none.
+    pub outcome: Result<Captured, HostError>,
+}
+
+impl Cx<'_> {
+    pub(crate) fn say(&self, text: impl Into<String>) {
+        self.fleet.emit(EventKind::say(text));
+    }
+
+    /// The host that holds the deploy lock; `None` where there is none, or somebody holds it for us.
+    fn lock_host(&self) -> Option<&HostName> {
+        self.targets.lock_host().filter(|_| !self.run.lock_held)
+    }
+}
+
+/// Makes the plan and changes nothing: one reading round trip per host.
+///
+/// # Errors
+///
+/// What keeps the operation from being planned: missing secrets, hosts that cannot be reached, a version that is not there.
+pub async fn plan(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
+    let mut runner = Runner::begin(cx, op).await?;
+    runner.pre_connect().await?;
+    runner.states = runner.observe(&op.hosts(cx.targets)).await?;
+    let mut plan = runner.plan()?;
+    plan.notes.extend(runner.differences(&plan).await?);
+    Ok(plan)
+}
+
+/// Runs an operation. Old containers serve until every host has switched; a failure leads hosts back to them, gives the
+/// lock back, and is returned. Dropping the future leaves a host as a cut cable would; running it again converges.
+///
+/// # Errors
+///
+/// What went wrong; hosts were led back and the lock was given back by then.
+pub async fn run(cx: &Cx<'_>, op: &Op) -> Result<Report, Error> {
+    let began = cx.fleet.world.clock.elapsed();
+    cx.fleet.emit(EventKind::Started {
+        operation: op.row().name(),
+        changes: op.row().changes,
+        service: cx.fleet.config.service.to_string(),
+        version: cx.version.cloned(),
+        hosts: op.hosts(cx.targets),
+    });
+    let result = match Runner::begin(cx, op).await {
+        Ok(mut runner) => runner.run(began).await,
+        Err(error) => Err(error),
+    };
+    let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
+    let outcome = match &result {
+        Ok(_) => Outcome::Ok,
+        Err(error) => Outcome::Failed(error.to_string()),
+    };
+    cx.fleet.emit(EventKind::Finished { outcome, took });
+    result.map(|report| Report { took, ..report })
+}
+
+struct Runner<'r, 'a> {
+    cx: &'r Cx<'a>,
+    op: &'r Op,
+    inputs: Inputs,
+    states: Vec<HostState>,
+    machine: Machine,
+    locked: bool,
+    began: Duration,
+    /// The version hooks are told of.
+    version: Option<Version>,
+    gate: (Option<Keeper>, Waiter),
+    answers: Vec<Answer>,
+    attach: Option<Question>,
+}
+
+impl<'r, 'a> Runner<'r, 'a> {
+    async fn begin(cx: &'r Cx<'a>, op: &'r Op) -> Result<Self, Error> {
+        let inputs = Inputs::gather(cx, op).await?;
+        needs::look_up(cx, op, &inputs.hooks)?;
+        let (keeper, waiter) = gate();
+        Ok(Self {
+            cx,
+            op,
+            inputs,
+            states: Vec::new(),
+            machine: Machine::default(),
+            locked: false,
+            began: Duration::ZERO,
+            version: cx.run.asked_version.as_ref().or(cx.version).cloned(),
+            gate: (Some(keeper), waiter),
+            answers: Vec::new(),
+            attach: None,
+        })
+    }
+
+    async fn run(&mut self, began: Duration) -> Result<Report, Error> {
+        self.began = began;
+        match self.stages().await {
+            Ok(plan) => Ok(Report {
+                took: Duration::ZERO,
+                plan,
+                answers: std::mem::take(&mut self.answers),
+                attach: self.attach.take(),
+            }),
+            Err(error) => {
+                if self.locked {
+                    lock::release_after_failure(self.cx).await;
+                }
+                self.enter(Phase::Failed)?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn stages(&mut self) -> Result<Plan, Error> {
+        let cx = self.cx;
+        self.pre_connect().await?;
+        let hosts = self.op.hosts(cx.targets);
+        let built_first = self.op.builds_first();
+        if let Some(task) = &built_first {
+            // Building does not depend on the hosts, so they are connected and observed meanwhile; a host that
+            // cannot be reached ends the build at once. The build goes first: it is what takes longest.
+            let build = async {
+                cx.say("Build and push app image...");
+                self.hook("pre-build", None).await?;
+                self.build(task).await
+            };
+            self.states = try_join(build, self.observe(&hosts)).await?.1;
+            self.enter(Phase::Built)?;
+        } else {
+            self.states = self.observe(&hosts).await?;
+        }
+        let mut plan = self.plan()?;
+        self.compare(&plan)?;
+        let differences = self.differences(&plan).await?;
+        plan.notes.extend(differences);
+        for note in &plan.notes {
+            cx.fleet.emit(EventKind::tell(Tone::Warning, note.clone()));
+        }
+        let mut next = 0;
+        while let Some(stage) = plan.stages.get(next).cloned() {
+            next += 1;
+            let done_already = built_first.is_some() && is_of_build(&stage);
+            if done_already {
+                continue;
+            }
+            stage.say.iter().for_each(|text| cx.say(text.clone()));
+            match &stage.work {
+                Work::Lock { host, message: None } => {
+                    self.lock(host).await?;
+                    plan = self.plan_again(plan)?;
+                    next = plan.position_of_lock().map_or(plan.stages.len(), |lock| lock + 1);
+                }
+                Work::Unlock { host } if self.locked || self.op.row().policy == Policy::Alone => {
+                    self.unlock(host).await?
+                }
+                Work::Unlock { .. } => {}
+                Work::Hosts(works) => {
+                    let rest = &plan.stages[next..];
+                    self.hosts(&stage, works, rest).await?;
+                }
+                Work::Boot { hosts, placements } => {
+                    let last = !plan.stages[next..].iter().any(|stage| matches!(stage.work, Work::Boot { .. }));
+                    self.boot(hosts, placements, last).await?;
+                }
+                _ => self.other(&stage).await?,
+            }
+            self.after(&stage, &plan.stages[next..])?;
+        }
+        self.enter(Phase::Done)?;
+        Ok(plan)
+    }
+
+    /// Work that is neither the lock's nor the hosts'.
+    async fn other(&mut self, stage: &Stage) -> Result<(), Error> {
+        let cx = self.cx;
+        match &stage.work {
+            Work::Lock { host, message: Some(message) } => {
+                let details = lock::details(cx, message);
+                lock::acquire(cx, host, &details).await.map(drop)
+            }
+            Work::Build(task) => {
+                let text = self.build(task).await?;
+                let told = Told { host: None, heading: String::new(), text };
+                self.answers.extend(Some(told).filter(|told| !told.text.is_empty()).map(Answer::from));
+                Ok(())
+            }
+            Work::Hook { name, hosts } => self.hook(name, hosts.as_deref()).await,
+            Work::Wait { seconds } => self.wait(*seconds).await,
+            Work::Ask(questions) => {
+                let answers = ask(&cx.fleet, questions).await;
+                let cancelled = |answer: &Answer| matches!(answer.outcome, Err(HostError::Cancelled { .. }));
+                if !answers.is_empty() && answers.iter().all(cancelled) {
+                    return Err(Error::Cancelled);
+                }
+                self.answers.extend(answers);
+                Ok(())
+            }
+            Work::Attach(question) => {
+                self.attach = Some((**question).clone());
+                Ok(())
+            }
+            Work::Tell(told) => {
+                self.answers.extend(told.iter().cloned().map(Answer::from));
+                Ok(())
+            }
+            Work::Lock { message: None, .. } | Work::Unlock { .. } | Work::Hosts(_) | Work::Boot { .. } => Ok(()),
+        }
+    }
+
+    /// Moves on, and stops where somebody asked for that meanwhile.
+    fn after(&mut self, stage: &Stage, rest: &[Stage]) -> Result<(), Error> {
+        if let Some(phase) = stage.phase() {
+            self.enter(phase)?;
+        }
+        if stage.steps().any(|(_, step)| matches!(step, Step::PruneContainers { .. })) && stage.kind == Kind::Finish {
+            self.enter(Phase::Pruned)?;
+        }
+        let only_unlock = rest.iter().all(|stage| matches!(stage.work, Work::Unlock { .. }));
+        let seen = !matches!(stage.work, Work::Unlock { .. }) && self.cx.fleet.cancel.requested();
+        if seen && only_unlock && self.op.row().changes {
+            self.cx.say("What was asked for was done before it stopped.");
+        }
+        if seen && (self.locked || !rest.is_empty() || stage.kind == Kind::Finish) {
+            Err(Error::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn pre_connect(&self) -> Result<(), Error> {
+        if self.op.hosts(self.cx.targets).is_empty() && !self.op.row().scope.contacts() {
+            return Ok(());
+        }
+        self.hook("pre-connect", None).await
+    }
+
+    /// Observes hosts, if the operation depends on how they are.
+    async fn observe(&self, hosts: &[HostName]) -> Result<Vec<HostState>, Error> {
+        if !self.op.row().observes {
+            return Ok(Vec::new());
+        }
+        let states = self.cx.fleet.on(hosts, |host| self.cx.fleet.observe(host).boxed()).await?;
+        self.check_docker(&states)?;
+        Ok(states)
+    }
+
+    fn check_docker(&self, states: &[HostState]) -> Result<(), Error> {
+        if !self.op.row().docker {
+            return Ok(());
+        }
+        let unfit = |state: &HostState| HostError::Unfit {
+            host: state.host.clone(),
+            message: "Docker does not answer; run `kamal server bootstrap` to install it, or start it".to_owned(),
+        };
+        let missing: Vec<HostError> = states.iter().filter(|state| !state.docker).map(unfit).collect();
+        if missing.is_empty() { Ok(()) } else { Err(Error::Hosts(missing)) }
+    }
+
+    fn plan(&mut self) -> Result<Plan, Error> {
+        let (cx, row) = (self.cx, self.op.row());
+        let facts = Facts {
+            config: cx.fleet.config,
+            targets: cx.targets,
+            states: &self.states,
+            version: cx.version,
+            asked: cx.run.asked_version.as_ref(),
+            inputs: &self.inputs,
+            proxy_image: cx.proxy_image.as_ref().map(|image| &image.reference),
+        };
+        let draft = self.op.draft(&facts)?;
+        self.version = draft.version.clone().or_else(|| self.version.take());
+        let lock = |work: fn(HostName) -> Work, kind| cx.lock_host().map(|host| Stage::new(kind, work(host.clone())));
+        let taken = lock(|host| Work::Lock { host, message: None }, Kind::Lock);
+        let given = lock(|host| Work::Unlock { host }, Kind::Unlock);
+        let mut stages: Vec<Stage> = draft.before;
+        if row.policy == Policy::Locks {
+            stages.extend(taken);
+            stages.extend(draft.stages);
+            stages.extend(given);
+        } else {
+            stages.extend(draft.stages);
+        }
+        stages.extend(draft.after);
+        let plan = Plan {
+            format: crate::plan::FORMAT,
+            operation: row.name(),
+            service: cx.fleet.config.service.clone(),
+            destination: cx.fleet.config.destination.clone(),
+            version: draft.version,
+            stages,
+            notes: draft.notes,
+        };
+        Ok(plan.tidied())
+    }
+
+    /// Fails unless the plan is the one that was reviewed.
+    fn compare(&self, plan: &Plan) -> Result<(), Error> {
+        let found = plan.digest();
+        match &self.cx.run.expected_digest {
+            Some(reviewed) if *reviewed != found => {
+                Err(Error::PlanChanged { reviewed: reviewed.clone(), found, differences: Vec::new() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Decides again what is left, on what is there now that the lock is held. What was reviewed must be what is found.
+    fn plan_again(&mut self, before: Plan) -> Result<Plan, Error> {
+        // What was said before was said once.
+        let now = Plan { notes: before.notes.clone(), ..self.plan()? };
+        let left = |plan: &Plan| {
+            let from = plan.position_of_lock().unwrap_or(plan.stages.len());
+            Plan { stages: plan.stages[from..].to_vec(), ..plan.clone() }
+        };
+        let (was, is) = (left(&before), left(&now));
+        if self.cx.run.expected_digest.is_some() && was.digest() != is.digest() {
+            let differences = was.differences(&is);
+            return Err(Error::PlanChanged { reviewed: was.digest(), found: is.digest(), differences });
+        }
+        Ok(now)
+    }
+
+    async fn lock(&mut self, host: &HostName) -> Result<(), Error> {
+        let cx = self.cx;
+        let state = lock::acquire(cx, host, &lock::details(cx, lock::AUTOMATIC)).await?;
+        self.locked = true;
+        let others: Vec<HostName> = self.op.hosts(cx.targets).into_iter().filter(|other| other != host).collect();
+        let mut states = self.observe(&others).await?;
+        if self.op.hosts(cx.targets).contains(host) {
+            self.check_docker(std::slice::from_ref(&state))?;
+            states.push(state);
+        }
+        for state in &mut states {
+            state.lock = None;
+        }
+        self.states = states;
+        Ok(())
+    }
+
+    async fn unlock(&mut self, host: &HostName) -> Result<(), Error> {
+        self.cx.say("Releasing the deploy lock...");
+        lock::release(&self.cx.fleet.unstoppable(), host).await.map_err(|error| Error::Hosts(vec![error]))?;
+        self.locked = false;
+        Ok(())
+    }
+
+    /// Steps on hosts. What changes them goes on to its end when somebody asks to stop: the lock must not be given back
+    /// while a script still runs.
+    async fn hosts(&mut self, stage: &Stage, works: &[HostWork], rest: &[Stage]) -> Result<(), Error> {
+        let cx = self.cx;
+        self.ship_proxy(works).await?;
+        let mut works = works.to_vec();
+        let unlocks = self.unlocks_along(&works, rest);
+        if let Some((host, step)) = &unlocks {
+            cx.say("Releasing the deploy lock...");
+            match works.iter_mut().find(|work| work.host == *host) {
+                Some(work) => work.steps.push(step.clone()),
+                None => works.push(HostWork { host: host.clone(), steps: vec![step.clone()] }),
+            }
+        }
+        let stoppable = matches!(stage.kind, Kind::Deliver | Kind::Fetch | Kind::Look) || !self.op.row().changes;
+        let unstoppable = cx.fleet.unstoppable();
+        let fleet = if stoppable { &cx.fleet } else { &unstoppable };
+        if !stoppable && cx.fleet.cancel.requested() {
+            return Err(Error::Cancelled);
+        }
+        let label = stage.kind.title();
+        let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
+            let work = work.clone();
+            async move { fleet.run(&work.host, label, &work.steps, &mut |_, _| {}).await }.boxed()
+        };
+        gather(join_all(works.iter().map(one)).await)?;
+        if unlocks.is_some() {
+            self.locked = false;
+        }
+        for (host, _) in stage.steps().filter(|(_, step)| matches!(step, Step::InstallDocker)) {
+            // A group one was just put into counts from the next login on.
+            cx.fleet.world.ssh.forget(host).await;
+        }
+        Ok(())
+    }
+
+    /// The step that gives the lock back, where it can go along with the last script of the only host there is to it.
+    fn unlocks_along(&self, works: &[HostWork], rest: &[Stage]) -> Option<(HostName, Step)> {
+        let Some(Work::Unlock { host }) = rest.first().map(|stage| &stage.work) else { return None };
+        let alone = works.iter().all(|work| work.host == *host);
+        let directory = crate::naming::lock_directory(self.cx.fleet.config);
+        (self.locked && alone).then(|| (host.clone(), Step::ReleaseLock { directory }))
+    }
+
+    async fn hook(&self, name: &str, hosts: Option<&[HostName]>) -> Result<(), Error> {
+        let runtime = self.cx.fleet.world.clock.elapsed().saturating_sub(self.began).as_secs_f64().round() as u64;
+        let told = hooks::Told {
+            row: self.op.row(),
+            version: self.version.as_ref(),
+            hosts,
+            locked: self.locked,
+            runtime: (name == "post-deploy").then_some(runtime),
+        };
+        hooks::run(self.cx, &self.inputs.hooks, name, told).await
+    }
+
+    async fn wait(&self, seconds: u64) -> Result<(), Error> {
+        let sleep = self.cx.fleet.world.clock.sleep(Duration::from_secs(seconds));
+        self.cx.fleet.cancel.guard(sleep).await.ok_or(Error::Cancelled)
+    }
+
+    async fn build(&self, task: &BuildTask) -> Result<String, Error> {
+        let (cx, world) = (self.cx, self.cx.fleet.world);
+        let order = BuildOrder {
+            task,
+            config: cx.fleet.config,
+            version: cx.run.asked_version.as_ref().or(cx.version),
+            local: &*world.local,
+            secrets: &*world.secrets,
+            events: &*world.events,
+            clock: &*world.clock,
+        };
+        Ok(cx.fleet.cancel.guard(world.docker.build(&order)).await.ok_or(Error::Cancelled)??)
+    }
+
+    async fn boot(&mut self, works: &[HostWork], placements: &[Placement], last: bool) -> Result<(), Error> {
+        self.ship_proxy(works).await?;
+        self.enter(Phase::Booting)?;
+        // The keeper goes to the group that holds the primary role; later groups find the verdict.
+        let keeps = placements.iter().any(|placement| placement.primary) || last;
+        let keeper = if keeps { self.gate.0.take() } else { None };
+        match boot::group(self.cx, works, placements, keeper, &self.gate.1).await {
+            Ok(_) => Ok(()),
+            Err((error, switched)) => {
+                self.enter(Phase::RollingBack)?;
+                boot::roll_back(self.cx, placements, &switched).await;
+                self.enter(Phase::RolledBack)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Hands the proxy's image to hosts that are about to make its container and lack it.
+    async fn ship_proxy(&self, works: &[HostWork]) -> Result<(), Error> {
+        let Some(image) = &self.cx.proxy_image else { return Ok(()) };
+        let mut hosts = BTreeSet::new();
+        for (host, step) in works.iter().flat_map(|work| work.steps.iter().map(move |step| (&work.host, step))) {
+            let (Step::EnsureProxy(spec) | Step::ReplaceProxy(spec)) = step else { continue };
+            let state = self.states.iter().find(|state| state.host == *host);
+            let lacks = state.is_some_and(|state| !state.has_image(&image.reference));
+            if spec.image.as_ref() == Some(&image.reference) && lacks {
+                hosts.insert(host.clone());
+            }
+        }
+        let hosts: Vec<HostName> = hosts.into_iter().collect();
+        self.cx.fleet.on(&hosts, |host| ship::image(&self.cx.fleet, host, image).boxed()).await.map(drop)
+    }
+
+    fn enter(&mut self, phase: Phase) -> Result<(), Error> {
+        if self.machine.enter(phase)? {
+            let elapsed = self.cx.fleet.world.clock.elapsed().saturating_sub(self.began);
+            self.cx.fleet.emit(EventKind::Phase { phase, elapsed });
+        }
+        Ok(())
+    }
+
+    /// How what is rolled back to was made otherwise than it would be made now.
+    async fn differences(&self, plan: &Plan) -> Result<Vec<String>, Error> {
+        match self.op {
+            Op::Rollback(asked) => rollback::differences(self.cx, plan, asked).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// True for the stages that go on while hosts are observed.
+fn is_of_build(stage: &Stage) -> bool {
+    match &stage.work {
+        Work::Build(_) => true,
+        Work::Hook { name, .. } => name == "pre-build",
+        _ => false,
+    }
+}
+
+/// Asks questions side by side and returns the answers in their order, whichever hosts fail.
+pub(crate) async fn ask(fleet: &Fleet<'_>, questions: &[Question]) -> Vec<Answer> {
+    let one = |question: &Question| -> BoxFuture<'_, Answer> {
+        let Question { host, heading, query } = question.clone();
+        async move {
+            let outcome = fleet.capture(&host, &script(fleet, &query)).await;
+            Answer { host: Some(host), heading, outcome }
+        }
+        .boxed()
+    };
+    join_all(questions.iter().map(one)).await
+}
+
+/// The script of a question.
+#[must_use]
+pub fn script(fleet: &Fleet<'_>, query: &crate::query::Query) -> Script {
+    let text = fleet.world.docker.query(query, fleet.config, &*fleet.world.entropy);
+    let label = if query.runs_a_command() { "exec" } else { "ask" };
+    Script::asking(label, query.clone(), text)
+}
+
+impl From<Told> for Answer {
+    fn from(told: Told) -> Self {
+        let captured = Captured { stdout: told.text, ..Captured::default() };
+        Self { host: told.host, heading: told.heading, outcome: Ok(captured) }
+    }
+}

@@ -1,0 +1,251 @@
+//! The boot stage: new containers on all hosts of a group, or on none. Hosts that had switched go back to the container
+//! they still have when another host fails.
+
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{Either, join_all, select},
+};
+
+use super::{Cx, ask};
+use crate::{
+    error::{Error, HostError},
+    event::{EventKind, Tone},
+    fleet::{Fleet, Progress, gather},
+    gate::{Keeper, Waiter},
+    name::{ContainerName, HostName},
+    plan::{HostWork, Placement, Question},
+    query::Query,
+    step::Step,
+};
+
+/// How long a request to stop waits for a boot under way: then it is known whether the proxy was switched. After that
+/// the container is hardly going to become healthy, and the host is led back without knowing.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Which placements answer from their new container, and which perhaps do.
+#[derive(Debug, Default)]
+pub(super) struct Switched(Mutex<Vec<(HostName, ContainerName, Certainty)>>);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Certainty {
+    Known,
+    /// The connection broke, or the user asked to stop, while the new container was on its way.
+    Doubtful,
+}
+
+impl Switched {
+    fn note(&self, placement: &Placement, certainty: Certainty) {
+        let entry = (placement.host.clone(), placement.new.clone(), certainty);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    fn of(&self, placement: &Placement) -> Option<Certainty> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = all.iter().find(|(host, container, _)| *host == placement.host && *container == placement.new);
+        found.map(|(_, _, certainty)| *certainty)
+    }
+}
+
+/// Boots a group. `keeper` is dropped with the last host that could open the gate.
+pub(super) async fn group(
+    cx: &Cx<'_>,
+    works: &[HostWork],
+    placements: &[Placement],
+    keeper: Option<Keeper>,
+    waiter: &Waiter,
+) -> Result<Switched, (Error, Switched)> {
+    let switched = Switched::default();
+    let keeper = keeper.map(Arc::new);
+    // Keepers are handed out before anything is awaited: a host that cannot even be reached still closes the gate.
+    let hosts: Vec<_> = works
+        .iter()
+        .map(|work| {
+            let keeper = keeper.clone().filter(|_| brings_up_primary(work, placements));
+            (work, keeper)
+        })
+        .collect();
+    drop(keeper);
+    let futures = hosts.into_iter().map(|(work, keeper)| host(cx, work, placements, keeper, waiter, &switched).boxed());
+    match gather(join_all(futures).await) {
+        Ok(_) => Ok(switched),
+        Err(error) => Err((error, switched)),
+    }
+}
+
+async fn host(
+    cx: &Cx<'_>,
+    work: &HostWork,
+    placements: &[Placement],
+    keeper: Option<Arc<Keeper>>,
+    waiter: &Waiter,
+    switched: &Switched,
+) -> Result<(), HostError> {
+    let held = work.steps.iter().position(|step| matches!(step, Step::AwaitGate { .. }));
+    let (before, after) = work.steps.split_at(held.unwrap_or(work.steps.len()));
+    let result = async {
+        steps(cx, work, before, placements, keeper.as_deref(), switched).await?;
+        if let Some(Step::AwaitGate { role }) = after.first() {
+            let host = &work.host;
+            let primary = cx.targets.primary_role.as_deref().unwrap_or_default();
+            tell(cx, format!("Waiting for the first healthy {primary} container before booting {role} on {host}..."));
+            let open = cx.fleet.cancel.guard(waiter.clone().open()).await;
+            if !open.ok_or_else(|| HostError::Cancelled { host: host.clone() })? {
+                tell(cx, format!("First {primary} container is unhealthy, not booting {role} on {host}"));
+                return Err(HostError::Halted { host: host.clone() });
+            }
+            tell(cx, format!("First {primary} container is healthy, booting {role} on {host}..."));
+            steps(cx, work, &after[1..], placements, keeper.as_deref(), switched).await?;
+        }
+        Ok(())
+    }
+    .await;
+    if result.is_err() && keeper.is_some_and(|keeper| keeper.decide(false)) {
+        tell(cx, format!("First container is unhealthy on {}, not booting any other roles", work.host));
+    }
+    result
+}
+
+/// True when one of the steps brings up a container others wait for.
+fn brings_up_primary(work: &HostWork, placements: &[Placement]) -> bool {
+    let of = |step: &Step, placement: &Placement| match step {
+        Step::SwitchTraffic(route) => route.container == placement.new,
+        Step::AwaitReady { container, .. } => *container == placement.new,
+        _ => false,
+    };
+    let primary = |placement: &&Placement| placement.primary && placement.host == work.host;
+    placements.iter().filter(primary).any(|placement| work.steps.iter().any(|step| of(step, placement)))
+}
+
+/// Runs a host's steps, notes each placement that is up, and looks into the one that fails.
+async fn steps(
+    cx: &Cx<'_>,
+    work: &HostWork,
+    steps: &[Step],
+    placements: &[Placement],
+    keeper: Option<&Keeper>,
+    switched: &Switched,
+) -> Result<(), HostError> {
+    let of = |step: &Step| {
+        let name = match step {
+            Step::Start(spec) => &spec.name,
+            Step::SwitchTraffic(route) => &route.container,
+            Step::AwaitReady { container, .. } | Step::StartExisting { container, .. } => container,
+            _ => return None,
+        };
+        placements.iter().find(|placement| placement.host == work.host && placement.new == *name)
+    };
+    let mut failed = None;
+    let mut progress = |index: usize, status: Option<i32>| {
+        let Some((step, status)) = steps.get(index).zip(status) else { return };
+        let Some(placement) = of(step) else { return };
+        match (step, status) {
+            (Step::Start(_) | Step::StartExisting { .. }, 0) => {}
+            (_, 0) => {
+                switched.note(placement, Certainty::Known);
+                if placement.primary && keeper.is_some_and(|keeper| keeper.decide(true)) {
+                    let role = &placement.role;
+                    tell(cx, format!("First {role} container is healthy on {}, booting any other roles", work.host));
+                }
+            }
+            _ => failed = Some(placement),
+        }
+    };
+    let result = patiently(cx, &work.host, steps, &mut progress).await;
+    let Err(error) = result else { return Ok(()) };
+    match failed {
+        Some(placement) if matches!(error, HostError::Step { .. }) => Err(post_mortem(cx, placement, error).await),
+        _ => {
+            let unknown = match &error {
+                HostError::Cancelled { .. } => true,
+                HostError::Transport(error) => error.outcome_unknown(),
+                _ => false,
+            };
+            for placement in steps.iter().filter_map(of).filter(|placement| unknown && switched.of(placement).is_none())
+            {
+                switched.note(placement, Certainty::Doubtful);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Runs steps. A request to stop lets those under way come to their end for a while.
+async fn patiently(cx: &Cx<'_>, host: &HostName, steps: &[Step], progress: Progress<'_>) -> Result<(), HostError> {
+    let (fleet, cancel) = (cx.fleet.unstoppable(), &cx.fleet.cancel);
+    let stopped = || HostError::Cancelled { host: host.clone() };
+    if cancel.requested() {
+        return Err(stopped());
+    }
+    let out_of_patience = async {
+        cancel.wait().await;
+        cx.fleet.world.clock.sleep(GRACE).await;
+    };
+    let run = fleet.run(host, "boot", steps, progress);
+    match select(pin!(run), pin!(out_of_patience)).await {
+        Either::Left((Ok(()), _)) if cancel.requested() => Err(stopped()),
+        Either::Left((result, _)) => result,
+        Either::Right(_) => Err(stopped()),
+    }
+}
+
+/// Finds out why a new container did not come up, stops it, and adds what was found to the error.
+async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> HostError {
+    let HostError::Step { host, step, status, output, .. } = error else { return error };
+    let problem = format!("Failed to boot {} on {host}", placement.role);
+    cx.fleet.emit(EventKind::tell(Tone::Problem, problem));
+    let query = Query::PostMortem { container: placement.new.clone(), stop_timeout: placement.stop_timeout };
+    let question = Question { host: host.clone(), heading: String::new(), query };
+    let found = ask(&cx.fleet.unstoppable(), std::slice::from_ref(&question)).await.pop();
+    let post_mortem = match found.map(|answer| answer.outcome) {
+        Some(Ok(captured)) => captured.stdout,
+        Some(Err(error)) => format!("and what happened could not be found out: {error}"),
+        None => String::new(),
+    };
+    HostError::Step { host, step, status, output, post_mortem }
+}
+
+/// Leads every host that switched, or perhaps did, back to the container it still has. Returns what became of each.
+pub(super) async fn roll_back(cx: &Cx<'_>, placements: &[Placement], switched: &Switched) -> Vec<String> {
+    let fleet = cx.fleet.unstoppable();
+    let touched = placements.iter().filter_map(|placement| Some((placement, switched.of(placement)?)));
+    let done = join_all(touched.map(|(placement, certainty)| go_back(&fleet, placement, certainty).boxed())).await;
+    for line in &done {
+        cx.fleet.emit(EventKind::tell(Tone::Warning, line.clone()));
+    }
+    done
+}
+
+async fn go_back(fleet: &Fleet<'_>, placement: &Placement, certainty: Certainty) -> String {
+    let Placement { role, host, new, .. } = placement;
+    let Some(old) = &placement.old else {
+        return format!("{role} on {host} keeps {new}: there was nothing to go back to");
+    };
+    let went = async {
+        // Until the old container made way the name of the new one is its own.
+        if certainty == Certainty::Doubtful && fleet.observe(host).await?.container(old).is_none() {
+            return Ok(());
+        }
+        let stop = Step::Stop { container: new.clone(), timeout: placement.stop_timeout };
+        let back = placement.back.clone().map(Step::SwitchTraffic);
+        let mut steps: Vec<Step> = back.clone().into_iter().chain([stop]).collect();
+        if certainty == Certainty::Doubtful {
+            // What nobody listens to any more may lead the proxy to the new container once again, until that stops.
+            steps.extend(back);
+        }
+        fleet.run(host, "roll back", &steps, &mut |_, _| {}).await
+    };
+    match went.await {
+        Ok(()) => format!("{role} on {host} went back to {old}"),
+        Err(error) => format!("{role} on {host} could not go back to {old}: {error}"),
+    }
+}
+
+fn tell(cx: &Cx<'_>, text: String) {
+    cx.fleet.emit(EventKind::tell(Tone::Info, text));
+}

@@ -1,0 +1,124 @@
+//! Hooks: programs of the user's that run locally at fixed points (spec chapter 7).
+
+use super::{Cx, inputs::Hooks};
+use crate::{
+    config::model::HookLevel,
+    error::Error,
+    event::{EventKind, Outcome, Tone},
+    name::HostName,
+    name::Version,
+    op::Row,
+    output::{Lines, Tail},
+    ports::{Chunk, Command},
+    secret::Secret,
+};
+
+/// The hooks Kamal knows.
+pub const NAMES: [&str; 9] = [
+    "docker-setup",
+    "post-app-boot",
+    "post-deploy",
+    "post-proxy-reboot",
+    "pre-app-boot",
+    "pre-build",
+    "pre-connect",
+    "pre-deploy",
+    "pre-proxy-reboot",
+];
+
+/// Those that are given all secrets.
+pub(super) const TRUSTED: [&str; 3] = ["pre-connect", "pre-deploy", "post-deploy"];
+
+/// What a hook is told besides the run's settings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    /// The operation.
+    pub(super) row: Row,
+    /// `KAMAL_VERSION`.
+    pub(super) version: Option<&'a Version>,
+    /// `KAMAL_HOSTS`, where it is not all selected ones.
+    pub(super) hosts: Option<&'a [HostName]>,
+    /// `KAMAL_LOCK`.
+    pub(super) locked: bool,
+    /// `KAMAL_RUNTIME`, in seconds.
+    pub(super) runtime: Option<u64>,
+}
+
+/// The hooks that are there, none with `--skip-hooks`.
+pub(super) async fn present(cx: &Cx<'_>) -> Hooks {
+    if cx.run.skip_hooks {
+        return Hooks::default();
+    }
+    let files = cx.fleet.world.local.list(&cx.fleet.config.hooks_path).await;
+    Hooks(files.into_iter().filter(|file| NAMES.contains(&file.as_str())).collect())
+}
+
+/// Runs a hook, if it is there.
+pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) -> Result<(), Error> {
+    if !hooks.has(name) {
+        return Ok(());
+    }
+    let path = format!("{}/{name}", cx.fleet.config.hooks_path);
+    let mut command = Command::new(if path.starts_with('/') { path } else { format!("./{path}") }, [] as [&str; 0]);
+    command.env = environment(cx, told);
+    if TRUSTED.contains(&name) {
+        command.env.extend(cx.fleet.world.secrets.all().map_err(|error| Error::Secrets(vec![error]))?);
+    }
+    let step = format!("run the hook {name}");
+    let began = cx.fleet.world.clock.elapsed();
+    cx.fleet.emit(EventKind::StepStarted { host: None, step: step.clone(), command: command.to_string() });
+    let (mut tail, level) = (Tail::default(), level(cx, name));
+    let mut show = |line: &str, error: bool| {
+        tail.push(line);
+        match level {
+            Some(HookLevel::Verbose) => cx.fleet.emit(EventKind::tell(Tone::Info, line)),
+            Some(HookLevel::Quiet) => {}
+            None => cx.fleet.emit(EventKind::Output { host: None, line: line.to_owned(), error }),
+        }
+    };
+    let (mut out, mut err) = (Lines::default(), Lines::default());
+    let mut output = |chunk: Chunk<'_>| match chunk {
+        Chunk::Stdout(bytes) => out.feed(bytes, &mut |line| show(line, false)),
+        Chunk::Stderr(bytes) => err.feed(bytes, &mut |line| show(line, true)),
+    };
+    let exit = cx.fleet.cancel.guard(cx.fleet.world.local.run(&command, &mut output)).await;
+    out.end(&mut |line| show(line, false));
+    err.end(&mut |line| show(line, true));
+    let exit = exit.ok_or(Error::Cancelled)??;
+    let outcome = if exit.success() { Outcome::Ok } else { Outcome::Failed(format!("exit status {}", exit.0)) };
+    let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
+    cx.fleet.emit(EventKind::StepFinished { host: None, step, outcome, took });
+    if exit.success() {
+        return Ok(());
+    }
+    Err(Error::Hook { name: name.to_owned(), status: exit.0, output: tail.text() })
+}
+
+fn level(cx: &Cx<'_>, name: &str) -> Option<HookLevel> {
+    let output = &cx.fleet.config.hooks_output;
+    output.each.get(name).copied().or(output.all)
+}
+
+fn environment(cx: &Cx<'_>, told: Told<'_>) -> Vec<(String, Secret)> {
+    let config = cx.fleet.config;
+    let hosts = told.hosts.unwrap_or(&cx.targets.hosts);
+    let hosts = hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(",");
+    let now = cx.fleet.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut env = vec![
+        ("KAMAL_RECORDED_AT", now),
+        ("KAMAL_PERFORMER", cx.fleet.performer.to_owned()),
+        ("KAMAL_SERVICE", config.service.to_string()),
+        ("KAMAL_HOSTS", hosts),
+        ("KAMAL_COMMAND", told.row.command.to_owned()),
+        ("KAMAL_LOCK", (told.locked || cx.run.lock_held).to_string()),
+    ];
+    if let Some(version) = told.version {
+        env.push(("KAMAL_VERSION", version.to_string()));
+        env.push(("KAMAL_SERVICE_VERSION", format!("{}@{}", config.service, version.abbreviated())));
+    }
+    env.extend(config.destination.as_ref().map(|destination| ("KAMAL_DESTINATION", destination.to_string())));
+    env.extend(cx.run.roles.clone().map(|roles| ("KAMAL_ROLES", roles)));
+    env.extend(told.row.subcommand.map(|subcommand| ("KAMAL_SUBCOMMAND", subcommand.to_owned())));
+    env.extend(told.runtime.map(|seconds| ("KAMAL_RUNTIME", seconds.to_string())));
+    env.into_iter().map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
+}

@@ -1,0 +1,127 @@
+//! What an operation needs of the project: its hooks, error pages, and files of accessories. Read before anything is
+//! changed, so that a missing file is found then.
+
+use std::borrow::Cow;
+
+use super::{Cx, hooks};
+use crate::{
+    config::model::Accessory,
+    error::Error,
+    event::{EventKind, Tone},
+    op::Op,
+    secret::Secret,
+    step::Blob,
+};
+
+/// What was found in the project.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inputs {
+    /// Names of the hooks that are there.
+    pub(crate) hooks: Hooks,
+    /// Error pages, name and content.
+    pub(crate) error_pages: Vec<(String, Blob)>,
+    /// Files of the accessories the operation is about.
+    pub(crate) accessory_files: Vec<AccessoryFile>,
+}
+
+/// Hooks that are there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Hooks(pub(crate) Vec<String>);
+
+impl Hooks {
+    /// True when the hook is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|hook| hook == name)
+    }
+}
+
+/// A file of an accessory's, read from the project.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessoryFile {
+    /// The accessory.
+    pub accessory: String,
+    /// Its path in the project, as deploy.yml has it.
+    pub local: String,
+    /// Its path below that, when that is a folder.
+    pub below: Option<String>,
+    /// Its content.
+    pub content: Blob,
+}
+
+impl Inputs {
+    pub(crate) async fn gather(cx: &Cx<'_>, op: &Op) -> Result<Self, Error> {
+        Ok(Self {
+            hooks: hooks::present(cx).await,
+            error_pages: if op.needs_error_pages() { error_pages(cx).await? } else { Vec::new() },
+            accessory_files: accessory_files(cx, op).await?,
+        })
+    }
+}
+
+/// The error pages of the project, name and content.
+async fn error_pages(cx: &Cx<'_>) -> Result<Vec<(String, Blob)>, Error> {
+    let Some(folder) = &cx.fleet.config.error_pages_path else { return Ok(Vec::new()) };
+    let mut pages = Vec::new();
+    for name in cx.fleet.world.local.list(folder).await {
+        let bytes = name.as_bytes();
+        let is_page = bytes.len() == 8 && matches!(bytes[0], b'4' | b'5') && name.ends_with(".html");
+        if is_page {
+            let content = cx.fleet.world.local.read(&format!("{folder}/{name}")).await?;
+            pages.push((name, content.into()));
+        }
+    }
+    Ok(pages)
+}
+
+async fn accessory_files(cx: &Cx<'_>, op: &Op) -> Result<Vec<AccessoryFile>, Error> {
+    let mut files = Vec::new();
+    for accessory in op.uploads_of(cx.fleet.config) {
+        for file in &accessory.files {
+            for below in paths(cx, &file.local).await {
+                let path = below.as_ref().map_or_else(|| file.local.clone(), |below| format!("{}/{below}", file.local));
+                let mut content = cx.fleet.world.local.read(&path).await?;
+                // Kamal takes any name that ends so for a template (spec 2.11).
+                if path.ends_with("erb") {
+                    let text = rendered(cx, accessory, &path, &content)?;
+                    warn_of_readers(cx, &path, file.mode.as_deref(), &text);
+                    content = text.into_bytes();
+                }
+                let (accessory, local) = (accessory.name.clone(), file.local.clone());
+                files.push(AccessoryFile { accessory, local, below, content: content.into() });
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The files a path stands for: itself, or all that is in the folder of that name.
+async fn paths(cx: &Cx<'_>, path: &str) -> Vec<Option<String>> {
+    let local = &cx.fleet.world.local;
+    match local.tree(path).await {
+        Some(inside) => inside.into_iter().map(Some).collect(),
+        None => vec![None],
+    }
+}
+
+/// Kamal makes an accessory's files readable to all of the host unless told otherwise, since the container's user has to
+/// read them; who puts a secret into one should know.
+fn warn_of_readers(cx: &Cx<'_>, path: &str, mode: Option<&str>, text: &str) {
+    let closed = mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).is_some_and(|mode| mode & 0o007 == 0);
+    if !closed && matches!(cx.fleet.world.secrets.redactor().text(text), Cow::Owned(_)) {
+        let text = format!(
+            "{path} holds a secret and every user of the host can read it; give it a `mode`, 0600 if it can be"
+        );
+        cx.fleet.emit(EventKind::tell(Tone::Warning, text));
+    }
+}
+
+/// A template among an accessory's files, rendered with the accessory's environment.
+fn rendered(cx: &Cx<'_>, accessory: &Accessory, path: &str, template: &[u8]) -> Result<String, Error> {
+    let world = cx.fleet.world;
+    let clear = accessory.env.clear.iter().map(|(name, value)| Ok((name.clone(), Secret::new(value.as_str()))));
+    let secret = accessory.env.secret.iter().map(|secret| Ok((secret.name.clone(), world.secrets.get(&secret.key)?)));
+    let variables: Result<Vec<(String, Secret)>, String> = clear.chain(secret).collect();
+    let variables = variables.map_err(|error| Error::Secrets(vec![error]))?;
+    let usage = |error| Error::Usage(format!("accessories/{}/files: {path}: {error}", accessory.name));
+    world.templates.render(path, &String::from_utf8_lossy(template), &variables).map_err(usage)
+}

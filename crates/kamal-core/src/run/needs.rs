@@ -1,0 +1,130 @@
+//! What can be known to fail is found before anything is changed: all missing and blank secrets at once. Since they are
+//! looked up together, their commands run side by side.
+
+use indexmap::IndexMap;
+
+use super::{Cx, hooks, inputs::Hooks};
+use crate::{
+    config::{
+        Config,
+        model::{Accessory, Proxy, Registry, Role, SecretOr, Ssl, TaggedHost},
+    },
+    error::Error,
+    op::Op,
+    ports::Secrets,
+};
+
+/// Who needs which secret.
+#[derive(Debug, Default)]
+pub struct Needs(IndexMap<String, Vec<String>>);
+
+impl Needs {
+    /// Nobody, yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everybody the configuration knows.
+    #[must_use]
+    pub fn all(config: &Config) -> Self {
+        let mut needs = Self::new();
+        needs.registry(config);
+        config.roles.iter().for_each(|role| needs.role(config, role, &role.hosts));
+        config.accessories.iter().for_each(|accessory| needs.accessory(accessory));
+        needs.build(config);
+        needs
+    }
+
+    /// The secrets needed.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The login to the registry.
+    pub fn registry(&mut self, config: &Config) {
+        self.of_registry("registry", &config.registry);
+    }
+
+    /// A role's containers on some of its hosts.
+    pub fn role(&mut self, config: &Config, role: &Role, hosts: &[TaggedHost]) {
+        for host in hosts {
+            for secret in config.env_for(role, host).secret {
+                self.add(&secret.key, format!("the environment of role {}", role.name));
+            }
+        }
+        self.certificate("", role.proxy.as_ref());
+    }
+
+    /// An accessory's container.
+    pub fn accessory(&mut self, accessory: &Accessory) {
+        for secret in &accessory.env.secret {
+            self.add(&secret.key, format!("the environment of accessory {}", accessory.name));
+        }
+        if let Some(registry) = &accessory.registry {
+            self.of_registry(&format!("accessories/{}/registry", accessory.name), registry);
+        }
+        self.certificate(&format!("accessories/{}/", accessory.name), accessory.proxy.as_ref());
+    }
+
+    /// The login to the registry an accessory's image comes from.
+    pub fn login_of(&mut self, config: &Config, accessory: &Accessory) {
+        match &accessory.registry {
+            Some(registry) => self.of_registry(&format!("accessories/{}/registry", accessory.name), registry),
+            None => self.registry(config),
+        }
+    }
+
+    fn certificate(&mut self, place: &str, proxy: Option<&Proxy>) {
+        if let Some(Ssl::Custom { certificate_pem, private_key_pem }) = proxy.map(|proxy| &proxy.ssl) {
+            self.add(certificate_pem, format!("{place}proxy/ssl/certificate_pem"));
+            self.add(private_key_pem, format!("{place}proxy/ssl/private_key_pem"));
+        }
+    }
+
+    /// The build.
+    pub fn build(&mut self, config: &Config) {
+        for key in &config.builder.secrets {
+            self.add(key, "builder/secrets".to_owned());
+        }
+    }
+
+    fn of_registry(&mut self, place: &str, registry: &Registry) {
+        for (setting, value) in [("username", &registry.username), ("password", &registry.password)] {
+            if let Some(SecretOr::Secret(key)) = value {
+                self.add(key, format!("{place}/{setting}"));
+            }
+        }
+    }
+
+    fn add(&mut self, key: &str, who: String) {
+        let known = self.0.entry(key.to_owned()).or_default();
+        if !known.contains(&who) {
+            known.push(who);
+        }
+    }
+
+    /// Looks all of them up.
+    ///
+    /// # Errors
+    ///
+    /// A line for each that is missing, with all who need it.
+    pub fn look_up(&self, secrets: &dyn Secrets) -> Result<(), Error> {
+        let keys: Vec<&str> = self.keys().collect();
+        let answers = secrets.get_many(&keys).into_iter().zip(self.0.values());
+        let missing =
+            answers.filter_map(|(answer, who)| Some(format!("{} (needed by {})", answer.err()?, who.join(", "))));
+        let missing: Vec<String> = missing.collect();
+        if missing.is_empty() { Ok(()) } else { Err(Error::Secrets(missing)) }
+    }
+}
+
+/// Looks up every secret an operation needs, side by side, before anything is changed.
+pub(super) fn look_up(cx: &Cx<'_>, op: &Op, hooks: &Hooks) -> Result<(), Error> {
+    let secrets = &*cx.fleet.world.secrets;
+    if op.hooks().iter().any(|name| hooks::TRUSTED.contains(name) && hooks.has(name)) {
+        // Hooks will ask for all of them; what cannot be had is told then.
+        drop(secrets.all());
+    }
+    op.needs(cx.fleet.config, cx.targets).look_up(secrets)
+}

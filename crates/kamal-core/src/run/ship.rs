@@ -1,0 +1,48 @@
+//! Images that are handed to a host through its connection, without a registry.
+
+use std::sync::Arc;
+
+use crate::{
+    error::HostError,
+    fleet::Fleet,
+    name::{HostName, ImageRef},
+    step::Step,
+};
+
+/// Where the archive lies on the host until it is loaded.
+const ARCHIVE: &str = ".kamal/proxy/image.tar";
+
+/// An image of the proxy that is brought along and handed to hosts without a registry.
+#[derive(Clone, Debug)]
+pub struct ProxyImage {
+    /// Its name.
+    pub reference: ImageRef,
+    /// The architecture it is for, in Docker's spelling.
+    pub arch: String,
+    /// What `docker load` reads, made when a host needs it.
+    pub archive: Archive,
+}
+
+/// Makes an image's archive: megabytes most runs have no use for. The error says what is missing.
+#[derive(Clone)]
+pub struct Archive(Arc<dyn Fn() -> Result<Vec<u8>, String> + Send + Sync>);
+
+impl Archive {
+    /// Wraps a function.
+    pub fn new(make: impl Fn() -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+}
+
+impl std::fmt::Debug for Archive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Archive")
+    }
+}
+
+/// Hands the image to a host: two round trips.
+pub(super) async fn image(fleet: &Fleet<'_>, host: &HostName, image: &ProxyImage) -> Result<(), HostError> {
+    let archive = (image.archive.0)().map_err(|message| HostError::Unfit { host: host.clone(), message })?;
+    fleet.upload(host, &archive, ARCHIVE, 0o600).await?;
+    fleet.run(host, "load", &[Step::LoadImage { archive: ARCHIVE.to_owned() }], &mut |_, _| {}).await
+}

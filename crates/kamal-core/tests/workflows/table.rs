@@ -1,0 +1,260 @@
+//! Every command of the table: each effect goes wrong once, in every way it can, and then the command is run again.
+
+use std::collections::BTreeMap;
+
+use kamal_core::{
+    name::Version,
+    op::{App as AppOp, Deploy, Lock, Op, Policy, Proxy, Rollback},
+    testing::{Effect, Fault, How, SimHost, every_operation},
+};
+
+use crate::harness::{App, Verb};
+
+/// Roles and accessories on three hosts.
+const YAML: &str = "servers: {web: [h1, h2], workers: {hosts: [h3], proxy: false, cmd: bin/jobs}}\n\
+    error_pages_path: public\n\
+    accessories:\n  db: {image: acme/db, host: h3, files: [\"config/my.cnf:/etc/my.cnf\"], directories: [\"data:/data\"]}\n  \
+    cache: {image: acme/cache, hosts: [h1, h2], proxy: {host: cache.test}, env: {secret: [DATABASE_URL]}}\n";
+
+fn base() -> App {
+    let app = App::new(YAML);
+    app.fleet.project_file("public/503.html", "back soon");
+    app.fleet.project_file("config/my.cnf", "[mysqld]");
+    app.fleet.publish("acme/db");
+    app.fleet.publish("acme/cache");
+    app.operate(Verb::Setup, "v1", None).unwrap();
+    app.deploy("v2").unwrap();
+    app
+}
+
+/// Operations that stop something on purpose.
+fn stops(op: &Op) -> bool {
+    match op {
+        Op::Remove | Op::Upgrade { .. } => true,
+        Op::App(app) => matches!(app, AppOp::Stop | AppOp::Remove),
+        Op::Accessory(_) => true,
+        Op::Proxy(proxy) => !matches!(proxy, Proxy::Boot | Proxy::Reboot { .. } | Proxy::Details | Proxy::List),
+        _ => false,
+    }
+}
+
+/// What version each is given, as `--version` or as that of the project.
+fn asked(op: &Op) -> Option<&'static str> {
+    match op {
+        Op::Rollback(_) | Op::App(AppOp::Boot | AppOp::Exec(_)) => None,
+        Op::App(AppOp::Start) | Op::Build(_) | Op::Deploy(Deploy { skip_push: true, .. }) => Some("v2"),
+        _ if op.row().version => Some("v3"),
+        _ => None,
+    }
+}
+
+/// What matters of a host: not ids, times, and what is kept for a rollback.
+fn essence(host: &SimHost) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let mut say = |name: String, value: String| drop(all.insert(name, value));
+    for container in host.containers.iter().filter(|container| container.runs()) {
+        say(format!("container {}", container.name), format!("{} {:?}", container.image, container.env));
+    }
+    for service in host.routes.keys() {
+        let target = host.routed(service).map(|target| target.name.to_string());
+        say(format!("route {service}"), format!("{target:?}"));
+    }
+    for (path, mode) in &host.files {
+        say(format!("file {path}"), format!("{mode:o}"));
+    }
+    say("proxy".into(), format!("{:?} {}", host.proxy, host.network));
+    say("locks".into(), format!("{:?}", host.locks.keys()));
+    say("logins".into(), format!("{:?}", host.logins));
+    all
+}
+
+fn essences(app: &App) -> Vec<(String, BTreeMap<String, String>)> {
+    app.targets.hosts.iter().map(|host| (host.to_string(), essence(&app.fleet.host(host)))).collect()
+}
+
+struct Swept {
+    effects: usize,
+    faults: usize,
+    wrong: Vec<String>,
+}
+
+fn sweep(base: &App, op: &Op) -> Swept {
+    let fork = || {
+        let fleet = base.fleet.fork();
+        let app = App {
+            world: fleet.world(),
+            fleet,
+            config: base.config.clone(),
+            targets: base.targets.clone(),
+            run: base.run.clone(),
+        };
+        if stops(op) {
+            app.fleet.expect_outage();
+        }
+        app
+    };
+    let smooth = fork();
+    let name = op.row().name();
+    smooth.perform(op, asked(op), None).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(smooth.fleet.violations(), [""; 0], "{name}");
+    let locked = matches!(op, Op::Lock(Lock::Acquire { .. }));
+    assert_eq!(smooth.locks().is_empty(), !locked, "{name}");
+    let (wanted, effects) = (essences(&smooth), smooth.fleet.effects());
+    let mut swept = Swept { effects: effects.len(), faults: 0, wrong: Vec::new() };
+    for (at, effect) in effects.iter().enumerate() {
+        for &how in effect.hows() {
+            swept.faults += 1;
+            let problems = fail_once(&fork(), op, Fault { at, how }, effect, &wanted);
+            swept
+                .wrong
+                .extend(problems.into_iter().map(|problem| format!("{name}: {how:?} at {at}, {effect}: {problem}")));
+        }
+    }
+    swept
+}
+
+fn fail_once(
+    app: &App,
+    op: &Op,
+    fault: Fault,
+    effect: &Effect,
+    wanted: &[(String, BTreeMap<String, String>)],
+) -> Vec<String> {
+    let first = app.perform(op, asked(op), Some(fault));
+    let mut problems = app.fleet.violations();
+    let by_hand = op.row().policy == Policy::Alone;
+    let excused = effect.what.contains("release the deploy lock") || fault.how == How::Unplugged || by_hand;
+    if !excused && !app.locks().is_empty() {
+        problems.push("the lock was left behind".to_owned());
+    }
+    app.fleet.plug_in();
+    for host in app.locks().into_iter().filter(|_| !matches!(op, Op::Lock(_))) {
+        // What nobody could give back is taken over by hand.
+        app.fleet.change(&host, |host| host.locks.clear());
+    }
+    let is_acquire = matches!(op, Op::Lock(Lock::Acquire { .. }));
+    if is_acquire && !app.locks().is_empty() {
+        return problems;
+    }
+    if matches!(op, Op::Rollback(Rollback { as_deployed: true, .. })) {
+        // What it would switch to may serve already; then nothing has to move before the rest stops.
+        app.fleet.expect_outage();
+    }
+    match app.perform(op, asked(op), None) {
+        Ok(_) => {}
+        // It said that it was done: what was of no matter is left to the next deploy.
+        Err(error) if first.is_ok() && is_back_already(app, op) && error.to_string().contains("no earlier version") => {
+            return problems;
+        }
+        // It had come to its end the first time, and there is nothing before what it went back to.
+        Err(error) if is_back_already(app, op) && error.to_string().contains("no earlier version") => {}
+        Err(error) => {
+            problems.push(format!("again: {error} (first: {:?})", first.map(drop).map_err(|error| error.to_string())));
+            return problems;
+        }
+    }
+    problems.extend(app.fleet.violations());
+    for ((host, wanted), (_, found)) in wanted.iter().zip(essences(app)) {
+        for (name, value) in wanted.iter().filter(|(name, value)| found.get(*name) != Some(value)) {
+            problems.push(format!("{host}: {name} is {:?}, not {value}", found.get(name)));
+        }
+        for (name, value) in found.iter().filter(|(name, _)| !wanted.contains_key(*name)) {
+            problems.push(format!("{host}: {name} is left ({value})"));
+        }
+    }
+    problems
+}
+
+fn is_back_already(app: &App, op: &Op) -> bool {
+    matches!(op, Op::Rollback(Rollback { to: None, .. })) && app.versions() == ["v1"]
+}
+
+/// Sweeps the operations of one part of the table, so that the parts run side by side.
+fn sweep_all(of: impl Fn(&Op) -> bool) {
+    let base = base();
+    let all = every_operation(&base.config, &Version::parse("v1").unwrap());
+    let (mut commands, mut effects, mut faults, mut wrong) = (0, 0, 0, Vec::new());
+    for op in all.iter().filter(|op| of(op)) {
+        let swept = sweep(&base, op);
+        commands += 1;
+        effects += swept.effects;
+        faults += swept.faults;
+        wrong.extend(swept.wrong);
+    }
+    println!("{commands} commands, {effects} effects, {faults} faults: {} problems", wrong.len());
+    assert!(wrong.is_empty(), "{} problems\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn main_commands() {
+    sweep_all(|op| matches!(op, Op::Setup(_) | Op::Deploy(_) | Op::Redeploy(_) | Op::Details | Op::Audit));
+}
+
+#[test]
+fn rollbacks() {
+    sweep_all(|op| matches!(op, Op::Rollback(_)));
+}
+
+#[test]
+fn removal_and_upgrade() {
+    sweep_all(|op| matches!(op, Op::Remove | Op::Upgrade { .. }));
+}
+
+#[test]
+fn app_commands() {
+    sweep_all(|op| matches!(op, Op::App(_)));
+}
+
+#[test]
+fn accessory_commands() {
+    sweep_all(|op| matches!(op, Op::Accessory(_)));
+}
+
+#[test]
+fn proxy_commands() {
+    sweep_all(|op| matches!(op, Op::Proxy(_)));
+}
+
+#[test]
+fn other_commands() {
+    sweep_all(|op| matches!(op, Op::Build(_) | Op::Registry(_) | Op::Server(_) | Op::Prune(_) | Op::Lock(_)));
+}
+
+/// The rows of the table are the commands of spec chapter 1 that act on hosts or images, and no others.
+#[test]
+fn the_table_is_kamals() {
+    let base = base();
+    let mut rows: Vec<String> =
+        every_operation(&base.config, &Version::parse("v1").unwrap()).iter().map(|op| op.row().name()).collect();
+    rows.sort();
+    rows.dedup();
+    let nouns = [
+        (
+            "accessory",
+            "boot details directories exec logs pull_image reboot remove remove_container remove_image \
+            remove_service_directory restart start stop upgrade upload",
+        ),
+        (
+            "app",
+            "boot containers details exec images live logs maintenance remove remove_app_directories \
+            remove_container remove_containers remove_images stale_containers start stop version",
+        ),
+        ("build", "create deliver details dev pull push remove"),
+        ("lock", "acquire release status"),
+        (
+            "proxy",
+            "boot boot_config details list logs reboot remove remove_container remove_image \
+            remove_proxy_directory restart start stop upgrade",
+        ),
+        ("prune", "all containers images"),
+        ("registry", "login logout remove setup"),
+        ("server", "bootstrap exec"),
+    ];
+    let mut expected: Vec<String> =
+        ["audit", "deploy", "details", "redeploy", "remove", "rollback", "setup", "upgrade"].map(str::to_owned).into();
+    for (noun, verbs) in nouns {
+        expected.extend(verbs.split_whitespace().map(|verb| format!("{noun} {verb}")));
+    }
+    expected.sort();
+    assert_eq!(rows, expected);
+}

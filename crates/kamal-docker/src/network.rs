@@ -1,0 +1,27 @@
+//! Docker networks (spec 9.3).
+
+use kamal_core::shell::escape::word;
+
+/// Creates a network that is not there. On a worker of a swarm it is not: an overlay network of that name, which a worker
+/// only sees once a container joins it, would be hidden by a local one for good, without a word.
+pub(crate) fn create(name: &str) -> String {
+    let name = word(name);
+    format!(
+        "(docker network inspect {name} >/dev/null 2>&1 && exit 0\n\
+         case $(docker info --format '{{{{.Swarm.LocalNodeState}}}} {{{{.Swarm.ControlAvailable}}}}' 2>/dev/null) in 'active false')\n\
+         echo \"this host is a worker of a swarm, where a network {name} made here would hide an overlay network of that name. \\\n\
+Make one on a manager with 'docker network create --driver overlay --attachable {name}' and start a container on it here, or, \\\n\
+if it is to be a network of this host alone, make it here with 'docker network create {name}'\" >&2; exit 1;; esac\n\
+         docker network create {name} >/dev/null 2>&1 || docker network inspect {name} >/dev/null)"
+    )
+}
+
+/// Joins a container to a network it has lost. One that shares the network of the host or of another container cannot
+/// join any, and need not.
+pub(crate) fn connect(network: &str, container: &str) -> String {
+    let (network, container) = (word(network), word(container));
+    format!(
+        "case $(docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' {container}) in host|container:*) ;; \
+         *) docker network connect {network} {container};; esac"
+    )
+}
