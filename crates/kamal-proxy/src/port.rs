@@ -265,18 +265,28 @@ mod tests {
                 sticky: Some(true),
                 eject_after: Some(3),
                 target_h2c: Some(false),
+                acme_directory: Some("https://c".into()),
                 acme_email: Some("a@b".into()),
+                acme_eab_kid: Some("k".into()),
+                acme_dns_hook: Some("/h".into()),
                 ..Policies::default()
             },
             ..Settings::default()
         };
+        let known = include_str!("server/cli/commands.rs");
+        let secret = ["--basic-auth-file", "--tls-acme-eab-key-file"].map(str::to_owned);
+        for flag in flags(&route(settings.clone())).iter().chain(&secret) {
+            let name = flag.trim_start_matches('-').split('=').next().unwrap();
+            assert!(known.contains(&format!("\"{name}\"")), "the proxy has no flag --{name}");
+        }
         let all = flags(&route(settings)).join(" ");
         let (_, beyond) = all.split_once("--canonical-host").unwrap();
         assert_eq!(
             beyond,
             "=\"a.com\" --client-ip-header=\"X-Real-IP\" --tls-on-demand-url=\"/ok?a=\\$b\" --compress \
              --compress-min-size=\"1\" --rate-limit=\"10/s\" --rate-limit-burst=\"20\" --sticky --eject-after=\"3\" \
-             --tls-acme-email=\"a@b\" --exclude-metrics-path=\"/up\" --compress-type=\"a/b\" \
+             --tls-acme-directory=\"https://c\" --tls-acme-email=\"a@b\" --tls-acme-eab-kid=\"k\" \
+             --tls-acme-dns-hook=\"/h\" --exclude-metrics-path=\"/up\" --compress-type=\"a/b\" \
              --allow-address=\"10.0.0.0/8\" --allow-address=\"::1\" --deny-address=\"1.1.1.1\" \
              --trusted-proxy=\"2.2.2.2\" --redirect=\"/a/*=/b/*\""
         );

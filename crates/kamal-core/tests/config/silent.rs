@@ -2,6 +2,8 @@
 
 use kamal_core::config::{Loaded, Source, load};
 
+use kamal_core::targets::{Selection, Targets};
+
 use crate::outside::{Table, load_text, with};
 
 fn loaded(fragment: &str) -> Loaded {
@@ -181,4 +183,8 @@ fn an_address_in_every_spelling_is_one_host() {
     assert_eq!(config.hosts(), ["[0:0::1]:22", "b"]);
     assert_eq!(config.accessories[0].hosts, ["[0:0::1]:22"]);
     assert_eq!(config.role("web").unwrap().hosts.len(), 1);
+    for pattern in ["[::1]", "::1", "[0::1]:22", "*:22"] {
+        let selection = Selection { hosts: Some(vec![pattern.to_owned()]), ..Selection::default() };
+        assert_eq!(Targets::select(&config, &selection).unwrap().hosts, ["[0:0::1]:22"], "{pattern}");
+    }
 }
