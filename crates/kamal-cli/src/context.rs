@@ -24,7 +24,7 @@ use kamal_core::{
 
 use crate::{
     adapters::{
-        chance::SystemEntropy, local::ThisMachine, outside::Asked, person::Person, secrets::FileSecrets,
+        chance::SystemEntropy, environment, local::ThisMachine, outside::Asked, person::Person, secrets::FileSecrets,
         time::SystemClock,
     },
     args::Global,
@@ -244,7 +244,7 @@ fn asked_version(global: &Global) -> Option<Version> {
 
 /// `--version`, `VERSION`, the git commit (spec 2.13).
 fn version_of(asked: Option<Version>, config: &Config, project: &Path) -> Result<Version, Failure> {
-    if let Some(version) = asked.or_else(|| std::env::var("VERSION").ok().map(Version::new)) {
+    if let Some(version) = asked.or_else(|| environment::get("VERSION").map(Version::new)) {
         return Ok(version);
     }
     let revision = git(project, &["rev-parse", "HEAD"]).ok_or_else(|| {
@@ -309,7 +309,7 @@ fn ssh_options(
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::User(format!("ssh/key_data: {error}")))?;
     options.keys_only = ssh.keys_only;
-    options.agent = std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
+    options.agent = environment::get("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
     options.config_files = match &ssh.config {
         SshConfigFiles::Default => vec![home.join(".ssh/config"), PathBuf::from("/etc/ssh/ssh_config")],
         SshConfigFiles::None => Vec::new(),
@@ -321,7 +321,7 @@ fn ssh_options(
     options.max_concurrent_starts = config.sshkit.max_concurrent_starts as usize;
     options.dns_retries = config.sshkit.dns_retries;
     options.local_user = std::env::var("USER").unwrap_or_default();
-    options.environment = kamal_ssh::Environment::new(|name| std::env::var(name).ok());
+    options.environment = kamal_ssh::Environment::new(environment::get);
     options.accept_new = ssh.known_hosts == KnownHosts::AcceptNew;
     if let KnownHosts::Pinned(pinned) = &ssh.known_hosts {
         let pin = |keys: &PinnedKeys| match keys {

@@ -231,6 +231,8 @@ fn the_environment_can_be_changed() {
     assert_eq!(text.as_deref(), Ok("v"));
     assert_eq!(world.env("NEW").as_deref(), Some("v"));
     assert_eq!(world.env("EMPTY"), None);
+    assert_eq!(render("<% ENV['A=B'] = 'x' %>"), Err("1:4: Invalid argument - setenv(A=B)".to_owned()));
+    assert_eq!(render("<% ENV['A'] = 5 %>"), Err("1:4: no implicit conversion of Integer into String".to_owned()));
 }
 
 #[test]
