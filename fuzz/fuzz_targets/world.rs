@@ -24,7 +24,7 @@ impl Outside for World {
     }
 
     fn look(&self, path: &str) -> Option<Found> {
-        (path.len() < 8).then(|| Found { folder: path.len() % 2 == 0, size: 12, executable: false })
+        (path.len() < 8).then_some(Found { folder: path.len().is_multiple_of(2), size: 12, executable: false })
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {

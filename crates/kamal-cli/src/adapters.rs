@@ -1,7 +1,7 @@
 //! The engine's ports on this machine.
 
 pub(crate) mod chance;
-mod environment;
+pub(crate) mod environment;
 pub(crate) mod local;
 pub(crate) mod outside;
 pub(crate) mod person;

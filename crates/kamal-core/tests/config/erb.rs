@@ -142,6 +142,8 @@ fn what_people_write_is_understood() {
         ("<%= RUBY_PLATFORM =~ /arm64|aarch64/ ? 'arm64' : 'amd64' %>", "arm64"),
         ("<%= RbConfig::CONFIG['host_cpu'] %>", "aarch64"),
         ("<%= ENV['X'] in String %> <%= {a: [1, 2]} in {a: [Integer, *]} %>", "true true"),
+        ("<% {a: 1, b: [2, 3]} => {a:, b: [first, *]} %><%= a + first %>", "3"),
+        ("<%= %w[a b].zip(1..).to_h.inspect %> <%= (ActiveModel::Type.new rescue 'no') %>", "{\"a\"=>1, \"b\"=>2} no"),
         ("<%= '%g %g' % [1.5, 1e10] %> <%= 'é'.encode('UTF-8', invalid: :replace).encoding %>", "1.5 1e+10 UTF-8"),
         ("<%\n=begin\nno code\n=end\n%>x", "x"),
         ("<%= {a: 1, b: 2}.reject { |k| k == :a }.inspect %> <%= [0.1, 0.2, 0.3].sum %>", "{:b=>2} 0.6"),
@@ -231,6 +233,8 @@ fn the_environment_can_be_changed() {
     assert_eq!(text.as_deref(), Ok("v"));
     assert_eq!(world.env("NEW").as_deref(), Some("v"));
     assert_eq!(world.env("EMPTY"), None);
+    assert_eq!(render("<% ENV['A=B'] = 'x' %>"), Err("1:4: Invalid argument - setenv(A=B)".to_owned()));
+    assert_eq!(render("<% ENV['A'] = 5 %>"), Err("1:4: no implicit conversion of Integer into String".to_owned()));
 }
 
 #[test]

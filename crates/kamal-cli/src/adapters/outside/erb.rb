@@ -1,5 +1,5 @@
 # Renders the template on standard input as Kamal's process would, with what that has loaded as far as this ruby has
-# it, and prints what came of it as JSON.
+# it, and prints what came of it as JSON. Written for any Ruby from 2.6 on, which is what macOS brings.
 
 -> {
   %w[
@@ -14,78 +14,78 @@
 
 unless nil.respond_to?(:blank?)
   class Object
-    def blank? = respond_to?(:empty?) ? !!empty? : !self
-    def present? = !blank?
-    def presence = (self if present?)
-    def in?(others) = others.include?(self)
-    def presence_in(others) = (self if in?(others))
-    def try(name = nil, *args, &block) = name ? (public_send(name, *args, &block) if respond_to?(name)) : yield(self)
-    def deep_dup = dup
+    def blank?; respond_to?(:empty?) ? !!empty? : !self; end
+    def present?; !blank?; end
+    def presence; (self if present?); end
+    def in?(others); others.include?(self); end
+    def presence_in(others); (self if in?(others)); end
+    def try(name = nil, *args, &block); name ? (public_send(name, *args, &block) if respond_to?(name)) : yield(self); end
+    def deep_dup; dup; end
   end
 
   class NilClass
-    def try(*) = nil
+    def try(*); nil; end
   end
 
   class Numeric
-    def blank? = false
+    def blank?; false; end
   end
 
   class String
-    def blank? = match?(/\A[[:space:]]*\z/)
-    def squish = gsub(/[[:space:]]+/, " ").strip
-    def remove(*patterns) = patterns.inject(self) { |text, pattern| text.gsub(pattern, "") }
-    def parameterize(separator: "-") = gsub(/[^a-z0-9\-_]+/i, separator).gsub(/\A#{separator}+|#{separator}+\z/, "").downcase
-    def dasherize = tr("_", "-")
-    def underscore = gsub("::", "/").gsub(/([A-Z]+)(?=[A-Z][a-z])|([a-z\d])(?=[A-Z])/) { "#{$1 || $2}_" }.tr("-", "_").downcase
-    def camelize = split("_").map { |word| word[0].to_s.upcase + word[1..].to_s }.join
-    def titleize = underscore.tr("_", " ").gsub(/\b[a-z]/, &:upcase)
-    def humanize = tr("_", " ").capitalize
-    def exclude?(part) = !include?(part)
-    def from(place) = self[place..]
-    def to(place) = self[..place]
+    def blank?; match?(/\A[[:space:]]*\z/); end
+    def squish; gsub(/[[:space:]]+/, " ").strip; end
+    def remove(*patterns); patterns.inject(self) { |text, pattern| text.gsub(pattern, "") }; end
+    def parameterize(separator: "-"); gsub(/[^a-z0-9\-_]+/i, separator).gsub(/\A#{separator}+|#{separator}+\z/, "").downcase; end
+    def dasherize; tr("_", "-"); end
+    def underscore; gsub("::", "/").gsub(/([A-Z]+)(?=[A-Z][a-z])|([a-z\d])(?=[A-Z])/) { "#{$1 || $2}_" }.tr("-", "_").downcase; end
+    def camelize; split("_").map { |word| word[0].to_s.upcase + word[1..].to_s }.join; end
+    def titleize; underscore.tr("_", " ").gsub(/\b[a-z]/, &:upcase); end
+    def humanize; tr("_", " ").capitalize; end
+    def exclude?(part); !include?(part); end
+    def from(place); self[place..]; end
+    def to(place); self[0..place]; end
     alias starts_with? start_with?
     alias ends_with? end_with?
   end
 
   class Array
-    def self.wrap(value) = value.nil? ? [] : value.respond_to?(:to_ary) ? value.to_ary : [value]
-    def second = self[1]
-    def third = self[2]
-    def to_sentence = length < 3 ? join(" and ") : "#{self[..-2].join(", ")}, and #{last}"
-    def without(*others) = self - others.flatten
+    def self.wrap(value); value.nil? ? [] : value.respond_to?(:to_ary) ? value.to_ary : [value]; end
+    def second; self[1]; end
+    def third; self[2]; end
+    def to_sentence; length < 3 ? join(" and ") : "#{self[0..-2].join(", ")}, and #{last}"; end
+    def without(*others); self - others.flatten; end
     alias excluding without
-    def including(*others) = self + others.flatten
-    def in_groups_of(size, fill = nil) = each_slice(size).map { |group| fill == false ? group : group + [fill] * (size - group.size) }
+    def including(*others); self + others.flatten; end
+    def in_groups_of(size, fill = nil); each_slice(size).map { |group| fill == false ? group : group + [fill] * (size - group.size) }; end
   end
 
   module Enumerable
-    def compact_blank = reject(&:blank?)
-    def index_by = to_h { |item| [yield(item), item] }
-    def index_with(value = nil) = to_h { |item| [item, block_given? ? yield(item) : value] }
-    def many? = (block_given? ? count { |item| yield(item) } : count) > 1
-    def pluck(key) = map { |item| item[key] }
-    def exclude?(item) = !include?(item)
+    def compact_blank; reject(&:blank?); end
+    def index_by; to_h { |item| [yield(item), item] }; end
+    def index_with(value = nil); to_h { |item| [item, block_given? ? yield(item) : value] }; end
+    def many?; (block_given? ? count { |item| yield(item) } : count) > 1; end
+    def pluck(key); map { |item| item[key] }; end
+    def exclude?(item); !include?(item); end
   end
 
   class Hash
-    def symbolize_keys = transform_keys { |key| key.to_sym rescue key }
-    def stringify_keys = transform_keys(&:to_s)
-    def deep_stringify_keys = to_h { |key, value| [key.to_s, value.is_a?(Hash) ? value.deep_stringify_keys : value] }
-    def deep_symbolize_keys = to_h { |key, value| [key.to_sym, value.is_a?(Hash) ? value.deep_symbolize_keys : value] }
-    def deep_merge(other) = merge(other) { |_, a, b| a.is_a?(Hash) && b.is_a?(Hash) ? a.deep_merge(b) : b }
-    def reverse_merge(other) = other.merge(self)
-    def compact_blank = reject { |_, value| value.blank? }
+    def symbolize_keys; transform_keys { |key| key.to_sym rescue key }; end
+    def stringify_keys; transform_keys(&:to_s); end
+    def deep_stringify_keys; to_h { |key, value| [key.to_s, value.is_a?(Hash) ? value.deep_stringify_keys : value] }; end
+    def deep_symbolize_keys; to_h { |key, value| [key.to_sym, value.is_a?(Hash) ? value.deep_symbolize_keys : value] }; end
+    def deep_merge(other); merge(other) { |_, a, b| a.is_a?(Hash) && b.is_a?(Hash) ? a.deep_merge(b) : b }; end
+    def reverse_merge(other); other.merge(self); end
+    def compact_blank; reject { |_, value| value.blank? }; end
   end
 
   class Integer
-    def seconds = self
-    def minutes = self * 60
-    def hours = self * 3600
-    def days = self * 86_400
-    def kilobytes = self * 1024
-    def megabytes = self * 1024**2
-    def gigabytes = self * 1024**3
+    def seconds; self; end
+    def minutes; self * 60; end
+    def hours; self * 3600; end
+    def days; self * 86_400; end
+    def kilobytes; self * 1024; end
+    def megabytes; self * 1024**2; end
+    def gigabytes; self * 1024**3; end
     alias second seconds
     alias minute minutes
     alias hour hours
@@ -107,8 +107,8 @@ unless defined?(Dotenv)
       end
     end
 
-    def load!(*files, **options) = load(*files, ignore: false, **options)
-    def overload(*files, **options) = load(*files, overwrite: true, **options)
+    def load!(*files, **options); load(*files, ignore: false, **options); end
+    def overload(*files, **options); load(*files, overwrite: true, **options); end
 
     def parse(*files, overwrite: false, ignore: true)
       files = [".env"] if files.empty?

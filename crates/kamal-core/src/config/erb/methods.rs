@@ -35,7 +35,7 @@ use super::stop::Stop;
 use super::value::{Map, Proc, Value};
 
 pub(super) use each::listed;
-pub(super) use module::{constant, is_constant};
+pub(super) use module::{constant, is_constant, is_of_the_app};
 pub(super) use range::covers;
 
 /// A call of a method.

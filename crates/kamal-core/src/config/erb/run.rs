@@ -322,8 +322,7 @@ impl Run<'_> {
         if let Some(value) = methods::constant(self, name) {
             return Ok(value);
         }
-        // Kamal does not load the app.
-        if name.split("::").next() == Some("Rails") {
+        if methods::is_of_the_app(name) {
             return Err(Stop::raise(place, "NameError", format!("uninitialized constant {name}")));
         }
         Err(Stop::unknown(place, format!("`{name}` is not understood")))

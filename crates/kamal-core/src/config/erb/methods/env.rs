@@ -24,9 +24,7 @@ pub(super) const METHODS: &[Method] = &[
         Ok(Value::Bool(run.outside.env(&call.text(0)?).is_some()))
     }),
     plain("[]= store", 2, 2, |run, call| {
-        let name = call.text(0)?;
-        let value = if call.value(1).is_nil() { None } else { Some(call.text(1)?) };
-        run.outside.set_env(&name, value.as_deref());
+        set(run, call, call.value(0), call.value(1))?;
         Ok(call.value(1).clone())
     }),
     plain("delete", 1, 1, |run, call| {
@@ -39,8 +37,7 @@ pub(super) const METHODS: &[Method] = &[
         for value in call.values {
             let Value::Map(other) = value else { return Err(call.no_conversion(value, "Hash")) };
             for (name, value) in other.pairs() {
-                let value = if value.is_nil() { None } else { Some(value.print()) };
-                run.outside.set_env(&name.print(), value.as_deref());
+                set(run, call, &name, &value)?;
             }
         }
         Ok(Value::Env)
@@ -72,6 +69,22 @@ pub(super) const METHODS: &[Method] = &[
     plain("slice values_at except key value? has_value? rassoc assoc invert", 0, ANY, as_map),
     block("replace clear delete_if keep_if select! reject! filter!", 0, 1, |_, call| Err(call.unknown())),
 ];
+
+/// Sets a variable, or takes it away for nil, where the system knows such a thing.
+fn set(run: &mut Run<'_>, call: &Call<'_>, name: &Value, value: &Value) -> Result<(), super::Stop> {
+    let text = |value: &Value| match value {
+        Value::Text(text) if !text.borrow().contains('\0') => Ok(text.borrow().clone()),
+        Value::Text(_) => Err(call.raise("ArgumentError", "string contains null byte")),
+        other => Err(call.no_conversion(other, "String")),
+    };
+    let name = text(name)?;
+    let value = if value.is_nil() { None } else { Some(text(value)?) };
+    if name.is_empty() || name.contains('=') {
+        return Err(call.raise("Errno::EINVAL", format!("Invalid argument - setenv({name})")));
+    }
+    run.outside.set_env(&name, value.as_deref());
+    Ok(())
+}
 
 /// All variables as a mapping.
 pub(super) fn map(run: &mut Run<'_>, place: Place) -> Found {

@@ -170,6 +170,13 @@ pub(in super::super) fn is_constant(name: &str) -> bool {
     VALUES.contains(&name) || is_module(name)
 }
 
+/// Whether a constant is known not to be there: Kamal does not load the app, nor what it is made of.
+pub(in super::super) fn is_of_the_app(name: &str) -> bool {
+    const ROOTS: [&str; 7] =
+        ["Rails", "ActiveRecord", "ActiveModel", "ActionController", "ActiveJob", "ApplicationRecord", "Sidekiq"];
+    name.split("::").next().is_some_and(|root| ROOTS.contains(&root))
+}
+
 fn is_module(name: &str) -> bool {
     MODULES.iter().any(|(module, _)| *module == name && !module.starts_with('$'))
         || CLASSES.contains(&name)

@@ -70,11 +70,11 @@ impl Parser {
     pub(super) fn statement(&mut self) -> Result<Expression, Trouble> {
         let mut value = if self.spreads() { self.spread()? } else { self.loose()? };
         loop {
-            let Kind::Name(word) = self.peek().clone() else { return Ok(value) };
-            if word == "in" {
-                value = self.tested(value)?;
+            if self.at_word("in") || self.at_op("=>") {
+                value = self.taken_apart(value)?;
                 continue;
             }
+            let Kind::Name(word) = self.peek().clone() else { return Ok(value) };
             if !matches!(word.as_str(), "if" | "unless" | "while" | "until" | "rescue") {
                 return Ok(value);
             }
@@ -98,13 +98,16 @@ impl Parser {
         }
     }
 
-    /// `value in pattern`: whether it fits.
-    fn tested(&mut self, value: Expression) -> Result<Expression, Trouble> {
+    /// `value in pattern`, which says whether it fits, and `value => pattern`, which has to.
+    fn taken_apart(&mut self, value: Expression) -> Result<Expression, Trouble> {
+        let asks = self.at_word("in");
         self.advance();
         let place = value.place;
-        let body = |value| vec![Expression { place, kind: E::Bool(value) }];
-        let branches = vec![Branch { pattern: self.top_pattern()?, guard: None, body: body(true) }];
-        Ok(Expression { place, kind: E::Match { subject: Box::new(value), branches, otherwise: Some(body(false)) } })
+        let body = |kind| vec![Expression { place, kind }];
+        let fits = if asks { E::Bool(true) } else { E::Nil };
+        let branches = vec![Branch { pattern: self.top_pattern()?, guard: None, body: body(fits) }];
+        let otherwise = asks.then(|| body(E::Bool(false)));
+        Ok(Expression { place, kind: E::Match { subject: Box::new(value), branches, otherwise } })
     }
 
     /// Statements with what may go wrong in them, up to `end`, which is taken.

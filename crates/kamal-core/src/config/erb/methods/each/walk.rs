@@ -151,12 +151,21 @@ pub(in super::super) const WALK: &[Method] = &[
         Ok(run.list(items))
     }),
     block("zip", 0, 20, |run, call| {
+        let items = items(run, call)?;
         let mut others = Vec::new();
         for value in call.values {
-            others.push(super::listed(run, value, call.place)?);
+            others.push(match value {
+                // As many as are needed of a range without end.
+                Value::Range(range) if range.last.is_nil() => {
+                    let count = Value::count(items.len());
+                    let taken = run.send(value, "first", &[count], call.place)?;
+                    super::listed(run, &taken, call.place)?
+                }
+                other => super::listed(run, other, call.place)?,
+            });
         }
         let mut rows = Vec::new();
-        for (index, item) in items(run, call)?.into_iter().enumerate() {
+        for (index, item) in items.into_iter().enumerate() {
             let rest = others.iter().map(|other| other.get(index).cloned().unwrap_or(Value::Nil));
             let row = std::iter::once(item).chain(rest).collect();
             let row = run.list(row);
