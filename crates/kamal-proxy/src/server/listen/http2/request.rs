@@ -156,21 +156,22 @@ async fn send(
             }
         }
     }
-    body.delivered();
-    // With it goes what was still being sent to the target.
-    drop(body);
+    let is_early = early.is_some();
     if let Some(unread) = early {
+        // With that goes what was still being sent to the target.
+        body.let_go();
         if let End::Data(data) = &mut end {
             send_data(&mut to, data.split_to(data.len().saturating_sub(LAST)), false).await?;
         }
         unread.hear_out().await;
-    } else if !follows {
-        return Ok(());
     }
     match end {
-        End::Data(data) => send_data(&mut to, data, true).await,
-        End::Trailers(trailers) => Ok(to.send_trailers(trailers)?),
+        _ if !follows && !is_early => {}
+        End::Data(data) => send_data(&mut to, data, true).await?,
+        End::Trailers(trailers) => to.send_trailers(trailers)?,
     }
+    body.delivered();
+    Ok(())
 }
 
 async fn next(body: &mut ResponseBody, to: &mut SendStream<Bytes>) -> Result<Option<Frame<Bytes>>, Unsent> {
