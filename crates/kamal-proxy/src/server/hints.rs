@@ -3,13 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, Response, StatusCode, Version};
 
 use super::wire::fields;
 
 /// Hints that may wait, and bytes of one; what comes beyond them is not passed on, as it may be left out.
 const WAITING: usize = 16;
 const LONGEST: usize = 16 * 1024;
+/// Those that are passed on before one answer, where each of them is a message of its own.
+pub(crate) const MOST: usize = 64;
 
 /// One of them.
 #[derive(Debug)]
@@ -31,6 +33,15 @@ impl Hint {
         fields::status_line(Version::HTTP_11, self.status, None, out);
         fields::write(&self.headers, out);
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl From<Hint> for Response<()> {
+    fn from(hint: Hint) -> Self {
+        let mut response = Self::new(());
+        *response.status_mut() = hint.status;
+        *response.headers_mut() = hint.headers;
+        response
     }
 }
 

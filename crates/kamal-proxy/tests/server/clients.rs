@@ -229,6 +229,19 @@ async fn answers_that_are_cut_short_are_logged_as_such() {
             assert_eq!((line["status"].as_u64(), line["resp_cut_by"].as_str()), (Some(200), cut_by), "{line}");
         }
     }
+    // A client that lets nothing be sent has not been sent it, however little it was.
+    let stream = tls::connect(&proxy, &pair.der, "example.com", b"h2").await.unwrap();
+    let (sender, connection) = h2::client::Builder::new().initial_window_size(0).handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut sender: h2::client::SendRequest<Bytes> = sender.ready().await.unwrap();
+    let asked = Request::get("https://example.com/whole-3").body(()).unwrap();
+    let (response, _) = sender.send_request(asked, true).unwrap();
+    timeout(PATIENCE, response).await.unwrap().unwrap();
+    sleep(Duration::from_millis(500)).await;
+    connection.abort();
+    drop(sender);
+    let line = proxy.logged(|line| line["path"] == "/whole-3").await;
+    assert_eq!(line["resp_cut_by"], "client", "{line}");
     // One that is kept back until it is whole never begins.
     proxy.ok(&format!("deploy app --target {half} --host example.com --buffer-responses"));
     assert_eq!(raw(&proxy, b"GET /kept HTTP/1.1\r\nHost: example.com\r\n\r\n").await, "");

@@ -69,6 +69,11 @@ impl ResponseBody {
         Self { record: Some(record), ..self }
     }
 
+    /// Gives up whatever else there is to come, and what it comes over; the record goes on.
+    pub(crate) fn let_go(&mut self) {
+        self.kind = Kind::Full(Bytes::new());
+    }
+
     /// Notes that the client was sent all of it, as far as there was anything to send.
     pub(crate) fn delivered(&mut self) {
         if let Some(record) = &mut self.record {

@@ -18,7 +18,7 @@ use crate::server::body::http2::{Http2Body, Unread};
 use crate::server::body::response::ResponseBody;
 use crate::server::client::Client;
 use crate::server::front::{Front, Handled, handle};
-use crate::server::hints::Hints;
+use crate::server::hints::{self, Hints};
 use crate::server::listen::complete::complete;
 use crate::server::listen::heads::Heads;
 use crate::server::wire::{encode, framing};
@@ -29,8 +29,6 @@ pub(super) const STALL: Duration = Duration::from_secs(120);
 /// the word that the rest is not wanted: curl 7.88 reads no more after the last byte, and waits for ever for room to send
 /// the rest; and together with the head it takes the answer for none.
 const LAST: usize = 128;
-/// Hints that are passed on before one answer.
-const MOST_HINTS: usize = 64;
 
 /// Why a response was not sent to its end.
 enum Unsent {
@@ -113,18 +111,14 @@ async fn respond_to(
     front: &Arc<Front>,
     client: &Arc<Client>,
 ) -> Result<Response<ResponseBody>, Unsent> {
-    let hints = Hints::default();
-    let mut left = MOST_HINTS;
-    let mut handled = pin!(handle(front, client, &hints, request));
+    let (waiting, mut left) = (Hints::default(), hints::MOST);
+    let mut handled = pin!(handle(front, client, &waiting, request));
     let handled = poll_fn(|cx| {
         let handled = handled.as_mut().poll(cx);
-        for hint in hints.take().into_iter().take(left) {
+        for hint in waiting.take().into_iter().take(left) {
             left -= 1;
-            let mut response = Response::new(());
-            *response.status_mut() = hint.status;
-            *response.headers_mut() = hint.headers;
             // Where it is too late for one, so it is for the answer.
-            let _ = respond.send_informational(response);
+            let _ = respond.send_informational(hint.into());
         }
         if let Poll::Ready(handled) = handled {
             return Poll::Ready(Ok(handled));
@@ -162,21 +156,22 @@ async fn send(
             }
         }
     }
-    body.delivered();
-    // With it goes what was still being sent to the target.
-    drop(body);
+    let is_early = early.is_some();
     if let Some(unread) = early {
+        // With that goes what was still being sent to the target.
+        body.let_go();
         if let End::Data(data) = &mut end {
             send_data(&mut to, data.split_to(data.len().saturating_sub(LAST)), false).await?;
         }
         unread.hear_out().await;
-    } else if !follows {
-        return Ok(());
     }
     match end {
-        End::Data(data) => send_data(&mut to, data, true).await,
-        End::Trailers(trailers) => Ok(to.send_trailers(trailers)?),
+        _ if !follows && !is_early => {}
+        End::Data(data) => send_data(&mut to, data, true).await?,
+        End::Trailers(trailers) => to.send_trailers(trailers)?,
     }
+    body.delivered();
+    Ok(())
 }
 
 async fn next(body: &mut ResponseBody, to: &mut SendStream<Bytes>) -> Result<Option<Frame<Bytes>>, Unsent> {

@@ -1,6 +1,9 @@
 //! One request over HTTP/3: a stream of QUIC, with a task of its own.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -18,7 +21,7 @@ use crate::server::body::quic::{Frames, QuicBody};
 use crate::server::body::response::ResponseBody;
 use crate::server::client::Client;
 use crate::server::front::{Front, Handled, handle};
-use crate::server::hints::Hints;
+use crate::server::hints::{self, Hints};
 use crate::server::listen::complete::complete;
 use crate::server::listen::heads::Heads;
 use crate::server::wire::encode;
@@ -84,11 +87,7 @@ pub(super) async fn answer(
     let out = &mut sending;
     let answered = async move {
         let sent = heads.send(request.headers()).await;
-        // What precedes the answer is left out: h3 has no way to send it.
-        let response = match handle(&front, &client, &Hints::default(), &mut request).await {
-            Ok(Handled::Response(response)) => response,
-            Ok(Handled::Switch(..)) | Err(_) => return Err(Unsent::Cut),
-        };
+        let response = respond_to(&mut request, out, &front, &client).await?;
         drop((request, kept, sent));
         send(out, response, &method).await
     };
@@ -101,6 +100,34 @@ pub(super) async fn answer(
         // Without this a response that was cut would look like a whole one.
         Err(Unsent::Cut) => sending.stop_stream(Code::H3_INTERNAL_ERROR),
         Err(Unsent::Untaken) => sending.stop_stream(Code::H3_REQUEST_CANCELLED),
+    }
+}
+
+/// Waits for the handler, while hints go out.
+async fn respond_to(
+    request: &mut Request<ClientBody>,
+    out: &mut Sending,
+    front: &Arc<Front>,
+    client: &Arc<Client>,
+) -> Result<Response<ResponseBody>, Unsent> {
+    let (waiting, mut left) = (Hints::default(), hints::MOST);
+    let mut handling = pin!(handle(front, client, &waiting, request));
+    loop {
+        let (hints, handled) = poll_fn(|cx| match (handling.as_mut().poll(cx), waiting.take()) {
+            (Poll::Pending, hints) if hints.is_empty() => Poll::Pending,
+            (handled, hints) => Poll::Ready((hints, handled)),
+        })
+        .await;
+        for hint in hints.into_iter().take(left) {
+            left -= 1;
+            timeout(STALL, out.send_response(hint.into())).await??;
+        }
+        match handled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(Handled::Response(response))) => return Ok(response),
+            // Other protocols are switched to from HTTP/1.1 only.
+            Poll::Ready(Ok(Handled::Switch(..)) | Err(_)) => return Err(Unsent::Cut),
+        }
     }
 }
 
