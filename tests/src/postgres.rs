@@ -23,16 +23,16 @@ const TOOLS: [&str; 7] =
 /// Makes a cluster where there is none, as the image people know does, and serves it.
 const ENTRYPOINT: &str = r#"#!/bin/sh
 set -e
-mkdir -p "$PGDATA" /run/postgresql
-chown -R 999:999 "$PGDATA" /run/postgresql
+mkdir -p "$PGDATA" /var/run/postgresql
+chown -R 999:999 "$PGDATA" /var/run/postgresql
 as() { setpriv --reuid=999 --regid=999 --clear-groups "$@"; }
 if [ ! -e "$PGDATA/PG_VERSION" ]; then
-  printf %s "$POSTGRES_PASSWORD" >/run/postgresql/password
-  chown 999:999 /run/postgresql/password
-  as initdb --username "${POSTGRES_USER:-postgres}" --pwfile /run/postgresql/password --auth-local trust \
+  printf %s "$POSTGRES_PASSWORD" >/var/run/postgresql/password
+  chown 999:999 /var/run/postgresql/password
+  as initdb --username "${POSTGRES_USER:-postgres}" --pwfile /var/run/postgresql/password --auth-local trust \
     --auth-host scram-sha-256 --locale C --encoding UTF8 --no-sync
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
-  : >/run/postgresql/password
+  : >/var/run/postgresql/password
 fi
 exec setpriv --reuid=999 --regid=999 --clear-groups postgres -c listen_addresses='*' -c fsync=off
 "#;

@@ -132,6 +132,7 @@ impl Outside for Asked {
             Fact::Host => rustix::system::uname().nodename().to_string_lossy().into_owned(),
             Fact::User => user().unwrap_or_else(|| "root".to_owned()),
             Fact::Platform => platform(std::env::consts::ARCH, std::env::consts::OS),
+            Fact::ArchitectureQuestion => kamal_docker::ARCHITECTURE_QUESTION.to_owned(),
             Fact::Processors => std::thread::available_parallelism().map_or(1, std::num::NonZero::get).to_string(),
         }
     }

@@ -106,6 +106,7 @@ impl Outside for Table {
             Fact::User => "ann",
             Fact::Processors => "4",
             Fact::Platform => "aarch64-linux",
+            Fact::ArchitectureQuestion => "which processors",
         }
         .to_owned()
     }

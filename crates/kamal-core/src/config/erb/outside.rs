@@ -114,6 +114,8 @@ pub enum Fact {
     Processors,
     /// Its processors and its system, as Ruby calls them: `x86_64-linux`.
     Platform,
+    /// The command that prints what processors containers have here.
+    ArchitectureQuestion,
 }
 
 /// What ruby says to a template.

@@ -74,7 +74,8 @@ pub(super) const PROCESS: &[Method] = &[
 /// `Kamal::Utils` itself.
 pub(super) const KAMAL: &[Method] = &[
     plain("docker_arch", 0, 0, |run, call| {
-        let answer = run.command("docker info --format '{{.Architecture}}'", Complaints::Shown, call.place)?;
+        let question = run.outside.fact(Fact::ArchitectureQuestion);
+        let answer = run.command(&question, Complaints::Shown, call.place)?;
         let arch = match answer.printed.trim() {
             arch if arch.contains("aarch64") => "arm64",
             arch if arch.contains("x86_64") => "amd64",
