@@ -57,7 +57,7 @@ impl Notices {
 
     fn say(&self, text: &str) {
         if let Some(reporter) = &self.reporter {
-            reporter.complain(&format!("warning: {text}"));
+            reporter.warn(&format!("warning: {text}"));
         }
     }
 
