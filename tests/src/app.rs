@@ -19,7 +19,7 @@ use xtask::{
 };
 
 use crate::{
-    effects,
+    case, effects,
     rig::{self, Hold, rig},
 };
 
@@ -68,6 +68,26 @@ impl App {
     #[must_use]
     pub fn on_two(service: &str) -> Self {
         Self::new(service, rig().hold(&HOSTS))
+    }
+
+    /// The app of a reported case (see [`crate::case`]) on one host or two, with nothing else on them.
+    #[must_use]
+    pub fn of_case(name: &str, hosts: usize) -> Self {
+        let holds = if hosts == 1 { vec![rig().hold_one_of(&HOSTS)] } else { rig().hold(&HOSTS[..hosts]) };
+        let project = rig().project(name, "", "");
+        let app = Self { service: "app".to_owned(), project, holds };
+        for hold in &app.holds {
+            rig().clean(hold.number);
+        }
+        case::prepare(&app);
+        app.takes_case(name);
+        app
+    }
+
+    /// Puts the files of a case in the place of the project's own, and commits.
+    pub fn takes_case(&self, name: &str) -> String {
+        case::put(self, name);
+        self.release()
     }
 
     fn new(service: &str, holds: Vec<Hold>) -> Self {

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the sandbox, images, an app to deploy, and what a deploy left on a host.
 
 pub mod app;
+pub mod case;
 pub mod effects;
 pub mod images;
 pub mod postgres;

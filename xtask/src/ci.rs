@@ -18,13 +18,15 @@ const STEPS: [(&str, &[&str]); 4] = [
 ];
 
 /// What the tests run besides what the sandbox needs, and the Debian package each is in.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("musl-gcc", "musl-tools"),
     ("pebble", "pebble"),
     ("age", "age"),
     ("dash", "dash"),
     ("zsh", "zsh"),
     ("fish", "fish"),
+    ("busybox", "busybox-static"),
+    ("openssl", "openssl"),
 ];
 
 /// Runs all checks, also after one has failed, and tells whether all passed. The summary of the tests comes last.
@@ -41,10 +43,8 @@ pub fn run_all() -> Result<bool> {
         results.push(timed(name, || Ok(show(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings")).is_ok()))?);
     }
     results.push(timed("tidy", tidy_passes)?);
-    require_nextest()?;
     // Before the first test, as many of them run beside the one that brings the sandbox up.
-    sandbox::require()?;
-    sandbox::require_packages(&PROGRAMS)?;
+    require_tools()?;
     let sandbox_was_up = Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty());
     let mut summary = String::new();
     results.push(timed("tests", || {
@@ -91,6 +91,13 @@ fn tests() -> Result<(bool, String)> {
     Ok((output.status.success(), summary.unwrap_or("no tests were run").trim().to_owned()))
 }
 
+/// Makes sure that there is what tests are run by, and what they run.
+pub(crate) fn require_tools() -> Result<()> {
+    require_nextest()?;
+    sandbox::require()?;
+    sandbox::require_packages(&PROGRAMS)
+}
+
 fn require_nextest() -> Result<()> {
     if find_program("cargo-nextest").is_some() || run(cargo().args(["nextest", "--version"])).is_ok() {
         return Ok(());
@@ -99,7 +106,7 @@ fn require_nextest() -> Result<()> {
     show(cargo().args(["install", "--locked", "cargo-nextest"]))
 }
 
-fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace());
     cargo

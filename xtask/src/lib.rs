@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod by_hand;
+pub mod cases;
 pub mod ci;
 pub mod command;
 pub mod demo;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, ci, demo, hello, parity, schema, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, hello, parity, schema, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -42,6 +42,8 @@ enum Chore {
     Schema,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
     Ci,
+    /// Every case of tests/cases, tried, and a line for each; exits non-zero if one does not come out as it should.
+    Cases,
     /// Which test shows which row of a checklist; exits non-zero if a row has none.
     Parity {
         /// The checklist of kamal-proxy's behaviour, not that of the command line.
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Chore::Cases => cases::run().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Chore::Parity { proxy } => {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };
             parity::show(list).map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -225,6 +225,21 @@ impl Command {
         }
     }
 
+    /// Whether roles may be named that deploy.yml does not have any more: it only looks at their containers, or takes
+    /// them away.
+    pub(crate) fn takes_roles_that_are_gone(&self) -> bool {
+        let Self::App(command) = self else { return false };
+        matches!(
+            command,
+            AppCommand::Stop(_)
+                | AppCommand::Details
+                | AppCommand::Logs(_)
+                | AppCommand::Remove(_)
+                | AppCommand::RemoveContainer(_)
+                | AppCommand::RemoveContainers(_)
+        )
+    }
+
     /// Whether another program reads what it prints.
     pub(crate) fn is_raw(&self) -> bool {
         match self {

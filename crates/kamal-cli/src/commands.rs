@@ -94,7 +94,7 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
     let work = async {
         // What another program reads is the command's output alone.
         let global = &Global { quiet: global.quiet || command.is_raw(), ..global.clone() };
-        let context = Context::new(global, &redactor)?;
+        let context = Context::new(global, &redactor, command.takes_roles_that_are_gone())?;
         let result = match command {
             Command::Doctor(Doctor::Ssh { named }) => {
                 stoppable(&context, doctor::ssh(&context, &named, global.json)).await

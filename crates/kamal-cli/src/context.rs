@@ -86,10 +86,11 @@ pub(crate) fn sources(
     Ok((base, overlay))
 }
 
-/// The hosts and roles the command line selects.
-pub(crate) fn targets(global: &Global, config: &Config) -> Result<Targets, Failure> {
+/// The hosts and roles the command line selects; `gone` lets it name roles that the configuration has no more.
+pub(crate) fn targets(global: &Global, config: &Config, gone: bool) -> Result<Targets, Failure> {
     let split = |text: &Option<String>| text.as_ref().map(|text| text.split(',').map(str::to_owned).collect());
-    let selection = Selection { hosts: split(&global.hosts), roles: split(&global.roles), primary: global.primary };
+    let selection =
+        Selection { hosts: split(&global.hosts), roles: split(&global.roles), primary: global.primary, gone };
     Ok(Targets::select(config, &selection)?)
 }
 
@@ -167,7 +168,7 @@ fn read(project: &Path, path: &str) -> Result<Option<Source>, Failure> {
 
 impl Context {
     /// Loads everything. Nothing is connected yet.
-    pub(crate) fn new(global: &Global, redactor: &Redactor) -> Result<Self, Failure> {
+    pub(crate) fn new(global: &Global, redactor: &Redactor, gone: bool) -> Result<Self, Failure> {
         let project = project()?;
         let reporter = Arc::new(Reporter::new(global, redactor.clone()));
         let loaded = load(global)?.supported().map_err(Failure::Config)?;
@@ -177,7 +178,7 @@ impl Context {
         }
         let config = &loaded.config;
         reporter.obey(config, &project);
-        let targets = targets(global, config)?;
+        let targets = targets(global, config, gone)?;
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
         let asked = || Asked::new(project.clone(), global.destination.clone());
         let secrets = Arc::new(FileSecrets::new(config, asked(), redactor.clone(), Some(reporter.clone())));

@@ -12,7 +12,12 @@ use std::{
     },
 };
 
-use kamal_core::{config::Config, event::EventKind, ports::Events, redact::Redactor};
+use kamal_core::{
+    config::Config,
+    event::{EventKind, Tone},
+    ports::Events,
+    redact::Redactor,
+};
 
 use crate::{args::Global, output};
 use log_file::LogFile;
@@ -119,7 +124,7 @@ impl Reporter {
     /// A warning about what a command was given. Standard output is for what it was asked for.
     pub(crate) fn warn(&self, text: &str) {
         if self.json {
-            return self.emit(EventKind::tell(kamal_core::event::Tone::Warning, text).redacted(&self.redactor));
+            return self.emit(EventKind::tell(Tone::Warning, text).redacted(&self.redactor));
         }
         self.complain(&human::warning(text));
     }
@@ -156,8 +161,12 @@ impl Events for Reporter {
         } else {
             human::text(&event, level)
         };
-        if let Some(text) = text {
-            self.bytes(text.as_bytes());
+        let aside = matches!(event, EventKind::Say { tone: Tone::Warning | Tone::Problem, .. }) && !self.json;
+        match text {
+            // Standard output is for what goes on and what was asked for.
+            Some(text) if aside => output::complain(text.trim_end()),
+            Some(text) => drop(self.bytes(text.as_bytes())),
+            None => {}
         }
         match told {
             Some(Ok(told)) if self.level > Level::Quiet && !self.json => output::line(&told),

@@ -5,6 +5,7 @@ mod accessory;
 mod app;
 mod boot;
 mod build;
+mod conflict;
 mod deploy;
 mod facts;
 mod lock;
@@ -316,6 +317,12 @@ impl Op {
 
     /// Plans it: a pure function of the configuration, the selection, and what the hosts told.
     pub(crate) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
+        let draft = self.draft_of(facts)?;
+        conflict::check(facts, &draft)?;
+        Ok(draft)
+    }
+
+    fn draft_of(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         match self {
             Self::Setup(deploy) => deploy::setup(deploy, facts),
             Self::Deploy(deploy) => deploy::deploy(deploy, facts),

@@ -35,6 +35,8 @@ pub struct HostState {
     pub boot_config: bool,
     /// Whether the network `kamal` exists.
     pub network: bool,
+    /// Whether the host is a worker of a swarm with a network `kamal` of its own, which hides an overlay network.
+    pub hides_overlay: bool,
     /// The deploy lock's details, when it is held.
     pub lock: Option<String>,
 }
@@ -74,6 +76,10 @@ pub struct RouteState {
     pub service: String,
     /// The hosts it answers for, separated by commas; `*` for all.
     pub hosts: String,
+    /// The paths below which it answers, separated by commas.
+    pub paths: String,
+    /// The label `service` of the container it leads to, whoever's it is.
+    pub owner: Option<String>,
     /// What it leads to: ids of containers, as long as kamal-proxy was given them.
     pub targets: Vec<String>,
 }

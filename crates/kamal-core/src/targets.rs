@@ -1,9 +1,11 @@
 //! Which hosts and roles a command acts on: `--hosts`, `--roles`, `--primary` over a configuration (spec 1.6).
 
+use indexmap::IndexMap;
+
 use crate::{
     config::{
         Config,
-        model::{Role, TaggedHost},
+        model::{Env, Logging, Role, TaggedHost},
     },
     glob,
     name::{HostName, RoleName},
@@ -18,6 +20,9 @@ pub struct Selection {
     pub roles: Option<Vec<String>>,
     /// `--primary`.
     pub primary: bool,
+    /// Whether a role may be named that the configuration does not have any more, or not on the hosts that are named:
+    /// for what only looks at containers or takes them away.
+    pub gone: bool,
 }
 
 /// Nothing matched.
@@ -67,20 +72,27 @@ impl Targets {
         let mut chosen_hosts = match &selection.hosts {
             None => None,
             Some(patterns) => Some(
-                union(patterns, &everything, |pattern, host| host.is_same(pattern, config.ssh.port))
+                union(patterns, &everything, |pattern, host| host.is_meant_by(pattern, config.ssh.port))
                     .ok_or_else(|| SelectionError::Hosts { patterns: patterns.join(","), known: join(&everything) })?,
             ),
         };
-        let names: Vec<RoleName> = config.roles.iter().map(|role| role.name.clone()).collect();
         let chosen_roles = match &selection.roles {
             None => None,
-            Some(patterns) => Some(
-                union(patterns, &names, |_, _| false)
-                    .ok_or_else(|| SelectionError::Roles { patterns: patterns.join(","), known: join(&names) })?,
-            ),
+            Some(patterns) => {
+                let names = role_names(config);
+                let known = union(patterns, &names, |_, _| false).unwrap_or_default();
+                let mut roles: Vec<Role> = known.iter().filter_map(|name| config.role(name)).cloned().collect();
+                if selection.gone {
+                    place_gone(&mut roles, patterns, chosen_hosts.as_ref(), &everything);
+                }
+                if roles.is_empty() {
+                    return Err(no_role(config, &patterns.join(",")));
+                }
+                Some(roles)
+            }
         };
         if selection.primary {
-            let of_role = chosen_roles.as_ref().and_then(|roles| roles.first()).and_then(|name| config.role(name));
+            let of_role = chosen_roles.as_ref().and_then(|roles| roles.first());
             let primary = of_role.and_then(|role| role.hosts.first().map(|host| host.name.clone()));
             chosen_hosts = Some(primary.or_else(|| default_primary_host(config)).into_iter().collect());
         }
@@ -126,6 +138,50 @@ impl Targets {
     }
 }
 
+/// That no role matches.
+pub(crate) fn no_role(config: &Config, patterns: &str) -> SelectionError {
+    SelectionError::Roles { patterns: patterns.to_owned(), known: join(&role_names(config)) }
+}
+
+fn role_names(config: &Config) -> Vec<RoleName> {
+    config.roles.iter().map(|role| role.name.clone()).collect()
+}
+
+/// Adds roles that are named and not known, on every host there could be something of them, and looks for those that are
+/// known on the hosts that are named where they have none of these.
+fn place_gone(roles: &mut Vec<Role>, patterns: &[String], hosts: Option<&Vec<HostName>>, everything: &[HostName]) {
+    let tagged = |hosts: &[HostName]| -> Vec<TaggedHost> {
+        hosts.iter().map(|name| TaggedHost { name: name.clone(), tags: Vec::new() }).collect()
+    };
+    for role in roles.iter_mut() {
+        if let Some(hosts) = hosts.filter(|hosts| !role.hosts.iter().any(|host| hosts.contains(&host.name))) {
+            role.hosts = tagged(hosts);
+        }
+    }
+    for name in patterns.iter().filter_map(|pattern| RoleName::parse(pattern).ok()) {
+        if !roles.iter().any(|role| role.name == name) {
+            roles.push(gone(name, tagged(hosts.map_or(everything, Vec::as_slice))));
+        }
+    }
+}
+
+/// A role of which nothing is known but its name.
+fn gone(name: RoleName, hosts: Vec<TaggedHost>) -> Role {
+    Role {
+        name,
+        hosts,
+        cmd: None,
+        stop_timeout: None,
+        options: Vec::new(),
+        restart: String::new(),
+        logging: Logging::default(),
+        proxy: None,
+        labels: IndexMap::new(),
+        env: Env::default(),
+        asset_path: None,
+    }
+}
+
 fn all_hosts(config: &Config) -> Vec<HostName> {
     let roles = config.roles.iter().flat_map(|role| role.hosts.iter().map(|host| &host.name));
     unique(roles.chain(config.accessories.iter().flat_map(|accessory| &accessory.hosts)).cloned())
@@ -135,18 +191,10 @@ fn default_primary_host(config: &Config) -> Option<HostName> {
     config.role(&config.primary_role)?.hosts.first().map(|host| host.name.clone())
 }
 
-fn resolve(
-    config: &Config,
-    everything: &[HostName],
-    hosts: Option<&[HostName]>,
-    roles: Option<&[RoleName]>,
-) -> Targets {
+fn resolve(config: &Config, everything: &[HostName], hosts: Option<&[HostName]>, roles: Option<&[Role]>) -> Targets {
     let on = |role: &Role, list: &[HostName]| role.hosts.iter().any(|host| list.contains(&host.name));
     let pool = hosts.unwrap_or(everything);
-    let mut selected: Vec<Role> = match roles {
-        None => config.roles.clone(),
-        Some(names) => names.iter().filter_map(|name| config.role(name)).cloned().collect(),
-    };
+    let mut selected: Vec<Role> = roles.unwrap_or(&config.roles).to_vec();
     selected.retain(|role| on(role, pool));
 
     let role_host = || {
@@ -167,7 +215,7 @@ fn resolve(
     let of_primary = |host: &HostName| {
         primary_role
             .as_ref()
-            .and_then(|name| config.role(name))
+            .and_then(|name| selected.iter().find(|role| role.name == *name))
             .is_some_and(|role| on(role, std::slice::from_ref(host)))
     };
     let mut in_order = pool.to_vec();
@@ -177,7 +225,7 @@ fn resolve(
     in_order.sort_by_key(|host| !of_primary(host));
     let app_hosts = in_order
         .iter()
-        .filter(|host| config.roles.iter().any(|role| on(role, std::slice::from_ref(*host))))
+        .filter(|host| config.roles.iter().chain(&selected).any(|role| on(role, std::slice::from_ref(*host))))
         .cloned()
         .collect();
     let proxied = |host: &&HostName| {

@@ -18,6 +18,7 @@ const TAB: char = '\t';
 /// Each question to docker is a process that costs more than its answer, so there are three, side by side: one lists all
 /// containers of the host, and [`parse`] picks those that matter; the others print images and what the proxy leads to
 /// meanwhile.
+/// That a host belongs to a swarm shows without docker, by a bridge it has made.
 pub(crate) fn text(config: &Config) -> Text {
     let lock = word(&naming::lock_directory(config));
     let audit = word(&naming::audit_log(config));
@@ -36,6 +37,8 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== containers'; printf '%s\\n' \"$c\"\n\
          echo '== network'; case $c in *'\trunning\tkamal\t'*) echo kamal;; \
          *) docker network inspect kamal --format '{{{{.Name}}}}' 2>/dev/null;; esac\n\
+         ! grep -qs 'docker_gwbridge:' /proc/net/dev || {{ echo '== swarm'; docker info --format \
+         '{{{{.Swarm.LocalNodeState}}}} {{{{.Swarm.ControlAvailable}}}}'; docker network inspect kamal --format '{{{{.Driver}}}}'; }} 2>/dev/null\n\
          fi; :",
         proxy = naming::PROXY_CONTAINER,
     )
@@ -60,9 +63,11 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         apps: Vec::new(),
         boot_config: false,
         network: false,
+        hides_overlay: false,
         lock: None,
     };
     let (mut section, mut machine, mut lock) = ("", Vec::new(), String::new());
+    let (mut owners, mut swarm) = (Vec::new(), Vec::new());
     for line in printed.lines() {
         if let Some(name) = line.strip_prefix("== ") {
             section = name;
@@ -74,7 +79,10 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         match section {
             "machine" => machine.push(line),
             "docker" => state.docker = true,
-            "containers" => listed(&mut state, config, line)?,
+            "containers" => {
+                owners.extend(owner(line));
+                listed(&mut state, config, line)?;
+            }
             "images" => match line.strip_prefix("route\t") {
                 Some(row) => state.routes.extend(route(row)),
                 None => state.images.extend(image(line)),
@@ -82,6 +90,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             "apps" => state.apps.push(line.to_owned()),
             "history" => state.history.extend(deployed(config, line)),
             "network" => state.network = line == naming::NETWORK,
+            "swarm" => swarm.push(line),
             "lock" => {
                 lock.push_str(line);
                 lock.push('\n');
@@ -94,8 +103,20 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         return Err(format!("the host's answer was cut short: {:?}", printed.chars().take(200).collect::<String>()));
     };
     state.machine = Machine { arch: docker_arch(arch), user: user.into(), home: home.into() };
+    state.hides_overlay = swarm == ["active false", "bridge"];
     state.lock = (!lock.is_empty()).then_some(lock);
+    for route in &mut state.routes {
+        let led_to = |(id, _): &&(&str, &str)| route.targets.iter().any(|target| id.starts_with(target.as_str()));
+        route.owner = owners.iter().find(led_to).map(|(_, service)| (*service).to_owned());
+    }
     Ok(state)
+}
+
+/// A container's id and whose it is, where it says so.
+fn owner(line: &str) -> Option<(&str, &str)> {
+    let fields: Vec<&str> = line.split(TAB).collect();
+    let [id, _, _, _, _, _, service, ..] = fields[..] else { return None };
+    (!service.is_empty()).then_some((id, service))
 }
 
 /// Puts a container where it belongs; what is somebody else's is left out, in whatever form it comes.
@@ -153,10 +174,16 @@ fn route(row: &str) -> Option<RouteState> {
     }
     plain.push_str(rest);
     let columns: Vec<&str> = plain.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
-    let [service, hosts, _path, targets, ..] = columns[..] else { return None };
+    let [service, hosts, paths, targets, ..] = columns[..] else { return None };
     let id = |target: &str| target.split(':').next().unwrap_or(target).to_owned();
     let targets = targets.split(',').map(id).collect();
-    (service != "Service").then(|| RouteState { service: service.to_owned(), hosts: hosts.to_owned(), targets })
+    (service != "Service").then(|| RouteState {
+        service: service.to_owned(),
+        hosts: hosts.to_owned(),
+        paths: paths.to_owned(),
+        owner: None,
+        targets,
+    })
 }
 
 /// A line of the audit log that says which version is the latest from then on.
@@ -218,7 +245,13 @@ mod tests {
         assert_eq!(names(&state.accessories), ["app-db"]);
         assert_eq!(state.containers[1].state, ContainerState::Exited);
         assert_eq!(state.images.len(), 1);
-        let route = RouteState { service: "app-web".into(), hosts: "a.com".into(), targets: vec!["aaa".into()] };
+        let route = RouteState {
+            service: "app-web".into(),
+            hosts: "a.com".into(),
+            paths: "/".into(),
+            owner: Some("app".into()),
+            targets: vec!["aaa".into()],
+        };
         assert_eq!(state.routes, [route]);
         assert_eq!(state.apps, ["app", "other"]);
         let known = |entry: &Deployed| format!("{} {} {}", entry.version, entry.at, entry.by);
@@ -227,7 +260,12 @@ mod tests {
         assert!(state.network && !state.boot_config);
         assert_eq!(state.lock.as_deref(), Some("Locked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n"));
         assert_eq!(state.proxy.unwrap().image.as_str(), "basecamp/kamal-proxy:v0.9.2");
-        assert!(state.docker);
+        assert!(state.docker && !state.hides_overlay);
+        for (swarm, hides) in
+            [("active false\nbridge", true), ("active false\noverlay", false), ("active true\nbridge", false)]
+        {
+            assert_eq!(read(&format!("{PRINTED}== swarm\n{swarm}\n")).unwrap().hides_overlay, hides, "{swarm}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod accessories;
 mod article;
 mod bad_input;
+mod cases;
 mod commands;
 mod conformance;
 mod deploy;

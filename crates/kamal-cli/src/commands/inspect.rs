@@ -19,7 +19,7 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     }
     let loaded = context::load(global)?;
     // They change nothing that is printed, but have to fit.
-    context::targets(global, &loaded.config)?;
+    context::targets(global, &loaded.config, false)?;
     let redactor = Redactor::new();
     let notices = if args.reveal { Vec::new() } else { context::learn(global, &loaded, &redactor)? };
     let unsupported =

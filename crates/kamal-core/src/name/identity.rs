@@ -19,6 +19,16 @@ impl HostName {
     pub fn is_same(&self, other: &str, port: u16) -> bool {
         self == other || address(self).is_some_and(|own| address(other).is_some_and(|other| own.is_same(&other, port)))
     }
+
+    /// Whether `-h` with this text means the host: where it names no port, it is the host at whatever port.
+    #[must_use]
+    pub(crate) fn is_meant_by(&self, text: &str, port: u16) -> bool {
+        let at_any_port = |own: &Address<'_>, asked: &Address<'_>| {
+            asked.port.is_none() && own.is_same(&Address { port: own.port, ..asked.clone() }, port)
+        };
+        let either = |own| address(text).is_some_and(|asked| at_any_port(&own, &asked));
+        self.is_same(text, port) || address(self).is_some_and(either)
+    }
 }
 
 impl Address<'_> {
@@ -61,6 +71,10 @@ mod tests {
             assert!(!host("2001:db8::1").is_same(other, 22), "{other}");
         }
         assert!(host("[::1]:2222").is_same("::1", 2222));
+        for asked in ["::1", "[::1]", "[::1]:2222", "0:0::1"] {
+            assert!(host("[::1]:2222").is_meant_by(asked, 22), "{asked}");
+        }
+        assert!(!host("[::1]:2222").is_meant_by("[::1]:22", 22) && !host("::1").is_meant_by("::2", 22));
         assert!(host("app").is_same("app", 22) && !host("app").is_same("app:22", 22));
     }
 }

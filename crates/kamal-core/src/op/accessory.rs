@@ -252,8 +252,9 @@ impl Accessory {
             let Some(question) = questions.pop() else { return Err(nowhere(self)) };
             let say = format!("Launching interactive command via SSH from {place} on {}...", question.host);
             let login = facts.everywhere(std::slice::from_ref(&question.host), |_| logins());
+            let notes = facts.chosen(&question.host, &hosts, None);
             let attached = Stage::new(Kind::Change, Work::Attach(Box::new(question))).saying(say);
-            return Ok(Draft::of([Stage::hosts(Kind::Prepare, login), attached]));
+            return Ok(Draft { notes, ..Draft::of([Stage::hosts(Kind::Prepare, login), attached]) });
         }
         let notes = |_: &HostName| {
             let text = format!("Executed cmd '{command}' on NAME accessory");
@@ -278,7 +279,8 @@ impl Accessory {
         questions.truncate(1);
         let Some(question) = questions.pop() else { return Err(nowhere(self)) };
         let say = format!("Following logs on {}...", question.host);
-        Ok(Draft::of([Stage::new(Kind::Look, Work::Attach(Box::new(question))).saying(say)]))
+        let notes = facts.chosen(&question.host, &hosts, None);
+        Ok(Draft { notes, ..Draft::of([Stage::new(Kind::Look, Work::Attach(Box::new(question))).saying(say)]) })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Facts, Row, Scope, boot, boot::Extras, facts::audit, overview};
 use crate::{
     command_line::CommandLine,
-    config::model::Role,
+    config::model::{Role, TaggedHost},
     error::Error,
     name::{HostName, Version},
     naming,
@@ -11,6 +11,7 @@ use crate::{
     query::{Attach, ExecNew, LogLines, Query},
     state::{Container, HostState},
     step::{Route, Step},
+    targets::no_role,
 };
 
 /// An app command.
@@ -112,6 +113,7 @@ impl App {
     }
 
     pub(super) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
+        check_gone(facts)?;
         Ok(match self {
             Self::Boot => return boot(facts),
             Self::Start => return start(facts),
@@ -135,6 +137,16 @@ impl App {
             Self::RemoveDirectories => Draft::hosts(where_all_roles_are(facts, remove_directories(facts))),
         })
     }
+}
+
+/// Fails where a role is named that neither the configuration nor any container has.
+fn check_gone(facts: &Facts<'_>) -> Result<(), Error> {
+    let is_nowhere = |role: &&Role| {
+        let left = facts.states.iter().any(|state| state.of_role(&role.name).next().is_some());
+        facts.config.role(&role.name).is_none() && !left
+    };
+    let stranger = facts.targets.roles.iter().find(is_nowhere);
+    stranger.map_or(Ok(()), |role| Err(Error::Usage(no_role(facts.config, &role.name).to_string())))
 }
 
 /// The tag that stands for the latest version, and names containers as if it were one (spec 12.1, 7).
@@ -182,8 +194,10 @@ fn stop(facts: &Facts<'_>, state: &HostState, role: &Role) -> Vec<Step> {
     let config = facts.config;
     let mut steps = vec![audit("Stopped app", Some(role))];
     let Some(current) = state.current(config, &role.name) else { return steps };
-    if role.proxy.is_some() {
-        steps.push(Step::RemoveRoute { service: naming::container_prefix(config, &role.name) });
+    let service = naming::container_prefix(config, &role.name);
+    // One that is not proxied any more, or is gone altogether, may still have its requests.
+    if role.proxy.is_some() || state.routes.iter().any(|route| route.service == service) {
+        steps.push(Step::RemoveRoute { service });
     }
     steps.push(Step::Stop { container: current.name.clone(), timeout: stop_timeout(config, role) });
     steps
@@ -302,7 +316,8 @@ fn remove_directories(facts: &Facts<'_>) -> Vec<Step> {
 fn where_all_roles_are(facts: &Facts<'_>, steps: Vec<Step>) -> Vec<HostWork> {
     let whole = |host: &&HostName| {
         let here = |role: &&Role| role.hosts.iter().any(|tagged| tagged.name == **host);
-        facts.config.roles.iter().filter(here).count() == facts.targets.roles_on(host).count()
+        let selected = |role: &Role| facts.targets.roles_on(host).any(|(other, _)| other.name == role.name);
+        facts.config.roles.iter().filter(here).all(selected)
     };
     let hosts: Vec<HostName> = facts.targets.app_hosts.iter().filter(whole).cloned().collect();
     facts.everywhere(&hosts, |_| steps.clone())
@@ -311,39 +326,38 @@ fn where_all_roles_are(facts: &Facts<'_>, steps: Vec<Step>) -> Vec<HostWork> {
 impl Exec {
     fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         let version = self.version(facts)?;
-        let questions: Vec<Question> = facts
-            .targets
-            .placements()
-            .map(|(role, tagged)| Question {
-                host: tagged.name.clone(),
-                heading: "App".to_owned(),
-                query: self.query(facts, role, &tagged.name, &version),
-            })
-            .collect();
+        let question = |(role, tagged): (&Role, &TaggedHost)| Question {
+            host: tagged.name.clone(),
+            heading: "App".to_owned(),
+            query: self.query(facts, role, &tagged.name, &version),
+        };
         let place = if self.reuse { "existing container" } else { "new container" };
         let from_latest = facts.asked.is_none() && !self.reuse;
-        let mut stages = Vec::new();
+        let (mut stages, mut notes) = (Vec::new(), Vec::new());
         if matches!(self.attach, Attach::Input | Attach::Terminal) {
             let primary = facts.primary_host()?;
-            let Some(question) = questions.into_iter().find(|question| question.host == *primary) else {
+            let Some(placed) = facts.targets.placements().find(|(_, tagged)| tagged.name == *primary) else {
                 return Err(Error::Usage(format!("no role runs on {primary}")));
             };
+            notes = facts.chosen(primary, &facts.targets.app_hosts, Some(placed.0));
             let say =
                 format!("Launching interactive command with version {version} via SSH from {place} on {primary}...");
             let login = facts.everywhere(std::slice::from_ref(primary), |_| facts.login());
             stages.extend((!self.reuse).then(|| Stage::hosts(Kind::Prepare, login)));
-            stages.push(Stage::new(Kind::Change, Work::Attach(Box::new(question))).saying(say));
+            stages.push(Stage::new(Kind::Change, Work::Attach(Box::new(question(placed)))).saying(say));
         } else {
             let text = format!("Executed cmd '{}' on app version {version}", self.command);
-            let notes = |host: &HostName| -> Vec<Step> {
+            let noted = |host: &HostName| -> Vec<Step> {
                 let mut steps = if self.reuse { Vec::new() } else { facts.login() };
                 let roles = facts.targets.roles_on(host);
                 steps.extend(roles.map(|(role, _)| audit(text.as_str(), self.reuse.then_some(role))));
                 steps
             };
-            stages.push(Stage::hosts(Kind::Prepare, facts.everywhere(&facts.targets.app_hosts, notes)));
+            stages.push(Stage::hosts(Kind::Prepare, facts.everywhere(&facts.targets.app_hosts, noted)));
             let say = format!("Launching command with version {version} from {place}...");
-            stages.push(Stage::new(Kind::Change, Work::Ask(questions)).saying(say));
+            stages.push(
+                Stage::new(Kind::Change, Work::Ask(facts.targets.placements().map(question).collect())).saying(say),
+            );
         }
         if let Some(last) = stages.last_mut() {
             if from_latest {
@@ -352,7 +366,7 @@ impl Exec {
                 last.say.insert(0, "Get current version of running container...".to_owned());
             }
         }
-        Ok(Draft { version: Some(version), stages, ..Draft::default() })
+        Ok(Draft { version: Some(version), stages, notes, ..Draft::default() })
     }
 
     /// The version asked for; else the one that runs on the primary host, or the image tagged as the latest.
@@ -419,7 +433,8 @@ impl Logs {
             return Err(Error::Usage(here.map_or_else(|| format!("no role runs on {primary}"), |told| told.text)));
         };
         let say = format!("Following logs of {} on {primary}...", role.name);
-        Ok(Draft::of([Stage::new(Kind::Look, Work::Attach(Box::new(question))).saying(say)]))
+        let notes = facts.chosen(primary, &facts.targets.app_hosts, Some(role));
+        Ok(Draft { notes, ..Draft::of([Stage::new(Kind::Look, Work::Attach(Box::new(question))).saying(say)]) })
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
     stages.extend(facts.hook("post-deploy", None));
     let mut notes = notes(facts, version, &stages);
     notes.extend(super::accessory::drift(facts));
+    notes.extend(super::proxy::hidden_overlays(facts));
     Ok(Draft { version: Some(version.clone()), stages, notes, ..Draft::default() })
 }
 

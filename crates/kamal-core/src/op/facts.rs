@@ -114,6 +114,14 @@ impl<'a> Facts<'a> {
         self.targets.lock_host().ok_or_else(|| Error::Usage("no host is selected".to_owned()))
     }
 
+    /// Tells which host a command for a single one took, where there are several.
+    pub(crate) fn chosen(&self, host: &HostName, hosts: &[HostName], role: Option<&Role>) -> Vec<String> {
+        let all = hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
+        let role = role.map_or_else(String::new, |role| format!(", role {}", role.name));
+        let note = (hosts.len() > 1).then(|| format!("This is {host} of {all}{role}; -h names another."));
+        note.into_iter().collect()
+    }
+
     /// A login to the configuration's registry; none is needed for a local one.
     pub(crate) fn login(&self) -> Vec<Step> {
         let registry = &self.config.registry;

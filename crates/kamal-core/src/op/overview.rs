@@ -38,10 +38,12 @@ pub(super) fn audit(facts: &Facts<'_>) -> Draft {
 
 /// Containers that run, but no role of the configuration has its place there.
 fn orphans_of<'s>(facts: &Facts<'_>, state: &'s HostState) -> impl Iterator<Item = &'s Container> {
+    // What was asked for by name is listed as itself.
     let placed: Vec<_> = facts
         .config
         .roles
         .iter()
+        .chain(&facts.targets.roles)
         .filter(|role| role.hosts.iter().any(|tagged| tagged.name == state.host))
         .map(|role| role.name.clone())
         .collect();

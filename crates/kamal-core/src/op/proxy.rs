@@ -105,7 +105,8 @@ impl Proxy {
                 proxy_version::check(facts)?;
                 let steps = |state: &HostState| ensure_proxy(facts.config, facts.targets, state, facts.proxy_image);
                 let works = facts.states_of(&facts.targets.hosts);
-                Draft::hosts(works.map(|state| HostWork { host: state.host.clone(), steps: steps(state) }).collect())
+                let works = works.map(|state| HostWork { host: state.host.clone(), steps: steps(state) }).collect();
+                Draft { notes: hidden_overlays(facts), ..Draft::hosts(works) }
             }
             Self::BootConfig(BootConfig::Get) => Draft::asking(facts.ask(hosts, "Host", &Query::ProxyBootConfig)),
             Self::BootConfig(config) => all(files(config)),
@@ -123,6 +124,19 @@ impl Proxy {
             Self::RemoveDirectory => all(vec![directory()]),
         })
     }
+}
+
+/// Hosts on which containers of other hosts cannot be reached, though somebody may have meant them to be.
+pub(super) fn hidden_overlays(facts: &Facts<'_>) -> Vec<String> {
+    let name = naming::NETWORK;
+    let note = |state: &HostState| {
+        format!(
+            "{} is a worker of a swarm and has a network {name} of its own, which hides an overlay network of that name, if \
+             there is one.",
+            state.host
+        )
+    };
+    facts.states.iter().filter(|state| state.hides_overlay).map(note).collect()
 }
 
 /// Groups of hosts, each with its hooks around it.
@@ -198,7 +212,8 @@ fn logs(facts: &Facts<'_>, lines: &LogLines) -> Result<Draft, Error> {
     let host: &HostName = facts.primary_host()?;
     let question = facts.ask(std::slice::from_ref(host), "Proxy", &query).remove(0);
     let say = format!("Following logs on {host}...");
-    Ok(Draft::of([Stage::new(Kind::Look, Work::Attach(Box::new(question))).saying(say)]))
+    let notes = facts.chosen(host, &facts.targets.proxy_hosts, None);
+    Ok(Draft { notes, ..Draft::of([Stage::new(Kind::Look, Work::Attach(Box::new(question))).saying(say)]) })
 }
 
 /// A file for each part; one that would say what holds anyway is removed.

@@ -59,7 +59,9 @@ fn exec(facts: &Facts<'_>, command: Option<&CommandLine>, interactive: bool) -> 
         let host = facts.primary_host()?.clone();
         let say = format!("Running '{text}' on {host} interactively...");
         let question = Question { host, heading: "App".to_owned(), query };
-        return Ok(Draft::of([Stage::new(Kind::Change, Work::Attach(Box::new(question))).saying(say)]));
+        let notes = facts.chosen(&question.host, &facts.targets.hosts, None);
+        let attach = Stage::new(Kind::Change, Work::Attach(Box::new(question))).saying(say);
+        return Ok(Draft { notes, ..Draft::of([attach]) });
     }
     if command.is_none() {
         return Err(Error::Usage("No command provided. You must specify a command to execute.".to_owned()));

@@ -31,6 +31,8 @@ pub struct SimHost {
     pub proxy_cut_off: bool,
     /// Where the proxy leads: service to container id.
     pub routes: BTreeMap<String, String>,
+    /// What each of these services answers for; every host where nothing is said.
+    pub served: BTreeMap<String, String>,
     /// Files below the login directory, with their modes.
     pub files: BTreeMap<String, u32>,
     /// Locks that are held: folder to details.
@@ -150,7 +152,9 @@ impl SimHost {
         };
         let route = |(service, id): (&String, &String)| RouteState {
             service: service.clone(),
-            hosts: "*".to_owned(),
+            hosts: self.served.get(service).cloned().unwrap_or_else(|| "*".to_owned()),
+            paths: "/".to_owned(),
+            owner: None,
             targets: vec![id.chars().take(12).collect()],
         };
         let networks = if self.proxy_cut_off { Vec::new() } else { vec![naming::NETWORK.to_owned()] };
@@ -169,6 +173,7 @@ impl SimHost {
             apps: self.apps(),
             boot_config: self.files.contains_key(".kamal/proxy/options"),
             network: self.network,
+            hides_overlay: false,
             lock: self.locks.get(&asked.lock).cloned(),
         }
     }
@@ -440,6 +445,10 @@ impl SimHost {
             return Err((1, "Error: target failed to become healthy".to_owned()));
         }
         self.routes.insert(route.service.clone(), found.id);
+        match &route.proxy.hosts[..] {
+            [] => drop(self.served.remove(&route.service)),
+            hosts => drop(self.served.insert(route.service.clone(), hosts.join(","))),
+        }
         Ok(())
     }
 

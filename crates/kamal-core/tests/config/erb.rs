@@ -18,11 +18,9 @@ fn world() -> Table {
     ] {
         world.files.insert(path.to_owned(), text.to_owned());
     }
-    for (command, printed) in [
-        ("git rev-parse HEAD", "abc123\n"),
-        ("echo ex", "ex\n"),
-        ("which processors", "x86_64\n"),
-    ] {
+    for (command, printed) in
+        [("git rev-parse HEAD", "abc123\n"), ("echo ex", "ex\n"), ("which processors", "x86_64\n")]
+    {
         world.commands.insert(command.to_owned(), printed.to_owned());
     }
     world

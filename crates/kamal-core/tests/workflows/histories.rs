@@ -161,6 +161,24 @@ fn twenty_histories() {
 }
 
 #[test]
+fn versions_of_one_image_are_versions_all_the_same() {
+    let app = App::new("servers: [h1]\n");
+    for version in ["v1", "v2", "v3"] {
+        app.deploy(version).unwrap();
+        app.fleet.change("h1", |host| {
+            let id = host.images["acme/app:v1"].clone();
+            host.images.values_mut().for_each(|image| image.clone_from(&id));
+            host.containers.iter_mut().for_each(|container| container.image_id.clone_from(&id));
+        });
+    }
+    for wanted in ["v2", "v1"] {
+        app.perform_well(&back());
+        assert_eq!(app.versions(), [wanted]);
+    }
+    assert!(app.perform(&back(), None, None).is_err());
+}
+
+#[test]
 fn on_several_hosts_it_is_one_version() {
     use Did::*;
     let histories: [(&[Did], Option<&str>); 4] = [

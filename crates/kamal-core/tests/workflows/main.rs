@@ -4,6 +4,7 @@
 
 mod deploys;
 mod faults;
+mod gone;
 mod harness;
 mod histories;
 mod hooks;

@@ -3,13 +3,13 @@
 use kamal_core::{
     command_line::CommandLine,
     name::Version,
-    op::{App as AppOp, Exec, Op, Proxy, Prune},
-    query::Attach,
+    op::{Accessory, AccessoryTask, App as AppOp, Exec, Logs, Op, Proxy, Prune, Server},
+    query::{Attach, LogLines},
     state::ContainerState,
     targets::{Selection, Targets},
 };
 
-use crate::harness::{App, TOGETHER};
+use crate::harness::{App, TOGETHER, Verb};
 
 fn done(app: &App) -> Vec<String> {
     app.fleet.effects().iter().map(|effect| effect.what.clone()).collect()
@@ -154,4 +154,28 @@ fn destinations_do_not_prune_each_other() {
     let host = app.fleet.host("h1");
     assert!(host.container("app-web-staging-v0").is_some() && host.images.contains_key("acme/app:latest-staging"));
     assert!(host.container("app-web-v3").is_some() && host.container("app-web-v2").is_none());
+}
+
+#[test]
+fn which_of_several_hosts_a_command_took_is_told() {
+    let app = App::new("servers: [h1, h2]\naccessories: {db: {image: acme/db, hosts: [h1, h2]}}\n");
+    app.fleet.publish("acme/db");
+    app.operate(Verb::Setup, "v1", None).unwrap();
+    let lines = LogLines { follow: true, ..LogLines::default() };
+    let command = CommandLine::of(&["hostname".to_owned()]).unwrap();
+    let attach = Attach::Input;
+    let exec = Exec { command: command.clone(), reuse: true, env: Vec::new(), attach };
+    let of_db = |task| Op::Accessory(Accessory::new(&app.config, "db", task).unwrap());
+    let asked = [
+        Op::App(AppOp::Logs(Logs { lines: lines.clone(), container: None })),
+        Op::App(AppOp::Exec(exec)),
+        Op::Proxy(Proxy::Logs(lines.clone())),
+        of_db(AccessoryTask::Logs(lines)),
+        of_db(AccessoryTask::Exec { command: command.clone(), reuse: true, attach }),
+        Op::Server(Server::Exec { command: Some(command), interactive: true }),
+    ];
+    for op in asked {
+        let report = app.perform_well(&op);
+        assert!(report.plan.notes.iter().any(|note| note.contains("h1 of h1, h2")), "{:?}", report.plan);
+    }
 }
