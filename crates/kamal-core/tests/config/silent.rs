@@ -1,7 +1,6 @@
 //! Nothing happens in silence: what is read otherwise than it was written, what is passed over, what is not supported.
 
 use kamal_core::config::{Loaded, Source, load};
-
 use kamal_core::targets::{Selection, Targets};
 
 use crate::outside::{Table, load_text, with};
