@@ -133,14 +133,14 @@ async fn fetch(order: &BuildOrder<'_>, source: &Source, clone: &str, submodule: 
     };
     must(order, &told(&["init"])).await?;
     must(order, &told(&["sync"])).await?;
-    let update = told(&["update", "--recursive", "--force"]);
+    let update = told(&["update", "--init", "--recursive", "--force"]);
     run(order, &format!("fetch the submodule {path}"), &update, Show::Nothing).await.map(drop)
 }
 
-/// What git is to do in a repository's store, whatever work tree it says to have.
+/// What git is to do in a repository's store. The work tree it says to have need not be there.
 fn bare<const N: usize>(store: &str, args: [&str; N]) -> Command {
     let mut command = within(store, []);
-    command.args.extend(["--git-dir", store].into_iter().chain(args).map(str::to_owned));
+    command.args.extend(["--git-dir", store, "--work-tree", store].into_iter().chain(args).map(str::to_owned));
     trusting(command)
 }
 
