@@ -7,6 +7,7 @@
 mod accessories;
 mod article;
 mod bad_input;
+mod build;
 mod cases;
 mod commands;
 mod conformance;

@@ -13,9 +13,6 @@ pub(crate) fn unsupported(root: &Node, report: &Report<'_>) -> Vec<Diagnostic> {
             found.push(report.unsupported(entry.key, format!("{what} is not supported yet"), help.to_owned()));
         }
     };
-    let builder = |key: &str| root.get("builder").and_then(|builder| builder.entry(key));
-    refuse(builder("remote"), "builder/remote", "build here: remove `remote` and `local: false`");
-    refuse(builder("pack"), "builder/pack", "build with a Dockerfile: remove `pack`");
     let output = root.get("output").and_then(|output| output.entry("otel"));
     refuse(output, "output/otel", "write the output to files with output/file/path");
     let server = root.get("registry").and_then(|registry| registry.entry("server"));
