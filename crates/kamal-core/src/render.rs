@@ -48,14 +48,10 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         }
         Step::WriteSecret { path, key, mode, reader } => {
             let secret = cx.secrets.get(key).map_err(RenderError::Secret)?;
-            let path_word = word(path);
-            let mut text = write_file(path, secret.expose().as_bytes(), if reader.is_some() { 0o600 } else { *mode });
-            if let Some(user) = reader {
-                text.push(&format!(
-                    "\n[ $? -eq 0 ] && {{ chown {user} {path_word} 2>/dev/null || chmod {mode:04o} {path_word}; }}"
-                ));
+            match reader {
+                Some(reader) => write_file_for(path, secret.expose().as_bytes(), *reader, *mode),
+                None => write_file(path, secret.expose().as_bytes(), *mode),
             }
-            text
         }
         Step::WriteFile { path, content, mode } => write_file(path, &content.0, *mode),
         Step::MakeDirectory { path, mode, owner } => {
@@ -107,6 +103,15 @@ pub fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
         word(path)
     ));
     text.push_secret(Secret::new(wrapped(&encoded, 76))).push("KAMAL_FILE");
+    text
+}
+
+/// Writes a file as [`write_file`] does, for the eyes of one user; where files cannot be given away, at a mode instead.
+#[must_use]
+pub fn write_file_for(path: &str, content: &[u8], reader: u32, mode: u32) -> Text {
+    let mut text = write_file(path, content, 0o600);
+    let path = word(path);
+    text.push(&format!("\n[ $? -eq 0 ] && {{ chown {reader} {path} 2>/dev/null || chmod {mode:04o} {path}; }}"));
     text
 }
 

@@ -7,7 +7,7 @@ use kamal_core::{
     },
     naming,
     ports::{Proxy, Render, RenderError, Secrets},
-    render::write_file,
+    render::write_file_for,
     shell::{
         Text,
         escape::{value, word},
@@ -57,8 +57,8 @@ fn with_files(route: &Route, config: &Config, secrets: &dyn Secrets) -> Result<T
     for (key, Flag { name, .. }) in files(route) {
         let secret = secrets.get(key).map_err(|error| RenderError::Secret(format!("{error} (needed by {KEY})")))?;
         let path = format!("{}/{folder}/{name}", naming::apps_config(config));
-        // The proxy's own user has to read it, as it has to read certificates.
-        text.append(&write_file(&path, secret.expose().as_bytes(), 0o644)).push("\n[ $? -eq 0 ] || exit 1\n");
+        let written = write_file_for(&path, secret.expose().as_bytes(), naming::PROXY_USER, 0o644);
+        text.append(&written).push("\n[ $? -eq 0 ] || exit 1\n");
         named.push(format!("--{name}={}", word(&format!("{}/{folder}/{name}", naming::apps_config_inside(config)))));
     }
     let switch = switch(route, &named);

@@ -1,6 +1,6 @@
 //! Accessories (spec 9.8): databases and the like, one container each.
 
-use super::boot::{Owner, certificate, certificate_paths, logging};
+use super::boot::{certificate, certificate_paths, logging};
 use crate::{
     config::{
         Config,
@@ -111,7 +111,7 @@ impl AccessorySteps<'_> {
     /// Leads the proxy to its container, if it is served by one.
     pub(crate) fn route(&self) -> Vec<Step> {
         let Some(proxy) = &self.accessory.proxy else { return Vec::new() };
-        let owner = Owner::Accessory(&self.accessory.name);
+        let owner = &naming::accessory_certificate(&self.accessory.name);
         let mut steps = certificate(self.config, proxy, owner);
         steps.push(Step::SwitchTraffic(Box::new(Route {
             service: self.accessory.service.clone(),

@@ -123,7 +123,9 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWo
     let roles: Vec<(&Role, &TaggedHost)> = boot.targets.roles_on(&state.host).collect();
     for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some() && !boot.as_deployed) {
         common.extend(assets(boot, state, role));
-        common.extend(role.proxy.iter().flat_map(|proxy| certificate(boot.config, proxy, Owner::Role(&role.name))));
+        common.extend(
+            role.proxy.iter().flat_map(|proxy| certificate(boot.config, proxy, &naming::role_certificate(&role.name))),
+        );
     }
     let parallel = boot.config.boot.parallel_roles && roles.len() > 1;
     let has_primary = roles.iter().any(|(role, _)| boot.targets.is_primary(role));
@@ -295,7 +297,7 @@ pub(crate) fn route_to(config: &Config, role: &Role, container: &ContainerName) 
 /// A role's route to a container. Error pages belong to the version booted; going back leaves them out of it.
 fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
     let proxy = role.proxy.clone().unwrap_or_default();
-    let certificate = certificate_paths(config, &proxy, Owner::Role(&role.name));
+    let certificate = certificate_paths(config, &proxy, &naming::role_certificate(&role.name));
     let error_pages =
         boot.filter(|boot| !boot.error_pages.is_empty()).map(|boot| naming::error_pages_inside(config, boot.version));
     Route {
@@ -309,28 +311,9 @@ fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&
     }
 }
 
-/// Whose certificate it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Owner<'a> {
-    /// A role's.
-    Role(&'a str),
-    /// An accessory's, by its name.
-    Accessory(&'a str),
-}
-
-impl Owner<'_> {
-    /// The folder of its own below the app's: Kamal's for roles, one that no role can have for accessories.
-    fn folder(self) -> String {
-        match self {
-            Self::Role(role) => format!("tls/{role}"),
-            Self::Accessory(name) => format!("tls/accessories/{name}"),
-        }
-    }
-}
-
-/// Where the proxy finds a certificate of the user's own and its key.
-pub(super) fn certificate_paths(config: &Config, proxy: &Proxy, owner: Owner<'_>) -> Option<(String, String)> {
-    let folder = format!("{}/{}", naming::apps_config_inside(config), owner.folder());
+/// Where the proxy finds a certificate of the user's own and its key, which are in a folder of their own.
+pub(super) fn certificate_paths(config: &Config, proxy: &Proxy, folder: &str) -> Option<(String, String)> {
+    let folder = format!("{}/{}", naming::apps_config_inside(config), folder);
     matches!(proxy.ssl, Ssl::Custom { .. }).then(|| (format!("{folder}/cert.pem"), format!("{folder}/key.pem")))
 }
 
@@ -365,9 +348,9 @@ fn assets(boot: &Boot<'_>, state: &HostState, role: &Role) -> Option<Step> {
 }
 
 /// The steps that write a certificate of the user's own and its key.
-pub(super) fn certificate(config: &Config, proxy: &Proxy, owner: Owner<'_>) -> Vec<Step> {
+pub(super) fn certificate(config: &Config, proxy: &Proxy, folder: &str) -> Vec<Step> {
     let Ssl::Custom { certificate_pem, private_key_pem } = &proxy.ssl else { return Vec::new() };
-    let folder = format!("{}/{}", naming::apps_config(config), owner.folder());
+    let folder = format!("{}/{}", naming::apps_config(config), folder);
     let write = |name: &str, key: &String, reader| Step::WriteSecret {
         path: format!("{folder}/{name}"),
         key: key.clone(),

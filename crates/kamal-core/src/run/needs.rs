@@ -53,7 +53,7 @@ impl Needs {
                 self.add(&secret.key, format!("the environment of role {}", role.name));
             }
         }
-        self.certificate("", role.proxy.as_ref());
+        self.served("", role.proxy.as_ref());
     }
 
     /// An accessory's container.
@@ -64,7 +64,7 @@ impl Needs {
         if let Some(registry) = &accessory.registry {
             self.of_registry(&format!("accessories/{}/registry", accessory.name), registry);
         }
-        self.certificate(&format!("accessories/{}/", accessory.name), accessory.proxy.as_ref());
+        self.served(&format!("accessories/{}/", accessory.name), accessory.proxy.as_ref());
     }
 
     /// The login to the registry an accessory's image comes from.
@@ -75,10 +75,19 @@ impl Needs {
         }
     }
 
-    fn certificate(&mut self, place: &str, proxy: Option<&Proxy>) {
+    /// What the proxy reads from files.
+    fn served(&mut self, place: &str, proxy: Option<&Proxy>) {
         if let Some(Ssl::Custom { certificate_pem, private_key_pem }) = proxy.map(|proxy| &proxy.ssl) {
             self.add(certificate_pem, format!("{place}proxy/ssl/certificate_pem"));
             self.add(private_key_pem, format!("{place}proxy/ssl/private_key_pem"));
+        }
+        let policies = proxy.map(|proxy| &proxy.policies);
+        for (key, setting) in
+            policies.into_iter().flat_map(|of| [(&of.basic_auth, "basic_auth"), (&of.acme_eab_key, "acme_eab_key")])
+        {
+            if let Some(key) = key {
+                self.add(key, format!("x-proxy/{setting}"));
+            }
         }
     }
 

@@ -1,6 +1,10 @@
 //! The deploy lock.
 
-use kamal_core::{error::Error, ports::Clock};
+use kamal_core::{
+    error::Error,
+    op::{Lock, Op},
+    ports::Clock,
+};
 
 use crate::harness::{App, THREE, Verb, seconds};
 
@@ -25,6 +29,24 @@ fn a_held_lock_names_its_holder_and_stays_his() {
     );
     assert_eq!(app.locks(), ["h1"]);
     assert_eq!(app.versions(), ["v1"]);
+}
+
+#[test]
+fn by_hand_it_is_taken_shown_and_given_back() {
+    let app = App::deployed(THREE, "v1");
+    let told = |op: Lock| {
+        let report = app.perform(&Op::Lock(op), None, None)?;
+        Ok::<_, Error>(report.answers.into_iter().map(|answer| answer.outcome.unwrap().stdout).collect::<String>())
+    };
+    let take = || Lock::Acquire { message: "until Monday".to_owned() };
+    assert_eq!(told(Lock::Status).unwrap(), "There is no deploy lock");
+    assert_eq!(told(take()).unwrap(), "Acquired the deploy lock");
+    assert_eq!(app.locks(), ["h1"]);
+    assert!(told(Lock::Status).unwrap().contains("until Monday"));
+    assert!(matches!(told(take()), Err(Error::LockHeld { .. })));
+    assert_eq!(told(Lock::Release).unwrap(), "Released the deploy lock");
+    assert!(app.locks().is_empty());
+    assert_eq!(told(Lock::Release).unwrap(), "There is no deploy lock");
 }
 
 #[test]

@@ -159,6 +159,14 @@ fn missing_secrets_are_found_before_anything_happens() {
 }
 
 #[test]
+fn what_the_proxy_reads_from_files_is_looked_up_first_too() {
+    let app = App::new("servers: [h1]\nx-proxy: {basic_auth: USERS}\n");
+    let Error::Secrets(missing) = app.deploy("v1").unwrap_err() else { panic!("not about secrets") };
+    assert!(missing[0].contains("'USERS'") && missing[0].contains("needed by x-proxy/basic_auth"), "{missing:?}");
+    assert_eq!(app.fleet.effects(), []);
+}
+
+#[test]
 fn a_deploy_can_be_spawned() {
     fn assert_send<T: Send>(value: T) -> T {
         value

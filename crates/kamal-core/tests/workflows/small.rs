@@ -157,6 +157,40 @@ fn destinations_do_not_prune_each_other() {
 }
 
 #[test]
+fn a_destination_prunes_nothing_of_the_rest() {
+    let mut app = App::new("servers: [h1]\nretain_containers: 1\n");
+    for version in ["v1", "v2"] {
+        app.deploy(version).unwrap();
+    }
+    app.config.destination = Some("staging".parse().unwrap());
+    app.config.roles[0].proxy.as_mut().unwrap().hosts = vec!["staging.test".into()];
+    app.targets = Targets::select(&app.config, &Selection::default()).unwrap();
+    for version in ["s1", "s2", "s3"] {
+        app.deploy(version).unwrap();
+    }
+    let host = app.fleet.host("h1");
+    assert!(host.container("app-web-v1").is_some() && host.images.contains_key("acme/app:latest"));
+    assert!(host.container("app-web-staging-s2").is_some() && host.container("app-web-staging-s1").is_none());
+}
+
+#[test]
+fn secrets_go_with_the_containers_they_were_for() {
+    let app = App::new("servers: [h1]\naccessories: {db: {image: acme/db, host: h1, env: {secret: [DATABASE_URL]}}}\n");
+    app.fleet.publish("acme/db");
+    app.operate(Verb::Setup, "v1", None).unwrap();
+    let env_files = || {
+        let host = app.fleet.host("h1");
+        host.files.keys().filter(|path| path.ends_with(".env")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(env_files(), [".kamal/apps/app/env/accessories/db.env", ".kamal/apps/app/env/roles/web.env"]);
+    app.perform_well(&Op::Accessory(Accessory::new(&app.config, "db", AccessoryTask::Remove).unwrap()));
+    assert_eq!(env_files(), [".kamal/apps/app/env/roles/web.env"]);
+    app.perform_well(&Op::App(AppOp::RemoveContainers));
+    app.perform_well(&Op::App(AppOp::Remove));
+    assert_eq!(env_files(), [""; 0]);
+}
+
+#[test]
 fn which_of_several_hosts_a_command_took_is_told() {
     let app = App::new("servers: [h1, h2]\naccessories: {db: {image: acme/db, hosts: [h1, h2]}}\n");
     app.fleet.publish("acme/db");
