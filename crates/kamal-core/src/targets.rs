@@ -63,6 +63,8 @@ pub struct Targets {
     pub primary_role: Option<RoleName>,
     /// True when `--hosts` or `--primary` narrowed the hosts.
     pub narrowed: bool,
+    /// True when `--primary` narrowed them: what is to be run once runs for one role.
+    pub primary: bool,
 }
 
 impl Targets {
@@ -96,7 +98,8 @@ impl Targets {
             let primary = of_role.and_then(|role| role.hosts.first().map(|host| host.name.clone()));
             chosen_hosts = Some(primary.or_else(|| default_primary_host(config)).into_iter().collect());
         }
-        Ok(resolve(config, &everything, chosen_hosts.as_deref(), chosen_roles.as_deref()))
+        let targets = resolve(config, &everything, chosen_hosts.as_deref(), chosen_roles.as_deref());
+        Ok(Self { primary: selection.primary, ..targets })
     }
 
     /// The roles on a host, primary role first.
@@ -241,6 +244,7 @@ fn resolve(config: &Config, everything: &[HostName], hosts: Option<&[HostName]>,
         primary_host,
         primary_role,
         narrowed: hosts.is_some(),
+        primary: false,
     }
 }
 

@@ -8,7 +8,7 @@ fn furnish(app: &App) {
         let image = "10.77.0.1:5000/redis:7";
         rig().docker_shell(
             host.number,
-            &format!("docker rm -f other; docker pull -q {image}; docker run -d --name other --label service=other {image}; docker volume create others"),
+            &format!("docker rm -f other; docker pull -q {image}; docker run -d --name other --network none --label service=other {image}; docker volume create others"),
         );
         std::fs::create_dir_all(host.home.join(".kamal/apps/other")).unwrap();
         std::fs::write(host.home.join(".kamal/apps/other/keep"), "kept").unwrap();

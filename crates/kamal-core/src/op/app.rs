@@ -347,17 +347,18 @@ impl Exec {
             stages.push(Stage::new(Kind::Change, Work::Attach(Box::new(question(placed)))).saying(say));
         } else {
             let text = format!("Executed cmd '{}' on app version {version}", self.command);
+            // A migration is run once, however many roles the primary host has.
+            let roles = if facts.targets.primary { 1 } else { usize::MAX };
             let noted = |host: &HostName| -> Vec<Step> {
                 let mut steps = if self.reuse { Vec::new() } else { facts.login() };
-                let roles = facts.targets.roles_on(host);
+                let roles = facts.targets.roles_on(host).take(roles);
                 steps.extend(roles.map(|(role, _)| audit(text.as_str(), self.reuse.then_some(role))));
                 steps
             };
             stages.push(Stage::hosts(Kind::Prepare, facts.everywhere(&facts.targets.app_hosts, noted)));
             let say = format!("Launching command with version {version} from {place}...");
-            stages.push(
-                Stage::new(Kind::Change, Work::Ask(facts.targets.placements().map(question).collect())).saying(say),
-            );
+            let asked = Work::Ask(facts.targets.placements().take(roles).map(question).collect());
+            stages.push(Stage::new(Kind::Change, asked).saying(say));
         }
         if let Some(last) = stages.last_mut() {
             if from_latest {

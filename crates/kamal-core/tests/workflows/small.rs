@@ -174,6 +174,20 @@ fn a_destination_prunes_nothing_of_the_rest() {
 }
 
 #[test]
+fn on_the_primary_host_a_command_runs_once() {
+    let mut app = App::deployed(TOGETHER, "v1");
+    let command = CommandLine::Shell("bin/rails db:migrate".into());
+    for reuse in [false, true] {
+        let exec = Exec { command: command.clone(), reuse, env: Vec::new(), attach: Attach::Output };
+        let op = Op::App(AppOp::Exec(exec));
+        assert_eq!(app.perform_well(&op).answers.len(), 4, "two roles on two hosts");
+        app.targets = Targets::select(&app.config, &Selection { primary: true, ..Selection::default() }).unwrap();
+        assert_eq!(app.perform_well(&op).answers.len(), 1);
+        app.targets = Targets::select(&app.config, &Selection::default()).unwrap();
+    }
+}
+
+#[test]
 fn secrets_go_with_the_containers_they_were_for() {
     let app = App::new("servers: [h1]\naccessories: {db: {image: acme/db, host: h1, env: {secret: [DATABASE_URL]}}}\n");
     app.fleet.publish("acme/db");
