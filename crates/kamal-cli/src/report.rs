@@ -108,6 +108,10 @@ impl Reporter {
 }
 
 impl Events for Reporter {
+    fn shows_output(&self) -> bool {
+        self.json || self.level > Level::Quiet
+    }
+
     fn emit(&self, event: EventKind) {
         if let Some(timings) = &self.timings {
             timings.lock().unwrap_or_else(PoisonError::into_inner).take(&event);

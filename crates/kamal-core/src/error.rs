@@ -3,7 +3,7 @@
 use crate::{
     machine::IllegalMove,
     name::{HostName, Version},
-    ports::{BuildError, LocalError, RenderError, TransportError},
+    ports::{BuildError, Exit, LocalError, RenderError, TransportError},
 };
 
 /// Why an operation did not succeed.
@@ -30,7 +30,7 @@ pub enum Error {
         details: String,
     },
     /// A hook failed.
-    #[error("Hook `{name}` failed with exit status {status}{}", indented(.output))]
+    #[error("Hook `{name}` failed with exit status {}{}", Exit(*.status), if *.shown { String::new() } else { indented(.output) })]
     Hook {
         /// The hook.
         name: String,
@@ -38,6 +38,8 @@ pub enum Error {
         status: i32,
         /// What it printed last.
         output: String,
+        /// Whether somebody has seen that already, so that it need not be repeated.
+        shown: bool,
     },
     /// The image was not built.
     #[error("build failed: {0}")]

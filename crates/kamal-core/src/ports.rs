@@ -8,5 +8,5 @@ mod world;
 
 pub use docker::{BuildError, BuildOrder, Docker, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
-pub use local::{Command, Local, LocalError, LocalFolders};
+pub use local::{Claim, Command, Local, LocalError, LocalFolders};
 pub use world::{Clock, Entropy, Events, Secrets, Templates, World};

@@ -181,4 +181,8 @@ impl Events for Redacted {
     fn emit(&self, event: EventKind) {
         self.events.emit(event.redacted(&self.redactor));
     }
+
+    fn shows_output(&self) -> bool {
+        self.events.shows_output()
+    }
 }

@@ -1,9 +1,9 @@
 //! The local machine: programs and files.
 
-use std::{io, path::PathBuf, process::Stdio};
+use std::{fs::TryLockError, io, path::PathBuf, process::Stdio};
 
 use async_trait::async_trait;
-use kamal_core::ports::{Chunk, Command, Exit, Local, LocalError, LocalFolders};
+use kamal_core::ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The machine the command is typed on.
@@ -33,6 +33,9 @@ impl Local for ThisMachine {
         let folder = command.folder.as_deref().map_or_else(|| self.project.clone(), |folder| self.path(folder));
         let mut process = tokio::process::Command::new(&command.program);
         process.args(&command.args).current_dir(folder).kill_on_drop(true);
+        for name in command.without {
+            process.env_remove(name);
+        }
         process.envs(command.env.iter().map(|(name, value)| (name, value.expose())));
         process.stdin(if command.input.is_some() { Stdio::piped() } else { Stdio::null() });
         process.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -113,6 +116,18 @@ impl Local for ThisMachine {
                 Err(LocalError::Io { what: format!("cannot remove the folder {path}"), source })
             }
             _ => Ok(()),
+        }
+    }
+
+    async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError> {
+        let path = self.path(path);
+        let io = |source| LocalError::Io { what: format!("cannot lock {}", path.display()), source };
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(io)?;
+        let file = std::fs::File::options().create(true).append(true).open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(io(source)),
         }
     }
 

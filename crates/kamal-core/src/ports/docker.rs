@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Clock, Entropy, Events, Local, LocalError, Secrets};
+use super::{Clock, Entropy, Events, Exit, Local, LocalError, Secrets};
 use crate::{
     build::BuildTask,
     config::Config,
@@ -94,7 +94,7 @@ pub enum BuildError {
     #[error(transparent)]
     Local(#[from] LocalError),
     /// A program ended badly.
-    #[error("{what} failed with exit status {status}{}", tail(.output))]
+    #[error("{what} failed with exit status {}{}", Exit(*.status), tail(.output, *.shown))]
     Failed {
         /// What was tried.
         what: String,
@@ -102,12 +102,14 @@ pub enum BuildError {
         status: i32,
         /// The last lines it printed.
         output: String,
+        /// Whether somebody has seen them already, so that they need not be repeated.
+        shown: bool,
     },
     /// Something is missing or does not fit.
     #[error("{0}")]
     Unfit(String),
 }
 
-fn tail(output: &str) -> String {
-    if output.trim().is_empty() { String::new() } else { format!(":\n{}", output.trim_end()) }
+fn tail(output: &str, shown: bool) -> String {
+    if shown || output.trim().is_empty() { String::new() } else { format!(":\n{}", output.trim_end()) }
 }

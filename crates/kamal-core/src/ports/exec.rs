@@ -68,6 +68,23 @@ impl Exit {
     }
 }
 
+/// The number, and what it means where that is agreed on.
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let meaning = match self.0 {
+            126 => "the program cannot be executed",
+            127 => "a program was not found",
+            130 => "interrupted",
+            134 => "the program aborted",
+            137 => "killed, often for want of memory",
+            139 => "the program crashed",
+            143 => "told to stop",
+            status => return write!(f, "{status}"),
+        };
+        write!(f, "{} ({meaning})", self.0)
+    }
+}
+
 /// Why a script could not be run, or why its outcome is unknown.
 #[derive(Debug, thiserror::Error)]
 #[error("{host}: {kind}")]

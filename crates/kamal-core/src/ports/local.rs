@@ -34,9 +34,16 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     /// Removes a folder and all that is in it; it need not exist.
     async fn remove_folder(&self, path: &str) -> Result<(), LocalError>;
 
+    /// Claims what a file stands for, creating the file and its folder; `None` while somebody else on this machine
+    /// holds the claim. It ends when it is dropped, or with this program, in whatever way that ends.
+    async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError>;
+
     /// Where builds may put clones: absolute, and the project's own absolute path beside it.
     fn folders(&self) -> LocalFolders;
 }
+
+/// What nobody else on this machine holds until this is dropped.
+pub type Claim = Box<dyn std::fmt::Debug + Send + Sync>;
 
 /// Folders of the local machine, absolute.
 #[derive(Clone, Debug)]
@@ -56,6 +63,8 @@ pub struct Command {
     pub args: Vec<String>,
     /// Variables added to the environment.
     pub env: Vec<(String, Secret)>,
+    /// Variables it must not see.
+    pub without: &'static [&'static str],
     /// The folder it runs in; the project when none is given.
     pub folder: Option<String>,
     /// What its standard input holds; empty when none is given.

@@ -31,6 +31,11 @@ pub trait Entropy: Send + Sync + std::fmt::Debug {
 pub trait Events: Send + Sync + std::fmt::Debug {
     /// Takes an event.
     fn emit(&self, event: EventKind);
+
+    /// True when what local programs print is shown, so that an error need not repeat it.
+    fn shows_output(&self) -> bool {
+        true
+    }
 }
 
 /// Looks secrets up by key.

@@ -85,13 +85,14 @@ pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) 
     out.end(&mut |line| show(line, false));
     err.end(&mut |line| show(line, true));
     let exit = exit.ok_or(Error::Cancelled)??;
-    let outcome = if exit.success() { Outcome::Ok } else { Outcome::Failed(format!("exit status {}", exit.0)) };
+    let outcome = if exit.success() { Outcome::Ok } else { Outcome::Failed(format!("exit status {exit}")) };
     let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
     cx.fleet.emit(EventKind::StepFinished { host: None, step, outcome, took });
     if exit.success() {
         return Ok(());
     }
-    Err(Error::Hook { name: name.to_owned(), status: exit.0, output: tail.text() })
+    let shown = level != Some(HookLevel::Quiet) && cx.fleet.world.events.shows_output();
+    Err(Error::Hook { name: name.to_owned(), status: exit.0, output: tail.text(), shown })
 }
 
 fn level(cx: &Cx<'_>, name: &str) -> Option<HookLevel> {

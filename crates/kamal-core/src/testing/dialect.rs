@@ -76,7 +76,7 @@ async fn run(order: &BuildOrder<'_>, command: &Command) -> Result<(), BuildError
     };
     let exit = order.local.run(command, &mut keep).await?;
     let what = command.to_string();
-    if exit.success() { Ok(()) } else { Err(BuildError::Failed { what, status: exit.0, output }) }
+    if exit.success() { Ok(()) } else { Err(BuildError::Failed { what, status: exit.0, output, shown: false }) }
 }
 
 impl Proxy for SimProxy {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 
 use super::{EffectKind, How, SimFleet};
-use crate::ports::{Chunk, Clock, Command, Exit, Local, LocalError, LocalFolders};
+use crate::ports::{Chunk, Claim, Clock, Command, Exit, Local, LocalError, LocalFolders};
 
 /// Acts local programs out.
 #[derive(Clone, Debug)]
@@ -82,6 +82,10 @@ impl Local for SimLocal {
         let folder = format!("{}/", relative(path).trim_end_matches('/'));
         self.0.state().files.retain(|file, _| !file.starts_with(&folder));
         Ok(())
+    }
+
+    async fn claim(&self, _path: &str) -> Result<Option<Claim>, LocalError> {
+        Ok(Some(Box::new(())))
     }
 
     fn folders(&self) -> LocalFolders {

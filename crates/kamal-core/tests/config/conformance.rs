@@ -39,6 +39,7 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
         "proxy/run/bind_ips/0: should be an IP address, not 999.1.1.1",
         "docker refuses it, on every host, halfway through",
     ),
+    ("builder-remote-bad", "builder/remote: should be a URL, `ssh://user@host`", "docker makes no context of it"),
     ("yaml-broken", "invalid YAML: while parsing a flow sequence, expected ',' or ']'", "another parser's words"),
     ("erb-broken", "undefined local variable or method `nope_method`", "no Ruby class names"),
     ("erb-syntax", "this Ruby expression ends too early", "no Ruby class names"),

@@ -152,6 +152,8 @@ const TABLE: &[(&str, &str)] = &[
     ("builder: {arch: amd64, secrets: x}", "builder/secrets: should be an array"),
     ("builder: {arch: amd64, sbom: x}", "builder/sbom: should be a boolean"),
     ("builder: {arch: {}}", "builder/arch: should be an array or a string"),
+    ("builder: {arch: amd64, remote: app@builder}", "builder/remote: should be a URL, `ssh://user@host`"),
+    ("builder: {arch: amd64, pack: {buildpacks: [b]}}", "builder/pack/builder: is required"),
     ("builder: {arch: [amd64, arm64], pack: {builder: b}}", "builder: buildpacks only support building for one arch"),
     ("proxy: {foo: 1}", "proxy: unknown key: foo"),
     ("proxy: {healthcheck: {foo: 1}}", "proxy/healthcheck: unknown key: foo"),

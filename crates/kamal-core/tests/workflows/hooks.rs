@@ -101,9 +101,10 @@ fn a_failing_hook_ends_the_deploy_with_its_output() {
         let app = App::deployed(THREE, "v1");
         app.fleet.hook(hook, 7);
         let error = app.deploy("v2").unwrap_err();
-        let Error::Hook { name, status, output } = &error else { panic!("{hook}: {error}") };
+        let Error::Hook { name, status, output, shown } = &error else { panic!("{hook}: {error}") };
         assert_eq!((name.as_str(), *status), (hook, 7));
         assert_eq!(output, &format!("hook {hook} says so"));
+        assert!(*shown && !error.to_string().contains("says so"), "{error}");
         assert!(app.locks().is_empty(), "{hook}");
         let expected = if hook.starts_with("post-") { "v2" } else { "v1" };
         assert_eq!(app.versions(), [expected], "{hook}");

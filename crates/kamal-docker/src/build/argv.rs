@@ -1,14 +1,17 @@
-//! The build command, its arguments in Kamal's order (spec 9.4, golden vectors 13.3).
+//! The build commands, their arguments in Kamal's order (spec 9.4, golden vectors 13.3).
 
 use kamal_core::{
     config::{
         Config,
-        model::{Builder, Cache},
+        model::{Builder, Cache, Pack},
     },
     naming,
     ports::{BuildError, BuildOrder, Command},
+    secret::Secret,
     shell::escape::{value, word},
 };
+
+use super::backend::Backend;
 
 /// What a build is told besides the configuration.
 pub(super) struct Flags<'f> {
@@ -21,25 +24,14 @@ pub(super) struct Flags<'f> {
 }
 
 /// `docker buildx build …`, to be run in the context's folder.
-pub(super) fn build(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<Command, BuildError> {
+pub(super) fn build(order: &BuildOrder<'_>, backend: &Backend, flags: &Flags<'_>) -> Result<Command, BuildError> {
     let (config, builder) = (order.config, &order.config.builder);
-    if builder.pack.is_some() {
-        return Err(BuildError::Unfit("builder/pack is not supported yet; build with a Dockerfile".to_owned()));
-    }
-    let mut line = Line::default();
+    let mut line = Line::new("docker");
     line.plain(words("buildx build"));
     line.plain([format!("--output=type={}", flags.output)]);
-    if !builder.arches.is_empty() {
-        let platforms: Vec<String> = builder.arches.iter().map(|arch| format!("linux/{arch}")).collect();
-        line.plain(["--platform".to_owned(), platforms.join(",")]);
-    }
-    if let Some(name) = builder_name(config) {
-        line.plain(["--builder".to_owned(), name]);
-    }
-    let version = order.version.ok_or_else(|| BuildError::Unfit("there is no version to build".to_owned()))?;
-    for image in [naming::image(config, version), naming::latest_image(config)] {
-        line.plain(["-t".to_owned(), format!("{image}{}", flags.suffix)]);
-    }
+    line.plain(platforms(&builder.arches));
+    line.plain(backend.name().into_iter().flat_map(|name| ["--builder".to_owned(), name.to_owned()]));
+    line.plain(tags(order, flags)?.into_iter().flat_map(|tag| ["-t".to_owned(), tag]));
     line.plain(cache(config, builder));
     line.plain(["--label".to_owned(), format!("service={}", config.service)]);
     for (key, value) in &builder.args {
@@ -63,19 +55,70 @@ pub(super) fn build(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<Command
         line.plain(["--no-cache".to_owned()]);
     }
     line.raw(builder.context.as_deref().unwrap_or("."));
+    let mut command = line.command();
+    if backend.elsewhere().is_some() {
+        // The login is the other machine's own.
+        command.env.push(("BUILDKIT_NO_CLIENT_TOKEN".to_owned(), Secret::new("1")));
+    }
+    Ok(command)
+}
+
+/// `pack build …`. Secrets are in the environment, which it takes variables without a value from.
+pub(super) fn pack(order: &BuildOrder<'_>, pack: &Pack, flags: &Flags<'_>) -> Result<Command, BuildError> {
+    let (config, builder) = (order.config, &order.config.builder);
+    let mut line = Line::new("pack");
+    line.plain(["build".to_owned(), config.repository()]);
+    line.plain(platforms(&builder.arches));
+    line.plain(words("--creation-time now --builder"));
+    line.plain([pack.builder.clone()]);
+    let labels = "paketo-buildpacks/image-labels".to_owned();
+    let buildpacks = pack.buildpacks.iter().chain([&labels]);
+    line.plain(buildpacks.flat_map(|buildpack| ["--buildpack".to_owned(), buildpack.clone()]));
+    line.plain(tags(order, flags)?.into_iter().flat_map(|tag| ["-t".to_owned(), tag]));
+    if flags.no_cache {
+        line.plain(["--clear-cache".to_owned()]);
+    }
+    line.plain(["--env".to_owned(), format!("BP_IMAGE_LABELS=service={}", config.service)]);
+    for (key, value) in &builder.args {
+        line.plain(["--env".to_owned()]);
+        line.pair(key, value.as_deref());
+    }
+    line.plain(builder.secrets.iter().flat_map(|name| ["--env".to_owned(), name.clone()]));
+    line.plain(["--path".to_owned()]);
+    line.raw(builder.context.as_deref().unwrap_or("."));
     Ok(line.command())
 }
 
-/// Arguments of docker as they are, and as a shell has to be told them. Kamal hands its line to one, which fills in
+/// What the image is called: by its version, and as the latest.
+pub(super) fn tags(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<[String; 2], BuildError> {
+    let version = order.version.ok_or_else(|| BuildError::Unfit("there is no version to build".to_owned()))?;
+    let images = [naming::image(order.config, version), naming::latest_image(order.config)];
+    Ok(images.map(|image| format!("{image}{}", flags.suffix)))
+}
+
+/// `--platform`, if there are any.
+pub(super) fn platforms(arches: &[String]) -> Vec<String> {
+    if arches.is_empty() {
+        return Vec::new();
+    }
+    let platforms: Vec<String> = arches.iter().map(|arch| format!("linux/{arch}")).collect();
+    vec!["--platform".to_owned(), platforms.join(",")]
+}
+
+/// Arguments of a program as they are, and as a shell has to be told them. Kamal hands its line to one, which fills in
 /// variables where it leaves some: `--ssh default=$SSH_AUTH_SOCK`, `${VERSION}` in a build argument.
-#[derive(Default)]
 struct Line {
+    program: &'static str,
     args: Vec<String>,
     shell: Vec<String>,
     needs_shell: bool,
 }
 
 impl Line {
+    fn new(program: &'static str) -> Self {
+        Self { program, args: Vec::new(), shell: Vec::new(), needs_shell: false }
+    }
+
     fn plain(&mut self, args: impl IntoIterator<Item = String>) {
         for arg in args {
             self.shell.push(word(&arg));
@@ -100,39 +143,11 @@ impl Line {
 
     fn command(self) -> Command {
         if self.needs_shell {
-            return Command::new("sh", ["-c".to_owned(), format!("exec docker {}", self.shell.join(" "))]);
+            let text = format!("exec {} {}", self.program, self.shell.join(" "));
+            return Command::new("sh", ["-c".to_owned(), text]);
         }
-        Command::new("docker", self.args)
+        Command::new(self.program, self.args)
     }
-}
-
-/// The buildx builder's name, Kamal's; the `docker` driver needs none.
-pub(super) fn builder_name(config: &Config) -> Option<String> {
-    let driver = &config.builder.driver;
-    match driver.as_str() {
-        "docker" => None,
-        cloud if cloud.starts_with("cloud") => Some(cloud.replace([' ', '/'], "-")),
-        _ if local_registry(config) => Some(format!("kamal-local-registry-{driver}")),
-        _ => Some(format!("kamal-local-{driver}")),
-    }
-}
-
-/// `docker buildx create …`.
-pub(super) fn create_builder(config: &Config, name: &str) -> Command {
-    let driver = &config.builder.driver;
-    if let Some(cloud) = driver.strip_prefix("cloud ") {
-        return Command::new("docker", ["buildx", "create", "--driver", "cloud", cloud]);
-    }
-    let mut args = words("buildx create --name");
-    args.extend([name.to_owned(), format!("--driver={driver}")]);
-    if local_registry(config) {
-        args.extend(words("--driver-opt network=host"));
-    }
-    Command::new("docker", args)
-}
-
-fn local_registry(config: &Config) -> bool {
-    config.registry.server.as_ref().is_some_and(|server| server.starts_with("localhost:"))
 }
 
 fn cache(config: &Config, builder: &Builder) -> Vec<String> {
@@ -153,7 +168,8 @@ fn cache(config: &Config, builder: &Builder) -> Vec<String> {
     vec!["--cache-to".to_owned(), to, "--cache-from".to_owned(), from]
 }
 
-fn words(text: &str) -> Vec<String> {
+/// Words with blanks between them.
+pub(super) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
@@ -162,7 +178,7 @@ mod tests {
     use super::*;
 
     fn line(fill: impl FnOnce(&mut Line)) -> Command {
-        let mut line = Line::default();
+        let mut line = Line::new("docker");
         line.plain(words("buildx build"));
         fill(&mut line);
         line.command()

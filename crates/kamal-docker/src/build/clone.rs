@@ -1,91 +1,134 @@
 //! A clean clone of the commit that is built, kept between builds in the temporary folder (spec 9.4, Clone), so that
-//! what is not committed never gets into an image.
+//! what is not committed never gets into an image. It takes its objects from the work tree's repository, by hard links
+//! where these can be had, and nothing from anywhere else.
 
 use kamal_core::{
     event::{EventKind, Tone},
-    ports::{BuildError, BuildOrder, Command},
+    ports::{BuildError, BuildOrder, Claim, Command},
 };
 
-use super::{ask, run};
+use super::{
+    git::{Repository, changes, reading, within},
+    program::{Show, ask, must, run},
+    submodules,
+};
 
-/// Prepares the folder to build in: `None` is the project's own, when `builder.context` says so or there is no
-/// repository.
-pub(super) async fn prepare(order: &BuildOrder<'_>) -> Result<Option<String>, BuildError> {
-    let changes = ask(order.local, &git(None, ["status", "--porcelain"])).await;
+/// The folder to build in.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// `None` is the project's own, when `builder.context` says so or there is no repository.
+    pub(super) folder: Option<String>,
+    /// Keeps other builds out of the clone.
+    _claim: Option<Claim>,
+}
+
+/// Prepares the folder to build in.
+pub(super) async fn prepare(order: &BuildOrder<'_>) -> Result<Prepared, BuildError> {
+    let as_it_is = Prepared { folder: None, _claim: None };
     if order.config.builder.context.is_some() {
-        if let Some(changes) = changes.filter(|changes| !changes.is_empty()) {
-            order
-                .events
-                .emit(EventKind::tell(Tone::Warning, format!("Building with uncommitted changes:\n {changes}")));
+        let changes = changes(order).await.unwrap_or_default();
+        if !changes.is_empty() {
+            let text = format!("Building with uncommitted changes:\n{changes}");
+            order.events.emit(EventKind::tell(Tone::Warning, text));
         }
-        return Ok(None);
+        return Ok(as_it_is);
     }
-    let Some(changes) = changes else { return Ok(None) };
+    let Some(repository) = Repository::of_project(order).await? else { return Ok(as_it_is) };
+    let changes = changes(order).await?;
     if !changes.is_empty() {
-        let text = format!("Building from a local git clone, so ignoring these uncommitted changes:\n {changes}");
+        let text = format!("Building from a local git clone, so ignoring these uncommitted changes:\n{changes}");
         order.events.emit(EventKind::tell(Tone::Warning, text));
     }
-    let unfit = || BuildError::Unfit("git does not tell where the repository is".to_owned());
-    let told = ask(order.local, &git(None, ["rev-parse", "--show-toplevel", "--show-prefix", "HEAD"]))
-        .await
-        .ok_or_else(unfit)?;
-    let lines: Vec<&str> = told.lines().collect();
-    // The prefix line is empty, and thus easily trimmed away, at the repository's root.
-    let (root, prefix, revision) = match lines[..] {
-        [root, prefix, revision] => (root, prefix, revision),
-        [root, revision] => (root, "", revision),
-        _ => return Err(unfit()),
-    };
-    let folders = order.local.folders();
-    let parent =
-        format!("{}/kamal-clones/{}-{}", folders.temporary, order.config.service, short_hash(&folders.project));
-    let name = root.rsplit('/').next().unwrap_or(root);
-    let clone = format!("{parent}/{name}");
-    let place = Place { root, revision, parent: &parent, clone: &clone };
-    if let Err(error) = refresh(order, &place).await {
+    let (parent, claim) = claim(order).await?;
+    let clone = format!("{parent}/{}", repository.name());
+    let place = Place { repository: &repository, parent: &parent, clone: &clone };
+    if let Err(error) = refresh(order, &place, "--local").await {
         order
             .events
             .emit(EventKind::tell(Tone::Problem, format!("Error preparing clone: {error}, deleting and retrying...")));
         order.local.remove_folder(&parent).await?;
-        refresh(order, &place).await?;
+        refresh(order, &place, "--no-local").await?;
     }
-    Ok(Some(format!("{clone}/{prefix}")))
+    let folder = format!("{clone}/{}", repository.prefix);
+    check_committed(order, &folder).await?;
+    note_pointers(order, &clone).await;
+    Ok(Prepared { folder: Some(folder), _claim: Some(claim) })
 }
 
 struct Place<'p> {
-    root: &'p str,
-    revision: &'p str,
+    repository: &'p Repository,
     parent: &'p str,
     clone: &'p str,
 }
 
-async fn refresh(order: &BuildOrder<'_>, place: &Place<'_>) -> Result<(), BuildError> {
-    let clone = place.clone;
-    if order.local.exists(&format!("{clone}/.git")).await {
-        order
-            .events
-            .emit(EventKind::tell(Tone::Info, format!("Resetting local clone as `{clone}/` already exists...")));
-        // From the path itself: where the repository was when it was cloned does not matter.
-        run(order, "fetch into the clone", &git(Some(clone), ["fetch", "--quiet", place.root, "HEAD"]), false).await?;
-        run(order, "reset the clone", &git(Some(clone), ["reset", "--quiet", "--hard", place.revision]), false).await?;
-        run(order, "clean the clone", &git(Some(clone), ["clean", "-fdxq"]), false).await?;
-        if order.local.exists(&format!("{clone}/.gitmodules")).await {
-            run(order, "update submodules", &git(Some(clone), ["submodule", "update", "--init"]), false).await?;
+/// The first folder for clones of this project that no other build is at work in.
+async fn claim(order: &BuildOrder<'_>) -> Result<(String, Claim), BuildError> {
+    let folders = order.local.folders();
+    let temporary = folders.temporary.trim_end_matches('/');
+    let name = format!("{temporary}/kamal-clones/{}-{}", order.config.service, short_hash(&folders.project));
+    let mut number = 1;
+    loop {
+        let parent = if number == 1 { name.clone() } else { format!("{name}-{number}") };
+        if let Some(claim) = order.local.claim(&format!("{parent}.lock")).await? {
+            return Ok((parent, claim));
         }
-    } else {
-        order.events.emit(EventKind::tell(Tone::Info, format!("Cloning repo into build directory `{clone}/`...")));
-        order.local.create_folder(place.parent).await?;
-        let command = git(Some(place.parent), ["clone", "--quiet", place.root, "--recurse-submodules"]);
-        run(order, "clone the repository", &command, false).await?;
+        number += 1;
     }
-    let status = git(Some(clone), ["status", "--porcelain=v2", "--branch"]);
-    let told = run(order, "check the clone", &status, false).await?;
+}
+
+async fn refresh(order: &BuildOrder<'_>, place: &Place<'_>, how: &str) -> Result<(), BuildError> {
+    let (clone, store) = (place.clone, place.repository.store.as_str());
+    let tell = |text: String| order.events.emit(EventKind::tell(Tone::Info, text));
+    if order.local.exists(&format!("{clone}/.git")).await {
+        tell(format!("Resetting local clone as `{clone}/` already exists..."));
+        // From the path itself: where the repository was when it was cloned does not matter. It is the commit that is
+        // fetched, on whatever branch it is or on none, and from a shallow repository too.
+        let fetch =
+            ["fetch", "--progress", "--no-recurse-submodules", "--update-shallow", "--tags", "--force", store, "HEAD"];
+        run(order, "fetch into the clone", &reading(clone, store, fetch), Show::Progress).await?;
+    } else {
+        tell(format!("Cloning repo into build directory `{clone}/`..."));
+        order.local.create_folder(place.parent).await?;
+        let args = ["clone", "--progress", "--no-checkout", how, "--", store, clone];
+        run(order, "clone the repository", &reading(place.parent, store, args), Show::Progress).await?;
+    }
+    run(order, "check the commit out", &checkout(place), Show::Progress).await?;
+    must(order, &within(clone, ["clean", "-ffdxq"])).await?;
+    submodules::update(order, place.repository, clone).await?;
+    let told = must(order, &within(clone, ["status", "--porcelain=v2", "--branch"])).await?;
     check(&told, place)
+}
+
+/// Hooks that the user has for all repositories have no business in a clone.
+fn checkout(place: &Place<'_>) -> Command {
+    let revision = place.repository.revision.as_str();
+    let (c, hooks) = ("-c", "core.hooksPath=/dev/null");
+    match &place.repository.branch {
+        Some(branch) => within(
+            place.clone,
+            [
+                c,
+                hooks,
+                "checkout",
+                "--progress",
+                "--force",
+                "--no-recurse-submodules",
+                "--no-track",
+                "-B",
+                branch,
+                revision,
+            ],
+        ),
+        None => within(
+            place.clone,
+            [c, hooks, "checkout", "--progress", "--force", "--no-recurse-submodules", "--detach", revision],
+        ),
+    }
 }
 
 /// Reads `git status --porcelain=v2 --branch`: the right commit, and nothing changed.
 fn check(told: &str, place: &Place<'_>) -> Result<(), BuildError> {
-    let (clone, expected) = (place.clone, place.revision);
+    let (clone, expected) = (place.clone, &place.repository.revision);
     let head = told.lines().find_map(|line| line.strip_prefix("# branch.oid ")).unwrap_or_default();
     if head != expected {
         return Err(BuildError::Unfit(format!(
@@ -100,28 +143,33 @@ fn check(told: &str, place: &Place<'_>) -> Result<(), BuildError> {
     }
 }
 
-fn git<const N: usize>(folder: Option<&str>, args: [&str; N]) -> Command {
-    let mut all: Vec<String> = folder.iter().flat_map(|folder| ["-C".to_owned(), (*folder).to_owned()]).collect();
-    all.extend(args.map(str::to_owned));
-    Command::new("git", all)
+/// The clone holds what is committed; a Dockerfile that is not would be missed by docker, in words of its own.
+async fn check_committed(order: &BuildOrder<'_>, folder: &str) -> Result<(), BuildError> {
+    let builder = &order.config.builder;
+    let dockerfile = &builder.dockerfile;
+    let elsewhere = dockerfile.starts_with(['/', '~']) || dockerfile.contains(['$', '`']) || dockerfile == "-";
+    if builder.pack.is_some() || elsewhere || order.local.exists(&format!("{folder}{dockerfile}")).await {
+        return Ok(());
+    }
+    let fix = "commit it, or build the folder as it is with `context: .` in builder";
+    Err(BuildError::Unfit(format!("{dockerfile} is not committed, and what is built is the commit; {fix}")))
+}
+
+/// Tells of files that stand for others, which git-lfs did not fetch.
+async fn note_pointers(order: &BuildOrder<'_>, clone: &str) {
+    let pattern = "^version https://git-lfs.github.com/spec/v1";
+    let command = within(clone, ["grep", "-l", "-I", "-e", pattern, "--", ":(attr:filter=lfs)"]);
+    let Some(found) = ask(order, &command).await else { return };
+    let files: Vec<&str> = found.lines().collect();
+    if let Some(first) = files.first() {
+        let others = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
+        let fix = "install git-lfs and run `git lfs pull`";
+        let text = format!("The image gets pointers of Git LFS in place of {first}{others}; {fix}");
+        order.events.emit(EventKind::tell(Tone::Warning, text));
+    }
 }
 
 /// Thirteen digits that tell projects apart. It names a folder of our own, so it need not be Kamal's sha256.
 fn short_hash(text: &str) -> String {
     format!("{:016x}", kamal_core::plan::fnv1a(text.as_bytes())).chars().take(13).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clone_must_be_of_the_commit_and_clean() {
-        let place = Place { root: "/r", revision: "abc", parent: "/c", clone: "/c/r" };
-        let said = |told: &str| check(told, &place).map_err(|error| error.to_string());
-        assert_eq!(said("# branch.oid abc\n# branch.head main\n"), Ok(()));
-        assert!(said("# branch.oid def\n").unwrap_err().contains("expected `abc` but got `def`"));
-        assert!(said("# branch.oid abc\n1 .M N... 100644 100644 100644 1 2 file\n").unwrap_err().contains("dirty"));
-        assert!(said("").unwrap_err().contains("got ``"));
-    }
 }

@@ -53,6 +53,17 @@ fn cross_check(node: &Node, owner: Span, report: &mut Report<'_>) {
     {
         report.error(arch.span, at("builder", "buildpacks only support building for one arch"));
     }
+    if let Some(remote) = node.get("remote").filter(|remote| !remote.is_blank())
+        && remote.text().is_some_and(|url| !url.contains("://"))
+    {
+        report.error(remote.span, at("builder/remote", "should be a URL, `ssh://user@host`"));
+    }
+    if let Some(pack) = node.entry("pack").filter(|pack| pack.value.is_truthy())
+        && pack.value.map().is_some()
+        && pack.value.get("builder").is_none_or(Node::is_blank)
+    {
+        report.error(pack.key, at("builder/pack/builder", "is required"));
+    }
     if let Some(local) = node.entry("local").filter(|local| local.value.bool() == Some(false))
         && node.get("remote").is_none_or(Node::is_blank)
     {

@@ -13,9 +13,6 @@ pub(crate) fn unsupported(root: &Node, report: &Report<'_>) -> Vec<Diagnostic> {
             found.push(report.unsupported(entry.key, format!("{what} is not supported yet"), help.to_owned()));
         }
     };
-    let builder = |key: &str| root.get("builder").and_then(|builder| builder.entry(key));
-    refuse(builder("remote"), "builder/remote", "build here: remove `remote` and `local: false`");
-    refuse(builder("pack"), "builder/pack", "build with a Dockerfile: remove `pack`");
     let server = root.get("registry").and_then(|registry| registry.entry("server"));
     refuse(
         server.filter(|server| server.value.text().is_some_and(|server| is_local(&server))),

@@ -1,0 +1,341 @@
+//! The machine, and what it takes to give an order on it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use kamal_core::{
+    build::BuildTask,
+    config::{self, Config, Source},
+    event::EventKind,
+    name::Version,
+    ports::{
+        BuildError, BuildOrder, Chunk, Claim, Clock, Command, Events, Exit, Local, LocalError, LocalFolders, Secrets,
+    },
+    redact::Redactor,
+    secret::Secret,
+};
+use tempfile::TempDir;
+
+/// A project and the machine it is on.
+#[derive(Debug)]
+pub(super) struct Bench {
+    /// Removes it all in the end.
+    _folder: TempDir,
+    pub(super) config: Config,
+    pub(super) machine: Machine,
+    pub(super) heard: Heard,
+    clock: Ticking,
+}
+
+#[derive(Debug)]
+pub(super) struct Machine {
+    /// Below it lie the projects, the temporary folder and the home folder.
+    root: PathBuf,
+    pub(super) project: PathBuf,
+    /// What was run.
+    pub(super) ran: Mutex<Vec<Command>>,
+    /// What programs answer: the beginning of a command, its exit status, and what it prints.
+    pub(super) answers: Vec<(&'static str, i32, &'static str)>,
+    /// Programs that are not there.
+    pub(super) missing: Vec<&'static str>,
+    /// Variables everything is run with.
+    pub(super) env: Vec<(String, String)>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    events: Mutex<Vec<EventKind>>,
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug)]
+struct Table(Redactor);
+
+/// Goes on by half a second and more whenever it is looked at.
+#[derive(Debug, Default)]
+struct Ticking(AtomicU64);
+
+#[derive(Debug)]
+struct Nothing;
+
+impl Bench {
+    /// A project that is no repository, with a Dockerfile and this builder.
+    pub(super) fn new(builder: &str) -> Self {
+        Self::of(&format!("registry: {{username: dhh, password: [P]}}\nbuilder: {{arch: amd64, {builder}}}"))
+    }
+
+    /// The same with a registry and a builder as given.
+    pub(super) fn of(rest: &str) -> Self {
+        let file = format!("service: app\nimage: dhh/app\nservers: [h]\n{rest}\n");
+        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &Nothing).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let project = root.join("project");
+        fs::create_dir_all(&project).unwrap();
+        fs::create_dir_all(root.join("home")).unwrap();
+        fs::write(project.join("Dockerfile"), "FROM scratch\n").unwrap();
+        let machine = Machine {
+            root,
+            project,
+            ran: Mutex::default(),
+            answers: vec![("docker info", 0, "x86_64\n")],
+            missing: Vec::new(),
+            env: Vec::new(),
+        };
+        Self { _folder: folder, config: loaded.config, machine, heard: Heard::default(), clock: Ticking::default() }
+    }
+
+    pub(super) async fn perform(&self, task: &BuildTask) -> Result<String, BuildError> {
+        let version = Version::parse("123").unwrap();
+        let secrets = Table(Redactor::new());
+        super::super::perform(&self.order(task, Some(&version), &secrets)).await
+    }
+
+    pub(super) async fn push(&self) -> Result<String, BuildError> {
+        self.perform(&BuildTask::Push { no_cache: false, output: "registry".to_owned() }).await
+    }
+
+    /// Prepares the clone alone.
+    pub(super) async fn prepare(&self) -> Result<super::super::clone::Prepared, BuildError> {
+        super::super::clone::prepare(&self.order(&BuildTask::Details, None, &Table(Redactor::new()))).await
+    }
+
+    fn order<'o>(
+        &'o self,
+        task: &'o BuildTask,
+        version: Option<&'o Version>,
+        secrets: &'o dyn Secrets,
+    ) -> BuildOrder<'o> {
+        BuildOrder {
+            task,
+            config: &self.config,
+            version,
+            local: &self.machine,
+            secrets,
+            events: &self.heard,
+            clock: &self.clock,
+        }
+    }
+
+    /// The commands that were run, as they would be typed, but for git's.
+    pub(super) fn ran(&self) -> Vec<String> {
+        let ran = self.machine.ran.lock().unwrap();
+        ran.iter().filter(|command| command.program != "git").map(ToString::to_string).collect()
+    }
+
+    /// What git was told to do.
+    pub(super) fn git_ran(&self) -> Vec<String> {
+        let ran = self.machine.ran.lock().unwrap();
+        ran.iter().filter(|command| command.program == "git").map(ToString::to_string).collect()
+    }
+
+    /// The command that builds.
+    pub(super) fn build(&self) -> Command {
+        let ran = self.machine.ran.lock().unwrap();
+        let builds = |command: &&Command| {
+            command.to_string().contains(" build ") || command.to_string().contains("buildx build")
+        };
+        ran.iter().find(builds).unwrap().clone()
+    }
+
+    /// The sentences that were told.
+    pub(super) fn told(&self) -> String {
+        let events = self.heard.events.lock().unwrap();
+        let sentences = events.iter().filter_map(|event| match event {
+            EventKind::Say { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        sentences.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The lines of programs that were shown.
+    pub(super) fn shown(&self) -> String {
+        let events = self.heard.events.lock().unwrap();
+        let lines = events.iter().filter_map(|event| match event {
+            EventKind::Output { line, .. } => Some(line.as_str()),
+            _ => None,
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Runs git in a folder below the machine's root, and returns what it says.
+    pub(super) fn git(&self, folder: &str, args: &[&str]) -> String {
+        let mut git = std::process::Command::new("git");
+        git.args(args).current_dir(self.machine.root.join(folder));
+        self.machine.environment(&mut git);
+        let output = git.output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Writes a file below the machine's root.
+    pub(super) fn write(&self, path: &str, text: &str) {
+        let path = self.machine.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Makes a folder a repository, or goes on in it, and commits all that is there.
+    pub(super) fn commit(&self, folder: &str) -> String {
+        if !self.machine.root.join(folder).join(".git").exists() {
+            self.git(folder, &["init", "--quiet", "--initial-branch", "main"]);
+        }
+        self.git(folder, &["add", "--all"]);
+        self.git(folder, &["commit", "--quiet", "--allow-empty", "--message", "a change"]);
+        self.git(folder, &["rev-parse", "HEAD"])
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.machine.root
+    }
+}
+
+impl Machine {
+    fn environment(&self, command: &mut std::process::Command) {
+        command.env("HOME", self.root.join("home")).env("GIT_CONFIG_NOSYSTEM", "1");
+        command.env("GIT_CEILING_DIRECTORIES", &self.root).env_remove("GIT_DIR");
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "Ann").env(format!("GIT_{who}_EMAIL"), "a@b.c");
+        }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.project.join(path)
+    }
+}
+
+#[async_trait]
+impl Local for Machine {
+    async fn run(
+        &self,
+        command: &Command,
+        output: &mut (dyn for<'c> FnMut(Chunk<'c>) + Send),
+    ) -> Result<Exit, LocalError> {
+        self.ran.lock().unwrap().push(command.clone());
+        if self.missing.contains(&command.program.as_str()) {
+            return Err(LocalError::Missing { program: command.program.clone() });
+        }
+        if command.program != "git" {
+            let line = command.to_string();
+            let answer = self.answers.iter().rev().find(|(begin, ..)| line.starts_with(begin));
+            let (_, status, text) = answer.copied().unwrap_or(("", 0, ""));
+            let text = text.as_bytes();
+            output(if status == 0 { Chunk::Stdout(text) } else { Chunk::Stderr(text) });
+            return Ok(Exit(status));
+        }
+        let mut git = std::process::Command::new("git");
+        git.args(&command.args).stdin(Stdio::null());
+        git.current_dir(command.folder.as_deref().map_or_else(|| self.project.clone(), |folder| self.path(folder)));
+        self.environment(&mut git);
+        git.envs(self.env.iter().map(|(name, value)| (name, value)));
+        for name in command.without {
+            git.env_remove(name);
+        }
+        git.envs(command.env.iter().map(|(name, value)| (name, value.expose())));
+        let ended = git.output().map_err(|source| LocalError::Io { what: "git".to_owned(), source })?;
+        output(Chunk::Stdout(&ended.stdout));
+        output(Chunk::Stderr(&ended.stderr));
+        Ok(Exit(ended.status.code().unwrap_or(255)))
+    }
+
+    async fn exists(&self, path: &str) -> bool {
+        self.path(path).exists()
+    }
+
+    async fn read(&self, path: &str) -> Result<Vec<u8>, LocalError> {
+        fs::read(self.path(path)).map_err(|source| LocalError::Io { what: path.to_owned(), source })
+    }
+
+    async fn list(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn tree(&self, _: &str) -> Option<Vec<String>> {
+        None
+    }
+
+    async fn create_folder(&self, path: &str) -> Result<(), LocalError> {
+        fs::create_dir_all(self.path(path)).map_err(|source| LocalError::Io { what: path.to_owned(), source })
+    }
+
+    async fn remove_folder(&self, path: &str) -> Result<(), LocalError> {
+        fs::remove_dir_all(self.path(path)).map_err(|source| LocalError::Io { what: path.to_owned(), source })
+    }
+
+    async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError> {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = fs::File::create(path).unwrap();
+        Ok(file.try_lock().is_ok().then(|| Box::new(file) as Claim))
+    }
+
+    fn folders(&self) -> LocalFolders {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        LocalFolders { project: text(&self.project), temporary: text(&self.root.join("tmp")) }
+    }
+}
+
+impl Events for Heard {
+    fn emit(&self, event: EventKind) {
+        self.events.lock().unwrap().push(event);
+    }
+
+    fn shows_output(&self) -> bool {
+        !self.quiet
+    }
+}
+
+impl Secrets for Table {
+    fn get(&self, key: &str) -> Result<Secret, String> {
+        Ok(Secret::new(format!("secret of {key}")))
+    }
+
+    fn all(&self) -> Result<Vec<(String, Secret)>, String> {
+        Ok(Vec::new())
+    }
+
+    fn redactor(&self) -> &Redactor {
+        &self.0
+    }
+}
+
+#[async_trait]
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.0.fetch_add(700, Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+impl config::Outside for Nothing {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, String> {
+        Err(format!("no {path}"))
+    }
+
+    fn run(&self, command: &str) -> Result<String, String> {
+        Err(format!("no {command}"))
+    }
+
+    fn ruby_erb(&self, _: &str) -> Option<Result<String, String>> {
+        None
+    }
+}
