@@ -14,10 +14,10 @@ fuzz_target!(|text: &str| {
         None => (text, None),
     };
     let base = Source::new("config/deploy.yml", base);
-    let over = over.map(|over| ("x".into(), Source::new("config/deploy.x.yml", over)));
+    let over = over.map(|over| ("x".parse().expect("a destination"), Source::new("config/deploy.x.yml", over)));
     match load(&base, over.as_ref().map(|(name, source)| (name, source)), &world::World) {
         Ok(loaded) => {
-            let effective = effective(&loaded, &"v1".into());
+            let effective = effective(&loaded, &"v1".parse().expect("a version"));
             drop((effective.to_yaml(), effective.to_json()));
         }
         Err(errors) => {

@@ -1,7 +1,8 @@
 //! The world the targets' templates may ask: a few variables and files, and commands that echo, so that every branch
 //! of an evaluator can be reached without anything being run.
 
-use kamal_core::config::Outside;
+use kamal_core::config::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError, Zoned};
+use kamal_core::testing::NothingOutside;
 
 /// Answers from constants.
 #[derive(Debug)]
@@ -12,15 +13,46 @@ impl Outside for World {
         (name.len() < 3).then(|| format!("{name}, {name}"))
     }
 
-    fn read_file(&self, path: &str) -> Result<String, String> {
-        if path.len() < 5 { Ok(format!("{path}\n12\n")) } else { Err("No such file or directory".to_owned()) }
+    fn variables(&self) -> Vec<(String, String)> {
+        ["A", "B"].map(|name| (name.to_owned(), format!("{name}, {name}"))).into()
     }
 
-    fn run(&self, command: &str) -> Result<String, String> {
-        if command.contains('!') { Err("refused".to_owned()) } else { Ok(format!("{command}\n")) }
+    fn set_env(&self, _name: &str, _value: Option<&str>) {}
+
+    fn read_file(&self, path: &str) -> Result<String, FileError> {
+        if path.len() < 5 { Ok(format!("{path}\n12\n")) } else { Err(FileError::Missing) }
     }
 
-    fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
+    fn look(&self, path: &str) -> Option<Found> {
+        (path.len() < 8).then_some(Found { folder: path.len().is_multiple_of(2), size: 12, executable: false })
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        if folder.len() < 6 { Ok(vec!["a".to_owned(), "b.rb".to_owned()]) } else { Err(FileError::Missing) }
+    }
+
+    fn run(&self, command: &str, _complaints: Complaints) -> Result<Answer, String> {
+        if command.contains('!') {
+            return Err("refused".to_owned());
+        }
+        Ok(Answer { printed: format!("{command}\n"), ..Answer::default() })
+    }
+
+    fn fact(&self, _fact: Fact) -> String {
+        "/a".to_owned()
+    }
+
+    fn now(&self) -> Zoned {
+        NothingOutside.now()
+    }
+
+    fn random(&self, count: usize) -> Vec<u8> {
+        NothingOutside.random(count)
+    }
+
+    fn say(&self, _text: &str) {}
+
+    fn ruby_erb(&self, _template: &str) -> Option<Result<String, RubyError>> {
         None
     }
 }

@@ -4,6 +4,7 @@ pub mod app;
 pub mod case;
 pub mod effects;
 pub mod images;
+pub mod postgres;
 pub mod pty;
 pub mod rig;
 pub mod sentinel;

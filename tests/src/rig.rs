@@ -18,7 +18,7 @@ use xtask::{
     sandbox::{self, Host, Sandbox},
 };
 
-use crate::images;
+use crate::{images, postgres};
 
 /// How many hosts the tests use.
 pub const HOSTS: u8 = 4;
@@ -161,6 +161,17 @@ impl Rig {
         }
         work();
         fs::write(note, made_of).expect("a note can be left");
+    }
+
+    /// Sees that the image of a real PostgreSQL is in the registry.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    pub fn postgres(&self) {
+        let lock = open(&self.folder().join("postgres.lock"));
+        lock.lock().expect("it can be locked");
+        self.once("postgres", || postgres::push(&self.sandbox).unwrap_or_else(|error| panic!("{error}")));
     }
 
     /// Takes everything off a host.

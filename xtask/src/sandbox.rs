@@ -26,7 +26,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-pub(crate) use self::install::{require, require_packages};
+pub(crate) use self::install::require;
+pub use self::install::require_packages;
 pub use self::registry::serve as serve_registry;
 pub use self::status::{HostStatus, Status};
 

@@ -31,7 +31,11 @@ pub fn check() -> Result<Vec<String>> {
     for path in sources(workspace())? {
         let text = fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;
         let name = path.strip_prefix(workspace()).unwrap_or(&path).display().to_string();
-        complaints.extend(check_source(&text).into_iter().map(|complaint| format!("{name}: {complaint}")));
+        let mut found = check_source(&text);
+        if name.starts_with("crates/kamal-core/src/") {
+            found.extend(check_pure(&text));
+        }
+        complaints.extend(found.into_iter().map(|complaint| format!("{name}: {complaint}")));
     }
     Ok(complaints)
 }
@@ -95,6 +99,13 @@ fn check_source(text: &str) -> Vec<String> {
     complaints
 }
 
+/// The engine holds no commands of docker's: steps say what is meant, kamal-docker and kamal-proxy how it is done.
+fn check_pure(text: &str) -> Vec<String> {
+    let lines = text.lines().take(production_lines(text)).enumerate();
+    let found = lines.filter(|(_, line)| line.contains(concat!("\"", "docker ")));
+    found.map(|(index, _)| format!("line {}: a command of docker's; make it a step", index + 1)).collect()
+}
+
 /// Lines up to the test module.
 fn production_lines(text: &str) -> usize {
     let lines = text.lines().collect::<Vec<_>>();
@@ -143,6 +154,12 @@ mod tests {
             let complaints = check_source(text);
             assert!(complaints.len() == 1 && complaints[0].contains(word), "{word}: {complaints:?}");
         }
+    }
+
+    #[test]
+    fn the_engine_has_no_commands_of_dockers_but_in_tests() {
+        let text = "//! Why.\nlet a = \"docker ps\";\n#[cfg(test)]\nmod tests {\nlet a = \"docker ps\";\n}\n";
+        assert_eq!(check_pure(text), ["line 2: a command of docker's; make it a step"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The engine's ports on this machine.
 
 pub(crate) mod chance;
+pub(crate) mod environment;
 pub(crate) mod local;
 pub(crate) mod outside;
 pub(crate) mod person;

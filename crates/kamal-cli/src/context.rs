@@ -25,7 +25,7 @@ use kamal_core::{
 
 use crate::{
     adapters::{
-        chance::SystemEntropy, local::ThisMachine, outside::Asked, person::Person, secrets::FileSecrets,
+        chance::SystemEntropy, environment, local::ThisMachine, outside::Asked, person::Person, secrets::FileSecrets,
         time::SystemClock,
     },
     args::Global,
@@ -177,6 +177,7 @@ impl Context {
             reporter.warn(&warning.to_string());
         }
         let config = &loaded.config;
+        reporter.obey(config, &project);
         let targets = targets(global, config, gone)?;
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
         let asked = || Asked::new(project.clone(), global.destination.clone());
@@ -273,7 +274,7 @@ fn asked_version(global: &Global) -> Result<Option<Version>, Failure> {
 
 /// `VERSION`, the git commit (spec 2.13).
 fn project_version(config: &Config, project: &Path) -> Result<Version, Failure> {
-    if let Ok(version) = std::env::var("VERSION") {
+    if let Some(version) = environment::get("VERSION") {
         return Version::parse(version).map_err(|error| Failure::User(format!("VERSION: {error}")));
     }
     let revision = revision(project)?;
@@ -364,7 +365,7 @@ fn ssh_options(
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::User(format!("ssh/key_data: {error}")))?;
     options.keys_only = ssh.keys_only;
-    options.agent = std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
+    options.agent = environment::get("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
     options.config_files = match &ssh.config {
         SshConfigFiles::Default => vec![home.join(".ssh/config"), PathBuf::from("/etc/ssh/ssh_config")],
         SshConfigFiles::None => Vec::new(),
@@ -375,8 +376,9 @@ fn ssh_options(
     options.proxy_command.clone_from(&ssh.proxy_command);
     options.max_concurrent_starts = config.sshkit.max_concurrent_starts as usize;
     options.dns_retries = config.sshkit.dns_retries;
+    options.idle_timeout = Some(Duration::from_secs(config.sshkit.pool_idle_timeout));
     options.local_user = std::env::var("USER").unwrap_or_default();
-    options.environment = kamal_ssh::Environment::new(|name| std::env::var(name).ok());
+    options.environment = kamal_ssh::Environment::new(environment::get);
     options.accept_new = ssh.known_hosts == KnownHosts::AcceptNew;
     if let KnownHosts::Pinned(pinned) = &ssh.known_hosts {
         let pin = |keys: &PinnedKeys| match keys {

@@ -1,20 +1,26 @@
 //! Events on the terminal, as text or as JSON lines.
 
 mod human;
+mod log_file;
 mod timings;
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use kamal_core::{
+    config::Config,
     event::{EventKind, Tone},
     ports::Events,
     redact::Redactor,
 };
 
 use crate::{args::Global, output};
+use log_file::LogFile;
 use timings::Timings;
 
 /// How much is shown.
@@ -34,6 +40,15 @@ pub(crate) struct Reporter {
     redactor: Redactor,
     /// Whether the operation is one that tells how long it took.
     timed: AtomicBool,
+    asked: OnceLock<Asked>,
+}
+
+/// What deploy.yml asks for.
+#[derive(Debug)]
+struct Asked {
+    log: Option<LogFile>,
+    /// Whether to tell of each connection.
+    connections: bool,
 }
 
 impl Reporter {
@@ -49,7 +64,19 @@ impl Reporter {
             timings: global.timings.then(Mutex::default),
             redactor,
             timed: AtomicBool::new(false),
+            asked: OnceLock::new(),
         }
+    }
+
+    /// Follows `output` and `ssh/log_level` of a configuration from now on.
+    pub(crate) fn obey(&self, config: &Config, project: &Path) {
+        let log = config.output.file_path.as_ref().map(|folder| {
+            let destination = config.destination.as_ref().map(ToString::to_string);
+            LogFile::new(project.join(folder), destination)
+        });
+        let connections = ["debug", "info"].contains(&config.ssh.log_level.as_str());
+        // The first configuration counts: there is one.
+        drop(self.asked.set(Asked { log, connections }));
     }
 
     /// Whether everything is shown as JSON lines.
@@ -121,12 +148,18 @@ impl Events for Reporter {
             let told = ["setup", "deploy", "redeploy", "rollback"].contains(&operation.as_str());
             self.timed.store(told, Ordering::Relaxed);
         }
+        let asked = self.asked.get();
+        let told = asked.and_then(|asked| asked.log.as_ref()?.take(&event));
+        let level = match &event {
+            EventKind::Connected { .. } if asked.is_some_and(|asked| asked.connections) => Level::Verbose,
+            _ => self.level,
+        };
         let text = if self.json {
             serde_json::to_string(&event).map(|line| line + "\n").ok()
         } else if matches!(event, EventKind::Finished { .. }) && !self.timed.load(Ordering::Relaxed) {
             None
         } else {
-            human::text(&event, self.level)
+            human::text(&event, level)
         };
         let aside = matches!(event, EventKind::Say { tone: Tone::Warning | Tone::Problem, .. }) && !self.json;
         match text {
@@ -134,6 +167,11 @@ impl Events for Reporter {
             Some(text) if aside => output::complain(text.trim_end()),
             Some(text) => drop(self.bytes(text.as_bytes())),
             None => {}
+        }
+        match told {
+            Some(Ok(told)) if self.level > Level::Quiet && !self.json => output::line(&told),
+            Some(Err(complaint)) => output::complain(&complaint),
+            _ => {}
         }
     }
 }

@@ -11,6 +11,8 @@ mod build;
 mod destination;
 mod diagnostic;
 pub mod docs;
+#[cfg(test)]
+mod effect;
 pub mod effective;
 mod erb;
 mod load;
@@ -24,7 +26,10 @@ mod yaml;
 
 pub(crate) use build::version::compare as compare_versions;
 pub use diagnostic::{ConfigErrors, Diagnostic, Severity};
-pub use erb::{Outside, render_template};
+/// A time in a zone, which [`Outside`] tells.
+pub use jiff::Zoned;
+
+pub use erb::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError, render_template};
 pub use load::{Loaded, Raw, load, load_aliases};
 pub use model::Config;
 pub use shape::suggest::did_you_mean;

@@ -4,7 +4,7 @@
 /// dot has to be written out.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
-    braces(pattern).iter().any(|pattern| {
+    alternatives(pattern).iter().any(|pattern| {
         let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
         let hidden = text.first() == Some(&'.') && pattern.first() != Some(&'.') && pattern.first() != Some(&'\\');
         !hidden && glob(&pattern, &text)
@@ -12,7 +12,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Expands the first `{a,b}` and what is left, recursively.
-fn braces(pattern: &str) -> Vec<String> {
+pub(crate) fn alternatives(pattern: &str) -> Vec<String> {
     let chars: Vec<char> = pattern.chars().collect();
     let Some(open) = position(&chars, 0, '{') else { return vec![pattern.to_owned()] };
     let (mut depth, mut parts, mut start) = (0, Vec::new(), open + 1);
@@ -28,7 +28,7 @@ fn braces(pattern: &str) -> Vec<String> {
                 let (head, tail) = (&chars[..open], &chars[i + 1..]);
                 return parts
                     .iter()
-                    .flat_map(|part| braces(&[head, part, tail].concat().iter().collect::<String>()))
+                    .flat_map(|part| alternatives(&[head, part, tail].concat().iter().collect::<String>()))
                     .collect();
             }
             '}' => depth -= 1,

@@ -148,6 +148,12 @@ pub fn accessory_certificate(accessory: &str) -> String {
     format!("tls/accessories/{accessory}")
 }
 
+/// The folder of what `x-proxy` has written for a service of the proxy, below [`apps_config`].
+#[must_use]
+pub fn policies(service: &str) -> String {
+    format!("policies/{service}")
+}
+
 /// A container's hostname before its random part: 51 characters of the host at most. What cannot stand in a hostname is
 /// a hyphen, and none stands at an end.
 #[must_use]

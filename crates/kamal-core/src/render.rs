@@ -91,8 +91,10 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     }))
 }
 
-/// Writes a file beside its place and renames it, so that it is never seen in part nor at a wider mode.
-fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
+/// Writes a file beside its place and renames it, so that it is never seen in part nor at a wider mode. The text ends with
+/// a here document: what follows begins on a new line.
+#[must_use]
+pub fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
     // Base64 keeps every byte, and a here document keeps it out of every argument vector.
     let encoded = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(content));

@@ -4,13 +4,16 @@
 //! Everything outside comes through [`Commands`]: this module starts no process and reads no variable.
 
 pub mod answer;
-mod dotenv;
+pub(crate) mod dotenv;
 pub mod encrypted;
-mod expand;
+pub(crate) mod expand;
+mod lint;
 mod notice;
 mod store;
 pub mod vendors;
 
 pub use expand::{Commands, Ran};
+pub use lint::{Lint, LintKind};
 pub use notice::{Use, notice};
+pub(crate) use store::line_breaks;
 pub use store::{ALLOW_BLANK, Secrets, SecretsError, SecretsFile, parse};

@@ -23,6 +23,9 @@ use kamal_core::{
     step::Step,
 };
 
+/// The command that prints what processors a docker has, in `uname`'s spelling.
+pub const ARCHITECTURE_QUESTION: &str = "docker info --format '{{.Architecture}}'";
+
 /// Docker's command line, on hosts and locally.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DockerCli;

@@ -209,7 +209,10 @@ fn docker_arch(machine: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kamal_core::config::{self, Source};
+    use kamal_core::{
+        config::{self, Source},
+        testing::NothingOutside,
+    };
 
     use super::*;
 
@@ -229,29 +232,8 @@ mod tests {
     fn read(printed: &str) -> Result<HostState, String> {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\naccessories: {db: {image: mysql:8, host: h}}\n";
-        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &Nothing).unwrap();
+        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap();
         parse(&loaded.config, &"h".parse().unwrap(), printed)
-    }
-
-    #[derive(Debug)]
-    struct Nothing;
-
-    impl config::Outside for Nothing {
-        fn env(&self, _: &str) -> Option<String> {
-            None
-        }
-
-        fn read_file(&self, path: &str) -> Result<String, String> {
-            Err(format!("no {path}"))
-        }
-
-        fn run(&self, command: &str) -> Result<String, String> {
-            Err(format!("no {command}"))
-        }
-
-        fn ruby_erb(&self, _: &str) -> Option<Result<String, String>> {
-            None
-        }
     }
 
     #[test]

@@ -77,6 +77,7 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place, log: Log) -> String
                     if run.bind_ips.is_empty() { vec![String::new()] } else { run.bind_ips.iter().map(bind).collect() };
                 for ip in ips {
                     words.push(format!("--publish {ip}{}:80 --publish {ip}{}:443", run.http_port, run.https_port));
+                    words.extend(run.http3.then(|| format!("--publish {ip}{}:443/udp", run.https_port)));
                 }
             }
             let limit = run.log_max_size.iter().filter(|_| log == Log::Limited);
@@ -90,6 +91,7 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place, log: Log) -> String
             words.push(spec.image.as_ref().map_or(configured, ToString::to_string));
             words.push("kamal-proxy run".to_owned());
             words.extend(run.debug.then(|| "--debug".to_owned()));
+            words.extend(run.http3.then(|| "--http3".to_owned()));
             words.extend(run.metrics_port.iter().map(|port| format!("--metrics-port \"{port}\"")));
             words.extend((place == Place::Shared).then(|| "--takeover".to_owned()));
             words.join(" ")
@@ -157,6 +159,7 @@ mod tests {
             publish: true,
             metrics_port: None,
             debug: false,
+            http3: true,
             log_max_size: None,
             registry: None,
             repository: "kamal-proxy".to_owned(),
@@ -166,7 +169,11 @@ mod tests {
         };
         let spec = ProxyContainerSpec { run: Some(run), image: None };
         let own = made(&spec, "docker run", Place::Own, Log::Limited);
-        assert!(own.contains("--publish 10.0.0.1:8080:80 --publish 10.0.0.1:8443:443"), "{own}");
+        assert!(
+            own.contains("--publish 10.0.0.1:8080:80 --publish 10.0.0.1:8443:443 --publish 10.0.0.1:8443:443/udp"),
+            "{own}"
+        );
+        assert!(own.contains("kamal-proxy run --http3"), "{own}");
         assert!(own.contains("--publish \"9090:9090\" --memory \"1g\""), "{own}");
         for place in [Place::Shared, Place::Bridge] {
             let other = made(&spec, "docker run", place, Log::Limited);

@@ -1,14 +1,24 @@
 //! The proxy port: kamal-proxy controlled through `docker exec` on a host (spec kamal.md 2.9, kamal-proxy.md 1.9).
 
 use kamal_core::{
-    config::model::{Proxy as Settings, Ssl},
-    ports::{Proxy, Render, RenderError},
+    config::{
+        Config,
+        model::{Proxy as Settings, Ssl},
+    },
+    naming,
+    ports::{Proxy, Render, RenderError, Secrets},
+    render::write_file,
     shell::{
         Text,
         escape::{value, word},
     },
     step::{CRASH_LOOP, Route, Step},
 };
+
+use crate::deploy_flags::{self as flag, Flag, Kind};
+
+/// Where the secrets of [`files`] are asked for.
+const KEY: &str = "x-proxy";
 
 /// The headers Kamal logs where none are named.
 const LOGGED_REQUEST_HEADERS: [&str; 3] = ["Cache-Control", "Last-Modified", "User-Agent"];
@@ -18,9 +28,9 @@ const LOGGED_REQUEST_HEADERS: [&str; 3] = ["Cache-Control", "Last-Modified", "Us
 pub struct KamalProxyCli;
 
 impl Proxy for KamalProxyCli {
-    fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
+    fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         Ok(match step {
-            Step::SwitchTraffic(route) => Some(switch(route).into()),
+            Step::SwitchTraffic(route) => Some(with_files(route, cx.config, cx.secrets)?),
             Step::RemoveRoute { service } => Some(remove(service).into()),
             Step::StopRoute { service, drain_timeout, message } => {
                 let message = message.iter().map(|text| format!(" --message={}", value(text))).collect::<String>();
@@ -30,6 +40,34 @@ impl Proxy for KamalProxyCli {
             _ => None,
         })
     }
+}
+
+/// Secrets of `x-proxy` that the proxy reads from files: the key of each, and the flag that names its file.
+fn files(route: &Route) -> Vec<(&String, Flag)> {
+    let policies = &route.proxy.policies;
+    let all = [(&policies.basic_auth, flag::BASIC_AUTH_FILE), (&policies.acme_eab_key, flag::TLS_ACME_EAB_KEY_FILE)];
+    all.into_iter().filter_map(|(key, flag)| Some((key.as_ref()?, flag))).collect()
+}
+
+/// Writes the files a route has, then switches.
+fn with_files(route: &Route, config: &Config, secrets: &dyn Secrets) -> Result<Text, RenderError> {
+    let folder = naming::policies(&route.service);
+    let mut text = Text::new();
+    let mut named = Vec::new();
+    for (key, Flag { name, .. }) in files(route) {
+        let secret = secrets.get(key).map_err(|error| RenderError::Secret(format!("{error} (needed by {KEY})")))?;
+        let path = format!("{}/{folder}/{name}", naming::apps_config(config));
+        // The proxy's own user has to read it, as it has to read certificates.
+        text.append(&write_file(&path, secret.expose().as_bytes(), 0o644)).push("\n[ $? -eq 0 ] || exit 1\n");
+        named.push(format!("--{name}={}", word(&format!("{}/{folder}/{name}", naming::apps_config_inside(config)))));
+    }
+    let switch = switch(route, &named);
+    if text.is_empty() {
+        return Ok(switch.into());
+    }
+    let mut all = Text::from("(");
+    all.append(&text).push(&switch).push(")");
+    Ok(all)
 }
 
 /// A kamal-proxy command as it is run on a host.
@@ -49,11 +87,12 @@ fn remove(service: &str) -> String {
 
 /// Moves traffic to a container once it is healthy. The step that starts a container leaves its id in `kamal_cid`; a
 /// container started by another script is looked up. While the proxy waits, the container is watched: one that has
-/// stopped for good, or that docker restarts again and again, fails the step at once rather than at the deploy timeout. The client is killed outright: told to
-/// terminate, docker's exits with 0, as if the switch had been made.
-fn switch(route: &Route) -> String {
+/// stopped for good, or that docker restarts again and again, fails the step at once rather than at the deploy
+/// timeout. The client is killed outright: told to terminate, docker's exits with 0, as if the switch had been made.
+fn switch(route: &Route, files: &[String]) -> String {
     let name = word(&route.container);
-    let deploy = command(&format!("deploy {} {}", word(&route.service), flags(route).join(" ")));
+    let flags = [flags(route), files.to_vec()].concat().join(" ");
+    let deploy = command(&format!("deploy {} {flags}", word(&route.service)));
     format!(
         "([ \"$kamal_started\" = {name} ] && cid=$kamal_cid || \
          cid=$(docker container ls --no-trunc --quiet --filter 'name=^{plain}$') && [ -n \"$cid\" ] || \
@@ -78,52 +117,91 @@ fn switch(route: &Route) -> String {
 pub fn flags(route: &Route) -> Vec<String> {
     let Settings { hosts, app_port, ssl, buffering, healthcheck, .. } = &route.proxy;
     let settings = &route.proxy;
-    let mut flags = vec![format!("--target=\"$cid:{app_port}\"")];
-    let mut text = |name: &str, value_of: &str| flags.push(format!("--{name}={}", value(value_of)));
-    for host in hosts {
-        text("host", host);
-    }
+    let mut flags = vec![format!("--{}=\"$cid:{app_port}\"", flag::TARGET.name)];
     let seconds = |seconds: u64| format!("{seconds}s");
-    let mut all: Vec<(&str, Option<String>)> = Vec::new();
+    let mut all: Vec<(Flag, Option<String>)> = Vec::new();
+    all.extend(hosts.iter().map(|host| (flag::HOST, Some(host.clone()))));
     if *ssl != Ssl::Off {
-        all.push(("tls", Some("true".into())));
+        all.push((flag::TLS, Some("true".into())));
     }
     if let Some((certificate, key)) = &route.certificate {
-        all.push(("tls-certificate-path", Some(certificate.clone())));
-        all.push(("tls-private-key-path", Some(key.clone())));
+        all.push((flag::TLS_CERTIFICATE_PATH, Some(certificate.clone())));
+        all.push((flag::TLS_PRIVATE_KEY_PATH, Some(key.clone())));
     }
-    let flag = |on: bool| Some(on.to_string());
-    all.push(("deploy-timeout", Some(seconds(route.deploy_timeout))));
-    all.push(("drain-timeout", Some(seconds(route.drain_timeout))));
-    all.push(("health-check-interval", healthcheck.interval.map(seconds)));
-    all.push(("health-check-timeout", healthcheck.timeout.map(seconds)));
-    all.push(("health-check-path", healthcheck.path.clone()));
-    all.push(("target-timeout", settings.response_timeout.map(seconds)));
-    all.push(("buffer-requests", flag(buffering.requests.unwrap_or(true))));
-    all.push(("buffer-responses", flag(buffering.responses.unwrap_or(true))));
-    all.push(("buffer-memory", buffering.memory.map(|bytes| bytes.to_string())));
-    all.push(("max-request-body", buffering.max_request_body.map(|bytes| bytes.to_string())));
-    all.push(("max-response-body", buffering.max_response_body.map(|bytes| bytes.to_string())));
-    all.extend(settings.path_prefixes.iter().map(|prefix| ("path-prefix", Some(prefix.clone()))));
-    all.push(("strip-path-prefix", settings.strip_path_prefix.and_then(flag)));
-    all.push(("forward-headers", settings.forward_headers.and_then(flag)));
-    all.push(("tls-redirect", settings.ssl_redirect.and_then(flag)));
+    let truth = |on: bool| Some(on.to_string());
+    all.push((flag::DEPLOY_TIMEOUT, Some(seconds(route.deploy_timeout))));
+    all.push((flag::DRAIN_TIMEOUT, Some(seconds(route.drain_timeout))));
+    all.push((flag::HEALTH_CHECK_INTERVAL, healthcheck.interval.map(seconds)));
+    all.push((flag::HEALTH_CHECK_TIMEOUT, healthcheck.timeout.map(seconds)));
+    all.push((flag::HEALTH_CHECK_PATH, healthcheck.path.clone()));
+    all.push((flag::TARGET_TIMEOUT, settings.response_timeout.map(seconds)));
+    all.push((flag::BUFFER_REQUESTS, truth(buffering.requests.unwrap_or(true))));
+    all.push((flag::BUFFER_RESPONSES, truth(buffering.responses.unwrap_or(true))));
+    all.push((flag::BUFFER_MEMORY, buffering.memory.map(|bytes| bytes.to_string())));
+    all.push((flag::MAX_REQUEST_BODY, buffering.max_request_body.map(|bytes| bytes.to_string())));
+    all.push((flag::MAX_RESPONSE_BODY, buffering.max_response_body.map(|bytes| bytes.to_string())));
+    all.extend(settings.path_prefixes.iter().map(|prefix| (flag::PATH_PREFIX, Some(prefix.clone()))));
+    all.push((flag::STRIP_PATH_PREFIX, settings.strip_path_prefix.and_then(truth)));
+    all.push((flag::FORWARD_HEADERS, settings.forward_headers.and_then(truth)));
+    all.push((flag::TLS_REDIRECT, settings.ssl_redirect.and_then(truth)));
     let logged = settings.log_request_headers.clone();
     let logged = logged.unwrap_or_else(|| LOGGED_REQUEST_HEADERS.map(str::to_owned).to_vec());
-    all.extend(logged.into_iter().map(|header| ("log-request-header", Some(header))));
-    all.extend(settings.log_response_headers.iter().map(|header| ("log-response-header", Some(header.clone()))));
-    all.push(("error-pages", route.error_pages.clone()));
-    flags.extend(all.into_iter().filter_map(|(name, text)| match text?.as_str() {
-        "true" => Some(format!("--{name}")),
-        text => Some(format!("--{name}={}", value(text))),
+    all.extend(logged.into_iter().map(|header| (flag::LOG_REQUEST_HEADER, Some(header))));
+    all.extend(settings.log_response_headers.iter().map(|header| (flag::LOG_RESPONSE_HEADER, Some(header.clone()))));
+    all.push((flag::ERROR_PAGES, route.error_pages.clone()));
+    all.extend(beyond_kamal(settings));
+    flags.extend(all.into_iter().filter_map(|(Flag { name, kind, .. }, text)| match (kind, text?.as_str()) {
+        (Kind::Bool(_), "true") => Some(format!("--{name}")),
+        (_, text) => Some(format!("--{name}={}", value(text))),
     }));
     flags
+}
+
+/// The flags Kamal has no keys for. A service that asks for nothing has none of them, so that any proxy takes it.
+fn beyond_kamal(settings: &Settings) -> Vec<(Flag, Option<String>)> {
+    let policies = &settings.policies;
+    let truth = |on: Option<bool>| on.filter(|on| *on).map(|on| on.to_string());
+    let number = |number: Option<u64>| number.map(|number| number.to_string());
+    let mut all = vec![
+        (flag::CANONICAL_HOST, settings.canonical_host.clone()),
+        (flag::CLIENT_IP_HEADER, settings.client_ip_header.clone()),
+        (flag::TLS_ON_DEMAND_URL, settings.tls_on_demand_url.clone()),
+        (flag::COMPRESS, truth(policies.compress)),
+        (flag::COMPRESS_MIN_SIZE, number(policies.compress_min_size)),
+        (flag::RATE_LIMIT, policies.rate_limit.clone()),
+        (flag::RATE_LIMIT_BURST, number(policies.rate_limit_burst)),
+        (flag::STICKY, truth(policies.sticky)),
+        (flag::EJECT_AFTER, number(policies.eject_after)),
+        (flag::TARGET_H2C, truth(policies.target_h2c)),
+        (flag::TLS_ACME_DIRECTORY, policies.acme_directory.clone()),
+        (flag::TLS_ACME_EMAIL, policies.acme_email.clone()),
+        (flag::TLS_ACME_EAB_KID, policies.acme_eab_kid.clone()),
+        (flag::TLS_ACME_DNS_HOOK, policies.acme_dns_hook.clone()),
+    ];
+    let lists = [
+        (flag::EXCLUDE_METRICS_PATH, &settings.exclude_metrics_paths),
+        (flag::COMPRESS_TYPE, &policies.compress_types),
+        (flag::ALLOW_ADDRESS, &policies.allow_addresses),
+        (flag::DENY_ADDRESS, &policies.deny_addresses),
+        (flag::TRUSTED_PROXY, &policies.trusted_proxies),
+    ];
+    all.extend(lists.into_iter().flat_map(|(name, list)| list.iter().map(move |item| (name, Some(item.clone())))));
+    all.extend(policies.redirects.iter().map(|(from, to)| (flag::REDIRECT, Some(format!("{from}={to}")))));
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kamal_core::config::model::{Buffering, HealthCheck};
+    use kamal_core::{
+        config::{
+            Source, load,
+            model::{Buffering, HealthCheck, Policies},
+        },
+        redact::Redactor,
+        secret::Secret,
+        testing::NothingOutside,
+    };
 
     fn route(proxy: Settings) -> Route {
         Route {
@@ -142,7 +220,7 @@ mod tests {
         let docker = format!(
             "docker() {{ case $1 in container) echo 0123456789abcdef;; exec) exec sleep 30;; inspect) echo '{state}';; esac; }}"
         );
-        let text = format!("{docker}\n{}", switch(&route(Settings::default())));
+        let text = format!("{docker}\n{}", switch(&route(Settings::default()), &[]));
         let output = std::process::Command::new("sh").args(["-c", &text]).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
@@ -168,6 +246,97 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_beyond_kamal_is_asked_for_by_its_flags() {
+        let settings = Settings {
+            canonical_host: Some("a.com".into()),
+            client_ip_header: Some("X-Real-IP".into()),
+            tls_on_demand_url: Some("/ok?a=$b".into()),
+            exclude_metrics_paths: vec!["/up".into()],
+            policies: Policies {
+                compress: Some(true),
+                compress_min_size: Some(1),
+                compress_types: vec!["a/b".into()],
+                allow_addresses: vec!["10.0.0.0/8".into(), "::1".into()],
+                deny_addresses: vec!["1.1.1.1".into()],
+                trusted_proxies: vec!["2.2.2.2".into()],
+                rate_limit: Some("10/s".into()),
+                rate_limit_burst: Some(20),
+                redirects: vec![("/a/*".into(), "/b/*".into())],
+                sticky: Some(true),
+                eject_after: Some(3),
+                target_h2c: Some(false),
+                acme_directory: Some("https://c".into()),
+                acme_email: Some("a@b".into()),
+                acme_eab_kid: Some("k".into()),
+                acme_dns_hook: Some("/h".into()),
+                ..Policies::default()
+            },
+            ..Settings::default()
+        };
+        let known = include_str!("server/cli/commands.rs");
+        let secret = ["--basic-auth-file", "--tls-acme-eab-key-file"].map(str::to_owned);
+        for flag in flags(&route(settings.clone())).iter().chain(&secret) {
+            let name = flag.trim_start_matches('-').split('=').next().unwrap();
+            assert!(known.contains(&format!("\"{name}\"")), "the proxy has no flag --{name}");
+        }
+        let all = flags(&route(settings)).join(" ");
+        let (_, beyond) = all.split_once("--canonical-host").unwrap();
+        assert_eq!(
+            beyond,
+            "=\"a.com\" --client-ip-header=\"X-Real-IP\" --tls-on-demand-url=\"/ok?a=\\$b\" --compress \
+             --compress-min-size=\"1\" --rate-limit=\"10/s\" --rate-limit-burst=\"20\" --sticky --eject-after=\"3\" \
+             --tls-acme-directory=\"https://c\" --tls-acme-email=\"a@b\" --tls-acme-eab-kid=\"k\" \
+             --tls-acme-dns-hook=\"/h\" --exclude-metrics-path=\"/up\" --compress-type=\"a/b\" \
+             --allow-address=\"10.0.0.0/8\" --allow-address=\"::1\" --deny-address=\"1.1.1.1\" \
+             --trusted-proxy=\"2.2.2.2\" --redirect=\"/a/*=/b/*\""
+        );
+    }
+
+    #[derive(Debug, Default)]
+    struct Here(Redactor);
+
+    impl Secrets for Here {
+        fn get(&self, key: &str) -> Result<Secret, String> {
+            if key == "USERS" { Ok(Secret::new("ann:$2y$05$hash\n")) } else { Err(format!("no {key}")) }
+        }
+
+        fn all(&self) -> Result<Vec<(String, Secret)>, String> {
+            Ok(Vec::new())
+        }
+
+        fn redactor(&self) -> &Redactor {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn users_are_written_where_the_proxy_finds_them() {
+        let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
+            builder: {arch: amd64}\nx-proxy: {basic_auth: USERS}\n";
+        let here = Here::default();
+        let config = load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
+        let asked = |key: &str| {
+            let policies = Policies { basic_auth: Some(key.into()), ..Policies::default() };
+            with_files(&route(Settings { app_port: 80, policies, ..Settings::default() }), &config, &here)
+        };
+        assert!(asked("NOBODY").unwrap_err().to_string().contains("no NOBODY (needed by x-proxy)"));
+        let text = asked("USERS").unwrap();
+        assert!(!text.to_string().contains("$2y"), "{text}");
+        let folder = std::env::temp_dir().join(format!("kamal-users-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let docker = "docker() { case $1 in container) echo 0123456789abcdef;; exec) echo \"$@\";; esac; }";
+        let script = format!("{docker}\n{}\necho after $?", *text.expose());
+        let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(&folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let path = "apps-config/app/policies/app-web/basic-auth-file";
+        assert!(said.contains(&format!("--basic-auth-file=/home/kamal-proxy/.{path}")), "{said}");
+        assert!(said.ends_with("after 0\n"), "{said}");
+        let written = std::fs::read_to_string(folder.join(".kamal/proxy").join(path)).unwrap();
+        assert_eq!(written, "ann:$2y$05$hash\n");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn the_fullest_route_keeps_kamals_order() {
         let settings = Settings {
             hosts: vec!["a.com".into(), "b.com".into()],
@@ -188,7 +357,7 @@ mod tests {
             },
             log_request_headers: Some(vec!["A".into()]),
             log_response_headers: vec!["B".into(), "C".into()],
-            run: None,
+            ..Settings::default()
         };
         let route = Route {
             certificate: Some(("/c/cert.pem".into(), "/c/key.pem".into())),

@@ -8,14 +8,19 @@
 mod balancer;
 mod body;
 mod cli;
+mod client;
+mod connections;
 mod control;
 mod cookies;
 mod error_pages;
+mod forwarded;
 mod front;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod go_duration;
 mod handover;
+mod hints;
+mod host;
 mod listen;
 mod middleware;
 mod observe;

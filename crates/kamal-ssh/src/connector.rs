@@ -112,7 +112,8 @@ impl Connector {
     pub async fn open_tcp(&self, host: &HostName, to: &str, port: u16) -> Result<Stream, TransportError> {
         let host = self.host(host)?;
         let connection = host.live_connection().await?;
-        connection.open_tcp(to, port).await.map_err(|kind| host.error(kind))
+        let stream = connection.open_tcp(to, port).await.map_err(|kind| host.error(kind))?;
+        Ok(stream.through(connection))
     }
 
     pub(crate) fn dialer(&self) -> &Dialer {

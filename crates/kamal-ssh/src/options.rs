@@ -43,6 +43,8 @@ pub struct Options {
     /// How long the network connection, the handshake and the opening of a session may each take; ssh config's
     /// `ConnectTimeout` wins. A login, in which people may have to do something, may take four times as long.
     pub connect_timeout: Duration,
+    /// How long a connection that nobody uses is kept; `None`: as long as the connector.
+    pub idle_timeout: Option<Duration>,
     /// How soon a dead peer is noticed.
     pub keepalive: Duration,
     /// The home folder, for `~` and for the default keys and known_hosts.
@@ -85,6 +87,7 @@ impl Options {
             max_concurrent_starts: 30,
             dns_retries: 3,
             connect_timeout: Duration::from_secs(30),
+            idle_timeout: Some(Duration::from_secs(900)),
             keepalive: Duration::from_secs(15),
             home: home.into(),
             local_user: String::new(),

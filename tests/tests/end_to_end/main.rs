@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accessories;
+mod article;
 mod bad_input;
 mod cases;
 mod commands;
@@ -13,5 +15,7 @@ mod failure;
 mod hooks;
 mod lock;
 mod proxy;
+mod removal;
 mod secrets;
+mod spine;
 mod terminal;

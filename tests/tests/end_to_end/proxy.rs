@@ -126,6 +126,29 @@ fn a_reboot_that_is_cut_off_is_finished_by_the_host() {
     app.ok(&["lock", "release"]);
 }
 
+// The second has a deploy lock of its own: somebody freed the first one's, or it is about another service.
+#[test]
+fn reboots_that_overlap_take_turns() {
+    let app = App::on_one("e2e-overlap");
+    let version = app.set_up();
+    let before = described(&app);
+    let loads = app.loads();
+    let first = app.start(&["proxy", "reboot", "-y"]);
+    let began = Instant::now();
+    while !left_behind(&app).contains("DNAT") {
+        assert!(began.elapsed() < Duration::from_secs(30), "{}", left_behind(&app));
+    }
+    first.signal("KILL");
+    assert!(!first.wait().status.success());
+    app.ok(&["lock", "release"]);
+    assert_ne!(left_behind(&app), "", "the first one is over too early to be overlapped");
+    app.ok(&["proxy", "reboot", "-y"]);
+    assert_eq!(left_behind(&app), "");
+    assert_nothing_failed(loads);
+    assert_eq!(described(&app), before);
+    assert_eq!(app.serving(), [version.as_str()]);
+}
+
 // Without the right to lead clients elsewhere there is a moment without a proxy, and nothing else is lost.
 #[test]
 fn without_a_packet_filter_a_reboot_is_short() {

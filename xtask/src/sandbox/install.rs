@@ -58,7 +58,11 @@ pub(super) fn require_root() -> Result<()> {
 }
 
 /// Installs the packages of those programs that are missing.
-pub(crate) fn require_packages(programs: &[(&str, &str)]) -> Result<()> {
+///
+/// # Errors
+///
+/// When they cannot be installed here.
+pub fn require_packages(programs: &[(&str, &str)]) -> Result<()> {
     let missing = |(program, _): &&(&str, &str)| find_program(program).is_none();
     let mut packages = programs.iter().filter(missing).map(|(_, package)| *package).collect::<Vec<_>>();
     packages.dedup();

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use kamal_core::ports::{Chunk, Command, Exit, Local, LocalError, LocalFolders};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::environment;
+
 /// The machine the command is typed on.
 #[derive(Debug)]
 pub(crate) struct ThisMachine {
@@ -32,6 +34,7 @@ impl Local for ThisMachine {
     ) -> Result<Exit, LocalError> {
         let folder = command.folder.as_deref().map_or_else(|| self.project.clone(), |folder| self.path(folder));
         let mut process = tokio::process::Command::new(&command.program);
+        environment::give(process.as_std_mut());
         process.args(&command.args).current_dir(folder).kill_on_drop(true);
         process.envs(command.env.iter().map(|(name, value)| (name, value.expose())));
         process.stdin(if command.input.is_some() { Stdio::piped() } else { Stdio::null() });

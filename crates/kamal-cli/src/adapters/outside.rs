@@ -1,16 +1,22 @@
 //! What ERB in deploy.yml and secrets files may ask this machine.
 
-use std::{path::PathBuf, process::Stdio};
+mod command;
+mod ruby;
 
+use std::{
+    cell::RefCell, collections::BTreeMap, io::Write, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio,
+};
+
+use jiff::Zoned;
 use kamal_core::{
-    config::{self, Outside, Source},
-    ports::Templates,
+    config::{self, Answer, Complaints, Fact, FileError, Found, Outside, RubyError, Source},
+    ports::{Entropy as _, Templates},
     secret::Secret,
     secrets::{Commands, Ran, vendors::Sessions},
 };
 use zeroize::Zeroizing;
 
-use super::slots::Slots;
+use super::{chance::SystemEntropy, environment, slots::Slots};
 use crate::args::{self, SecretsCommand};
 
 /// This machine, for templates and secrets files.
@@ -32,26 +38,54 @@ impl Asked {
 
     /// Runs a command line as `sh -c` would. Values of secrets stand in it, so the shell finds it in its environment,
     /// which is for its own user's eyes, and not in its arguments.
-    fn shell(&self, command: &str, variables: &[(String, Secret)]) -> Result<Ran, String> {
+    fn shell(&self, command: &str, variables: &Changes, complaints: Complaints) -> Result<Printed, String> {
         let mut process = std::process::Command::new("sh");
         process.args(["-c", "kamal_command=$KAMAL_COMMAND_LINE; unset KAMAL_COMMAND_LINE; eval \"$kamal_command\""]);
+        environment::give(&mut process);
         process.env("KAMAL_COMMAND_LINE", command).current_dir(&self.project);
-        process.stdin(Stdio::inherit()).stderr(Stdio::inherit());
+        let kept = complaints == Complaints::Kept;
+        process.stdin(Stdio::inherit()).stderr(if kept { Stdio::piped() } else { Stdio::inherit() });
         if let Some(destination) = &self.destination {
             process.env("KAMAL_DESTINATION", destination);
         }
-        process.envs(variables.iter().map(|(name, value)| (name, value.expose())));
+        for (name, value) in variables {
+            match value {
+                Some(value) => process.env(name, value),
+                None => process.env_remove(name),
+            };
+        }
         let output = process.output().map_err(|error| format!("cannot run a shell for its command: {error}"))?;
         let signal = std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap_or(0);
         let status = output.status.code().unwrap_or(128 + signal);
-        let printed = Zeroizing::new(output.stdout);
-        Ok(Ran { printed: Zeroizing::new(String::from_utf8_lossy(&printed).into_owned()), status })
+        let bytes = Zeroizing::new(output.stdout);
+        let printed = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+        Ok(Printed { ran: Ran { printed, status }, complaints: String::from_utf8_lossy(&output.stderr).into_owned() })
+    }
+
+    /// Runs a command for a template.
+    fn answer(&self, command: &str, variables: &Changes, complaints: Complaints) -> Result<Answer, String> {
+        let changed = variables.get("PATH").cloned();
+        let path = changed.unwrap_or_else(|| environment::get("PATH")).unwrap_or_default();
+        if let Some(refusal) = command::refusal(command, &self.project, &path) {
+            return Err(refusal);
+        }
+        let Printed { mut ran, complaints } = self.shell(command, variables, complaints)?;
+        Ok(Answer { printed: std::mem::take(&mut *ran.printed), complaints, status: ran.status })
     }
 
     fn variable(&self, name: &str) -> Option<String> {
         // Set while the configuration is loaded, so that templates can tell destinations apart (spec 1.8).
-        if name == "KAMAL_DESTINATION" { self.destination.clone() } else { std::env::var(name).ok() }
+        if name == "KAMAL_DESTINATION" { self.destination.clone() } else { environment::get(name) }
     }
+}
+
+/// Variables set, or taken away.
+type Changes = BTreeMap<String, Option<String>>;
+
+/// What a shell printed.
+struct Printed {
+    ran: Ran,
+    complaints: String,
 }
 
 impl Outside for Asked {
@@ -59,66 +93,167 @@ impl Outside for Asked {
         self.variable(name)
     }
 
-    fn read_file(&self, path: &str) -> Result<String, String> {
-        std::fs::read_to_string(self.project.join(path)).map_err(|error| format!("cannot read {path}: {error}"))
+    fn variables(&self) -> Vec<(String, String)> {
+        let mut all = environment::all();
+        all.remove("KAMAL_DESTINATION");
+        all.extend(self.destination.iter().map(|name| ("KAMAL_DESTINATION".to_owned(), name.clone())));
+        all.into_iter().collect()
     }
 
-    fn run(&self, command: &str) -> Result<String, String> {
-        self.shell(command, &[]).map(|mut ran| std::mem::take(&mut *ran.printed))
+    fn set_env(&self, name: &str, value: Option<&str>) {
+        environment::set(name, value);
     }
 
-    fn ruby_erb(&self, template: &str) -> Option<Result<String, String>> {
-        self.ruby(template, &[])
+    fn read_file(&self, path: &str) -> Result<String, FileError> {
+        let bytes = std::fs::read(self.project.join(path)).map_err(|error| file_error(&error))?;
+        String::from_utf8(bytes).map_err(|_| FileError::Other("it is no text in UTF-8".to_owned()))
+    }
+
+    fn look(&self, path: &str) -> Option<Found> {
+        let found = std::fs::metadata(self.project.join(path)).ok()?;
+        let executable = found.permissions().mode() & 0o111 != 0;
+        Some(Found { folder: found.is_dir(), size: found.len(), executable })
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        let entries = std::fs::read_dir(self.project.join(folder)).map_err(|error| file_error(&error))?;
+        Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
+    fn run(&self, command: &str, complaints: Complaints) -> Result<Answer, String> {
+        self.answer(command, &Changes::new(), complaints)
+    }
+
+    fn fact(&self, fact: Fact) -> String {
+        let user = || environment::get("USER").or_else(|| environment::get("LOGNAME"));
+        match fact {
+            Fact::Folder => self.project.to_string_lossy().into_owned(),
+            Fact::Home => environment::get("HOME").unwrap_or_else(|| "/root".to_owned()),
+            Fact::Host => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            Fact::User => user().unwrap_or_else(|| "root".to_owned()),
+            Fact::Platform => platform(std::env::consts::ARCH, std::env::consts::OS),
+            Fact::ArchitectureQuestion => kamal_docker::ARCHITECTURE_QUESTION.to_owned(),
+            Fact::Processors => std::thread::available_parallelism().map_or(1, std::num::NonZero::get).to_string(),
+        }
+    }
+
+    fn now(&self) -> Zoned {
+        Zoned::now()
+    }
+
+    fn random(&self, count: usize) -> Vec<u8> {
+        let hex = SystemEntropy::default().hex(count * 2);
+        hex.as_bytes()
+            .chunks(2)
+            .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect()
+    }
+
+    fn say(&self, text: &str) {
+        // Standard output is for what commands print. A terminal that is gone is no error of the template's.
+        drop(std::io::stderr().write_all(text.as_bytes()));
+    }
+
+    fn ruby_erb(&self, template: &str) -> Option<Result<String, RubyError>> {
+        let destination = [("KAMAL_DESTINATION".to_owned(), self.destination.clone())];
+        let rendered = ruby::render(template, &self.project, &destination.into())?;
+        Some(rendered.map(|rendered| {
+            for (name, value) in rendered.environment {
+                environment::set(&name, value.as_deref());
+            }
+            rendered.text
+        }))
     }
 }
 
-/// This machine with variables added to its environment: what a template among an accessory's files sees.
+/// A platform in Ruby's words.
+fn platform(arch: &str, os: &str) -> String {
+    match (arch, os) {
+        ("aarch64", "macos") => "arm64-darwin".to_owned(),
+        (arch, "macos") => format!("{arch}-darwin"),
+        _ => format!("{arch}-{os}"),
+    }
+}
+
+fn file_error(error: &std::io::Error) -> FileError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => FileError::Missing,
+        std::io::ErrorKind::IsADirectory => FileError::Folder,
+        _ => FileError::Other(error.to_string()),
+    }
+}
+
+/// This machine with variables added to its environment: what a template among an accessory's files sees. What it
+/// changes is forgotten after it.
 struct WithVariables<'v> {
     asked: &'v Asked,
-    variables: &'v [(String, Secret)],
+    variables: RefCell<Changes>,
 }
 
 impl Outside for WithVariables<'_> {
     fn env(&self, name: &str) -> Option<String> {
-        let own = self.variables.iter().rev().find(|(known, _)| known == name);
-        own.map(|(_, value)| value.expose().to_owned()).or_else(|| self.asked.variable(name))
+        let own = self.variables.borrow().get(name).cloned();
+        own.unwrap_or_else(|| self.asked.variable(name))
     }
 
-    fn read_file(&self, path: &str) -> Result<String, String> {
+    fn variables(&self) -> Vec<(String, String)> {
+        let mut all: BTreeMap<String, String> = self.asked.variables().into_iter().collect();
+        for (name, value) in &*self.variables.borrow() {
+            match value {
+                Some(value) => drop(all.insert(name.clone(), value.clone())),
+                None => drop(all.remove(name)),
+            }
+        }
+        all.into_iter().collect()
+    }
+
+    fn set_env(&self, name: &str, value: Option<&str>) {
+        self.variables.borrow_mut().insert(name.to_owned(), value.map(str::to_owned));
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, FileError> {
         self.asked.read_file(path)
     }
 
-    fn run(&self, command: &str) -> Result<String, String> {
-        self.asked.shell(command, self.variables).map(|mut ran| std::mem::take(&mut *ran.printed))
+    fn look(&self, path: &str) -> Option<Found> {
+        self.asked.look(path)
     }
 
-    fn ruby_erb(&self, template: &str) -> Option<Result<String, String>> {
-        self.asked.ruby(template, self.variables)
+    fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        self.asked.list(folder)
+    }
+
+    fn run(&self, command: &str, complaints: Complaints) -> Result<Answer, String> {
+        self.asked.answer(command, &self.variables.borrow(), complaints)
+    }
+
+    fn fact(&self, fact: Fact) -> String {
+        self.asked.fact(fact)
+    }
+
+    fn now(&self) -> Zoned {
+        self.asked.now()
+    }
+
+    fn random(&self, count: usize) -> Vec<u8> {
+        self.asked.random(count)
+    }
+
+    fn say(&self, text: &str) {
+        self.asked.say(text);
+    }
+
+    fn ruby_erb(&self, template: &str) -> Option<Result<String, RubyError>> {
+        let rendered = ruby::render(template, &self.asked.project, &self.variables.borrow())?;
+        Some(rendered.map(|rendered| rendered.text))
     }
 }
 
 impl Templates for Asked {
     fn render(&self, path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, String> {
-        let outside = WithVariables { asked: self, variables };
+        let variables = variables.iter().map(|(name, value)| (name.clone(), Some(value.expose().to_owned())));
+        let outside = WithVariables { asked: self, variables: RefCell::new(variables.collect()) };
         config::render_template(&Source::new(path, text), &outside).map_err(|errors| errors.to_string())
-    }
-}
-
-impl Asked {
-    fn ruby(&self, template: &str, variables: &[(String, Secret)]) -> Option<Result<String, String>> {
-        let script = "print ERB.new(STDIN.read, trim_mode: '-').result";
-        let mut process = std::process::Command::new("ruby");
-        process.args(["-rerb", "-e", script]).current_dir(&self.project);
-        process.envs(variables.iter().map(|(name, value)| (name, value.expose())));
-        process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = process.spawn().ok()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            let written = std::io::Write::write_all(&mut stdin, template.as_bytes());
-            drop((written, stdin));
-        }
-        let output = child.wait_with_output().ok()?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
     }
 }
 
@@ -129,7 +264,7 @@ impl Commands for Asked {
 
     fn run(&self, command: &str) -> Result<Ran, String> {
         let _slot = self.slots.take();
-        self.shell(command, &[])
+        self.shell(command, &Changes::new(), Complaints::Shown).map(|printed| printed.ran)
     }
 
     fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
@@ -144,6 +279,8 @@ impl Commands for Asked {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -153,6 +290,86 @@ mod tests {
         let render = |text: &str| asked.render("my.cnf.erb", text, &variables);
         assert_eq!(render("a=<%= ENV[\"PASSWORD\"] %>\n").as_deref(), Ok("a=s3cret\n"));
         assert_eq!(render("<%= `printf %s \"$PASSWORD\"` %>").as_deref(), Ok("s3cret"));
+        assert_eq!(
+            render("<% ENV['PASSWORD'] = 'n'; ENV['MORE'] = 'm' %><%= `echo $PASSWORD$MORE` %>").as_deref(),
+            Ok("nm\n")
+        );
+        assert_eq!(render("<%= ENV['PASSWORD'] %>|<%= ENV['MORE'] %>").as_deref(), Ok("s3cret|"));
         assert!(render("<%= ENV.fetch(\"NO_SUCH_VARIABLE_HERE\") %>").unwrap_err().contains("my.cnf.erb"));
+    }
+
+    fn rendered(asked: &Asked, text: &str) -> Result<String, String> {
+        config::render_template(&Source::new("config/deploy.yml", text), asked).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn what_a_template_loads_is_there_for_the_secrets_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".env"), "LOADED_BY_TEMPLATE=yes\n").unwrap();
+        let asked = || Asked::new(folder.path().to_owned(), None);
+        assert_eq!(rendered(&asked(), "<% Dotenv.load %>ok").as_deref(), Ok("ok"));
+        assert_eq!(Commands::env(&asked(), "LOADED_BY_TEMPLATE").as_deref(), Some("yes"));
+        let ran = Commands::run(&asked(), "printf %s $LOADED_BY_TEMPLATE").unwrap();
+        assert_eq!(&*ran.printed, "yes");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error_with_its_place() {
+        let asked = Asked::new(std::env::temp_dir(), None);
+        let told = rendered(&asked, "a: 1\nb: \"v<%= `nosuchtool describe --tags`.strip %>\"\n").unwrap_err();
+        assert!(
+            told.contains("cannot run `nosuchtool describe --tags`: No such file or directory - nosuchtool"),
+            "{told}"
+        );
+        assert!(told.contains("config/deploy.yml:2:10"), "{told}");
+        assert_eq!(rendered(&asked, "<%= `nosuchtool 2>/dev/null` %><%= $?.exitstatus %>").as_deref(), Ok("127"));
+    }
+
+    /// `None` where there is no ruby, which is said.
+    fn by_ruby(folder: &Path, template: &str, variables: &Changes) -> Option<Result<ruby::Rendered, RubyError>> {
+        let rendered = ruby::render(template, folder, variables);
+        if rendered.is_none() {
+            drop(writeln!(std::io::stderr(), "skipped: there is no ruby on PATH"));
+        }
+        rendered
+    }
+
+    #[test]
+    fn whole_files_render_the_same_with_ruby() {
+        let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kamal-core/tests/config/templates");
+        for folder in std::fs::read_dir(templates).unwrap() {
+            let folder = folder.unwrap().path();
+            let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            let line = |line: &str| {
+                let (name, value) = line.split_once('=')?;
+                Some((name.to_owned(), Some(value.to_owned())))
+            };
+            let variables = read("environment").lines().filter_map(line).collect();
+            let empty = tempfile::tempdir().unwrap();
+            let project = Some(folder.join("project")).filter(|project| project.is_dir());
+            let project = project.unwrap_or_else(|| empty.path().to_owned());
+            let Some(rendered) = by_ruby(&project, &read("deploy.yml"), &variables) else { return };
+            assert_eq!(rendered.unwrap().text, read("expected.yml"), "{}", folder.display());
+        }
+    }
+
+    #[test]
+    fn ruby_has_what_kamals_process_has_and_tells_what_it_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let template = "<% require 'dotenv' %><% ENV['NEW'] = 'v' %><% puts 'for the user' %><%= ''.blank? %>\n\
+            <%= [Pathname, YAML, JSON, Open3, Shellwords, SecureRandom, Digest, Base64, URI, Time, Kamal::Utils].size %>\n";
+        let Some(rendered) = by_ruby(folder.path(), template, &Changes::new()) else { return };
+        let rendered = rendered.unwrap();
+        assert_eq!(rendered.text, "true\n11\n");
+        assert_eq!(rendered.environment, [("NEW".to_owned(), Some("v".to_owned()))].into());
+        for (template, message, line) in [
+            ("a\n<%= ENV.fetch('NOPE') %>", "key not found: \"NOPE\" (KeyError)", Some(2)),
+            ("a\n\n<%= Integer('x') %>", "invalid value for Integer(): \"x\" (ArgumentError)", Some(3)),
+        ] {
+            let error = by_ruby(folder.path(), template, &Changes::new()).unwrap().unwrap_err();
+            assert_eq!(error, RubyError { message: message.to_owned(), line });
+        }
+        let error = by_ruby(folder.path(), "a\n<% if %>", &Changes::new()).unwrap().unwrap_err();
+        assert!(error.line.is_some() && error.message.contains("SyntaxError"), "{error:?}");
     }
 }

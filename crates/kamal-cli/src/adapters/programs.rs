@@ -13,7 +13,7 @@ use kamal_core::secrets::{
 };
 use zeroize::Zeroizing;
 
-use super::{outside::Asked, secrets::side_by_side};
+use super::{environment, outside::Asked, secrets::side_by_side};
 use crate::args::{ExtractArgs, FetchArgs};
 
 /// Held while a program talks with the user.
@@ -25,6 +25,7 @@ impl Programs for Asked {
             (program.terminal == Terminal::Alone).then(|| TERMINAL.lock().unwrap_or_else(PoisonError::into_inner));
         let _slot = self.slots.take();
         let mut command = Command::new(program.name);
+        environment::give(&mut command);
         command.args(&program.args).current_dir(&self.project);
         command.envs(program.env.iter().map(|(name, value)| (name, value.expose())));
         if let Some(destination) = &self.destination {
@@ -47,7 +48,7 @@ impl Programs for Asked {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+        environment::get(name)
     }
 
     fn exists(&self, path: &str) -> bool {

@@ -55,12 +55,17 @@ impl Notices {
         notice(store, key, value, if self.variables.contains(key) { Use::Variable } else { Use::Other })
     }
 
+    fn say(&self, text: &str) {
+        if let Some(reporter) = &self.reporter {
+            reporter.complain(&format!("warning: {text}"));
+        }
+    }
+
     fn tell(&self, store: &Store, key: &str, value: &Secret) {
-        let Some(reporter) = &self.reporter else { return };
         if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned())
             && let Some(text) = self.of(store, key, value)
         {
-            reporter.warn(&format!("warning: {text}"));
+            self.say(&text);
         }
     }
 }
@@ -97,6 +102,9 @@ impl FileSecrets {
     fn store(&self) -> Result<&Store, String> {
         let load = || {
             let store = load(&self.asked.project, &self.candidates, Some(&self.asked))?;
+            for (path, lint) in store.lints() {
+                self.notices.say(&format!("{path}:{}: {}", lint.line, lint.kind));
+            }
             Ok(store.redacted_by(self.redactor.clone()))
         };
         let store = self.store.get_or_init(load);

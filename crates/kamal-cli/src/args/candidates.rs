@@ -3,8 +3,9 @@
 use std::{ffi::OsStr, path::Path, process::Command};
 
 use clap_complete::{ArgValueCompleter, CompletionCandidate};
+use jiff::Zoned;
 use kamal_core::{
-    config::{self, Config, Outside, docs},
+    config::{self, Answer, Complaints, Config, Fact, FileError, Found, Outside, RubyError, docs},
     name::{Destination, HostName},
 };
 
@@ -112,15 +113,45 @@ impl Outside for Quiet {
         Outside::env(&self.0, name)
     }
 
-    fn read_file(&self, path: &str) -> Result<String, String> {
+    fn variables(&self) -> Vec<(String, String)> {
+        self.0.variables()
+    }
+
+    fn set_env(&self, name: &str, value: Option<&str>) {
+        self.0.set_env(name, value);
+    }
+
+    fn read_file(&self, path: &str) -> Result<String, FileError> {
         self.0.read_file(path)
     }
 
-    fn run(&self, _command: &str) -> Result<String, String> {
-        Ok(String::new())
+    fn look(&self, path: &str) -> Option<Found> {
+        self.0.look(path)
     }
 
-    fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
+    fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        self.0.list(folder)
+    }
+
+    fn run(&self, _command: &str, _complaints: Complaints) -> Result<Answer, String> {
+        Ok(Answer::default())
+    }
+
+    fn fact(&self, fact: Fact) -> String {
+        self.0.fact(fact)
+    }
+
+    fn now(&self) -> Zoned {
+        self.0.now()
+    }
+
+    fn random(&self, count: usize) -> Vec<u8> {
+        self.0.random(count)
+    }
+
+    fn say(&self, _text: &str) {}
+
+    fn ruby_erb(&self, _template: &str) -> Option<Result<String, RubyError>> {
         None
     }
 }

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use kamal_core::name::HostName;
 use kamal_ssh::Finding;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{context::Context, failure::Failure};
 
@@ -18,8 +18,12 @@ pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Resu
     let mut lost = 0;
     for (host, findings) in hosts.iter().zip(ways) {
         lost += usize::from(findings.iter().any(|finding| finding.failed));
-        let text = if json { as_json(host, &findings) } else { as_text(host, &findings) };
-        context.reporter.data(&text);
+        if json {
+            let whole = context.world.secrets.redactor().json(as_json(host, &findings));
+            context.reporter.bytes(format!("{whole}\n").as_bytes());
+        } else {
+            context.reporter.data(&as_text(host, &findings));
+        }
     }
     if lost == 0 { Ok(()) } else { Err(Failure::User(format!("{lost} of {} hosts cannot be used", hosts.len()))) }
 }
@@ -37,8 +41,7 @@ fn as_text(host: &HostName, findings: &[Finding]) -> String {
     text
 }
 
-/// One line of JSON.
-fn as_json(host: &HostName, findings: &[Finding]) -> String {
+fn as_json(host: &HostName, findings: &[Finding]) -> Value {
     let failed = findings.iter().find(|finding| finding.failed);
     let steps: Vec<_> = findings
         .iter()
@@ -51,11 +54,10 @@ fn as_json(host: &HostName, findings: &[Finding]) -> String {
             })
         })
         .collect();
-    let whole = json!({
+    json!({
         "host": host.as_str(),
         "ok": failed.is_none(),
         "failed_step": failed.map(|finding| finding.stage.name()),
         "steps": steps,
-    });
-    format!("{whole}\n")
+    })
 }

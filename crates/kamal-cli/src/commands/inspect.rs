@@ -1,6 +1,9 @@
 //! Commands that only look at the project: config, secrets.
 
-use kamal_core::{config::effective, redact::Redactor};
+use kamal_core::{
+    config::{Diagnostic, Severity, effective},
+    redact::Redactor,
+};
 
 use crate::{
     args::{ConfigArgs, ConfigChore, Global},
@@ -19,7 +22,9 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     context::targets(global, &loaded.config, false)?;
     let redactor = Redactor::new();
     let notices = if args.reveal { Vec::new() } else { context::learn(global, &loaded, &redactor)? };
-    for warning in loaded.warnings.iter().chain(&loaded.unsupported) {
+    let unsupported =
+        loaded.unsupported.iter().map(|found| Diagnostic { severity: Severity::Warning, ..found.clone() });
+    for warning in loaded.warnings.iter().cloned().chain(unsupported) {
         output::complain(&redactor.text(&warning.to_string()));
     }
     for notice in notices {

@@ -109,3 +109,18 @@ fn versions_that_are_none_are_refused_where_they_are_given() {
     let bench = bench.with_env("VERSION", "a;b");
     assert!(bench.kamal(&["config"]).refused().starts_with("VERSION: the version \"a;b\" holds ';'"));
 }
+
+#[test]
+fn what_a_secrets_file_says_in_vain_is_told_once_on_use() {
+    let bench = project("", "P=pa#word\nMY-KEY=x\nW=C:\\new\n");
+    let ran = bench.kamal(&["secrets", "print"]);
+    assert_eq!(ran.ok(), "P=pa\nW=C:new\n");
+    let said = &ran.stderr;
+    for told in [
+        ".kamal/secrets:1: P ends before the `#`",
+        ".kamal/secrets:2: this line is ignored",
+        ".kamal/secrets:3: W loses",
+    ] {
+        assert_eq!(said.matches(told).count(), 1, "{told}: {said}");
+    }
+}

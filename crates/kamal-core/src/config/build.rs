@@ -9,6 +9,7 @@ mod hosts;
 mod ignored;
 mod options;
 mod paths;
+mod policies;
 mod proxy;
 mod registry;
 mod root;
@@ -17,6 +18,7 @@ mod ssh;
 mod tags;
 mod unsupported;
 pub(crate) mod version;
+mod words;
 
 pub(crate) use root::build;
 pub(crate) use unsupported::unsupported;

@@ -17,7 +17,7 @@ const EXCLUSIVE: [(&[&str], &[&str]); 8] = [
     (&["accessories", "*"], &["host", "hosts", "role", "roles", "tag", "tags"]),
     (&["ssh"], &["proxy", "proxy_command"]),
 ];
-const HOSTS: [&str; 2] = ["host", "hosts"];
+const HOSTS: [&str; 3] = ["host", "hosts", "tls_on_demand_url"];
 const PREFIXES: [&str; 2] = ["path_prefix", "path_prefixes"];
 
 /// Lays a destination's file over the base's.

@@ -66,7 +66,7 @@ impl fmt::Display for Diagnostic {
 }
 
 /// Everything that is wrong with a configuration, in the order in which Kamal would have found it: the first one is
-/// the one Kamal stops at.
+/// the one Kamal stops at. Warnings come last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfigErrors(pub Vec<Diagnostic>);
 

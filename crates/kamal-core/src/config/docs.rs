@@ -7,7 +7,7 @@ mod examples;
 use std::fmt::Write;
 
 use super::shape::{Apart, Key, Shape, keys};
-use examples::example;
+pub(super) use examples::example;
 
 /// A section's name, its title, what it is for, where it stands in the file, and its keys.
 type Section = (&'static str, &'static str, &'static str, &'static [&'static str], &'static [Key]);
@@ -17,8 +17,8 @@ const ROOT: Section = (
     "Kamal Configuration",
     "The file is config/deploy.yml. `service`, `image`, `servers`, `registry` and `builder` with its `arch` are \
      needed, all else may be left out. With `--destination NAME`, config/deploy.NAME.yml is merged over it: mappings \
-     key by key, lists and values as a whole. ERB is evaluated before the YAML is read. Keys that begin with `x-` \
-     are for your own anchors.",
+     key by key, lists and values as a whole. ERB is evaluated before the YAML is read. Other keys that begin with \
+     `x-` are for your own anchors.",
     &[],
     keys::ROOT,
 );
@@ -105,6 +105,15 @@ const SECTIONS: &[Section] = &[
         keys::SSH,
     ),
     ("sshkit", "SSHKit", "Limits for connections to hosts.", &["sshkit"], keys::SSHKIT),
+    (
+        "x-proxy",
+        "Proxy, beyond Kamal",
+        "What the kamal-proxy that comes with this command can do and Kamal has no keys for. Kamal passes over root keys \
+         that begin with `x-`, so either tool reads the file. An `x-proxy` with keys of `proxy` alone is taken for an \
+         anchor of your own.",
+        &["x-proxy"],
+        keys::X_PROXY,
+    ),
 ];
 
 /// The names `kamal docs` knows.
@@ -178,7 +187,8 @@ fn section_of(shape: Shape) -> Option<&'static str> {
         Apart::Ssh => "ssh",
         Apart::SshKit => "sshkit",
         Apart::Aliases => "alias",
-        Apart::Credential | Apart::HooksOutput => return None,
+        Apart::XProxy => "x-proxy",
+        Apart::Credential | Apart::HooksOutput | Apart::PoliciesByName => return None,
     })
 }
 
@@ -230,6 +240,7 @@ mod tests {
             ("servers", "servers: {web: [1.1.1.1]}\n"),
             ("registry", "registry: {username: u, password: [P]}\n"),
             ("builder", "builder: {arch: amd64}\n"),
+            ("accessories", "accessories: {db: {image: i, host: h, proxy: {host: d.example}}}\n"),
         ];
         for (name, title, _, place, _) in SECTIONS {
             let section = docs(Some(name)).unwrap();
@@ -237,7 +248,8 @@ mod tests {
             let others: String = base.iter().filter(|(key, _)| *key != place[0]).map(|(_, line)| *line).collect();
             let text = format!("{others}primary_role: {}\n{section}", if *name == "role" { "jobs" } else { "web" });
             // Keys of which only one may be given stand side by side in a reference.
-            let known = ["specify one of", "Specify one of", "Cannot set http_port", "for one arch"];
+            let known =
+                ["is ignored", "specify one of", "Specify one of", "Cannot set http_port", "for one arch", "on demand"];
             let wrong: Vec<_> = match load(&Source::new("docs", text.clone()), None, &NothingOutside) {
                 Ok(_) => Vec::new(),
                 Err(errors) => errors.0,

@@ -2,8 +2,8 @@
 //! very form of Ruby, symbols, objects and all, as scripts read it.
 
 mod emitter;
-mod psych;
-mod value;
+pub(in crate::config) mod psych;
+pub(in crate::config) mod value;
 
 use super::load::Loaded;
 use super::ruby;

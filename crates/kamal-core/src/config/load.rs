@@ -62,7 +62,8 @@ pub fn load(
         let sources = [base].into_iter().chain(over.map(|(_, source)| source)).cloned().collect();
         Ok(Loaded { config, warnings: report.warnings, unsupported, sources, raw: Raw(root) })
     } else {
-        Err(ConfigErrors(report.errors))
+        // What else there is to know about the file is known as well.
+        Err(ConfigErrors([report.errors, report.warnings].concat()))
     }
 }
 

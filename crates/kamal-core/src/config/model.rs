@@ -1,11 +1,14 @@
 //! What a deploy.yml means, after validation: no `Option` where a default exists, every rule of precedence already
 //! applied (spec chapter 2). Pure data; how it is read stands in [`super::load`].
 
+mod policies;
+
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::Serialize;
 
+pub use self::policies::Policies;
 use crate::name::{Destination, HostName, RoleName, ServiceName};
 
 /// A whole, valid configuration.
@@ -197,8 +200,18 @@ pub struct Proxy {
     pub log_request_headers: Option<Vec<String>>,
     /// `logging.response_headers`.
     pub log_response_headers: Vec<String>,
+    /// `client_ip_header`.
+    pub client_ip_header: Option<String>,
+    /// `exclude_metrics_paths`.
+    pub exclude_metrics_paths: Vec<String>,
+    /// `canonical_host`.
+    pub canonical_host: Option<String>,
+    /// `tls_on_demand_url`.
+    pub tls_on_demand_url: Option<String>,
     /// `run`: how the proxy's own container is started.
     pub run: Option<ProxyRun>,
+    /// `x-proxy`.
+    pub policies: Policies,
 }
 
 /// `proxy.ssl`.
@@ -260,6 +273,8 @@ pub struct ProxyRun {
     pub metrics_port: Option<u16>,
     /// `debug`.
     pub debug: bool,
+    /// `http3`.
+    pub http3: bool,
     /// `log_max_size`, default `10m`; `None` when blank.
     pub log_max_size: Option<String>,
     /// `registry`: prefix of the image.

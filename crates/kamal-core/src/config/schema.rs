@@ -111,6 +111,8 @@ fn one_of_a_kind(apart: Apart) -> Value {
             "additionalProperties": scalar(),
             "propertyNames": {"pattern": "^[a-z0-9_-]+$"},
         }),
+        Apart::XProxy => section(keys::X_PROXY),
+        Apart::PoliciesByName => map_of(&section(keys::POLICIES)),
         Apart::HooksOutput => {
             let level = json!({"enum": ["quiet", "verbose"]});
             json!({"anyOf": [level, map_of(&level)]})

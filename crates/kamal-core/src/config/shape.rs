@@ -71,6 +71,10 @@ pub(crate) enum Apart {
     Aliases,
     /// `hooks_output`.
     HooksOutput,
+    /// `x-proxy`, unless it is somebody's own.
+    XProxy,
+    /// Its `roles` and `accessories`, by name.
+    PoliciesByName,
 }
 
 /// A key of a section.

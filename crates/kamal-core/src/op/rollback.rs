@@ -69,11 +69,20 @@ fn previous(facts: &Facts<'_>) -> Result<Version, Error> {
         last.is_none_or(|last| live.as_ref() == Some(&last.version))
     };
     let Timeline { line, mark } = timeline(facts, states.iter().find(|state| !finished(state)).unwrap_or(first));
+    let image = |version: &Version| image_of(facts.config, first, version);
     let available = |version: &&Version| states.iter().all(|state| has(facts, state, version));
     // What is live and was never finished anywhere is left for what was live before it.
     let unfinished = live.as_ref().is_some_and(|live| !line.contains(live));
-    let before = if unfinished { line.get(..=mark) } else { line.get(..mark) };
-    let found = before.unwrap_or_default().iter().rev().find(available);
+    let (candidates, from) = if unfinished {
+        (line.get(..=mark).unwrap_or_default(), live.as_ref())
+    } else {
+        (line.get(..mark).unwrap_or_default(), line.get(mark))
+    };
+    let from = from.and_then(image);
+    let other_image = |version: &&Version| from.is_none() || image(version) != from;
+    let mut there = candidates.iter().rev().filter(available);
+    // The same image under another name is no way back, unless there is no other.
+    let found = there.clone().find(other_image).or_else(|| there.next());
     found.cloned().ok_or_else(|| {
         Error::Usage(
             "there is no earlier version to roll back to on every host (use 'kamal app containers' to see what there is)"

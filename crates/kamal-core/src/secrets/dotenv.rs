@@ -27,21 +27,42 @@ pub(crate) enum Value {
     Exported,
 }
 
+/// A file taken apart.
+#[derive(Debug, Default)]
+pub(crate) struct Scanned {
+    /// The entries, and whether a comment begins in the middle of what looks like the value.
+    pub(crate) entries: Vec<(Entry, bool)>,
+    /// Lines that are neither an entry nor a comment.
+    pub(crate) skipped: Vec<usize>,
+}
+
 /// Reads all entries in order.
 pub(crate) fn entries(text: &str) -> Vec<Entry> {
+    scan(text).entries.into_iter().map(|(entry, _)| entry).collect()
+}
+
+/// Reads all entries in order, and notes what is passed over.
+pub(crate) fn scan(text: &str) -> Scanned {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = Zeroizing::new(Zeroizing::new(text.replace("\r\n", "\n")).replace('\r', "\n"));
-    let mut found = Vec::new();
+    let mut found = Scanned::default();
     let mut at = 0;
     let mut line = 1;
     while at < text.len() {
         let (next, counted) = match entry(&text, at) {
             Some((key_at, key, value, end)) => {
                 let line = line + newlines(&text[at..key_at]);
-                found.push(Entry { key, value, line });
+                let cut = matches!(value, Value::Bare(_)) && is_cut(&text[key_at..end]);
+                found.entries.push((Entry { key, value, line }, cut));
                 (end, at)
             }
-            None => (at, at),
+            None => {
+                let rest = text[at..].split('\n').next().unwrap_or_default().trim();
+                if !rest.is_empty() && !rest.starts_with('#') {
+                    found.skipped.push(line);
+                }
+                (at, at)
+            }
         };
         // On to the next line, which is where an entry can begin.
         let next = text[next..].find('\n').map_or(text.len(), |newline| next + newline + 1);
@@ -49,6 +70,13 @@ pub(crate) fn entries(text: &str) -> Vec<Entry> {
         at = next;
     }
     found
+}
+
+/// Whether the comment of an entry without quotes begins right behind something of its value.
+fn is_cut(entry: &str) -> bool {
+    let Some((_, value)) = entry.split_once(['=', ':']) else { return false };
+    let (kept, comment) = value.split_at(bare_length(value));
+    comment.starts_with('#') && kept.ends_with(|c: char| !c.is_whitespace())
 }
 
 fn newlines(text: &str) -> usize {

@@ -168,6 +168,28 @@ fn unescape(value: &str, quoted: bool) -> Zeroizing<String> {
     out
 }
 
+/// Whether a value loses a backslash that keeps nothing else from its meaning.
+pub(crate) fn drops_backslashes(value: &str, quoted: bool) -> bool {
+    let kept = if quoted { "\\$\"nr" } else { "\\$\"'# " };
+    let mut characters = value.char_indices().peekable();
+    let mut command_end = 0;
+    while let Some((at, character)) = characters.next() {
+        if character == '$'
+            && at >= command_end
+            && let Some(length) = command_length(&value[at + 1..])
+        {
+            command_end = at + 1 + length;
+        }
+        if character == '\\' {
+            let next = characters.next().map(|(_, next)| next);
+            if at >= command_end && next.is_some_and(|next| !kept.contains(next)) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 /// The first construct of a shell's that values do not have: `${NAME:-default}` and its kin. The gem takes the name and
 /// leaves the rest behind it.
 pub(crate) fn shell_construct(value: &str) -> Option<&str> {

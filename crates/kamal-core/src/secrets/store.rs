@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::dotenv::{Entry, Value, entries};
 use super::expand::{Command, Commands, Ran, expand, shell_construct};
+use super::lint::{Lint, lints};
 use crate::{redact::Redactor, secret::Secret};
 
 /// A secrets file that exists.
@@ -97,7 +98,7 @@ pub const ALLOW_BLANK: &str = "KAMAL_ALLOW_BLANK";
 
 fn shell_constructs(found: &[(String, usize, String, String)]) -> String {
     let line = |(path, line, key, construct): &(String, usize, String, String)| {
-        format!("{path}:{line}: {key}: {construct} is a shell's; a secrets file has $NAME and ${{NAME}} alone")
+        format!("{path}:{line}: {key}: {construct} is shell syntax, and a secrets file knows $NAME and ${{NAME}} alone")
     };
     let lines: Vec<String> = found.iter().map(line).collect();
     format!("{}\nhelp: in single quotes, or with a backslash before the $, it is taken as it is", lines.join("\n"))
@@ -122,6 +123,7 @@ const MAX_DEPTH: usize = 100;
 #[derive(Debug, Default)]
 pub struct Secrets {
     files: Vec<Parsed>,
+    lints: Vec<(String, Lint)>,
     candidates: Vec<String>,
     /// What commands printed, by their text with the variables filled in.
     printed: Mutex<HashMap<Secret, Arc<Printed>>>,
@@ -164,8 +166,9 @@ impl Secrets {
     /// [`SecretsError::Unset`] and [`SecretsError::Shell`].
     pub fn new(files: &[SecretsFile], candidates: &[String]) -> Result<Self, SecretsError> {
         let mut parsed = Vec::new();
-        let mut constructs = Vec::new();
+        let (mut constructs, mut passed_over) = (Vec::new(), Vec::new());
         for file in files {
+            passed_over.extend(lints(file.text.expose()).into_iter().map(|lint| (file.path.clone(), lint)));
             let mut kept: Vec<Entry> = Vec::new();
             for entry in entries(file.text.expose()) {
                 if let Value::Bare(text) | Value::Quoted(text) = &entry.value
@@ -185,7 +188,7 @@ impl Secrets {
         if !constructs.is_empty() {
             return Err(SecretsError::Shell(constructs));
         }
-        Ok(Self { files: parsed, candidates: candidates.to_vec(), ..Self::default() })
+        Ok(Self { files: parsed, lints: passed_over, candidates: candidates.to_vec(), ..Self::default() })
     }
 
     /// Tells a redactor every value as soon as it is resolved.
@@ -389,6 +392,12 @@ impl Secrets {
         Ok(found)
     }
 
+    /// What the files say in vain, each with its file.
+    #[must_use]
+    pub fn lints(&self) -> &[(String, Lint)] {
+        &self.lints
+    }
+
     /// Where a key is defined: the file and the line.
     #[must_use]
     pub fn place(&self, key: &str) -> Option<(&str, usize)> {
@@ -428,7 +437,7 @@ fn inline_kamal(command: &str) -> Option<&str> {
 }
 
 /// `\n` in double quotes stays as it is, unless `DOTENV_LINEBREAK_MODE` asks for a line break.
-fn line_breaks(text: &str, mode: &str) -> Zeroizing<String> {
+pub(crate) fn line_breaks(text: &str, mode: &str) -> Zeroizing<String> {
     let (newline, carriage) = if mode == "legacy" { ("\n", "\r") } else { ("\\\\n", "\\\\r") };
     Zeroizing::new(Zeroizing::new(text.replace("\\n", newline)).replace("\\r", carriage))
 }

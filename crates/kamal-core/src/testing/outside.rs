@@ -1,8 +1,11 @@
 //! A machine that has nothing to say.
 
-use crate::config::Outside;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
-/// No variables, no files, no commands.
+use crate::config::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError};
+
+/// No variables, no files, no commands, and always the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct NothingOutside;
 
@@ -11,15 +14,43 @@ impl Outside for NothingOutside {
         None
     }
 
-    fn read_file(&self, path: &str) -> Result<String, String> {
-        Err(format!("no file {path}"))
+    fn variables(&self) -> Vec<(String, String)> {
+        Vec::new()
     }
 
-    fn run(&self, command: &str) -> Result<String, String> {
-        Err(format!("no command {command}"))
+    fn set_env(&self, _name: &str, _value: Option<&str>) {}
+
+    fn read_file(&self, _path: &str) -> Result<String, FileError> {
+        Err(FileError::Missing)
     }
 
-    fn ruby_erb(&self, _template: &str) -> Option<Result<String, String>> {
+    fn look(&self, _path: &str) -> Option<Found> {
+        None
+    }
+
+    fn list(&self, _folder: &str) -> Result<Vec<String>, FileError> {
+        Err(FileError::Missing)
+    }
+
+    fn run(&self, command: &str, _complaints: Complaints) -> Result<Answer, String> {
+        Err(format!("No such file or directory - {command}"))
+    }
+
+    fn fact(&self, _fact: Fact) -> String {
+        String::new()
+    }
+
+    fn now(&self) -> Zoned {
+        Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC)
+    }
+
+    fn random(&self, count: usize) -> Vec<u8> {
+        vec![0; count]
+    }
+
+    fn say(&self, _text: &str) {}
+
+    fn ruby_erb(&self, _template: &str) -> Option<Result<String, RubyError>> {
         None
     }
 }

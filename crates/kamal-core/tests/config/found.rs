@@ -14,10 +14,10 @@ fn refused(template: &str) -> String {
 fn values_do_not_double_without_end() {
     let too_large = "this template makes too large a value";
     assert_eq!(refused("<% x = 'a' %><% 99.times { x = x + x } %>"), too_large);
-    assert_eq!(refused("<% x = ['a'] %><% 99.times { x = [x, x] } %>"), too_large);
+    assert_eq!(refused("<% x = ['a'] %><% 99.times { x = [x, x] } %><%= x %>"), too_large);
     assert_eq!(refused("<% x = 'a' %><% 99.times { x = \"#{x}#{x}\" } %>"), too_large);
-    assert_eq!(refused("<%= ('a' * 9999).gsub('', 'a' * 9999) %>"), "cannot call `gsub` so on an instance of String");
-    assert_eq!(refused("<%= ('a' * 9999).chars.join('a' * 9999) %>"), "cannot call `join` so on an instance of Array");
+    assert_eq!(refused("<%= ('a' * 9999).gsub('', 'a' * 9999) %>"), too_large);
+    assert_eq!(refused("<%= ('a' * 9999).chars.join('a' * 9999) %>"), too_large);
 }
 
 #[test]

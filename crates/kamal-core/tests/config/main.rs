@@ -10,6 +10,7 @@ mod erb;
 mod found;
 mod messages;
 mod outside;
+mod policies;
 mod robust;
 mod schema;
 mod secrets;

@@ -2,6 +2,8 @@
 
 use kamal_core::config::{Loaded, Source, load};
 
+use kamal_core::targets::{Selection, Targets};
+
 use crate::outside::{Table, load_text, with};
 
 fn loaded(fragment: &str) -> Loaded {
@@ -135,10 +137,19 @@ fn modes_are_never_applied_as_another_number() {
         let config = load_text(&files(right)).unwrap().config;
         assert_eq!(config.accessories[0].files[0].mode.as_deref(), Some(right.trim_matches(['"', '\''])));
     }
-    let mut table = Table::default();
-    table.env.insert("MODE".to_owned(), "0640".to_owned());
+    let table = Table::default();
+    table.env.borrow_mut().insert("MODE".to_owned(), "0640".to_owned());
     let source = Source::new("d", files("<%= ENV['MODE'] %>"));
     assert!(load(&source, None, &table).is_err());
+    // What is odd beside an error is told as well.
+    let both = with(
+        "accessories: {d: {image: i, host: h, files: [\"private.key:/k:ro\", {local: a, remote: b, mode: 0640}]}}",
+    );
+    let told: Vec<String> = load_text(&both).unwrap_err().0.into_iter().map(|found| found.message).collect();
+    assert!(
+        told[0].contains("mode: should be in quotes") && told.iter().any(|text| text.contains("private key")),
+        "{told:?}"
+    );
     let unsaid = loaded("accessories: {d: {image: i, host: h, files: [\"a:/b\"]}}").config;
     assert_eq!(unsaid.accessories[0].files[0].mode, None);
 }
@@ -172,4 +183,8 @@ fn an_address_in_every_spelling_is_one_host() {
     assert_eq!(config.hosts(), ["[0:0::1]:22", "b"]);
     assert_eq!(config.accessories[0].hosts, ["[0:0::1]:22"]);
     assert_eq!(config.role("web").unwrap().hosts.len(), 1);
+    for pattern in ["[::1]", "::1", "[0::1]:22", "*:22"] {
+        let selection = Selection { hosts: Some(vec![pattern.to_owned()]), ..Selection::default() };
+        assert_eq!(Targets::select(&config, &selection).unwrap().hosts, ["[0:0::1]:22"], "{pattern}");
+    }
 }

@@ -17,6 +17,7 @@ const SCRIPT: &str = include_str!("reboot.sh");
 pub(crate) fn replace(spec: &ProxyContainerSpec) -> String {
     format!(
         "(mkdir -p {apps}\n\
+         kamal_proxy_folder={apps}\n\
          create() {{ {create}; }}\n\
          bridge() {{ {bridge}; }}\n\
          take_over() {{ {take_over}; }}\n\

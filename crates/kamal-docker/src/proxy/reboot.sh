@@ -143,6 +143,25 @@ hand_over() {
   fi
 }
 
+# One reboot at a time: a second one would take the first one's containers for leftovers. What is locked is a folder, so
+# that nothing is left behind, and by a descriptor that the processes of the swap share, so that the lock lasts as long as
+# any of them. A host without flock has the deploy lock alone.
+alone() {
+  command -v flock >/dev/null || return 0
+  waited=0
+  until flock -n 9; do
+    [ $waited -gt 0 ] || echo 'another reboot of the proxy goes on on this host; waiting for its end' >&2
+    waited=$((waited + 1))
+    [ $waited -lt 300 ] || return 1
+    sleep 1
+  done
+}
+
+exec 9<"$kamal_proxy_folder"
+alone || {
+  echo 'another reboot of the proxy has gone on on this host for five minutes; nothing was done' >&2
+  exit 1
+}
 mode=$(look kamal-proxy '{{.HostConfig.NetworkMode}}')
 case $mode in
   host | container:*) docker exec kamal-proxy kamal-proxy run --help 2>/dev/null | grep -q -e --takeover || mode= ;;

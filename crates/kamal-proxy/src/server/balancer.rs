@@ -124,6 +124,11 @@ impl Balancer {
         others.into_iter().find_map(|target| target.claim(shard).ok())
     }
 
+    /// Whether a request would find a target.
+    pub(crate) fn is_well(&self) -> bool {
+        !self.healthy.load().writers.is_empty()
+    }
+
     /// Drains all targets side by side.
     pub(crate) async fn drain(&self, limit: Duration) {
         join_all(self.targets.iter().map(|target| target.drain(limit))).await;

@@ -2,6 +2,7 @@
 //!
 //! A service may bring pages of its own; what they lack comes from the default pages, and what those lack is one line.
 
+mod context;
 mod template;
 
 use std::collections::HashMap;
@@ -27,12 +28,18 @@ impl Pages {
     /// Reads every `*.html` directly inside a directory; those named by a status code are pages.
     pub(crate) fn load(directory: &Path) -> Result<Self, PagesError> {
         let failed = |what: &Path, why: &dyn std::fmt::Display| PagesError(format!("{}: {why}", what.display()));
+        let within = fs::canonicalize(directory).map_err(|error| failed(directory, &error))?;
         let mut pages = HashMap::new();
         let mut found = false;
         for entry in fs::read_dir(directory).map_err(|error| failed(directory, &error))? {
             let path = entry.map_err(|error| failed(directory, &error))?.path();
             if path.extension().is_none_or(|extension| extension != "html") {
                 continue;
+            }
+            // Nobody should get to see what a page merely leads to, nor is it waited for what is no file.
+            let real = fs::canonicalize(&path).map_err(|error| failed(&path, &error))?;
+            if !real.is_file() || !real.starts_with(&within) {
+                return Err(failed(&path, &"is not a file of that folder"));
             }
             found = true;
             let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
@@ -54,7 +61,7 @@ pub(crate) fn render(own: Option<&Pages>, status: StatusCode, message: Option<&s
         return format!("<h1>{} {}</h1>", status.as_u16(), reason(status));
     };
     let message = message.filter(|message| !message.is_empty());
-    let text = message.map_or_else(|| generic.to_owned(), template::escape);
+    let text = message.map_or_else(|| generic.to_owned(), context::text);
     DEFAULT.replace("{code}", status.as_str()).replace("{name}", name).replace("{text}", &text)
 }
 
@@ -123,5 +130,13 @@ mod tests {
             assert_eq!(Pages::load(files.path()).unwrap_err().to_string(), "unable to load error pages");
         }
         assert!(Pages::load(Path::new("/does/not/exist")).is_err());
+        let (files, outside) = (directory(&[("error.html", "mine")]), directory(&[("secret", "secret")]));
+        std::os::unix::fs::symlink("error.html", files.path().join("404.html")).unwrap();
+        assert_eq!(page(Some(&Pages::load(files.path()).unwrap()), 404, None), "mine", "within the folder");
+        std::os::unix::fs::symlink(outside.path().join("secret"), files.path().join("502.html")).unwrap();
+        assert!(Pages::load(files.path()).unwrap_err().0.ends_with("502.html: is not a file of that folder"));
+        let files = directory(&[("404.html", "mine")]);
+        let _socket = std::os::unix::net::UnixListener::bind(files.path().join("502.html")).unwrap();
+        assert!(Pages::load(files.path()).is_err());
     }
 }

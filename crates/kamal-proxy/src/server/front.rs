@@ -1,7 +1,7 @@
 //! The request pipeline: from a client's request to a response, whoever makes it (spec 0, layers 0 to 13).
 
 mod early;
-pub(crate) mod host;
+mod probe;
 mod redirect;
 
 use std::io;
@@ -14,14 +14,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use super::balancer::{Balancer, Refused};
 use super::body::client::ClientBody;
 use super::body::response::ResponseBody;
+use super::client::{Client, Scheme};
+use super::connections::Connections;
 use super::cookies;
 use super::error_pages;
-use super::listen::connections::Connections;
-use super::listen::http1::hints::Hints;
+use super::hints::Hints;
+use super::host;
 use super::middleware::sticky;
+use super::observe::Observer;
 use super::observe::access::Record;
-use super::observe::log::Log;
-use super::observe::metrics::{Counted, Metrics};
+use super::observe::metrics::Counted;
 use super::path;
 use super::pause::Outcome;
 use super::proxying::{self, Failure, Forwarding, Reply, Session};
@@ -39,43 +41,18 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Debug)]
 pub(crate) struct Front {
     pub(crate) router: Arc<Router>,
-    pub(crate) log: Log,
-    /// `None` when metrics are not published.
-    pub(crate) metrics: Option<Arc<Metrics>>,
+    pub(crate) observer: Arc<Observer>,
     pub(crate) connections: Arc<Connections>,
     /// What answers over HTTPS say of HTTP/3, where that is served.
     pub(crate) alt_svc: Option<HeaderValue>,
 }
 
-/// What all requests of one client connection share.
+/// What a client gets.
 #[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) scheme: Scheme,
-    pub(crate) listener_port: u16,
-    pub(crate) address: String,
-    pub(crate) port: String,
-    /// The address as the value of a header.
-    pub(crate) header: HeaderValue,
-    /// What precedes the answer, on a connection of HTTP/1.1.
-    pub(crate) hints: Hints,
-    /// Spreads connections over whatever is kept in several lists.
-    pub(crate) shard: usize,
-}
-
-/// Which listener a connection came in by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
+pub(crate) enum Handled {
+    Response(Response<ResponseBody>),
+    /// The response that ends HTTP on this connection, and what follows it.
+    Switch(Response<()>, Box<Session>),
 }
 
 /// Answers one request; an error means that the client's connection is to be cut. Of the request is taken what goes on
@@ -83,22 +60,43 @@ impl Scheme {
 pub(crate) async fn handle(
     front: &Arc<Front>,
     client: &Arc<Client>,
+    hints: &Hints,
     request: &mut Request<ClientBody>,
-) -> io::Result<Response<ResponseBody>> {
-    if let Some(response) = early::answer(request) {
-        return Ok(response);
+) -> io::Result<Handled> {
+    let version = request.version();
+    let mut response = match early::answer(request) {
+        Some(refusal) => refusal,
+        None => match answer(front, client, hints, request).await? {
+            Handled::Response(response) => response,
+            switch @ Handled::Switch(..) => return Ok(switch),
+        },
+    };
+    if matches!(version, Version::HTTP_2 | Version::HTTP_3) {
+        response.headers_mut().remove(CONNECTION);
+    } else if front.connections.is_leaving() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    Ok(Handled::Response(response))
+}
+
+/// Answers a request that is to be logged.
+async fn answer(
+    front: &Arc<Front>,
+    client: &Arc<Client>,
+    hints: &Hints,
+    request: &mut Request<ClientBody>,
+) -> io::Result<Handled> {
     early::stamp(request.headers_mut());
     let host = host::of(request);
     let unknown_length = http_body::Body::size_hint(request.body()).exact().is_none();
-    let mut record = Record::begin(front, client, &host, request, unknown_length);
+    let mut record = Record::begin(&front.observer, client, &host, request, unknown_length);
     let version = request.version();
-    let mut response = match respond(front, client, request, &host, &mut record).await {
+    let mut response = match respond(front, client, hints, request, &host, &mut record).await {
         Ok(Reply::Response(response)) => response,
         Ok(Reply::Upgraded(response, tunnel)) => {
             record.answered(response.status(), response.headers());
             let session = Session::new(tunnel, record, front.connections.busy());
-            return Ok(response.map(|_| ResponseBody::session(session)));
+            return Ok(Handled::Switch(response, Box::new(session)));
         }
         Err(Failure::Aborted(status)) => {
             record.aborted(status);
@@ -112,18 +110,14 @@ pub(crate) async fn handle(
     {
         response.headers_mut().insert(ALT_SVC, alt_svc.clone());
     }
-    if matches!(version, Version::HTTP_2 | Version::HTTP_3) {
-        response.headers_mut().remove(CONNECTION);
-    } else if front.connections.is_leaving() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
     record.answered(response.status(), response.headers());
-    Ok(response.map(|body| body.recorded(record)))
+    Ok(Handled::Response(response.map(|body| body.recorded(record))))
 }
 
 async fn respond(
     front: &Arc<Front>,
     client: &Client,
+    hints: &Hints,
     request: &mut Request<ClientBody>,
     host: &str,
     record: &mut Record,
@@ -132,7 +126,9 @@ async fn respond(
     let not_found = || Failure::Status(StatusCode::NOT_FOUND, None);
     let (service, stripped) = {
         let routes = front.router.routes();
-        let (service, prefix) = routes.find(name, &path::decode(request.uri().path())).ok_or_else(not_found)?;
+        let Some((service, prefix)) = routes.find(name, &path::decode(request.uri().path())) else {
+            return probe::answer(&routes, host, request).map(Reply::Response).ok_or_else(not_found);
+        };
         let stripped = (service.options.strip_prefix && prefix != "/").then(|| prefix.to_owned());
         (Arc::clone(service), stripped)
     };
@@ -143,7 +139,7 @@ async fn respond(
     };
     let seen_path = path::decode(&raw_path);
     record.excluded = service.excludes_from_metrics(&seen_path);
-    if !record.excluded && front.metrics.is_some() {
+    if !record.excluded && front.observer.metrics.is_some() {
         record.counted = Some(Counted::new(&service.in_flight));
     }
     if let Some(answer) = challenge(front, &service, request.uri().path()).await {
@@ -163,7 +159,7 @@ async fn respond(
         return Ok(Reply::Response(refusal));
     }
     if let Some(address) = rewrite_client_address(&service, request.headers_mut()) {
-        record.forwarded_for = Some(address);
+        record.named_client = Some(address);
     }
     if let Some(response) = redirect::answer(&service, client.scheme, name, request) {
         return Ok(Reply::Response(response));
@@ -184,6 +180,7 @@ async fn respond(
     record.reached(claim.target(), request.headers());
     let forwarding = Forwarding {
         client,
+        hints: Some(hints),
         host,
         path: target_path,
         scope_cookies_to: stripped,
@@ -192,10 +189,10 @@ async fn respond(
             .filter(|timeout| timeout.0 > 0),
         set: &set,
         prefer_reader,
-        log: &front.log,
+        log: &front.observer.log,
     };
     let Some(policy) = policy else { return proxying::forward(request, claim, forwarding, record).await };
-    let finish = policy.finish(request.method(), request.headers(), &set, claim.target());
+    let finish = policy.finish(request.method(), request.headers(), client.scheme, &set, claim.target());
     let reply = proxying::forward(request, claim, forwarding, record).await;
     finish.finish(reply, record.target.as_ref())
 }
@@ -221,39 +218,31 @@ async fn challenge(front: &Front, service: &Service, path: &str) -> Option<Respo
 
 /// Asks a service something on the proxy's own account: neither logged nor redirected, but subject to its pause switch.
 pub(crate) async fn ask(
-    front: &Arc<Front>,
-    service: &Arc<Service>,
-    host: &str,
+    front: &Front,
+    service: Arc<Service>,
+    host: String,
     request: Request<()>,
 ) -> Result<Response<ResponseBody>, StatusCode> {
-    let client = Arc::new(Client {
-        scheme: Scheme::Http,
-        listener_port: 0,
-        address: String::new(),
-        port: String::new(),
-        header: HeaderValue::from_static(""),
-        hints: Hints::default(),
-        shard: 0,
-    });
+    let client = Arc::new(Client::nobody());
     let mut request = request.map(|()| ClientBody::None);
-    let mut record = Record::begin(front, &client, host, &request, false);
+    let mut record = Record::begin(&front.observer, &client, &host, &request, false);
     record.silence();
-    record.counted = front.metrics.is_some().then(|| Counted::new(&service.in_flight));
+    record.counted = front.observer.metrics.is_some().then(|| Counted::new(&service.in_flight));
     let of = |failure| match failure {
         Failure::Status(status, _) => status,
         Failure::Aborted(_) => StatusCode::BAD_GATEWAY,
     };
-    let Claimed { set, claim, prefer_reader, .. } =
-        claim(front, &client, Arc::clone(service), &request).await.map_err(of)?;
+    let Claimed { set, claim, prefer_reader, .. } = claim(front, &client, service, &request).await.map_err(of)?;
     let forwarding = Forwarding {
         client: &client,
-        host,
+        hints: None,
+        host: &host,
         path: None,
         scope_cookies_to: None,
         writer_affinity: None,
         set: &set,
         prefer_reader,
-        log: &front.log,
+        log: &front.observer.log,
     };
     match proxying::forward(&mut request, claim, forwarding, &mut record).await.map_err(of)? {
         Reply::Response(response) => Ok(response.map(|body| body.recorded(record))),
@@ -287,7 +276,7 @@ async fn claim(
                 }
                 Outcome::Expired => {
                     let path = path::decode(request.uri().path()).into_owned();
-                    front.log.warn(
+                    front.observer.log.warn(
                         "Rejecting request due to expired pause",
                         &[("service", service.name.as_str().into()), ("path", path.into())],
                     );
@@ -297,7 +286,7 @@ async fn claim(
         }
         let set = match (&service.rollout, &service.split) {
             (Some(rollout), Some(split)) if split.includes(request.headers()) => {
-                front.log.debug("Using rollout for request", &[("service", service.name.as_str().into())]);
+                front.observer.log.debug("Using rollout for request", &[("service", service.name.as_str().into())]);
                 rollout
             }
             _ => &service.active,

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use bytes::BytesMut;
-use http::Request;
+use http::{Method, Request};
 
 use super::balancer::Balancer;
-use super::front::host;
+use super::host;
 use super::listen::http1::head;
 use super::observe::log::{Level, Log};
 use super::options::{ServiceOptions, TargetOptions};
@@ -19,6 +19,7 @@ use super::state;
 use super::target::Health;
 use super::target::address::Address;
 use super::wire::framing::{Framing, Taken};
+use super::wire::head as answer_head;
 
 /// Routes a request among services. Lines of the text are services (`hosts prefixes`, each separated by commas), the
 /// last one is the request (`host path`).
@@ -109,7 +110,7 @@ pub fn restore(text: &[u8]) {
             }
         }
         let written = serde_json::to_value(&saved).ok();
-        let again = written.clone().map(|value| state::sort(vec![value]));
+        let again = serde_json::value::to_raw_value(&saved).ok().map(|value| state::sort(vec![value]));
         let again = again.and_then(|loaded| loaded.services.into_iter().next()).map(|(saved, _)| saved);
         assert_eq!(again.and_then(|saved| serde_json::to_value(saved).ok()), written);
     }
@@ -162,4 +163,61 @@ fn read_requests(bytes: &[u8], piece: usize) -> (Vec<String>, bool) {
         }
     }
     (requests, false)
+}
+
+/// Reads what a target sends as an answer, whole and in pieces; the first byte is the length of a piece, and odd where a
+/// HEAD was asked.
+///
+/// # Panics
+///
+/// When the answer depends on how it was cut into pieces.
+pub fn answers(bytes: &[u8]) {
+    let Some((length, bytes)) = bytes.split_first() else { return };
+    let method = if length % 2 == 0 { Method::GET } else { Method::HEAD };
+    let whole = read_answer(bytes, bytes.len().max(1), &method);
+    let pieces = read_answer(bytes, usize::from(*length).max(1), &method);
+    // What is refused may be so before all of it has come, or not yet.
+    if let Ok(whole) = whole {
+        assert_eq!(pieces, Ok(whole));
+    }
+}
+
+/// The head and the body as far as they have come; an error where something else came.
+fn read_answer(bytes: &[u8], piece: usize, method: &Method) -> Result<String, ()> {
+    let (mut buffer, mut seen, mut text) = (BytesMut::new(), 0, String::new());
+    let mut body: Option<Framing> = None;
+    for piece in bytes.chunks(piece) {
+        buffer.extend_from_slice(piece);
+        if body.is_none() {
+            let hints = &mut text;
+            let hint = |hint: http::response::Parts| hints.push_str(&format!("{hint:?}"));
+            let head = answer_head::take(&mut buffer, method, &mut seen, hint).map_err(drop)?;
+            let Some(head) = head else { continue };
+            text.push_str(&format!("{:?} {}", head.parts, head.keeps));
+            body = Some(head.framing);
+        }
+        let Some(framing) = &mut body else { continue };
+        while let Taken::Frame(frame) = framing.take(&mut buffer).map_err(drop)? {
+            text.push_str(
+                &frame.data_ref().map_or_else(|| format!("{frame:?}"), |data| data.escape_ascii().to_string()),
+            );
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::wire::damaged::damaged;
+
+    #[test]
+    fn what_is_nearly_right() {
+        let answer = b"\x03HTTP/1.1 103 Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+        damaged(answer, 5_000).for_each(|bytes| answers(&bytes));
+        let request = b"\x02PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nokGET / HTTP/1.1\r\nHost: b\r\n\r\n";
+        damaged(request, 5_000).for_each(|bytes| requests(&bytes));
+        let state = br#"[{"name":"a","options":{"hosts":["a.test"]},"active_targets":["web:80"],"x":[[[]]]},{}]"#;
+        damaged(state, 5_000).for_each(|bytes| restore(&bytes));
+    }
 }

@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::control::socket;
 use super::go_duration::GoDuration;
+use super::state::Element;
 
 /// What a successor says first.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(crate) struct Estate {
     /// The names of the sockets, in their order.
     pub(crate) sockets: Vec<String>,
     /// As in the state file.
-    pub(crate) services: Vec<Value>,
+    pub(crate) services: Vec<Element>,
     /// The targets of each service that get no requests for now.
     pub(crate) unhealthy: BTreeMap<String, Vec<String>>,
 }

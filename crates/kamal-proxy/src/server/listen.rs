@@ -1,7 +1,9 @@
 //! The listeners: accepting connections, TLS, and the protocol each connection speaks (spec 8.1, 10.1).
 
-pub(crate) mod connections;
+mod complete;
+mod heads;
 pub(crate) mod http1;
+mod http2;
 #[cfg(feature = "http3")]
 pub(crate) mod http3;
 
@@ -12,33 +14,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
+use http::{HeaderValue, Response};
 use hyper::server::conn;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use self::connections::Stop;
-use self::http1::hints::Hints;
-use super::body::client::ClientBody;
 use super::body::response::ResponseBody;
-use super::front::{Client, Front, Scheme, handle};
+use super::client::{Client, Scheme};
+use super::connections::Stop;
+use super::front::{self, Front};
 use super::observe::metrics::Metrics;
 use super::observe::state;
 use super::tls;
 use super::workers::Workers;
 
 const BACKLOG: i32 = 4096;
-/// How often an HTTP/2 client is asked whether it is still there; it has 20 seconds to answer.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a client may have to wait until its host has a certificate (spec 8.11).
 const CERTIFICATE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -88,7 +85,7 @@ pub(crate) async fn serve(
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: let some connections end first.
-                front.log.warn("Error accepting connection", &[("error", error.to_string().into())]);
+                front.observer.log.warn("Error accepting connection", &[("error", error.to_string().into())]);
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -100,16 +97,9 @@ pub(crate) async fn serve(
         let Ok(stream) = stream.into_std() else { continue };
         workers.spawn(|worker| async move {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
-            converse(stream, tls, front, client(scheme, port, peer, worker), stop).await;
+            converse(stream, tls, front, Arc::new(Client::new(scheme, port, peer, worker)), stop).await;
         });
     }
-}
-
-fn client(scheme: Scheme, listener_port: u16, peer: SocketAddr, shard: usize) -> Arc<Client> {
-    let address = peer.ip().to_canonical().to_string();
-    let header = HeaderValue::from_str(&address).unwrap_or_else(|_| HeaderValue::from_static(""));
-    let (port, hints) = (peer.port().to_string(), Hints::default());
-    Arc::new(Client { scheme, listener_port, address, port, header, hints, shard })
 }
 
 async fn converse(
@@ -132,13 +122,13 @@ async fn secure(stream: TcpStream, config: Arc<ServerConfig>, front: Arc<Front>,
     let handshake = Box::pin(handshake(stream, config, &front));
     let error = match handshake.await {
         Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            return Box::pin(http2(stream, front, client, stop)).await;
+            return Box::pin(http2::serve(stream, front, client, stop)).await;
         }
         Ok(stream) => return http1::serve(Box::new(stream), front, client, stop).await,
         Err(error) => error,
     };
     let text = format!("http: TLS handshake error from {}:{}: {error}", client.address, client.port);
-    front.log.debug(&text, &[]);
+    front.observer.log.debug(&text, &[]);
 }
 
 /// Agrees with a client on how to be private. The error is for the log.
@@ -150,7 +140,8 @@ async fn handshake(
     let late = || "i/o timeout".to_owned();
     let hello = timeout(HANDSHAKE_TIMEOUT, LazyConfigAcceptor::new(Acceptor::default(), stream));
     let start = hello.await.map_err(|_| late())?.map_err(|error| error.to_string())?;
-    let prepared = timeout(CERTIFICATE_TIMEOUT, tls::prepare(front, start.client_hello().into())).await;
+    let ask = |service, name, request| front::ask(front, service, name, request);
+    let prepared = timeout(CERTIFICATE_TIMEOUT, tls::prepare(&front.router, start.client_hello().into(), ask)).await;
     let (config, unavailable) = match prepared {
         Ok(Ok(own)) => (own.unwrap_or(config), None),
         // The client is to be told, by the alert for a missing certificate.
@@ -161,42 +152,13 @@ async fn handshake(
     stream.map_err(|_| late())?.map_err(|error| unavailable.unwrap_or_else(|| error.to_string()))
 }
 
-async fn http2<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (front, client) = (Arc::clone(&front), Arc::clone(&client));
-        async move { handle(&front, &client, &mut request.map(ClientBody::Http2)).await }
-    });
-    let connection = conn::http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        // A peer that vanished would otherwise be kept for ever.
-        .keep_alive_interval(KEEP_ALIVE)
-        .max_concurrent_streams(250)
-        .initial_stream_window_size(1024 * 1024)
-        .initial_connection_window_size(1024 * 1024)
-        .max_frame_size(1024 * 1024)
-        .max_header_list_size(1_048_896)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => {}
-        () = stop.asked_to_leave() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
-}
-
 /// Publishes metrics at any path, until dropped.
 pub(crate) async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, front: Arc<Front>) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                front.log.warn("Error accepting connection", &[("error", error.to_string().into())]);
+                front.observer.log.warn("Error accepting connection", &[("error", error.to_string().into())]);
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }

@@ -9,8 +9,9 @@ pub(crate) mod compress;
 mod rate;
 mod redirects;
 pub(crate) mod sticky;
+mod turns;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -23,8 +24,9 @@ use self::rate::{Rate, RateError};
 use self::redirects::{RedirectError, Redirects};
 use super::balancer::Balancer;
 use super::body::response::ResponseBody;
+use super::client::{Client, Scheme};
 use super::error_pages::{self, Pages};
-use super::front::Client;
+
 use super::options::Policies;
 use super::proxying::{Failure, Reply};
 use super::target::Target;
@@ -82,11 +84,13 @@ impl Policy {
         pages: Option<&Pages>,
     ) -> Option<Response<ResponseBody>> {
         let peer: Option<IpAddr> = client.address.parse().ok();
-        let address = peer.map(|peer| self.addresses.client(peer, headers.get_all(FORWARDED_FOR)));
+        let address = peer.and_then(|peer| self.addresses.client(peer, headers.get_all(FORWARDED_FOR)));
         if !self.addresses.admit(address) {
             return Some(refusal(StatusCode::FORBIDDEN, pages, None));
         }
-        let wait = self.rate.as_ref().zip(address).and_then(|(rate, address)| rate.take(address).err())?;
+        // Those nobody knows share one rate.
+        let address = address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        let wait = self.rate.as_ref().and_then(|rate| rate.take(address).err())?;
         let seconds = HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         Some(refusal(StatusCode::TOO_MANY_REQUESTS, pages, Some((RETRY_AFTER, seconds))))
     }
@@ -122,6 +126,7 @@ pub(crate) struct Finish {
     encoding: Option<Encoding>,
     /// The target the client is to come back to, unless it has come to it by itself.
     keep_to: Option<u64>,
+    scheme: Scheme,
     set: Arc<Balancer>,
     target: Arc<Target>,
 }
@@ -132,12 +137,13 @@ impl Policy {
         self: Arc<Self>,
         method: &Method,
         headers: &HeaderMap,
+        scheme: Scheme,
         set: &Arc<Balancer>,
         target: &Arc<Target>,
     ) -> Finish {
         let encoding = self.compression.as_ref().and_then(|compression| compression.choose(method, headers));
         let keep_to = Some(target.number).filter(|number| self.sticky && sticky::asked(headers) != Some(*number));
-        Finish { policy: self, encoding, keep_to, set: Arc::clone(set), target: Arc::clone(target) }
+        Finish { policy: self, encoding, keep_to, scheme, set: Arc::clone(set), target: Arc::clone(target) }
     }
 }
 
@@ -158,7 +164,7 @@ impl Finish {
             other => return other,
         };
         if let Some(number) = self.keep_to.filter(|_| !by_another) {
-            sticky::keep(response.headers_mut(), number);
+            sticky::keep(response.headers_mut(), number, self.scheme);
         }
         Ok(Reply::Response(match &self.policy.compression {
             Some(compression) => compression.apply(self.encoding, response),

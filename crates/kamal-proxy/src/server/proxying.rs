@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, response};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri, Version, response};
 use http_body::Body;
 use tokio::sync::oneshot;
 
@@ -23,10 +23,11 @@ use super::body::client::ClientBody;
 use super::body::patience;
 use super::body::request::{Fault, RequestBody, UploadFault, upload_fault};
 use super::body::response::{Relayed, ResponseBody};
+use super::client::Client;
 use super::cookies;
-use super::front::{Client, host};
 use super::go_duration::GoDuration;
-use super::listen::http1::hints::Hints;
+use super::hints::Hints;
+use super::host;
 use super::observe::access::{CLIENT_CLOSED_REQUEST, Record};
 use super::observe::log::Log;
 use super::options::TargetOptions;
@@ -35,10 +36,15 @@ use super::target::pool::SendError;
 use super::target::reply::ReplyBody;
 use super::wire::WireError;
 
+/// Whether whoever stands between may keep a response back.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
 /// What is known about a request besides itself.
 #[derive(Debug)]
 pub(crate) struct Forwarding<'a> {
     pub(crate) client: &'a Client,
+    /// Where goes what precedes the answer.
+    pub(crate) hints: Option<&'a Hints>,
     /// As received, with port.
     pub(crate) host: &'a str,
     /// What to ask the target for, where that differs from what the client asked for.
@@ -58,7 +64,7 @@ pub(crate) struct Forwarding<'a> {
 pub(crate) enum Reply {
     Response(Response<ResponseBody>),
     /// The response that ends HTTP on this connection, and what follows it.
-    Upgraded(Response<ResponseBody>, Tunnel),
+    Upgraded(Response<()>, Tunnel),
 }
 
 /// Why there is no response of the target to pass on.
@@ -92,7 +98,8 @@ pub(crate) async fn forward(
 ) -> Result<Reply, Failure> {
     let target = Arc::clone(claim.target());
     let upgrade = headers::upgrade(request.headers()).filter(|_| request.version() == Version::HTTP_11);
-    let hints = (request.version() == Version::HTTP_11).then_some(&forwarding.client.hints);
+    // HTTP/1.0 has none.
+    let hints = forwarding.hints.filter(|_| request.version() != Version::HTTP_10);
     let body = std::mem::take(request.body_mut());
     let (headers, uri) = (request.headers(), request.uri());
     let (body, upload) = outgoing_body(body, headers, &target.options, &claim, forwarding.log, uri).await?;
@@ -247,7 +254,7 @@ fn pass_on(mut hint: response::Parts, to: Option<&Hints>) {
         headers::strip_hop_by_hop(&mut hint.headers);
         // It has no body, and whoever believed it had would take the answer for that.
         hint.headers.remove(CONTENT_LENGTH);
-        hints.push(hint.status, &hint.headers);
+        hints.push(hint.status, hint.headers);
     }
 }
 
@@ -302,7 +309,7 @@ fn switch(
         return Err(StatusCode::BAD_GATEWAY.into());
     };
     let tunnel = Tunnel::new(target, claim);
-    Ok(Reply::Upgraded(Response::from_parts(head, ResponseBody::empty()), tunnel))
+    Ok(Reply::Upgraded(Response::from_parts(head, ()), tunnel))
 }
 
 /// Passes a response on, whole or as it comes.
@@ -314,14 +321,14 @@ async fn relay(
 ) -> Result<Reply, Failure> {
     let options = Arc::clone(&claim.target().options);
     let (mut head, body) = response.into_parts();
-    let streams = streams(&head);
+    let streams = streams(&head.headers, &body);
     if head.headers.contains_key(TRANSFER_ENCODING) {
         // Then the length is not that of the body.
         head.headers.remove(CONTENT_LENGTH);
     }
     headers::strip_hop_by_hop(&mut head.headers);
     if let Some(during) = forwarding.writer_affinity {
-        cookies::keep_to_writer(&mut head.headers, during);
+        cookies::keep_to_writer(&mut head.headers, during, forwarding.client.scheme);
     }
     if let Some(prefix) = forwarding.scope_cookies_to.as_ref().filter(|_| options.scope_cookie_paths) {
         cookies::scope_paths(&mut head.headers, prefix, host::without_port(forwarding.host));
@@ -351,31 +358,42 @@ async fn relay(
     }
 }
 
-/// Whether a response is made to be read while it is written: events, and whatever has no length.
-fn streams(head: &response::Parts) -> bool {
-    let headers = &head.headers;
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let media_type = content_type.split(';').next().unwrap_or("").trim();
-    let open = head.version == Version::HTTP_2 && !headers.contains_key(CONTENT_LENGTH);
-    media_type.eq_ignore_ascii_case("text/event-stream") || headers.contains_key(TRANSFER_ENCODING) || open
+/// Whether a response is made to be read while it is written: events, whatever has no length, and what says so (as to
+/// nginx, which others have learnt from).
+fn streams(headers: &HeaderMap, body: &impl Body) -> bool {
+    let says = |name: &HeaderName, end: u8, word: &[u8]| {
+        let value = headers.get(name).and_then(|value| value.as_bytes().split(|byte| *byte == end).next());
+        value.is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(word))
+    };
+    body.size_hint().exact().is_none()
+        || says(&CONTENT_TYPE, b';', b"text/event-stream")
+        || says(&ACCEL_BUFFERING, b',', b"no")
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http::HeaderValue;
+    use http_body_util::{Full, StreamBody};
+
     use super::*;
 
     // spec 11.I.153-167
     #[test]
     fn what_is_not_buffered() {
+        let whole = Full::new(Bytes::from_static(b"whole"));
+        let open = StreamBody::new(futures_util::stream::pending::<io::Result<http_body::Frame<Bytes>>>());
+        assert!(streams(&HeaderMap::new(), &open), "nobody knows how long that is");
         for (name, value, expected) in [
-            ("content-type", "text/event-stream", true),
-            ("content-type", "text/event-stream; charset=utf-8", true),
-            ("transfer-encoding", "chunked", true),
-            ("content-type", "text/plain", false),
-            ("content-length", "5", false),
+            ("content-type", &b"text/event-stream"[..], true),
+            ("content-type", b"Text/Event-Stream ; charset=\xe9", true),
+            ("x-accel-buffering", b"No", true),
+            ("x-accel-buffering", b"yes", false),
+            ("content-type", b"text/plain", false),
+            ("content-length", b"5", false),
         ] {
-            let (head, ()) = Response::builder().header(name, value).body(()).unwrap().into_parts();
-            assert_eq!(streams(&head), expected, "{name}: {value}");
+            let headers = [(name.parse().unwrap(), HeaderValue::from_bytes(value).unwrap())].into_iter().collect();
+            assert_eq!(streams(&headers, &whole), expected, "{name}: {}", value.escape_ascii());
         }
     }
 }

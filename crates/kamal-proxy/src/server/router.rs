@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use futures_util::future::join_all;
-use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::balancer::Balancer;
@@ -28,7 +27,7 @@ use super::pause::{Pause, PauseState};
 use super::rollout::Split;
 use super::routes::Routes;
 use super::service::{Assets, AssetsError, Service};
-use super::state::{self, Saved};
+use super::state::{self, Element, Saved};
 use super::target::address::AddressError;
 use super::target::failure::CheckFailure;
 use super::target::{Health, Role};
@@ -43,7 +42,7 @@ pub(crate) struct Router {
     metrics: Arc<Metrics>,
     certificates: Arc<Certificates>,
     /// Held by the command that changes the table. Holds the saved elements that could not be restored.
-    changing: Mutex<Vec<Value>>,
+    changing: Mutex<Vec<Element>>,
     /// Whether another process decides now; set under the lock.
     handed_over: AtomicBool,
 }
@@ -62,6 +61,10 @@ pub(crate) enum CommandError {
     NoRollout,
     #[error("service {service} keeps what it has: {error}")]
     Reload { service: String, error: AssetsError },
+    #[error("nothing was changed, as the state could not be saved in {path}: {error}")]
+    NotSaved { path: String, error: String },
+    #[error("it is done, but will be forgotten at the next start, as the state could not be saved in {path}: {error}")]
+    DoneNotSaved { path: String, error: String },
     #[error("the proxy was replaced while the command ran; run it again")]
     HandedOver,
     #[error(transparent)]
@@ -138,9 +141,12 @@ impl Router {
                 in_flight: self.metrics.in_flight(&request.service),
             },
         };
-        kept.retain(|element| element["name"] != request.service.as_str());
-        self.publish(&routes, &request.service, Some(service));
-        self.save(&kept).await;
+        let next = changed(&routes, &request.service, Some(service));
+        let without = kept.iter().filter(|element| state::name(element).as_deref() != Some(&request.service));
+        let without: Vec<Element> = without.cloned().collect();
+        self.save(&next, &without).await.map_err(Unsaved::or_nothing)?;
+        *kept = without;
+        self.set(next);
         drop(kept);
 
         if let Some(replaced) = routes.get(&request.service).map(|old| Arc::clone(&old.active)) {
@@ -155,38 +161,40 @@ impl Router {
     pub(crate) async fn remove(&self, name: &str) -> Result<(), CommandError> {
         let mut kept = self.change().await?;
         let before = kept.len();
-        kept.retain(|element| element["name"] != name);
+        kept.retain(|element| state::name(element).as_deref() != Some(name));
         let routes = self.routes.load_full();
         let found = routes.get(name);
         if let Some(service) = found {
             service.sets().for_each(|set| set.stop_checks());
-            self.publish(&routes, name, None);
+            self.set(changed(&routes, name, None));
         }
-        self.save(&kept).await;
-        if found.is_some() || kept.len() < before { Ok(()) } else { Err(CommandError::ServiceNotFound) }
+        if found.is_none() && kept.len() == before {
+            return Err(CommandError::ServiceNotFound);
+        }
+        self.save(&self.routes(), &kept).await.map_err(Unsaved::done)
     }
 
     /// Makes requests wait; returns once those under way are done.
     pub(crate) async fn pause(&self, request: PauseRequest) -> Result<(), CommandError> {
-        let service = self.switch(&request.service, |pause| pause.pause(request.max_pause)).await?;
+        let (service, saved) = self.switch(&request.service, |pause| pause.pause(request.max_pause)).await?;
         self.log.info("Service paused", &[("service", request.service.as_str().into())]);
         self.drain(&service, request.drain_timeout).await;
-        Ok(())
+        saved
     }
 
     /// Turns requests away; returns once those under way are done.
     pub(crate) async fn stop(&self, request: StopRequest) -> Result<(), CommandError> {
-        let service = self.switch(&request.service, |pause| pause.stop(request.message)).await?;
+        let (service, saved) = self.switch(&request.service, |pause| pause.stop(request.message)).await?;
         self.log.info("Service stopped", &[("service", request.service.as_str().into())]);
         self.drain(&service, request.drain_timeout).await;
-        Ok(())
+        saved
     }
 
     /// Serves again.
     pub(crate) async fn resume(&self, name: &str) -> Result<(), CommandError> {
-        self.switch(name, Pause::resume).await?;
+        let (_, saved) = self.switch(name, Pause::resume).await?;
         self.log.info("Service resumed", &[("service", name.into())]);
-        Ok(())
+        saved
     }
 
     /// Puts targets into a service's rollout slot; they get no requests until a split is set.
@@ -207,8 +215,9 @@ impl Router {
         let current = self.find(&request.service)?;
         let routes = self.routes.load_full();
         let service = Service { rollout: Some(set), ..Service::clone(&current) };
-        self.publish(&routes, &request.service, Some(service));
-        self.save(&kept).await;
+        let next = changed(&routes, &request.service, Some(service));
+        self.save(&next, &kept).await.map_err(Unsaved::or_nothing)?;
+        self.set(next);
         drop(kept);
         drop(routes);
         if let Some(replaced) = &current.rollout {
@@ -231,20 +240,20 @@ impl Router {
             ("allowlist", request.allowlist.clone().into()),
         ];
         let split = Some(Arc::new(Split::new(request.percentage, request.allowlist)));
-        self.publish(&self.routes.load_full(), &request.service, Some(Service { split, ..Service::clone(&current) }));
-        self.save(&kept).await;
+        let service = Service { split, ..Service::clone(&current) };
+        self.set(changed(&self.routes.load_full(), &request.service, Some(service)));
         self.log.info("Set rollout split", &about);
-        Ok(())
+        self.save(&self.routes(), &kept).await.map_err(Unsaved::done)
     }
 
     /// Sends everybody to the active targets again; the rollout targets stay.
     pub(crate) async fn rollout_stop(&self, name: &str) -> Result<(), CommandError> {
         let kept = self.change().await?;
         let current = self.find(name)?;
-        self.publish(&self.routes.load_full(), name, Some(Service { split: None, ..Service::clone(&current) }));
-        self.save(&kept).await;
+        let service = Service { split: None, ..Service::clone(&current) };
+        self.set(changed(&self.routes.load_full(), name, Some(service)));
         self.log.info("Stopped rollout", &[("service", name.into())]);
-        Ok(())
+        self.save(&self.routes(), &kept).await.map_err(Unsaved::done)
     }
 
     /// What is deployed, by name.
@@ -265,7 +274,7 @@ impl Router {
     }
 
     /// The right to change what is served.
-    async fn change(&self) -> Result<MutexGuard<'_, Vec<Value>>, CommandError> {
+    async fn change(&self) -> Result<MutexGuard<'_, Vec<Element>>, CommandError> {
         let kept = self.changing.lock().await;
         if self.handed_over.load(Ordering::Relaxed) { Err(CommandError::HandedOver) } else { Ok(kept) }
     }
@@ -285,23 +294,22 @@ impl Router {
         Err(CommandError::Conflict)
     }
 
-    async fn switch(&self, name: &str, how: impl FnOnce(&Pause)) -> Result<Arc<Service>, CommandError> {
+    /// Gives the service, and whether what was done to it is saved as well.
+    async fn switch(
+        &self,
+        name: &str,
+        how: impl FnOnce(&Pause),
+    ) -> Result<(Arc<Service>, Result<(), CommandError>), CommandError> {
         let kept = self.change().await?;
         let service = self.find(name)?;
         how(&service.pause);
-        self.save(&kept).await;
-        Ok(service)
+        let saved = self.save(&self.routes(), &kept).await.map_err(Unsaved::done);
+        Ok((service, saved))
     }
 
     async fn drain(&self, service: &Service, limit: GoDuration) {
         join_all(service.sets().map(|set| set.drain(limit.as_std()))).await;
         self.log.info("Service drained", &[("service", service.name.as_str().into())]);
-    }
-
-    /// Puts a table into force that differs in one service. The caller holds the lock.
-    fn publish(&self, routes: &Routes, name: &str, service: Option<Service>) {
-        let others = routes.services().filter(|other| other.name != name).map(|other| Service::clone(other));
-        self.set(Routes::new(others.chain(service)));
     }
 
     /// Puts a table into force. The caller holds the lock.
@@ -310,18 +318,51 @@ impl Router {
         self.certificates.wake();
     }
 
-    /// Writes the state file. A failure is logged: what is served is right either way. The caller holds the lock.
-    async fn save(&self, kept: &[Value]) {
-        let services: Vec<Saved> = self.routes().services().map(|service| saved(service)).collect();
+    /// Writes what a table holds to the state file. A failure is in the log as well. The caller holds the lock.
+    async fn save(&self, routes: &Routes, kept: &[Element]) -> Result<(), Unsaved> {
+        let services: Vec<Saved> = routes.services().map(|service| saved(service)).collect();
         let (path, kept) = (self.state_path.clone(), kept.to_vec());
         let result = tokio::task::spawn_blocking(move || state::save(&path, &services, &kept)).await;
         let result = result.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        let path = ("path", self.state_path.display().to_string().into());
+        let path = self.state_path.display().to_string();
+        let about = ("path", path.as_str().into());
         match result {
-            Ok(()) => self.log.debug("Saved state", &[path]),
-            Err(error) => self.log.error("Unable to save state", &[path, ("error", error.to_string().into())]),
+            Ok(()) => {
+                self.log.debug("Saved state", &[about]);
+                Ok(())
+            }
+            Err(error) => {
+                let error = error.to_string();
+                self.log.error("Unable to save state", &[about, ("error", error.as_str().into())]);
+                Err(Unsaved { path, error })
+            }
         }
     }
+}
+
+/// Why the state file does not hold what it should.
+#[derive(Debug)]
+struct Unsaved {
+    path: String,
+    error: String,
+}
+
+impl Unsaved {
+    /// Where it was to be saved before anything else was done.
+    fn or_nothing(self) -> CommandError {
+        CommandError::NotSaved { path: self.path, error: self.error }
+    }
+
+    /// Where it is done all the same.
+    fn done(self) -> CommandError {
+        CommandError::DoneNotSaved { path: self.path, error: self.error }
+    }
+}
+
+/// A table that differs from another in one service.
+fn changed(routes: &Routes, name: &str, service: Option<Service>) -> Routes {
+    let others = routes.services().filter(|other| other.name != name).map(|other| Service::clone(other));
+    Routes::new(others.chain(service))
 }
 
 fn saved(service: &Service) -> Saved {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::connections::Connections;
 use super::control;
 use super::control::socket;
 use super::control::socket_file::SocketFile;
@@ -23,10 +24,10 @@ use super::go_duration::GoDuration;
 use super::handover;
 use super::handover::give::hand_over;
 use super::handover::take::{Taken, take};
-use super::listen::connections::Connections;
 #[cfg(feature = "http3")]
 use super::listen::http3;
 use super::listen::{self, ListenError};
+use super::observe::Observer;
 use super::observe::log::{Level, Log};
 use super::observe::metrics::Metrics;
 use super::router::Router;
@@ -36,6 +37,8 @@ use super::workers::{Threads, Workers};
 
 /// How long connections may take to end when the proxy is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(10);
+/// Files for other things than clients and what they ask for: threads, listeners, commands, health checks.
+const OTHER_FILES: u64 = 96;
 /// The names under which sockets are handed to a successor.
 const HTTP: &str = "http";
 const HTTPS: &str = "https";
@@ -73,7 +76,8 @@ pub(crate) enum RunError {
 
 /// Runs until told to stop by SIGTERM or SIGINT, or until a successor has taken over.
 pub(crate) fn run(options: RunOptions) -> Result<(), RunError> {
-    raise_file_limit();
+    let files = raise_file_limit();
+    let options = RunOptions { max_connections: places(options.max_connections, files), ..options };
     let lowest = if options.debug { Level::Debug } else { Level::Info };
     let log = Log::start(lowest, io::stdout())?;
     let runtime = Runtime::new()?;
@@ -87,6 +91,7 @@ pub(crate) fn run(options: RunOptions) -> Result<(), RunError> {
 }
 
 async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<(), RunError> {
+    socket::claim_data_dir()?;
     let mut taken = match options.takeover {
         Some(limit) => take(&handover::path(), limit).await.map_err(RunError::Takeover)?,
         None => None,
@@ -109,8 +114,10 @@ async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<
 
     let front = Arc::new(Front {
         router: Arc::clone(&router),
-        log: log.clone(),
-        metrics: sockets.metrics.is_some().then(|| Arc::clone(&metrics)),
+        observer: Arc::new(Observer {
+            log: log.clone(),
+            metrics: sockets.metrics.is_some().then(|| Arc::clone(&metrics)),
+        }),
         connections: Arc::new(Connections::new(options.max_connections)),
         alt_svc: sockets.alt_svc(options)?,
     });
@@ -192,12 +199,21 @@ async fn serve(options: RunOptions, workers: Arc<Workers>, log: &Log) -> Result<
     Ok(())
 }
 
-/// Lets the process open as many files as it may: two per request, and login shells allow for a thousand.
-fn raise_file_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
+/// Lets the process open as many files as it may: two per request, and login shells allow for a thousand. Gives how many
+/// that are; `None` means any number.
+fn raise_file_limit() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
     // Without it the proxy works as long as there are few connections.
-    let _ = setrlimit(Resource::Nofile, limit);
+    if setrlimit(Resource::Nofile, raised).is_ok() { raised.current } else { limit.current }
+}
+
+/// How many clients may be connected at the same time: no more than were asked for, and than there are files for, each of
+/// them with a connection to a target. With more, those that are served would fail, and no command would be heard.
+fn places(asked: usize, files: Option<u64>) -> usize {
+    let Some(files) = files else { return asked };
+    let most = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(1);
+    if asked == 0 { most } else { asked.min(most) }
 }
 
 fn port(listener: &TcpListener) -> io::Result<u16> {
@@ -319,5 +335,25 @@ struct AbortOnDrop(AbortHandle);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_files_left_for_targets_and_commands() {
+        for (asked, files, places_there_are) in [
+            (0, None, 0),
+            (5, None, 5),
+            (0, Some(256), 80),
+            (50, Some(256), 50),
+            (500, Some(256), 80),
+            (0, Some(10), 1),
+            (0, Some(u64::MAX), usize::MAX / 2 - 48),
+        ] {
+            assert_eq!(places(asked, files), places_there_are, "{asked} {files:?}");
+        }
     }
 }

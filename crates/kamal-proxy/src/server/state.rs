@@ -3,12 +3,12 @@
 //! The format is Go's, so either proxy reads what the other wrote. The file is replaced as a whole, so that a crash
 //! leaves the old or the new one; and an element that cannot be read or restored is kept as it is rather than lost.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::options::{ServiceOptions, TargetOptions};
 use super::pause::PauseState;
@@ -43,12 +43,15 @@ pub(crate) struct Legacy {
     path_prefixes: Option<Vec<String>>,
 }
 
+/// One of the elements of a file, as it stands there.
+pub(crate) type Element = Box<RawValue>;
+
 /// What a file held.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
-    pub(crate) services: Vec<(Saved, Value)>,
+    pub(crate) services: Vec<(Saved, Element)>,
     /// Elements that are not services, with the reason.
-    pub(crate) broken: Vec<(Value, String)>,
+    pub(crate) broken: Vec<(Element, String)>,
 }
 
 impl Saved {
@@ -81,18 +84,27 @@ pub(crate) fn load(path: &Path) -> io::Result<Option<Loaded>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let elements: Vec<Value> = serde_json::from_slice(&text).inspect_err(|_| {
+    let elements: Vec<Element> = serde_json::from_slice(&text).inspect_err(|_| {
         // The error that matters is the one being returned.
         let _ = fs::copy(path, with_suffix(path, ".invalid"));
     })?;
     Ok(Some(sort(elements)))
 }
 
+/// The name an element says, whatever else is wrong with it.
+pub(crate) fn name(element: &Element) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    serde_json::from_str::<Named>(element.get()).ok().map(|named| named.name)
+}
+
 /// Tells services from elements that are none.
-pub(crate) fn sort(elements: Vec<Value>) -> Loaded {
+pub(crate) fn sort(elements: Vec<Element>) -> Loaded {
     let mut loaded = Loaded::default();
     for element in elements {
-        match serde_json::from_value::<Saved>(element.clone()) {
+        match serde_json::from_str::<Saved>(element.get()) {
             Ok(saved) if !saved.name.is_empty() => loaded.services.push((saved.modernised(), element)),
             Ok(_) => loaded.broken.push((element, "the service has no name".into())),
             Err(error) => loaded.broken.push((element, error.to_string())),
@@ -102,15 +114,20 @@ pub(crate) fn sort(elements: Vec<Value>) -> Loaded {
 }
 
 /// Replaces a file by one that holds these services and elements, on disk when this returns.
-pub(crate) fn save(path: &Path, services: &[Saved], kept: &[Value]) -> io::Result<()> {
+pub(crate) fn save(path: &Path, services: &[Saved], kept: &[Element]) -> io::Result<()> {
     let mut elements = services.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
-    elements.extend(kept.iter().map(Value::to_string));
+    elements.extend(kept.iter().map(|element| element.get().to_owned()));
     let text = escaped_as_go_does(&format!("[{}]\n", elements.join(",")));
 
     let directory = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(directory)?;
     let temporary = with_suffix(path, ".new");
-    let mut file = File::create(&temporary)?;
+    // Not through a link somebody may have put there.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
@@ -201,6 +218,22 @@ mod tests {
         fs::write(&path, r#"[{"name":5},{"name":"a"},{}]"#).unwrap();
         let loaded = load(&path).unwrap().unwrap();
         assert_eq!((loaded.services.len(), loaded.broken.len()), (1, 2));
+
+        // So does one nobody can read to its end.
+        let deep = format!(r#"{{"name":"deep","x":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+        fs::write(&path, format!(r#"[{deep},{{"name":"a"}}]"#)).unwrap();
+        let loaded = load(&path).unwrap().unwrap();
+        let (element, _) = &loaded.broken[0];
+        assert_eq!((loaded.services[0].0.name.as_str(), name(element).as_deref()), ("a", Some("deep")));
+        save(&path, &[], std::slice::from_ref(element)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("[{deep}]\n"));
+
+        // Nor is anything written through a link.
+        let elsewhere = directory.path().join("elsewhere");
+        fs::write(&elsewhere, "mine").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, with_suffix(&path, ".new")).unwrap();
+        save(&path, &[], &[]).unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine");
 
         fs::write(&path, "[{").unwrap();
         assert!(load(&path).is_err());

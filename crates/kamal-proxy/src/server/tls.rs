@@ -5,13 +5,14 @@ pub(crate) mod certificate;
 
 use std::sync::Arc;
 
+use http::{Request, Response, StatusCode};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use self::automatic::{Certificates, Unavailable, on_demand};
-use super::front::Front;
+use self::automatic::{Certificates, Unavailable};
+use super::body::response::ResponseBody;
 use super::observe::log::Log;
 use super::router::Router;
 use super::routes::Routes;
@@ -51,14 +52,22 @@ fn config(resolver: Arc<dyn ResolvesServerCert>, protocols: Vec<Vec<u8>>) -> Res
 }
 
 /// Sees to it that there is a certificate for a client, which may take an order to an authority; gives a configuration of
-/// its own to an authority that looks for its proof.
-pub(crate) async fn prepare(front: &Arc<Front>, hello: Hello) -> Result<Option<Arc<ServerConfig>>, Unavailable> {
-    let routes = front.router.routes();
+/// its own to an authority that looks for its proof. A service that is to be asked for its leave is asked by `ask`.
+pub(crate) async fn prepare<A, F>(
+    router: &Router,
+    hello: Hello,
+    ask: A,
+) -> Result<Option<Arc<ServerConfig>>, Unavailable>
+where
+    A: FnOnce(Arc<Service>, String, Request<()>) -> F,
+    F: Future<Output = Result<Response<ResponseBody>, StatusCode>>,
+{
+    let routes = router.routes();
     let Some((name, service)) = owner(&routes, hello.name.as_deref()) else { return Ok(None) };
     let (name, service) = (certificate_name(service, name), Arc::clone(service));
     drop(routes);
     let Some(authority) = &service.assets.authority else { return Ok(None) };
-    let certificates = front.router.certificates();
+    let certificates = router.certificates();
     if hello.is_challenge {
         let proof = certificates.challenges.proof(authority, &name).await;
         let resolver = proof.map(|proof| Arc::new(SingleCertAndKey::from(Arc::unwrap_or_clone(proof))));
@@ -68,8 +77,7 @@ pub(crate) async fn prepare(front: &Arc<Front>, hello: Hello) -> Result<Option<A
         return Ok(None);
     }
     if !service.options.tls_on_demand_url.is_empty() {
-        let ask = on_demand::may_have(front, certificates.outbound(), &service, &name);
-        certificates.permit(authority, &name, ask).await?;
+        certificates.permit(authority, &service, &name, ask).await?;
     }
     certificates.obtain(authority, &name).await.map(|_| None)
 }

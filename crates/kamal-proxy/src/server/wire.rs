@@ -11,10 +11,12 @@ mod chunks;
 #[cfg(test)]
 pub(crate) mod damaged;
 pub(crate) mod date;
+#[cfg(test)]
+mod differential;
 pub(crate) mod encode;
 pub(crate) mod fields;
 pub(crate) mod framing;
-mod head;
+pub(crate) mod head;
 pub(crate) mod link;
 pub(crate) mod room;
 mod upload;

@@ -321,6 +321,9 @@ async fn on_demand() {
             .contains("bad.example.com is not allowed to get a certificate (status: 403, body: ")
     };
     proxy.logged(failed).await;
+    while asked.try_recv().is_ok() {}
+    assert!(shown(proxy.https, "bad.example.com").await.is_err());
+    assert!(asked.try_recv().is_err(), "a no holds for a while");
     assert_eq!(proxy.count(|line| line["path"] == "/allow"), 0, "the proxy's own questions are no requests");
 
     proxy.ok("stop app");

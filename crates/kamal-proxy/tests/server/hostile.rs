@@ -84,6 +84,15 @@ async fn requests_whose_end_is_unclear_are_refused() {
         "POST /a b HTTP/1.1\r\nHost: a",
         "POST /a\x7fb HTTP/1.1\r\nHost: a",
         "PO\tST / HTTP/1.1\r\nHost: a",
+        "POST other.test HTTP/1.1\r\nHost: a",
+        "POST u@other.test HTTP/1.1\r\nHost: a",
+        "POST * HTTP/1.1\r\nHost: a",
+        "OPTIONS *a HTTP/1.1\r\nHost: a",
+        "POST # HTTP/1.1\r\nHost: a",
+        "POST /#/../admin HTTP/1.1\r\nHost: a",
+        "POST http://u:p@other.test/ HTTP/1.1\r\nHost: a",
+        "POST http:x HTTP/1.1\r\nHost: a",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775808",
     ] {
         let reply = exchange(&proxy, format!("{head}\r\n\r\n{hidden}").as_bytes()).await;
         assert!(reply.starts_with("HTTP/1.1 400 "), "{head:?}: {reply:?}");
@@ -345,6 +354,74 @@ async fn malformed_requests_of_http2() {
     // A request whose body turns out to be wrong has begun by then; the target sees that it is broken.
     assert!(reached.iter().all(|line| line == "POST / 9999"), "{reached:?}");
     assert_eq!(proxy.get("http://example.com/").await.status, 301, "and the proxy is none the worse");
+}
+
+// A few bytes stand for thousands where a table has the rest: headers of 1 MiB, and such as are just small enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_were_next_to_nothing() {
+    let proxy = Proxy::start();
+    // It neither reads nor answers.
+    let target = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = target.local_addr().unwrap();
+    let pair = tls::pair(&proxy, "example.com");
+    proxy.ok(&format!("deploy app --target {address} --host example.com --force {}", pair.flags));
+    // `x: yyy…` into the table, and then that again and again.
+    let entry = [&[0x40, 1, b'x', 0x7f, 0xa1, 0x1e][..], &[b'y'; 4000]].concat();
+    let mut held = Vec::new();
+    for (times, refused) in [(250, true), (28, false)] {
+        let before = proxy.memory();
+        for _ in 0..4 {
+            let mut http2 = Http2::open(&proxy, &pair).await;
+            let blocks: Vec<u8> = (0..250_u32)
+                .flat_map(|number| {
+                    let begin = if number == 0 { [get("/"), entry.clone()].concat() } else { get("/") };
+                    frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &[begin, vec![0xbe; times]].concat())
+                })
+                .collect();
+            let _ = http2.stream.write_all(&blocks).await;
+            if refused {
+                let end = http2.until(|kind, block| kind == GOAWAY || (kind == HEADERS && block[0] != 0x88)).await;
+                assert!(end.is_some(), "it is refused");
+            }
+            held.push(http2);
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let grown = proxy.memory().saturating_sub(before);
+        assert!(grown < 60 * 1024, "{grown} KiB more for {times}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_over_http2_say_nothing_of_connections() {
+    let proxy = Proxy::start();
+    let (target, _) = recorder().await;
+    let pair = tls::pair(&proxy, "example.com");
+    proxy.ok(&format!("deploy app --target {} --host example.com {}", target.address, pair.flags));
+    let stream = tls::connect(&proxy, &pair.der, "example.com", b"h2").await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let mut sender = sender.ready().await.unwrap();
+    let request = http::Request::get("https://example.com/").header("host", "a b").body(()).unwrap();
+    let (response, _) = sender.send_request(request, true).unwrap();
+    let response = tokio::time::timeout(PATIENCE, response).await.unwrap().unwrap();
+    assert_eq!((response.status().as_u16(), response.headers().get("connection")), (400, None));
+}
+
+// A request with a header nobody could write to a log is in it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_headers_hide_nothing() {
+    let proxy = Proxy::start();
+    let (target, _) = recorder().await;
+    proxy.ok(&format!("deploy app --target {} --log-request-header X-Long", target.address));
+    let long = "x".repeat(500_000);
+    let head =
+        format!("GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Long: {long}\r\nUser-Agent: {long}\r\n\r\n");
+    exchange(&proxy, head.as_bytes()).await;
+    let line = proxy.logged(|line| line["path"] == "/long").await;
+    for name in ["req_x_long", "user_agent"] {
+        let logged = line[name].as_str().unwrap();
+        assert!(logged.len() <= 4096 && logged.ends_with("x…"), "{}", logged.len());
+    }
 }
 
 // CVE-2023-44487: streams opened and dropped at once cost the client nothing and must not cost the target much.

@@ -15,6 +15,7 @@ use quinn::crypto::rustls::QuicClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::tempdir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
@@ -78,6 +79,52 @@ async fn read(stream: &mut Stream) -> (Response<()>, Result<Vec<u8>, h3::error::
             Err(error) => return (head, Err(error)),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_before_the_response() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+                for link in ["/a.css", "/b.js"] {
+                    let hint = format!("HTTP/1.1 103 Early Hints\r\nLink: <{link}>\r\nConnection: x\r\n\r\n");
+                    stream.write_all(hint.as_bytes()).await.unwrap();
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+            });
+        }
+    });
+    let proxy = start();
+    let own = pair(&proxy, "example.com");
+    proxy.ok(&format!("deploy app --target {address} --host example.com --force {}", own.flags));
+    proxy.logged(|line| line["msg"] == "Target health updated").await;
+    let client = connect(&proxy, &own.der, "example.com").await.unwrap();
+    let mut stream = client.open(Request::get("https://example.com/").body(()).unwrap()).await;
+    stream.finish().await.unwrap();
+    for link in ["</a.css>", "</b.js>"] {
+        let hint = timeout(PATIENCE, stream.recv_response()).await.unwrap().unwrap();
+        assert_eq!((hint.status().as_u16(), &hint.headers()["link"]), (103, &link.parse().unwrap()));
+        assert!(!hint.headers().contains_key("connection"));
+    }
+    let (head, body) = timeout(PATIENCE, read(&mut stream)).await.unwrap();
+    assert_eq!((head.status().as_u16(), head.headers().get("link"), &body.unwrap()[..]), (200, None, &b"ok"[..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_say_nothing_of_connections() {
+    let proxy = start();
+    let target = echo().await;
+    let own = pair(&proxy, "example.com");
+    proxy.ok(&format!("deploy app --target {} --host example.com {}", target.address, own.flags));
+    let client = connect(&proxy, &own.der, "example.com").await.unwrap();
+    let mut stream = client.open(Request::connect("example.com:443").body(()).unwrap()).await;
+    let (head, _) = timeout(PATIENCE, read(&mut stream)).await.unwrap();
+    assert_eq!((head.status().as_u16(), head.headers().get("connection")), (400, None));
 }
 
 async fn echo() -> Upstream {

@@ -6,6 +6,7 @@
 
 mod acme;
 mod bodies;
+mod clients;
 mod deploys;
 #[path = "../../../../tests/shared/free_port.rs"]
 mod free_port;

@@ -60,6 +60,19 @@ async fn addresses() {
     proxy.ok(&format!("{deploy} --allow-address 10.0.0.0/8 --trusted-proxy 127.0.0.1"));
     assert_eq!(status(&proxy, "10.1.1.1").await, 200);
     assert_eq!(status(&proxy, "10.1.1.1, 6.6.6.6").await, 403, "what the client says itself is to the left");
+    // What the client said itself may be no text at all; the proxy in front adds whom it saw.
+    for said in [&b"\xff"[..], b"\xc3\xa9", b"unknown", b"", b","] {
+        let chain = [said, b", 6.6.6.6"].concat();
+        let mut request = get("http://localhost/");
+        request.headers_mut().insert("x-forwarded-for", http::HeaderValue::from_bytes(&chain).unwrap());
+        assert_eq!(proxy.send(request).await.status, 403, "{}", chain.escape_ascii());
+    }
+    proxy.ok(&format!("{deploy} --allow-address 127.0.0.1 --trusted-proxy 127.0.0.1"));
+    for said in [&b"\xff"[..], b"unknown", b"9.9.9.9;x", b"127.0.0.1, "] {
+        let mut request = get("http://localhost/");
+        request.headers_mut().insert("x-forwarded-for", http::HeaderValue::from_bytes(said).unwrap());
+        assert_eq!(proxy.send(request).await.status, 403, "who that is nobody knows: {}", said.escape_ascii());
+    }
     proxy.ok(&format!("{deploy} --deny-address 127.0.0.0/8"));
     assert_eq!(status(&proxy, "10.1.1.1").await, 403);
     let error = proxy.fails(&format!("{deploy} --deny-address home"));
@@ -78,6 +91,14 @@ async fn rates() {
     let wait: u32 = refused.header("retry-after").parse().unwrap();
     assert!((1790..=1800).contains(&wait), "{wait}");
     assert_eq!(proxy.send(from("2.2.2.2")).await.status, 200);
+    // Whom nobody can read shares one rate with all the like.
+    let unread = |byte: u8| {
+        let mut request = get("http://localhost/");
+        request.headers_mut().insert("x-forwarded-for", http::HeaderValue::from_bytes(&[byte]).unwrap());
+        request
+    };
+    assert_eq!(proxy.send(unread(0xff)).await.status, 200);
+    assert_eq!(proxy.send(unread(0xfe)).await.status, 429);
     proxy.ok(&format!("deploy app --target {} --rate-limit 2/h --rate-limit-burst 3", target.address));
     for status in [200, 200, 200, 429] {
         assert_eq!(proxy.get("http://localhost/").await.status, status);

@@ -65,6 +65,26 @@ async fn errors_of_the_process() {
 }
 
 // spec 11.M.203 over the socket as it is, and what happens to nonsense.
+// What could not be saved would be undone by the next start, and nobody would know.
+#[tokio::test(flavor = "multi_thread")]
+async fn state_that_cannot_be_saved() {
+    let proxy = Proxy::start();
+    let (first, second) = (Upstream::named("first").await, Upstream::named("second").await);
+    proxy.ok(&format!("deploy app --target {}", first.address));
+    let blocked = proxy.home.path().join(".config/kamal-proxy/kamal-proxy.state.new");
+    std::fs::create_dir_all(blocked.join("x")).unwrap();
+    let error = proxy.fails(&format!("deploy app --target {}", second.address));
+    assert!(error.starts_with("Error: nothing was changed, as the state could not be saved in /"), "{error}");
+    assert_eq!(proxy.get("http://localhost/").await.body, "first");
+    let error = proxy.fails("stop app");
+    assert!(error.starts_with("Error: it is done, but will be forgotten at the next start"), "{error}");
+    assert_eq!(proxy.get("http://localhost/").await.status, 503);
+    std::fs::remove_dir_all(&blocked).unwrap();
+    proxy.ok("resume app");
+    proxy.ok(&format!("deploy app --target {}", second.address));
+    assert_eq!(proxy.get("http://localhost/").await.body, "second");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_control_socket() {
     use std::os::unix::fs::PermissionsExt;

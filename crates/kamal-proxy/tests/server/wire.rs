@@ -70,6 +70,55 @@ async fn what_a_target_may_say() {
     }
 }
 
+// A target that answers HEAD with a body, and a moment later: that is nobody's answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_nobody_asked_for_is_not_the_next_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                while stream.read_buf(&mut request).await.unwrap_or(0) > 0 {
+                    if !request.ends_with(b"\r\n\r\n") {
+                        continue;
+                    }
+                    let line = String::from_utf8_lossy(&request).into_owned();
+                    request.clear();
+                    let said = if line.starts_with("HEAD") { "" } else { "right" };
+                    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{said}");
+                    if stream.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    if line.starts_with("HEAD") {
+                        let pause = line.split([' ', '/']).nth(2).unwrap().parse().unwrap();
+                        sleep(Duration::from_micros(pause)).await;
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong").await;
+                    }
+                }
+            });
+        }
+    });
+    let proxy = Proxy::start();
+    proxy.ok(&format!("deploy app --target {address}"));
+    let mut stream = TcpStream::connect(proxy.http).await.unwrap();
+    for pause in [0, 100, 1_000, 3_000, 20_000] {
+        for between in [0, 1_000, 30_000] {
+            stream.write_all(format!("HEAD /{pause} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+            sleep(Duration::from_micros(between)).await;
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            let mut reply = Vec::new();
+            while String::from_utf8_lossy(&reply).matches("\r\n\r\n").count() < 2 || !reply.ends_with(b"right") {
+                let read = timeout(Duration::from_secs(3), stream.read_buf(&mut reply)).await;
+                assert!(matches!(read, Ok(Ok(1..))), "{pause} {between}: {}", reply.escape_ascii());
+            }
+            assert!(!String::from_utf8_lossy(&reply).contains("wrong"), "{pause} {between}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_target_may_not_say() {
     const SAID: &[&str] = &[

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use kamal_core::ports::{Ssh as _, TransportErrorKind as Kind};
-use kamal_ssh::Connector;
+use kamal_ssh::{Connector, Options};
 
 use crate::{
     free_port::free_port,
@@ -21,6 +21,27 @@ async fn a_host_is_connected_to_once() {
         assert_eq!(sh(&*host.unwrap(), "echo x").await.0, "x\n");
     }
     assert_eq!(server.log().matches("Accepted publickey").count(), 1, "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_connection_nobody_used_for_long_is_replaced() {
+    let server = Server::start();
+    let limit = Duration::from_millis(400);
+    let connector = Connector::new(Options { idle_timeout: Some(limit), ..server.options() });
+    let host = connector.connect(&server.host()).await.unwrap();
+    let port = async || sh(&*host, "echo $SSH_CONNECTION").await.0;
+    let first = port().await;
+    assert_eq!(port().await, first);
+    // A script that takes longer uses it all the time.
+    sh(&*host, "sleep 0.6").await;
+    assert_eq!(port().await, first);
+    tokio::time::sleep(limit * 2).await;
+    assert_ne!(port().await, first);
+    // So does a port seen through it, however quiet.
+    let _stream = connector.open_tcp(&server.host(), "127.0.0.1", server.port).await.unwrap();
+    let second = port().await;
+    tokio::time::sleep(limit * 2).await;
+    assert_eq!(port().await, second);
 }
 
 #[tokio::test]

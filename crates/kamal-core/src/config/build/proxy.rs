@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::diagnostic::Report;
-use super::super::model::{Buffering, HealthCheck, Proxy, ProxyRun, Ssl};
+use super::super::model::{Buffering, HealthCheck, Policies, Proxy, ProxyRun, Ssl};
 use super::super::shape::check::{at, join, section};
 use super::super::shape::keys;
 use super::super::yaml::{Kind, Node};
@@ -22,6 +22,7 @@ pub(crate) fn check(node: &Node, path: &str, report: &mut Report<'_>) {
     if let Some(ssl) = node.get("ssl").filter(|ssl| ssl.is_truthy())
         && blank("host")
         && blank("hosts")
+        && blank("tls_on_demand_url")
     {
         report.error(ssl.span, at(path, "Must set a host to enable automatic SSL"));
     }
@@ -38,6 +39,13 @@ pub(crate) fn check(node: &Node, path: &str, report: &mut Report<'_>) {
             }
         }
     }
+    on_demand(node, path, report);
+    if let Some(canonical) = node.get("canonical_host").filter(|node| !node.is_blank())
+        && let Some(text) = canonical.text().filter(|text| !hosts(node).is_empty() && !hosts(node).contains(text))
+    {
+        let message = format!("should be one of the hosts ({}), not {text}", hosts(node).join(", "));
+        report.error(canonical.span, at(&join(path, "canonical_host"), &message));
+    }
     if let Some(run) = node.get("run").filter(|run| run.get("publish").and_then(Node::bool) == Some(false)) {
         for key in ["http_port", "https_port", "bind_ips"] {
             if let Some(entry) = run.entry(key).filter(|entry| !entry.value.is_blank()) {
@@ -53,6 +61,27 @@ pub(crate) fn check(node: &Node, path: &str, report: &mut Report<'_>) {
         if let Some(ip) = item.text().filter(|ip| ip.parse::<IpAddr>().is_err()) {
             let path = join(path, &format!("run/bind_ips/{index}"));
             report.error(item.span, at(&path, &format!("should be an IP address, not {ip}")));
+        }
+    }
+}
+
+/// `tls_on_demand_url` stands for hosts that nobody knows yet.
+fn on_demand(node: &Node, path: &str, report: &mut Report<'_>) {
+    let Some(url) = node.get("tls_on_demand_url").filter(|node| !node.is_blank()) else { return };
+    let path = join(path, "tls_on_demand_url");
+    let text = url.text().unwrap_or_default();
+    let absolute = ["http://", "https://"].iter().filter_map(|scheme| text.strip_prefix(scheme));
+    let has_host = absolute.into_iter().any(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']));
+    if !(has_host || text.starts_with('/') && !text.starts_with("//")) {
+        report.error(url.span, at(&path, &format!("should be a path or a URL, not {text}")));
+    }
+    match node.get("ssl") {
+        Some(ssl) if ssl.bool() == Some(true) => {}
+        _ => report.error(url.span, at(&path, "needs ssl: true")),
+    }
+    for key in ["host", "hosts", "canonical_host"] {
+        if let Some(entry) = node.entry(key).filter(|entry| !entry.value.is_blank()) {
+            report.error(entry.key, at(&path, &format!("excludes {key}: hosts are found on demand")));
         }
     }
 }
@@ -90,6 +119,11 @@ pub(crate) fn read(node: &Node, path: &str, report: &mut Report<'_>) -> Proxy {
             .and_then(|logging| logging.get("request_headers"))
             .map(|headers| text_list(Some(headers))),
         log_response_headers: text_list(logging.and_then(|logging| logging.get("response_headers"))),
+        client_ip_header: text(node, "client_ip_header").filter(|header| !header.trim().is_empty()),
+        exclude_metrics_paths: text_list(node.get("exclude_metrics_paths")),
+        canonical_host: text(node, "canonical_host").filter(|host| !host.trim().is_empty()),
+        tls_on_demand_url: text(node, "tls_on_demand_url").filter(|url| !url.trim().is_empty()),
+        policies: Policies::default(),
         run: node
             .get("run")
             .filter(|run| run.map().is_some() && !run.is_blank())
@@ -140,6 +174,7 @@ fn read_run(node: &Node, path: &str, report: &mut Report<'_>) -> ProxyRun {
         publish: node.get("publish").and_then(Node::bool).unwrap_or(true),
         metrics_port: port(node, "metrics_port", path, report),
         debug: node.get("debug").and_then(Node::bool).unwrap_or(false),
+        http3: node.get("http3").and_then(Node::bool).unwrap_or(false),
         log_max_size: match node.get("log_max_size") {
             None | Some(Node { kind: Kind::Null, .. }) => Some("10m".to_owned()),
             Some(size) => size.text().filter(|size| !size.trim().is_empty()),

@@ -16,6 +16,8 @@ pub(crate) fn unsupported(root: &Node, report: &Report<'_>) -> Vec<Diagnostic> {
     let builder = |key: &str| root.get("builder").and_then(|builder| builder.entry(key));
     refuse(builder("remote"), "builder/remote", "build here: remove `remote` and `local: false`");
     refuse(builder("pack"), "builder/pack", "build with a Dockerfile: remove `pack`");
+    let output = root.get("output").and_then(|output| output.entry("otel"));
+    refuse(output, "output/otel", "write the output to files with output/file/path");
     let server = root.get("registry").and_then(|registry| registry.entry("server"));
     refuse(
         server.filter(|server| server.value.text().is_some_and(|server| is_local(&server))),

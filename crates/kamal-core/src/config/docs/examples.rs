@@ -1,7 +1,7 @@
 //! An example for every key, by its path. Together they are a sound configuration, which a test loads.
 
 /// The YAML behind a key; several lines stand below it.
-pub(super) fn example(path: &str) -> Option<&'static str> {
+pub(in crate::config) fn example(path: &str) -> Option<&'static str> {
     EXAMPLES.iter().find(|(known, _)| *known == path).map(|(_, text)| *text)
 }
 
@@ -138,6 +138,32 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("ssh/config", "[~/.ssh/config]"),
     ("ssh/forward_agent", "true"),
     ("ssh/known_hosts", "[config/known_hosts]"),
+    ("x-proxy", "{compress: true, rate_limit: 20/s}"),
+    ("x-proxy/compress", "true"),
+    ("x-proxy/compress_min_size", "1024"),
+    ("x-proxy/compress_types", "[application/x-own]"),
+    ("x-proxy/basic_auth", "PROXY_USERS"),
+    ("x-proxy/allow_addresses", "[10.0.0.0/8]"),
+    ("x-proxy/deny_addresses", "[192.0.2.7]"),
+    ("x-proxy/trusted_proxies", "[10.0.0.1]"),
+    ("x-proxy/rate_limit", "20/s"),
+    ("x-proxy/rate_limit_burst", "50"),
+    ("x-proxy/redirects", "{/old/*: /new/*, old.example.com: \"https://shop.example.com\"}"),
+    ("x-proxy/sticky", "true"),
+    ("x-proxy/eject_after", "5"),
+    ("x-proxy/target_h2c", "false"),
+    ("x-proxy/acme_directory", "https://acme.example.com/directory"),
+    ("x-proxy/acme_email", "ops@example.com"),
+    ("x-proxy/acme_eab_kid", "kid-1"),
+    ("x-proxy/acme_eab_key", "ACME_EAB_KEY"),
+    ("x-proxy/acme_dns_hook", "/home/kamal-proxy/.apps-config/dns-hook"),
+    ("x-proxy/roles", "{web: {sticky: true}}"),
+    ("x-proxy/accessories", "{db: {allow_addresses: [10.0.0.0/8]}}"),
+    ("proxy/client_ip_header", "CF-Connecting-IP"),
+    ("proxy/exclude_metrics_paths", "[/up]"),
+    ("proxy/canonical_host", "shop.example.com"),
+    ("proxy/tls_on_demand_url", "/allowed"),
+    ("proxy/run/http3", "true"),
     ("sshkit/max_concurrent_starts", "10"),
     ("sshkit/pool_idle_timeout", "300"),
     ("sshkit/dns_retries", "3"),

@@ -6,7 +6,7 @@ use super::emitter::{Emitter, Style};
 use super::value::{Key, Value};
 
 /// Prints a document, which is a mapping.
-pub(super) fn print(value: &Value) -> String {
+pub(in crate::config) fn print(value: &Value) -> String {
     let mut out = Emitter::new();
     node(value, &mut out, 0, Place::Root);
     out.finish()

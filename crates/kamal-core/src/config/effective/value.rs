@@ -7,7 +7,7 @@ use crate::redact::{Redactor, data::Names};
 
 /// A value as Ruby holds it.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(in crate::config) enum Value {
     /// Anything but lists and mappings.
     Scalar(Kind),
     List(Vec<Value>),
@@ -20,27 +20,27 @@ pub(super) enum Value {
 
 /// A mapping's key.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) text: String,
-    pub(super) form: Form,
+pub(in crate::config) struct Key {
+    pub(in crate::config) text: String,
+    pub(in crate::config) form: Form,
 }
 
 impl Value {
-    pub(super) fn text(text: &str) -> Self {
+    pub(in crate::config) fn text(text: &str) -> Self {
         Self::Scalar(Kind::Text(text.to_owned()))
     }
 
-    pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+    pub(in crate::config) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         Self::List(texts.map(Self::text).collect())
     }
 
     /// A mapping with symbols for keys, of those that have a value.
-    pub(super) fn symbols<const N: usize>(entries: [(&str, Option<Self>); N]) -> Self {
+    pub(in crate::config) fn symbols<const N: usize>(entries: [(&str, Option<Self>); N]) -> Self {
         Self::map(None, Form::Symbol, entries)
     }
 
     /// An object of a Ruby class, by its instance variables.
-    pub(super) fn object<const N: usize>(tag: &'static str, entries: [(&str, Self); N]) -> Self {
+    pub(in crate::config) fn object<const N: usize>(tag: &'static str, entries: [(&str, Self); N]) -> Self {
         Self::map(Some(tag), Form::Text, entries.map(|(name, value)| (name, Some(value))))
     }
 
@@ -73,7 +73,7 @@ impl Value {
     }
 
     /// As JSON, objects and symbols as plain data.
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(in crate::config) fn json(&self) -> serde_json::Value {
         match self {
             Self::Scalar(Kind::Bool(value)) => (*value).into(),
             Self::Scalar(Kind::Int(value)) => {

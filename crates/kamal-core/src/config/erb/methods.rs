@@ -1,292 +1,305 @@
-//! The methods templates call on strings, numbers and lists. The table of names is consulted before anything runs, so
-//! a template with a method that is not here goes to Ruby untouched.
+//! The methods templates call: a table per class, and one place that looks a method up in them. What is in no table
+//! goes to Ruby where there is one.
 
-use std::collections::HashSet;
+mod any;
+mod dotenv;
+mod each;
+mod encode;
+mod env;
+mod error;
+mod file;
+mod function;
+mod json;
+mod list;
+mod map;
+mod module;
+mod number;
+mod path;
+mod proc;
+mod process;
+mod random;
+mod range;
+mod regexp;
+mod series;
+mod symbol;
+mod text;
+mod time;
+mod uri;
+mod yaml;
 
-use super::Trouble;
-use super::ast::{Block, Place};
-use super::eval::{MAX_OUTPUT, Run};
-use super::value::{Value, leading_float, leading_int};
+use std::rc::Rc;
 
-/// Name, fewest and most arguments, whether it takes a block.
-const METHODS: &[(&str, usize, usize, bool)] = &[
-    ("strip", 0, 0, false),
-    ("lstrip", 0, 0, false),
-    ("rstrip", 0, 0, false),
-    ("chomp", 0, 1, false),
-    ("upcase", 0, 0, false),
-    ("downcase", 0, 0, false),
-    ("capitalize", 0, 0, false),
-    ("reverse", 0, 0, false),
-    ("length", 0, 0, false),
-    ("size", 0, 0, false),
-    ("empty?", 0, 0, false),
-    ("nil?", 0, 0, false),
-    ("blank?", 0, 0, false),
-    ("present?", 0, 0, false),
-    ("presence", 0, 0, false),
-    ("freeze", 0, 0, false),
-    ("dup", 0, 0, false),
-    ("itself", 0, 0, false),
-    ("inspect", 0, 0, false),
-    ("to_s", 0, 0, false),
-    ("to_str", 0, 0, false),
-    ("to_i", 0, 0, false),
-    ("to_f", 0, 0, false),
-    ("to_sym", 0, 0, false),
-    ("to_a", 0, 0, false),
-    ("split", 0, 1, false),
-    ("lines", 0, 0, false),
-    ("chars", 0, 0, false),
-    ("join", 0, 1, false),
-    ("first", 0, 1, false),
-    ("last", 0, 1, false),
-    ("include?", 1, 1, false),
-    ("start_with?", 1, 4, false),
-    ("end_with?", 1, 4, false),
-    ("delete_prefix", 1, 1, false),
-    ("delete_suffix", 1, 1, false),
-    ("sub", 2, 2, false),
-    ("tr", 2, 2, false),
-    ("gsub", 2, 2, false),
-    ("sort", 0, 0, false),
-    ("uniq", 0, 0, false),
-    ("compact", 0, 0, false),
-    ("flatten", 0, 0, false),
-    ("each", 0, 0, true),
-    ("each_with_index", 0, 0, true),
-    ("map", 0, 0, true),
-    ("collect", 0, 0, true),
-    ("select", 0, 0, true),
-    ("filter", 0, 0, true),
-    ("reject", 0, 0, true),
-    ("times", 0, 0, true),
-];
+use super::ast::Place;
+use super::run::{Found, Run};
+use super::stop::Stop;
+use super::value::{Map, Proc, Value};
 
-/// Whether such a call is understood.
-pub(super) fn is_known(name: &str, arguments: usize, block: bool) -> bool {
-    METHODS
-        .iter()
-        .any(|(known, least, most, takes)| *known == name && (*least..=*most).contains(&arguments) && *takes == block)
+pub(super) use each::listed;
+pub(super) use module::{constant, is_constant, is_of_the_app};
+pub(super) use range::covers;
+
+/// A call of a method.
+pub(super) struct Call<'a> {
+    pub(super) place: Place,
+    pub(super) receiver: &'a Value,
+    pub(super) name: &'a str,
+    pub(super) values: &'a [Value],
+    /// The last value is a mapping of `name: value` arguments.
+    pub(super) keywords: bool,
+    pub(super) block: Option<Rc<Proc>>,
 }
 
-/// Calls a method.
-pub(super) fn call(
-    run: &mut Run<'_>,
-    place: Place,
-    receiver: &Value,
-    name: &str,
-    arguments: &[Value],
-    block: Option<&Block>,
-) -> Result<Value, Trouble> {
-    if let Some(block) = block {
-        return with_block(run, place, receiver, name, block);
+/// A method of a class: its names, how many arguments it takes, and whether a block.
+pub(super) struct Method {
+    names: &'static str,
+    least: usize,
+    most: usize,
+    takes_block: bool,
+    run: fn(&mut Run<'_>, &Call<'_>) -> Found,
+}
+
+/// Any number of arguments.
+const ANY: usize = usize::MAX;
+
+/// A method without a block. Its names are separated by blanks.
+const fn plain(names: &'static str, least: usize, most: usize, run: fn(&mut Run<'_>, &Call<'_>) -> Found) -> Method {
+    Method { names, least, most, takes_block: false, run }
+}
+
+/// A method that may be given a block.
+const fn block(names: &'static str, least: usize, most: usize, run: fn(&mut Run<'_>, &Call<'_>) -> Found) -> Method {
+    Method { names, least, most, takes_block: true, run }
+}
+
+impl Method {
+    fn is_called(&self, name: &str) -> bool {
+        self.names.split(' ').any(|own| own == name)
     }
-    let found = any(receiver, name, arguments).or_else(|| match receiver {
-        Value::Text(text) => of_text(text, name, arguments),
-        Value::List(items) => of_list(items, name, arguments),
-        _ => None,
-    });
-    found.ok_or_else(|| undefined(place, receiver, name))
-}
 
-fn undefined(place: Place, receiver: &Value, name: &str) -> Trouble {
-    Trouble::fault(place, format!("cannot call `{name}` so on {}", receiver.class()))
-}
-
-/// What every value answers to, or several kinds of value.
-fn any(receiver: &Value, name: &str, arguments: &[Value]) -> Option<Value> {
-    if !arguments.is_empty() {
-        return None;
+    fn takes(&self, call: &Call<'_>) -> bool {
+        (self.least..=self.most).contains(&call.values.len()) && (self.takes_block || call.block.is_none())
     }
-    Some(match (name, receiver) {
-        ("nil?", value) => Value::Bool(*value == Value::Nil),
-        ("blank?", value) => Value::Bool(value.blank()),
-        ("present?", value) => Value::Bool(!value.blank()),
-        ("presence", value) => {
-            if value.blank() {
-                Value::Nil
-            } else {
-                value.clone()
-            }
-        }
-        ("freeze" | "dup" | "itself", value) => value.clone(),
-        ("inspect", value) => Value::Text(value.inspect()),
-        ("to_s", value) => Value::Text(value.print()),
-        ("to_i", Value::Nil) => Value::Int(0),
-        ("to_i", Value::Int(value)) => Value::Int(*value),
-        ("to_i", Value::Float(value)) if value.abs() < 9e15 => {
-            Value::Int(format!("{:.0}", value.trunc()).parse().ok()?)
-        }
-        ("to_f", Value::Nil) => Value::Float(0.0),
-        ("to_f", Value::Int(value)) => Value::Float(value.to_string().parse().ok()?),
-        ("to_f", Value::Float(value)) => Value::Float(*value),
-        ("to_a", Value::Nil) => Value::List(Vec::new()),
-        ("to_sym", Value::Symbol(name)) => Value::Symbol(name.clone()),
-        _ => return None,
-    })
 }
 
-fn of_text(text: &str, name: &str, arguments: &[Value]) -> Option<Value> {
-    let texts: Option<Vec<&str>> = arguments
-        .iter()
-        .map(|argument| match argument {
-            Value::Text(text) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    if let ("[]", [Value::Int(index)]) = (name, arguments) {
-        let characters: Vec<char> = text.chars().collect();
-        return Some(at(&characters, *index).map_or(Value::Nil, |c| Value::Text(c.to_string())));
-    }
-    let blank = |c: char| c.is_ascii_whitespace() || c == '\x0b' || c == '\0';
-    let own = |text: &str| Value::Text(text.to_owned());
-    Some(match (name, texts?.as_slice()) {
-        ("strip", []) => own(text.trim_matches(blank)),
-        ("lstrip", []) => own(text.trim_start_matches(blank)),
-        ("rstrip", []) => own(text.trim_end_matches(blank)),
-        ("chomp", []) => own(text
-            .strip_suffix("\r\n")
-            .or_else(|| text.strip_suffix('\n'))
-            .or_else(|| text.strip_suffix('\r'))
-            .unwrap_or(text)),
-        ("chomp" | "delete_suffix", [end]) => own(text.strip_suffix(end).unwrap_or(text)),
-        ("delete_prefix", [start]) => own(text.strip_prefix(start).unwrap_or(text)),
-        ("upcase", []) => Value::Text(text.to_uppercase()),
-        ("downcase", []) => Value::Text(text.to_lowercase()),
-        ("capitalize", []) => {
-            let mut characters = text.chars();
-            let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
-            Value::Text(first + &characters.as_str().to_lowercase())
-        }
-        ("reverse", []) => Value::Text(text.chars().rev().collect()),
-        ("length" | "size", []) => Value::Int(i64::try_from(text.chars().count()).ok()?),
-        ("empty?", []) => Value::Bool(text.is_empty()),
-        ("to_str", []) => own(text),
-        ("to_i", []) => Value::Int(leading_int(text)?),
-        ("to_f", []) => Value::Float(leading_float(text)),
-        ("to_sym", []) => Value::Symbol(text.to_owned()),
-        ("split", []) | ("split", [" "]) => Value::List(text.split_ascii_whitespace().map(own).collect()),
-        ("split", [""]) | ("chars", []) => Value::List(text.chars().map(|c| Value::Text(c.to_string())).collect()),
-        ("split", [separator]) => {
-            let mut parts: Vec<&str> = text.split(separator).collect();
-            while parts.last().is_some_and(|part| part.is_empty()) {
-                parts.pop();
-            }
-            Value::List(parts.into_iter().map(own).collect())
-        }
-        ("lines", []) => Value::List(text.split_inclusive('\n').map(own).collect()),
-        ("include?", [part]) => Value::Bool(text.contains(part)),
-        ("start_with?", parts) => Value::Bool(parts.iter().any(|part| text.starts_with(part))),
-        ("end_with?", parts) => Value::Bool(parts.iter().any(|part| text.ends_with(part))),
-        // A backslash in a replacement is a back reference to Ruby.
-        // Of single characters; ranges and the like go to Ruby or are a fault.
-        ("tr", [from, to]) if from.chars().count() == 1 && to.chars().count() == 1 => {
-            Value::Text(text.replace(from, to))
-        }
-        ("sub", [from, to]) if !to.contains('\\') => Value::Text(text.replacen(from, to, 1)),
-        ("gsub", [from, to]) if !to.contains('\\') && fits(text.len() + 1, to) => Value::Text(text.replace(from, to)),
-        _ => return None,
-    })
-}
+type Table = &'static [Method];
 
-fn of_list(items: &[Value], name: &str, arguments: &[Value]) -> Option<Value> {
-    Some(match (name, arguments) {
-        ("[]", [Value::Int(index)]) => at(items, *index).cloned().unwrap_or(Value::Nil),
-        ("first", []) => items.first().cloned().unwrap_or(Value::Nil),
-        ("last", []) => items.last().cloned().unwrap_or(Value::Nil),
-        ("first", [Value::Int(count)]) => {
-            Value::List(items.iter().take(usize::try_from(*count).ok()?).cloned().collect())
-        }
-        ("last", [Value::Int(count)]) => {
-            let skipped = items.len().saturating_sub(usize::try_from(*count).ok()?);
-            Value::List(items[skipped..].to_vec())
-        }
-        ("length" | "size", []) => Value::Int(i64::try_from(items.len()).ok()?),
-        ("empty?", []) => Value::Bool(items.is_empty()),
-        ("include?", [item]) => Value::Bool(items.contains(item)),
-        ("join", []) => Value::Text(join(items, "")),
-        ("join", [Value::Text(separator)]) if fits(items.len(), separator) => Value::Text(join(items, separator)),
-        ("reverse", []) => Value::List(items.iter().rev().cloned().collect()),
-        ("to_a", []) => Value::List(items.to_vec()),
-        ("compact", []) => Value::List(items.iter().filter(|item| **item != Value::Nil).cloned().collect()),
-        ("flatten", []) => Value::List(flat(items)),
-        ("uniq", []) => {
-            let mut seen = HashSet::new();
-            Value::List(items.iter().filter(|item| seen.insert(item.inspect())).cloned().collect())
-        }
-        ("sort", []) => sorted(items)?,
-        _ => return None,
-    })
-}
-
-fn with_block(run: &mut Run<'_>, place: Place, receiver: &Value, name: &str, block: &Block) -> Result<Value, Trouble> {
-    let items = match (name, receiver) {
-        ("times", Value::Int(count)) => (0..(*count).min(1_000_000)).map(Value::Int).collect(),
-        (_, Value::List(items)) if name != "times" => items.clone(),
-        _ => return Err(undefined(place, receiver, name)),
+/// The tables a value's methods are in, its own class's first.
+fn tables(value: &Value) -> Vec<Table> {
+    let mut tables: Vec<Table> = match value {
+        Value::Nil => vec![any::NIL],
+        Value::Int(_) => vec![number::INT, number::BOTH],
+        Value::Float(_) => vec![number::FLOAT, number::BOTH],
+        Value::Text(_) => vec![text::LOOK, text::EDIT, text::SEARCH],
+        Value::Symbol(_) => vec![symbol::METHODS],
+        Value::List(_) => vec![list::METHODS, each::WALK, each::PICK, each::ORDER],
+        Value::Map(_) => vec![map::METHODS, each::WALK, each::PICK, each::ORDER],
+        Value::Range(_) => vec![range::METHODS, each::WALK, each::PICK, each::ORDER],
+        Value::Series(_) => vec![series::METHODS, each::WALK, each::PICK, each::ORDER],
+        Value::Regexp(_) => vec![regexp::METHODS],
+        Value::Match(_) => vec![regexp::MATCH],
+        Value::Proc(_) => vec![proc::METHODS],
+        Value::Time(_) => vec![time::TIME, time::BOTH],
+        Value::Date(_) => vec![time::DATE, time::BOTH],
+        Value::Path(_) => vec![path::METHODS],
+        Value::Uri(_) => vec![uri::METHODS],
+        Value::Error(_) => vec![error::METHODS],
+        Value::Stream(_) => vec![file::STREAM],
+        Value::Template(_) => vec![module::TEMPLATE],
+        Value::Status(_) => vec![process::STATUS],
+        Value::Env => vec![env::METHODS],
+        Value::Module(name) => module::tables(name),
+        Value::Bool(_) => vec![any::BOOL],
+        Value::Main => vec![function::METHODS],
     };
-    let mut results = Vec::new();
-    for (index, item) in items.into_iter().enumerate() {
-        run.step(place)?;
-        match name {
-            "each_with_index" => {
-                let index = Value::Int(i64::try_from(index).unwrap_or(i64::MAX));
-                run.yield_to(block, &[item, index])?;
+    tables.push(any::METHODS);
+    tables
+}
+
+/// Calls a method of a value.
+pub(super) fn call(run: &mut Run<'_>, call: &Call<'_>) -> Found {
+    run.step(call.place)?;
+    let mut named = false;
+    for method in tables(call.receiver).into_iter().flatten() {
+        if method.is_called(call.name) {
+            if method.takes(call) {
+                return (method.run)(run, call);
             }
-            "map" | "collect" => results.push(run.yield_to(block, &[item])?),
-            "select" | "filter" | "reject" => {
-                let chosen = run.yield_to(block, std::slice::from_ref(&item))?.truthy();
-                if chosen != (name == "reject") {
-                    results.push(item);
-                }
-            }
-            _ => drop(run.yield_to(block, &[item])?),
+            named = true;
         }
     }
-    Ok(match name {
-        "each" | "each_with_index" | "times" => receiver.clone(),
-        _ => Value::List(results),
-    })
+    if call.receiver.is_nil() && !named {
+        let ruby = format!("undefined method '{}' for nil", call.name);
+        let told = format!("cannot call `{}` so on nil", call.name);
+        return Err(Stop::tell(call.place, "NoMethodError", ruby, told));
+    }
+    Err(call.unknown())
 }
 
-/// Whether so many copies of a text are still of a size to be made at once.
-fn fits(times: usize, text: &str) -> bool {
-    times.saturating_mul(text.len()) <= MAX_OUTPUT
-}
-
-/// Ruby's index, which counts from the end when negative.
-fn at<T>(items: &[T], index: i64) -> Option<&T> {
-    let length = i64::try_from(items.len()).ok()?;
-    let index = if index < 0 { index.checked_add(length)? } else { index };
-    items.get(usize::try_from(index).ok()?)
-}
-
-fn flat(items: &[Value]) -> Vec<Value> {
-    let mut out = Vec::new();
-    for item in items {
-        match item {
-            Value::List(inner) => out.extend(flat(inner)),
-            other => out.push(other.clone()),
+/// Calls a function, which is a method of nothing in particular.
+pub(super) fn function(run: &mut Run<'_>, call: &Call<'_>) -> Found {
+    run.step(call.place)?;
+    let mut named = false;
+    for method in function::METHODS {
+        if method.is_called(call.name) {
+            if method.takes(call) {
+                return (method.run)(run, call);
+            }
+            named = true;
         }
     }
-    out
+    let what = match (named, call.values.is_empty()) {
+        (true, _) => return Err(Stop::unknown(call.place, format!("cannot call `{}` so", call.name))),
+        (false, false) => "method",
+        (false, true) => "local variable or method",
+    };
+    Err(Stop::unknown(call.place, format!("undefined {what} `{}`", call.name)))
 }
 
-fn join(items: &[Value], separator: &str) -> String {
-    let texts: Vec<String> = flat(items).iter().map(Value::print).collect();
-    texts.join(separator)
+/// Whether there is a function of that name.
+pub(super) fn is_function(name: &str) -> bool {
+    function::METHODS.iter().any(|method| method.is_called(name))
 }
 
-fn sorted(items: &[Value]) -> Option<Value> {
-    let texts: Option<Vec<&String>> = items
-        .iter()
-        .map(|item| match item {
-            Value::Text(text) => Some(text),
-            _ => None,
-        })
-        .collect();
-    let mut texts = texts?;
-    texts.sort();
-    Some(Value::List(texts.into_iter().cloned().map(Value::Text).collect()))
+/// Whether anything has a method of that name.
+pub(super) fn is_method(name: &str) -> bool {
+    const CLASSES: [Table; 33] = [
+        any::NIL,
+        any::BOOL,
+        any::METHODS,
+        number::INT,
+        number::FLOAT,
+        number::BOTH,
+        text::LOOK,
+        text::EDIT,
+        text::SEARCH,
+        symbol::METHODS,
+        list::METHODS,
+        map::METHODS,
+        each::WALK,
+        each::PICK,
+        each::ORDER,
+        range::METHODS,
+        series::METHODS,
+        regexp::METHODS,
+        regexp::MATCH,
+        proc::METHODS,
+        time::TIME,
+        time::DATE,
+        time::BOTH,
+        path::METHODS,
+        uri::METHODS,
+        error::METHODS,
+        file::STREAM,
+        process::STATUS,
+        env::METHODS,
+        function::METHODS,
+        module::COMMON,
+        module::OUTPUT,
+        module::TEMPLATE,
+    ];
+    let mut all = CLASSES.into_iter().chain(module::all());
+    all.any(|table| table.iter().any(|method| method.is_called(name)))
+}
+
+impl Call<'_> {
+    /// The value is not of a class that has the method, or the arguments are none it is known with.
+    pub(super) fn unknown(&self) -> Stop {
+        let receiver = self.receiver.described();
+        Stop::unknown(self.place, format!("cannot call `{}` so on {receiver}", self.name))
+    }
+
+    pub(super) fn raise(&self, class: &str, message: impl Into<String>) -> Stop {
+        Stop::raise(self.place, class, message)
+    }
+
+    pub(super) fn value(&self, index: usize) -> &Value {
+        self.values.get(index).unwrap_or(&Value::Nil)
+    }
+
+    /// An argument that has to be a text.
+    pub(super) fn text(&self, index: usize) -> Result<String, Stop> {
+        match self.value(index) {
+            Value::Text(text) => Ok(text.borrow().clone()),
+            Value::Path(path) => Ok(path.to_string()),
+            other => Err(self.no_conversion(other, "String")),
+        }
+    }
+
+    /// An argument that has to be a text or a symbol.
+    pub(super) fn name(&self, index: usize) -> Result<Rc<str>, Stop> {
+        match self.value(index) {
+            Value::Symbol(name) => Ok(Rc::clone(name)),
+            _ => self.text(index).map(Rc::from),
+        }
+    }
+
+    /// An argument that has to be a whole number.
+    pub(super) fn int(&self, index: usize) -> Result<i64, Stop> {
+        match self.value(index) {
+            Value::Int(value) => Ok(*value),
+            Value::Float(value) if value.abs() < 9e15 => Ok(number::whole(*value)),
+            other => Err(self.no_conversion(other, "Integer")),
+        }
+    }
+
+    /// An argument that counts something.
+    pub(super) fn size(&self, index: usize) -> Result<usize, Stop> {
+        usize::try_from(self.int(index)?).map_err(|_| self.raise("ArgumentError", "negative size"))
+    }
+
+    pub(super) fn no_conversion(&self, value: &Value, class: &str) -> Stop {
+        let is = match value {
+            Value::Nil => "nil".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            other => other.class().to_string(),
+        };
+        self.raise("TypeError", format!("no implicit conversion of {is} into {class}"))
+    }
+
+    /// The text that is called.
+    pub(super) fn subject(&self) -> Result<String, Stop> {
+        match self.receiver {
+            Value::Text(text) => Ok(text.borrow().clone()),
+            Value::Symbol(text) | Value::Path(text) | Value::Uri(text) => Ok(text.to_string()),
+            _ => Err(self.unknown()),
+        }
+    }
+
+    /// The arguments without the keywords, and the keywords. Names that are none of `known` are not understood.
+    pub(super) fn options(&self, known: &[&str]) -> Result<(&[Value], Options), Stop> {
+        let (values, map) = match self.values.split_last() {
+            Some((Value::Map(map), values)) if self.keywords => (values, Some(map.clone())),
+            _ => (self.values, None),
+        };
+        for (name, _) in map.iter().flat_map(Map::pairs) {
+            if !matches!(&name, Value::Symbol(name) if known.contains(&&**name)) {
+                return Err(Stop::unknown(
+                    self.place,
+                    format!("the option {} of `{}` is not understood", name.inspect(), self.name),
+                ));
+            }
+        }
+        Ok((values, Options(map)))
+    }
+
+    /// Calls the block with a value.
+    pub(super) fn yields(&self, run: &mut Run<'_>, values: &[Value]) -> Found {
+        match &self.block {
+            Some(block) => run.invoke(block, values, self.place),
+            None => Err(self.unknown()),
+        }
+    }
+}
+
+/// `name: value` arguments.
+pub(super) struct Options(Option<Map>);
+
+impl Options {
+    pub(super) fn get(&self, name: &str) -> Option<Value> {
+        self.0.as_ref()?.get(&super::value::Key::Symbol(name.into()))
+    }
+
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.truthy())
+    }
 }

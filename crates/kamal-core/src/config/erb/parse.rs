@@ -1,14 +1,21 @@
 //! From words to meaning. The whole template is one program: text between tags is a statement that copies itself, so
 //! that `<% if x %>…<% end %>` needs no rule of its own.
 
-mod constant;
+mod assignment;
+mod block;
+mod branches;
+mod calls;
 mod operators;
+mod pattern;
 mod primary;
 mod statements;
 
+use std::collections::HashSet;
+use std::rc::Rc;
+
 use super::Trouble;
-use super::ast::{Place, Statement};
-use super::lex::{Kind, Token, lex};
+use super::ast::{Body, Expression, Kind as E, Part, Place};
+use super::lex::{self, Kind, Token, lex};
 use super::template::Piece;
 
 /// Deeper than any template nests; this is a recursive descent.
@@ -17,47 +24,100 @@ const MAX_DEPTH: usize = 60;
 /// More operators, calls and branches than any one statement strings together; each is a level of what is evaluated.
 const MAX_LINKS: usize = 200;
 
+/// A template understood.
+pub(super) struct Program {
+    pub(super) body: Body,
+    /// Methods called and constants named, where they stand. Whether they are known is for others to say.
+    pub(super) mentions: Vec<(Mention, Place)>,
+}
+
+/// What a template counts on.
+pub(super) enum Mention {
+    Method(Rc<str>),
+    Constant(Rc<str>),
+}
+
 /// Understands a template as a whole.
-pub(super) fn parse(pieces: &[Piece]) -> Result<Vec<Statement>, Trouble> {
+pub(super) fn parse(pieces: &[Piece]) -> Result<Program, Trouble> {
     let mut tokens = Vec::new();
-    for (number, piece) in pieces.iter().enumerate() {
-        let mark = |kind, at| Token { kind, start: at, end: at + 1, spaced: true };
+    for piece in pieces {
+        let mark = |kind, start, end| Token { kind, start, end, spaced: true, spaced_after: true };
         match piece {
-            Piece::Text { start, .. } => tokens.push(mark(Kind::Copy(number), *start)),
+            Piece::Text { text, start } => {
+                tokens.push(mark(Kind::Copy(text.clone()), *start, start + text.chars().count()));
+            }
             Piece::Code { source, start, tag, output } => {
+                let end = tag.1.saturating_sub(2);
                 if *output {
-                    tokens.push(mark(Kind::OutputStart(number), tag.0));
+                    tokens.push(mark(Kind::OutputStart, tag.0, tag.1));
                 }
                 tokens.extend(lex(source, *start)?);
-                tokens.push(mark(if *output { Kind::OutputEnd } else { Kind::Newline }, tag.1.saturating_sub(2)));
+                tokens.push(mark(if *output { Kind::OutputEnd } else { Kind::Newline }, end, end + 1));
             }
         }
     }
-    let mut parser = Parser::new(tokens, Vec::new(), 0);
-    let program = parser.statements(&[])?;
-    match parser.peek() {
-        Kind::End => Ok(program),
-        _ => Err(parser.unexpected()),
+    program(tokens)
+}
+
+/// Understands plain Ruby.
+pub(super) fn parse_ruby(source: &str) -> Result<Program, Trouble> {
+    program(lex(source, 0)?)
+}
+
+fn program(tokens: Vec<Token>) -> Result<Program, Trouble> {
+    let mut parser = Parser {
+        tokens: ended(tokens),
+        at: 0,
+        variables: Vec::new(),
+        depth: 0,
+        links: 0,
+        no_do: false,
+        implicit: Vec::new(),
+        mentions: Vec::new(),
+        defined: HashSet::new(),
+    };
+    let body = parser.statements(&[])?;
+    if !matches!(parser.peek(), Kind::End) {
+        return Err(parser.unexpected());
     }
+    let Parser { mut mentions, defined, .. } = parser;
+    mentions.retain(|(mention, _)| match mention {
+        Mention::Method(name) | Mention::Constant(name) => !defined.contains(name),
+    });
+    Ok(Program { body, mentions })
+}
+
+fn ended(mut tokens: Vec<Token>) -> Vec<Token> {
+    let end = tokens.last().map_or(0, |token| token.end);
+    tokens.push(Token { kind: Kind::End, start: end, end: end + 1, spaced: true, spaced_after: true });
+    tokens
 }
 
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
-    /// Variables assigned so far. They are known before anything runs, so an unknown name is found in time.
-    variables: Vec<String>,
+    /// Variables assigned so far, which tell names from calls.
+    variables: Vec<Rc<str>>,
     depth: usize,
     /// Links strung together so far, on the way from the template's own statement down to here.
     links: usize,
+    /// A `do` here belongs to something further out: `while x do`, `f a do`.
+    no_do: bool,
+    /// For each block around, which of `it`, `_1`, `_2` it has used: 0 for none, else how many.
+    implicit: Vec<Implicit>,
+    mentions: Vec<(Mention, Place)>,
+    /// Methods and constants the template defines.
+    defined: HashSet<Rc<str>>,
+}
+
+/// Parameters a block has without naming them.
+#[derive(Clone, Copy, Default)]
+struct Implicit {
+    it: bool,
+    numbered: u8,
 }
 
 impl Parser {
-    fn new(mut tokens: Vec<Token>, variables: Vec<String>, depth: usize) -> Self {
-        let end = tokens.last().map_or(0, |token| token.end);
-        tokens.push(Token { kind: Kind::End, start: end, end: end + 1, spaced: true });
-        Self { tokens, at: 0, variables, depth, links: 0 }
-    }
-
     fn token(&self) -> &Token {
         // The last token is the end, and nothing moves past it.
         &self.tokens[self.at.min(self.tokens.len() - 1)]
@@ -67,14 +127,22 @@ impl Parser {
         &self.token().kind
     }
 
+    fn peek_at(&self, ahead: usize) -> &Kind {
+        &self.tokens[(self.at + ahead).min(self.tokens.len() - 1)].kind
+    }
+
     fn advance(&mut self) -> Token {
         let token = self.token().clone();
         self.at = (self.at + 1).min(self.tokens.len() - 1);
         token
     }
 
+    fn at_op(&self, operator: &str) -> bool {
+        matches!(self.peek(), Kind::Op(found) if *found == operator)
+    }
+
     fn take(&mut self, operator: &str) -> bool {
-        let found = matches!(self.peek(), Kind::Op(found) if *found == operator);
+        let found = self.at_op(operator);
         if found {
             self.advance();
         }
@@ -103,15 +171,29 @@ impl Parser {
         }
     }
 
+    fn knows(&self, name: &str) -> bool {
+        self.variables.iter().any(|known| &**known == name)
+    }
+
+    fn declare(&mut self, name: &Rc<str>) {
+        if !self.knows(name) {
+            self.variables.push(Rc::clone(name));
+        }
+    }
+
+    fn mention(&mut self, mention: Mention, place: Place) {
+        self.mentions.push((mention, place));
+    }
+
     fn unexpected(&self) -> Trouble {
         let token = self.token();
         let place = (token.start, token.end);
         match &token.kind {
-            Kind::End | Kind::Newline | Kind::OutputEnd | Kind::Copy(_) | Kind::OutputStart(_) => {
+            Kind::End | Kind::Newline | Kind::OutputEnd | Kind::Copy(_) | Kind::OutputStart => {
                 Trouble::unknown(place, "this Ruby expression ends too early")
             }
             Kind::Name(name) if name == "end" => Trouble::unknown(place, "`end` without a beginning"),
-            Kind::Name(name) | Kind::Constant(name) => {
+            Kind::Name(name) | Kind::Constant(name) | Kind::Global(name) => {
                 Trouble::unknown(place, format!("`{name}` is not understood here"))
             }
             Kind::Op(operator) => Trouble::unknown(place, format!("`{operator}` is not understood here")),
@@ -122,8 +204,7 @@ impl Parser {
     fn deeper(&mut self) -> Result<(), Trouble> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            let token = self.token();
-            return Err(Trouble::unknown((token.start, token.end), "nested too deep"));
+            return Err(Trouble::unknown(self.place(), "nested too deep"));
         }
         Ok(())
     }
@@ -132,8 +213,7 @@ impl Parser {
     fn link(&mut self) -> Result<(), Trouble> {
         self.links += 1;
         if self.links > MAX_LINKS {
-            let (start, end) = self.place();
-            return Err(Trouble::unknown((start, end), "too much in one expression"));
+            return Err(Trouble::unknown(self.place(), "too much in one expression"));
         }
         Ok(())
     }
@@ -146,8 +226,42 @@ impl Parser {
         found
     }
 
+    /// Reads something in which a `do` is, or is not, its own.
+    fn with_do<T>(&mut self, allowed: bool, read: impl FnOnce(&mut Self) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let before = std::mem::replace(&mut self.no_do, !allowed);
+        let found = read(self);
+        self.no_do = before;
+        found
+    }
+
     fn place(&self) -> Place {
         let token = self.token();
         (token.start, token.end)
     }
+
+    /// The parts of a string, code in it understood.
+    fn parts(&mut self, parts: Vec<lex::Part>) -> Result<Vec<Part>, Trouble> {
+        parts
+            .into_iter()
+            .map(|part| match part {
+                lex::Part::Literal(text) => Ok(Part::Literal(text.into())),
+                lex::Part::Code(tokens) => self.interpolated(tokens).map(Part::Code),
+            })
+            .collect()
+    }
+
+    fn interpolated(&mut self, tokens: Vec<Token>) -> Result<Body, Trouble> {
+        let tokens = std::mem::replace(&mut self.tokens, ended(tokens));
+        let at = std::mem::take(&mut self.at);
+        let body = self.with_do(true, |parser| {
+            let body = parser.statements(&[])?;
+            if matches!(parser.peek(), Kind::End) { Ok(body) } else { Err(parser.unexpected()) }
+        });
+        (self.tokens, self.at) = (tokens, at);
+        body
+    }
+}
+
+fn boxed(place: Place, kind: E) -> Box<Expression> {
+    Box::new(Expression { place, kind })
 }

@@ -2,10 +2,10 @@
 
 use super::super::source::Span;
 use super::super::yaml::tree::Origin;
-use super::eval::evaluate;
-use super::parse::parse;
-use super::template::{Piece, Unclosed, pieces};
-use super::{Outside, Trouble};
+use super::parse::{Mention, Program, parse};
+use super::run::evaluate;
+use super::template::{Unclosed, pieces};
+use super::{Outside, Trouble, methods};
 
 /// A rendered template.
 pub(crate) struct Rendered {
@@ -61,32 +61,89 @@ pub(crate) fn render(template: &str, file: usize, outside: &dyn Outside) -> Resu
     if !template.contains("<%") {
         return Ok(Rendered { text: template.to_owned(), file, segments: Vec::new() });
     }
-    let trouble = match own(template, outside) {
+    let (program, doubt) = match understood(template) {
+        Ok(program) => {
+            let doubt = doubt(&program);
+            (Some(program), doubt)
+        }
+        Err(trouble) => (None, Some(trouble)),
+    };
+    // What is not understood wholly is for a ruby, which knows what would go wrong first. Without one it is done as far
+    // as it goes: what is not understood may never be reached, and what stands above it comes first.
+    let asked = doubt.as_ref().filter(|trouble| trouble.unknown);
+    if let Some(answer) = asked.and_then(|trouble| by_ruby(template, file, trouble, outside)) {
+        return answer;
+    }
+    let done = match (program, doubt) {
+        (Some(program), _) => evaluate(&program, outside),
+        (None, Some(trouble)) => Err(trouble),
+        (None, None) => return Ok(Rendered { text: String::new(), file, segments: Vec::new() }),
+    };
+    let trouble = match done {
         Ok((text, segments)) => return Ok(Rendered { text, file, segments }),
         Err(trouble) => trouble,
     };
-    let span = Span { file, start: trouble.place.0, end: trouble.place.1 };
-    if !trouble.unknown {
-        return Err(ErbError { span, message: trouble.message, help: None });
+    if trouble.unknown
+        && let Some(answer) = by_ruby(template, file, &trouble, outside)
+    {
+        return answer;
     }
-    match outside.ruby_erb(template) {
-        Some(Ok(text)) => {
+    let help = "only common Ruby is understood here; with a `ruby` on PATH any would be".to_owned();
+    let span = Span { file, start: trouble.place.0, end: trouble.place.1 };
+    Err(ErbError { span, message: trouble.message, help: trouble.unknown.then_some(help) })
+}
+
+fn understood(template: &str) -> Result<Program, Trouble> {
+    let pieces = pieces(template)
+        .map_err(|Unclosed(at)| Trouble::fault((at, at + 2), "this ERB tag is never closed with %>"))?;
+    parse(&pieces)
+}
+
+/// The first method or constant a template counts on that nothing here has.
+fn doubt(program: &Program) -> Option<Trouble> {
+    program.mentions.iter().find_map(|(mention, place)| match mention {
+        Mention::Method(name) if !methods::is_method(name) => {
+            Some(Trouble::unknown(*place, format!("the method `{name}` is not understood")))
+        }
+        Mention::Constant(name) if !methods::is_constant(name) => {
+            Some(Trouble::unknown(*place, format!("`{name}` is not understood")))
+        }
+        _ => None,
+    })
+}
+
+/// What a ruby makes of the template, if there is one.
+fn by_ruby(
+    template: &str,
+    file: usize,
+    trouble: &Trouble,
+    outside: &dyn Outside,
+) -> Option<Result<Rendered, ErbError>> {
+    Some(match outside.ruby_erb(template)? {
+        Ok(text) => {
             let segments = by_line(template, &text);
             Ok(Rendered { text, file, segments })
         }
-        Some(Err(message)) => Err(ErbError { span, message, help: Some("this is what ruby says".to_owned()) }),
-        None => {
-            let help = "only common Ruby is understood here; with a `ruby` on PATH any would be".to_owned();
-            Err(ErbError { span, message: trouble.message, help: Some(help) })
+        Err(error) => {
+            let (start, end) = error.line.map_or(trouble.place, |line| line_of(template, line));
+            let help = Some("this is what ruby says".to_owned());
+            Err(ErbError { span: Span { file, start, end }, message: error.message, help })
         }
-    }
+    })
 }
 
-fn own(template: &str, outside: &dyn Outside) -> Result<(String, Vec<Segment>), Trouble> {
-    let pieces = pieces(template)
-        .map_err(|Unclosed(at)| Trouble::fault((at, at + 2), "this ERB tag is never closed with %>"))?;
-    let program = parse(&pieces)?;
-    evaluate(&program, &pieces, outside)
+/// The characters of a line, from its first that is not blank.
+fn line_of(template: &str, number: usize) -> (usize, usize) {
+    let mut start = 0;
+    for (index, line) in template.split('\n').enumerate() {
+        let length = line.chars().count();
+        if index + 1 == number {
+            let blanks = line.chars().take_while(|c| c.is_whitespace()).count();
+            return (start + blanks.min(length), start + length);
+        }
+        start += length + 1;
+    }
+    (0, 1)
 }
 
 /// Ruby does not tell where its output came from; ERB seldom adds or removes lines, so the line is the best guess.
@@ -102,12 +159,4 @@ fn by_line(template: &str, text: &str) -> Vec<Segment> {
         from = end;
     }
     segments
-}
-
-/// The pieces' own places, for the evaluator.
-pub(super) fn place_of(piece: &Piece) -> (usize, usize) {
-    match piece {
-        Piece::Text { text, start } => (*start, start + text.chars().count()),
-        Piece::Code { tag, .. } => *tag,
-    }
 }

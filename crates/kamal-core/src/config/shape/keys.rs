@@ -43,6 +43,11 @@ pub(crate) const ROOT: &[Key] = &[
     key("logging", A(Apart::Logging), "Docker's logging for all app containers."),
     key("output", A(Apart::Output), "Where a copy of the output goes."),
     key("aliases", A(Apart::Aliases), "Commands of one's own: name to command line."),
+    key(
+        "x-proxy",
+        A(Apart::XProxy),
+        "What this program's kamal-proxy can do beyond Kamal's, which passes over this key.",
+    ),
 ];
 
 /// The keys of a role.
@@ -87,7 +92,62 @@ pub(crate) const PROXY: &[Key] = &[
     key("healthcheck", Section(HEALTHCHECK), "How the proxy finds out that a container is healthy."),
     key("buffering", Section(BUFFERING), "What the proxy buffers."),
     key("logging", Section(PROXY_LOGGING), "Headers the proxy writes to its log."),
+    key(
+        "client_ip_header",
+        Text,
+        "The request header that holds the client's address, for the log and `X-Forwarded-For`.",
+    ),
+    key("exclude_metrics_paths", TextList, "Paths that are left out of the metrics."),
+    key("canonical_host", Text, "The one of the hosts that requests for the others are redirected to."),
+    key(
+        "tls_on_demand_url",
+        Text,
+        "With `ssl` and without hosts: a path of the app, or a URL, that is asked whether a host may have a certificate.",
+    ),
     key("run", Section(RUN), "How the proxy's own container is started."),
+];
+
+/// The keys of `x-proxy`, for all roles that are proxied.
+pub(crate) const X_PROXY: &[Key] = &{
+    let mut keys = [key("", Bool, ""); POLICIES.len() + 2];
+    let mut at = 0;
+    while at < POLICIES.len() {
+        keys[at] = POLICIES[at];
+        at += 1;
+    }
+    keys[at] = key("roles", A(Apart::PoliciesByName), "The same keys for single roles, over those for all, by name.");
+    keys[at + 1] = key("accessories", A(Apart::PoliciesByName), "The same keys for accessories, by name.");
+    keys
+};
+
+/// What the proxy does for a role or an accessory.
+pub(crate) const POLICIES: &[Key] = &[
+    key("compress", Bool, "Whether answers are compressed for clients that accept zstd, brotli or gzip."),
+    key("compress_min_size", Int, "Bytes below which they are not, default 1024."),
+    key("compress_types", TextList, "Media types to compress besides those of texts."),
+    key(
+        "basic_auth",
+        Text,
+        "The name of a secret with users, a line `NAME:HASH` each, as `htpasswd -nB NAME` prints it.",
+    ),
+    key("allow_addresses", TextList, "Addresses or networks of clients that alone are let in."),
+    key("deny_addresses", TextList, "Addresses or networks of clients that are turned away."),
+    key("trusted_proxies", TextList, "Addresses or networks whose `X-Forwarded-For` is believed."),
+    key("rate_limit", Text, "Requests a client may make: `10/s`, `100/m` or `1000/h`."),
+    key("rate_limit_burst", Int, "Requests a client may make at once, default those of a second."),
+    key(
+        "redirects",
+        TextMap,
+        "Hosts or paths to redirect, and where to: `/old/*: /new/*`, `old.example.com: https://example.com`.",
+    ),
+    key("sticky", Bool, "Whether clients keep to the target that answered them first."),
+    key("eject_after", Int, "Failed requests in a row after which a target is left alone until it is healthy again."),
+    key("target_h2c", Bool, "Whether the app is spoken to in HTTP/2 without TLS, as gRPC servers are."),
+    key("acme_directory", Text, "The address of an ACME authority other than Let's Encrypt."),
+    key("acme_email", Text, "An address the authority may write to."),
+    key("acme_eab_kid", Text, "The external account the authority asks for."),
+    key("acme_eab_key", Text, "The name of a secret with that account's key in base64url."),
+    key("acme_dns_hook", Text, "A program in the proxy's container that proves hosts by DNS, wildcards too."),
 ];
 
 const HEALTHCHECK: &[Key] = &[
@@ -116,6 +176,7 @@ const RUN: &[Key] = &[
     key("publish", Bool, "Whether ports are published, default true."),
     key("metrics_port", Int, "Port for metrics."),
     key("debug", Bool, "Whether the proxy logs in detail."),
+    key("http3", Bool, "Whether HTTP/3 is served, on the port for HTTPS."),
     key("log_max_size", Text, "Size at which docker rotates its log, default `10m`."),
     key("registry", Text, "Registry of the proxy's image."),
     key("repository", Text, "The proxy's image, default `basecamp/kamal-proxy`."),
@@ -208,7 +269,7 @@ pub(crate) const SSH: &[Key] = &[
     key("port", Text, "The port, default 22."),
     key("proxy", Text, "A host to jump over, `[user@]host`."),
     key("proxy_command", Text, "A command whose input and output is the connection."),
-    key("log_level", Text, "How much the SSH layer logs, default `fatal`."),
+    key("log_level", Text, "How much is told of SSH: with `info` and `debug` each connection, default `fatal`."),
     key("keys_only", Bool, "Use only the keys named here."),
     key("keys", TextList, "Paths of private keys."),
     key("key_data", TextList, "Names of secrets that hold private keys."),

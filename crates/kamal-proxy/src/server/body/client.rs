@@ -5,10 +5,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
+use super::http2::Http2Body;
 use super::patience::UploadError;
-use crate::server::listen::http1;
+use super::upload;
 
 /// What a client sends.
 #[derive(Debug, Default)]
@@ -19,8 +19,8 @@ pub(crate) enum ClientBody {
     /// All of it, as it came along with its head.
     Whole(Bytes),
     /// Over HTTP/1.1.
-    Http1(http1::Incoming),
-    Http2(Incoming),
+    Http1(upload::Incoming),
+    Http2(Http2Body),
     /// Over HTTP/3.
     #[cfg(feature = "http3")]
     Quic(Box<super::quic::QuicBody>),
@@ -36,7 +36,7 @@ impl Body for ClientBody {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Http1(body) => Pin::new(body).poll_frame(cx),
-            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(UploadError::from),
+            Self::Http2(body) => Pin::new(body).poll_frame(cx),
             #[cfg(feature = "http3")]
             Self::Quic(body) => Pin::new(body).poll_frame(cx),
         }

@@ -26,7 +26,7 @@ pub(crate) struct Upload<B = ClientBody> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadError {
     #[error(transparent)]
-    Http2(#[from] hyper::Error),
+    Http2(#[from] h2::Error),
     /// The client does not keep to the chunked coding.
     #[error("malformed chunked encoding")]
     Malformed,

@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::patience::UploadError;
+use crate::server::wire::framing::LONGEST;
 
 /// What a client sends on one stream.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ fn announced(headers: &HeaderMap) -> Result<Option<u64>, UnclearLength> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let Some(length) = lengths.next() else { return Ok(None) };
     let digits = length.as_bytes().iter().all(u8::is_ascii_digit);
-    let length = length.to_str().ok().filter(|_| digits).and_then(|text| text.parse().ok());
+    let length =
+        length.to_str().ok().filter(|_| digits).and_then(|text| text.parse().ok()).filter(|length| *length <= LONGEST);
     if lengths.next().is_some() { Err(UnclearLength) } else { length.map(Some).ok_or(UnclearLength) }
 }
 
@@ -137,7 +139,9 @@ mod tests {
 
     #[test]
     fn a_length_is_one_number() {
-        for unclear in [&["1", "1"][..], &["+1"], &["-1"], &["1, 1"], &[""], &["99999999999999999999"]] {
+        for unclear in
+            [&["1", "1"][..], &["+1"], &["-1"], &["1, 1"], &[""], &["99999999999999999999"], &["9223372036854775808"]]
+        {
             assert_eq!(QuicBody::new(&headers(unclear)).unwrap_err(), UnclearLength, "{unclear:?}");
         }
         assert!(QuicBody::new(&headers(&[])).unwrap().0.is_unannounced());

@@ -14,7 +14,6 @@ use http_body::{Body, Frame, SizeHint};
 use super::buffer::Buffered;
 use crate::server::middleware::compress::Compressed;
 use crate::server::observe::access::Record;
-use crate::server::proxying::Session;
 use crate::server::target::Claim;
 use crate::server::target::reply::ReplyBody;
 
@@ -29,8 +28,6 @@ enum Kind {
     Buffered(Box<Buffered>),
     Relayed(Box<Relayed>),
     Compressed(Box<Compressed>),
-    /// What follows the response that ends HTTP.
-    Session(Box<Session>),
 }
 
 /// A response passed on as it comes from a target.
@@ -65,21 +62,30 @@ impl ResponseBody {
         Self { kind: Kind::Compressed(Box::new(body)), record: None }
     }
 
-    pub(crate) fn session(session: Session) -> Self {
-        Self { kind: Kind::Session(Box::new(session)), record: None }
+    /// Lets the record end with this body.
+    #[must_use]
+    pub(crate) fn recorded(self, mut record: Box<Record>) -> Self {
+        record.sending();
+        Self { record: Some(record), ..self }
     }
 
-    pub(crate) fn into_session(self) -> Option<Box<Session>> {
-        match self.kind {
-            Kind::Session(session) => Some(session),
-            _ => None,
+    /// Gives up whatever else there is to come, and what it comes over; the record goes on.
+    pub(crate) fn let_go(&mut self) {
+        self.kind = Kind::Full(Bytes::new());
+    }
+
+    /// Notes that the client was sent all of it, as far as there was anything to send.
+    pub(crate) fn delivered(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.delivered();
         }
     }
 
-    /// Lets the record end with this body.
-    #[must_use]
-    pub(crate) fn recorded(self, record: Box<Record>) -> Self {
-        Self { record: Some(record), ..self }
+    /// Notes that it was less than it was said to be.
+    pub(crate) fn cut_short(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.cut_short();
+        }
     }
 }
 
@@ -100,12 +106,11 @@ impl Body for ResponseBody {
             Kind::Buffered(body) => Pin::new(body).poll_frame(cx),
             Kind::Relayed(relayed) => Pin::new(relayed).poll_frame(cx),
             Kind::Compressed(body) => Pin::new(body).poll_frame(cx),
-            Kind::Session(_) => Poll::Ready(None),
         };
-        if let (Poll::Ready(Some(Ok(frame))), Some(record)) = (&polled, &mut self.record)
-            && let Some(data) = frame.data_ref()
-        {
-            record.sent(data.len());
+        match (&polled, &mut self.record) {
+            (Poll::Ready(Some(Ok(frame))), Some(record)) => record.sent(frame.data_ref().map_or(0, Bytes::len)),
+            (Poll::Ready(Some(Err(_))), Some(record)) => record.cut_short(),
+            _ => {}
         }
         polled
     }
@@ -116,7 +121,6 @@ impl Body for ResponseBody {
             Kind::Buffered(body) => body.is_end_stream(),
             Kind::Relayed(relayed) => relayed.is_end_stream(),
             Kind::Compressed(body) => body.is_end_stream(),
-            Kind::Session(_) => true,
         }
     }
 
@@ -126,7 +130,6 @@ impl Body for ResponseBody {
             Kind::Buffered(body) => body.size_hint(),
             Kind::Relayed(relayed) => relayed.size_hint(),
             Kind::Compressed(body) => body.size_hint(),
-            Kind::Session(_) => SizeHint::with_exact(0),
         }
     }
 }

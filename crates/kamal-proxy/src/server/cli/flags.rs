@@ -3,25 +3,8 @@
 use std::collections::HashMap;
 
 use super::values;
+use crate::deploy_flags::{Flag, Kind};
 use crate::server::go_duration::GoDuration;
-
-/// What a flag takes, with its default.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
-    Bool(bool),
-    Int(i64),
-    Duration(GoDuration),
-    Str(&'static str),
-    List,
-}
-
-/// One flag of a command.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Flag {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) help: &'static str,
-}
 
 #[derive(Debug, Clone)]
 enum Value {
@@ -89,7 +72,7 @@ impl Parsed {
         let value = match flag.kind {
             Kind::Bool(_) => Value::Bool(values::boolean(text)?),
             Kind::Int(_) => Value::Int(values::integer(text)?),
-            Kind::Duration(_) => Value::Duration(text.parse().map_err(|error| format!("{error}"))?),
+            Kind::Seconds(_) => Value::Duration(text.parse().map_err(|error| format!("{error}"))?),
             Kind::Str(_) => Value::Str(text.to_owned()),
             Kind::List => {
                 // Each occurrence adds to the list.
@@ -103,44 +86,44 @@ impl Parsed {
     }
 
     /// Whether a flag was given at all, whatever its value.
-    pub(crate) fn is_set(&self, name: &str) -> bool {
-        self.values.contains_key(name)
+    pub(crate) fn is_set(&self, flag: impl AsRef<str>) -> bool {
+        self.values.contains_key(flag.as_ref())
     }
 
-    pub(crate) fn bool(&self, name: &str) -> bool {
-        match (self.values.get(name), self.default(name)) {
+    pub(crate) fn bool(&self, flag: impl AsRef<str>) -> bool {
+        match (self.values.get(flag.as_ref()), self.default(flag.as_ref())) {
             (Some(Value::Bool(value)), _) => *value,
             (_, Some(Kind::Bool(value))) => value,
             _ => false,
         }
     }
 
-    pub(crate) fn int(&self, name: &str) -> i64 {
-        match (self.values.get(name), self.default(name)) {
+    pub(crate) fn int(&self, flag: impl AsRef<str>) -> i64 {
+        match (self.values.get(flag.as_ref()), self.default(flag.as_ref())) {
             (Some(Value::Int(value)), _) => *value,
             (_, Some(Kind::Int(value))) => value,
             _ => 0,
         }
     }
 
-    pub(crate) fn duration(&self, name: &str) -> GoDuration {
-        match (self.values.get(name), self.default(name)) {
+    pub(crate) fn duration(&self, flag: impl AsRef<str>) -> GoDuration {
+        match (self.values.get(flag.as_ref()), self.default(flag.as_ref())) {
             (Some(Value::Duration(value)), _) => *value,
-            (_, Some(Kind::Duration(value))) => value,
+            (_, Some(Kind::Seconds(value))) => GoDuration::from_secs(value.into()),
             _ => GoDuration::default(),
         }
     }
 
-    pub(crate) fn str(&self, name: &str) -> String {
-        match (self.values.get(name), self.default(name)) {
+    pub(crate) fn str(&self, flag: impl AsRef<str>) -> String {
+        match (self.values.get(flag.as_ref()), self.default(flag.as_ref())) {
             (Some(Value::Str(value)), _) => value.clone(),
             (_, Some(Kind::Str(value))) => value.to_owned(),
             _ => String::new(),
         }
     }
 
-    pub(crate) fn list(&self, name: &str) -> Vec<String> {
-        match self.values.get(name) {
+    pub(crate) fn list(&self, flag: impl AsRef<str>) -> Vec<String> {
+        match self.values.get(flag.as_ref()) {
             Some(Value::List(list)) => list.clone(),
             _ => Vec::new(),
         }

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::commands::{Action, Command, ROLLOUT, ROOT};
-use super::flags::{Flag, Kind};
+use crate::deploy_flags::{self, Flag, Kind};
 use crate::server::control::socket;
+use crate::server::go_duration::GoDuration;
 
 const ABOUT: &str = "HTTP proxy for zero downtime deployments";
 
@@ -49,8 +50,8 @@ fn row(flag: &Flag) -> (String, String) {
     let (word, default) = match flag.kind {
         Kind::Bool(value) => ("", value.then(|| "true".to_owned())),
         Kind::Int(value) => (" int", (value != 0).then(|| value.to_string())),
-        Kind::Duration(value) => (" duration", (value.0 != 0).then(|| value.to_string())),
-        Kind::Str("") if flag.name == "tls-acme-cache-path" => {
+        Kind::Seconds(value) => (" duration", (value != 0).then(|| GoDuration::from_secs(value.into()).to_string())),
+        Kind::Str("") if flag.name == deploy_flags::TLS_ACME_CACHE_PATH.name => {
             (" string", Some(format!("{:?}", socket::data_dir().join("certs"))))
         }
         Kind::Str(value) => (" string", (!value.is_empty()).then(|| format!("{value:?}"))),

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::client::{ClientError, call};
 use super::protocol::{Answer, Request};
 use super::socket_file::SocketFile;
-use crate::server::listen::connections::Connections;
+use crate::server::connections::Connections;
 use crate::server::observe::log::Log;
 use crate::server::router::{CommandError, Router};
 

@@ -1,5 +1,7 @@
 //! The part of Go's `html/template` that error pages use (spec 8.5): `{{ .Message }}`, `{{ if .Message }}` with
-//! `else` and `end`, comments, and the markers that trim white space.
+//! `else` and `end`, comments, and the markers that trim white space. A message is written as befits its place.
+
+use super::context::{Context, Escape};
 
 /// A parsed page.
 #[derive(Debug)]
@@ -8,7 +10,7 @@ pub(crate) struct Template(Vec<Node>);
 #[derive(Debug)]
 enum Node {
     Text(String),
-    Message,
+    Message(Escape),
     If { then: Vec<Node>, otherwise: Vec<Node> },
 }
 
@@ -21,6 +23,8 @@ pub(crate) enum TemplateError {
     Unexpected(String),
     #[error("missing {{{{end}}}}")]
     MissingEnd,
+    #[error("{{{{if}}}} branches end in different contexts")]
+    Branches,
 }
 
 /// A piece of the source: text, or the inside of an action.
@@ -33,7 +37,7 @@ impl Template {
     pub(crate) fn parse(source: &str) -> Result<Self, TemplateError> {
         let pieces = split(source)?;
         let mut at = 0;
-        let (nodes, end) = nodes(&pieces, &mut at)?;
+        let (nodes, end) = nodes(&pieces, &mut at, &mut Context::default())?;
         match end {
             None => Ok(Self(nodes)),
             Some(word) => Err(TemplateError::Unexpected(word.to_owned())),
@@ -51,26 +55,10 @@ fn render(nodes: &[Node], message: &str, out: &mut String) {
     for node in nodes {
         match node {
             Node::Text(text) => out.push_str(text),
-            Node::Message => out.push_str(&escape(message)),
+            Node::Message(escape) => out.push_str(&escape.apply(message)),
             Node::If { then, otherwise } => render(if message.is_empty() { otherwise } else { then }, message, out),
         }
     }
-}
-
-/// Escapes text for HTML, quotes included, as Go does.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&#34;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 fn split(mut rest: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
@@ -108,25 +96,37 @@ fn split(mut rest: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
 }
 
 /// Reads up to an `else` or `end` that belongs to the caller, which is given back, or to the end of the source.
-fn nodes<'a>(pieces: &[Piece<'a>], at: &mut usize) -> Result<(Vec<Node>, Option<&'a str>), TemplateError> {
+fn nodes<'a>(
+    pieces: &[Piece<'a>],
+    at: &mut usize,
+    context: &mut Context,
+) -> Result<(Vec<Node>, Option<&'a str>), TemplateError> {
     let mut out = Vec::new();
     while let Some(piece) = pieces.get(*at) {
         *at += 1;
         let action = match piece {
             Piece::Text(text) => {
+                context.read(text);
                 out.push(Node::Text((*text).to_owned()));
                 continue;
             }
             Piece::Action(action) => *action,
         };
         match action.split_whitespace().collect::<Vec<_>>()[..] {
-            [".Message"] => out.push(Node::Message),
+            [".Message"] => {
+                out.push(Node::Message(context.escape()));
+                context.passed();
+            }
             ["else" | "end"] => return Ok((out, Some(action))),
             ["if", ".Message"] => {
-                let (then, mut end) = nodes(pieces, at)?;
+                let mut without = context.clone();
+                let (then, mut end) = nodes(pieces, at, context)?;
                 let mut otherwise = Vec::new();
                 if end == Some("else") {
-                    (otherwise, end) = nodes(pieces, at)?;
+                    (otherwise, end) = nodes(pieces, at, &mut without)?;
+                }
+                if *context != without {
+                    return Err(TemplateError::Branches);
                 }
                 match end {
                     Some("end") => out.push(Node::If { then, otherwise }),
@@ -153,6 +153,12 @@ mod tests {
             ("{{if .Message}}m{{else}}n{{end}}", None, "n"),
             ("a {{/* }} */}}b", None, "a b"),
             ("a \n{{- .Message -}}\n b", Some("m"), "amb"),
+            ("<p title={{ .Message }} x>{{ .Message }}", Some("a b"), "<p title=a&#32;b x>a b"),
+            (
+                "<script>f({{if .Message}}{{.Message}}{{end}})</script>{{.Message}}",
+                Some("<"),
+                "<script>f(\"\\u003c\")</script>&lt;",
+            ),
         ] {
             assert_eq!(Template::parse(source).unwrap().render(message), page, "{source}");
         }
@@ -160,8 +166,14 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_understand() {
-        for source in ["{{", "{{ if .Message }}", "{{ end }}", "{{ .Other }}", "{{ if .Message }}{{ else }}{{ else }}"]
-        {
+        for source in [
+            "{{",
+            "{{ if .Message }}",
+            "{{ end }}",
+            "{{ .Other }}",
+            "{{ if .Message }}{{ else }}{{ else }}",
+            "{{ if .Message }}<p {{ end }}>",
+        ] {
             assert!(Template::parse(source).is_err(), "{source}");
         }
     }

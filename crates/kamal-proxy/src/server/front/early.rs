@@ -33,6 +33,9 @@ pub(crate) fn answer<B>(request: &Request<B>) -> Option<Response<ResponseBody>> 
     if *request.method() == Method::CONNECT {
         return Some(refusal("400 Bad Request: this is not a forward proxy"));
     }
+    if !request.uri().path().starts_with('/') {
+        return Some(refusal("400 Bad Request: malformed request target"));
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next();
     if request.version() == Version::HTTP_11 {

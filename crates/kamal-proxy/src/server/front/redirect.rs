@@ -3,8 +3,8 @@
 use http::header::{CONNECTION, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use super::Scheme;
 use crate::server::body::response::ResponseBody;
+use crate::server::client::Scheme;
 use crate::server::service::Service;
 
 /// The redirect a request gets, if it is not where it should be. `host` has no port.

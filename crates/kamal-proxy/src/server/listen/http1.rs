@@ -7,22 +7,21 @@
 mod answer;
 mod connection;
 pub(crate) mod head;
-pub(crate) mod hints;
-mod upload;
 
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub(super) use self::connection::IDLE;
 use self::connection::{Connection, Next};
 use self::head::Head;
-pub(crate) use self::upload::Incoming;
-use super::connections::Stop;
-use crate::server::body::response::ResponseBody;
-use crate::server::front::{Client, Front, handle};
+use crate::server::client::Client;
+use crate::server::connections::Stop;
+use crate::server::front::{Front, Handled, handle};
+use crate::server::hints::Hints;
 use crate::server::proxying::Session;
 use crate::server::wire::fields;
 
@@ -83,7 +82,7 @@ async fn converse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let mut request = Request::default();
+    let (mut request, hints) = (Request::default(), Hints::default());
     loop {
         let Head { framing, keeps, expects } = match connection.next_head(asked.as_mut(), &mut request).await? {
             Next::Request(head) => head,
@@ -101,29 +100,25 @@ where
         let head_only = *request.method() == Method::HEAD;
         let version = request.version();
         *request.body_mut() = connection.begin_upload(framing, expects && version == Version::HTTP_11);
-        let response = {
-            let handled = pin!(handle(front, client, &mut request));
-            connection.until(handled, &client.hints).await?
+        let handled = {
+            let handled = pin!(handle(front, client, &hints, &mut request));
+            connection.until(handled, &hints).await?
         };
         // What is left of its body is not wanted.
         drop(std::mem::take(&mut request));
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return switch(connection, response).await;
-        }
+        let response = match handled {
+            Handled::Response(response) => response,
+            Handled::Switch(response, session) => {
+                let mut out = Vec::new();
+                answer::switching(&response, &mut out);
+                connection.send(&out, &[]).await?;
+                return Ok(Ended::Switched(session));
+            }
+        };
         let keeps = keeps && !fields::says(response.headers(), "close") && !stop.is_asked();
         if !answer::send(connection, response, &answer::Asked { head_only, version, keeps }).await? {
             connection.linger().await;
             return Ok(Ended::Over);
         }
     }
-}
-
-async fn switch<S>(connection: &mut Connection<S>, response: Response<ResponseBody>) -> io::Result<Ended>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
-{
-    let mut out = Vec::new();
-    answer::switching(&response, &mut out);
-    connection.send(&out, &[]).await?;
-    Ok(response.into_body().into_session().map_or(Ended::Over, Ended::Switched))
 }

@@ -19,10 +19,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::connections::Stop;
-use super::{HANDSHAKE_TIMEOUT, ListenError, client};
+use super::heads::Heads;
+use super::{HANDSHAKE_TIMEOUT, ListenError};
+use crate::server::client::{Client, Scheme};
+use crate::server::connections::Stop;
 use crate::server::control::client::reason;
-use crate::server::front::{Front, Scheme};
+use crate::server::front::Front;
 use crate::server::workers::Workers;
 
 /// Without a packet for so long, a connection is gone. Milliseconds.
@@ -37,7 +39,7 @@ const WINDOW: u32 = 4 * 1024 * 1024;
 /// Bytes kept for a client that does not take them.
 const SEND_WINDOW: u64 = 4 * 1024 * 1024;
 /// Bytes of a request's headers, as with HTTP/2.
-const HEADERS: u64 = 1_048_896;
+const HEADERS: u64 = 128 * 1024;
 /// With so many connections, a client has to show first that its address is its own.
 const UNVALIDATED: usize = 1024;
 /// Bytes the kernel keeps of what has not been read or sent.
@@ -116,7 +118,9 @@ pub(crate) fn serve(
         };
         let endpoint = match Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime)) {
             Ok(endpoint) => endpoint,
-            Err(error) => return front.log.error("HTTP/3 is not served", &[("error", error.to_string().into())]),
+            Err(error) => {
+                return front.observer.log.error("HTTP/3 is not served", &[("error", error.to_string().into())]);
+            }
         };
         tokio::select! {
             () = accept(&endpoint, port, &front, &workers) => {}
@@ -163,7 +167,7 @@ async fn accept(endpoint: &Endpoint, port: u16, front: &Arc<Front>, workers: &Wo
 }
 
 async fn converse(incoming: Incoming, front: Arc<Front>, port: u16, worker: usize, stop: Stop) {
-    let client = client(Scheme::Https, port, incoming.remote_address(), worker);
+    let client = Arc::new(Client::new(Scheme::Https, port, incoming.remote_address(), worker));
     let error = match timeout(HANDSHAKE_TIMEOUT, async { incoming.accept()?.await }).await {
         Ok(Ok(connection)) => {
             // What went wrong with a connection is the client's business.
@@ -175,14 +179,14 @@ async fn converse(incoming: Incoming, front: Arc<Front>, port: u16, worker: usiz
         Err(_) => "i/o timeout".to_owned(),
     };
     let text = format!("http: TLS handshake error from {}:{}: {error}", client.address, client.port);
-    front.log.debug(&text, &[]);
+    front.observer.log.debug(&text, &[]);
 }
 
 /// Answers the requests of a connection until it ends, or is to end.
 async fn exchange(
     connection: &quinn::Connection,
     front: &Arc<Front>,
-    client: &Arc<crate::server::front::Client>,
+    client: &Arc<Client>,
     stop: &Stop,
 ) -> Result<(), h3::error::ConnectionError> {
     let mut http: h3::server::Connection<h3_quinn::Connection, Bytes> = h3::server::builder()
@@ -191,12 +195,13 @@ async fn exchange(
         .await?;
     // Dropped with the connection, which ends what it has asked for.
     let mut requests = JoinSet::new();
+    let heads = Arc::new(Heads::default());
     let (mut leaving, mut last) = (false, None);
     loop {
         tokio::select! {
             accepted = http.accept() => match accepted? {
                 Some(request) => {
-                    requests.spawn(request::answer(request, Arc::clone(front), Arc::clone(client)));
+                    requests.spawn(request::answer(request, Arc::clone(front), Arc::clone(client), Arc::clone(&heads)));
                 }
                 None => break,
             },

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::HeaderValue;
 
+use crate::server::forwarded::address;
+
 /// The lists of one service.
 #[derive(Debug)]
 pub(super) struct Addresses {
@@ -33,52 +35,33 @@ impl Addresses {
 
     /// The client's own address: that of the connection, or, where it belongs to a trusted proxy, the last one before
     /// it in `X-Forwarded-For`, and so on from the right. What stands left of an address nobody vouches for is anybody's
-    /// invention.
+    /// invention, and where a trusted proxy names somebody who cannot be read, nobody knows who that is.
     pub(super) fn client<'a>(
         &self,
         peer: IpAddr,
         forwarded: impl IntoIterator<Item = &'a HeaderValue, IntoIter: DoubleEndedIterator>,
-    ) -> IpAddr {
+    ) -> Option<IpAddr> {
         let mut client = peer;
-        if !self.is_trusted(client) {
-            return client;
+        let mut entries = forwarded.into_iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+        while self.is_trusted(client) {
+            let Some(entry) = entries.next() else { break };
+            client = address(entry)?;
         }
-        for line in forwarded.into_iter().rev() {
-            for entry in line.to_str().unwrap_or("").rsplit(',') {
-                let Some(address) = address(entry) else { return client };
-                client = address;
-                if !self.is_trusted(client) {
-                    return client;
-                }
-            }
-        }
-        client
+        Some(client)
     }
 
-    /// Whether an address may come; one that is not known only where there is no list of those that may.
+    /// Whether an address may come; one that is not known only where anybody may.
     pub(super) fn admit(&self, address: Option<IpAddr>) -> bool {
         let within = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
         match address {
             Some(address) => !within(&self.deny, address) && (self.allow.is_empty() || within(&self.allow, address)),
-            None => self.allow.is_empty(),
+            None => self.allow.is_empty() && self.deny.is_empty(),
         }
     }
 
     fn is_trusted(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(address))
     }
-}
-
-/// An entry of `X-Forwarded-For`, which may have a port.
-fn address(entry: &str) -> Option<IpAddr> {
-    let entry = entry.trim();
-    if let Ok(address) = entry.parse() {
-        return Some(address);
-    }
-    if let Some(rest) = entry.strip_prefix('[') {
-        return rest.split_once(']')?.0.parse().ok();
-    }
-    entry.split_once(':')?.0.parse().ok()
 }
 
 impl Network {
@@ -154,16 +137,21 @@ mod tests {
     #[test]
     fn the_first_from_the_right_that_nobody_vouches_for() {
         let lists = addresses(&[], &[], &["10.0.0.0/8", "192.168.1.1"]);
-        let of = |peer: &str, lines: &[&'static str]| {
-            let lines: Vec<_> = lines.iter().map(|line| HeaderValue::from_static(line)).collect();
-            lists.client(peer.parse().unwrap(), &lines).to_string()
+        let of = |peer: &str, lines: &[&str]| {
+            let lines: Vec<_> = lines.iter().map(|line| HeaderValue::from_bytes(line.as_bytes()).unwrap()).collect();
+            lists.client(peer.parse().unwrap(), &lines).map_or("nobody knows".to_owned(), |client| client.to_string())
         };
         assert_eq!(of("1.1.1.1", &["6.6.6.6"]), "1.1.1.1", "an untrusted peer speaks for itself only");
         assert_eq!(of("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(of("10.0.0.1", &["6.6.6.6, 2.2.2.2, 10.0.0.9"]), "2.2.2.2");
         assert_eq!(of("10.0.0.1", &["6.6.6.6", "2.2.2.2:443, 192.168.1.1"]), "2.2.2.2");
         assert_eq!(of("10.0.0.1", &["[2001:db8::1]:443"]), "2001:db8::1");
-        assert_eq!(of("10.0.0.1", &["2.2.2.2, unknown, 10.0.0.2"]), "10.0.0.2", "what cannot be read ends the chain");
+        // What cannot be read is nobody who is trusted, and hides nothing that stands right of it.
+        for entry in ["unknown", "", "é", "2.2.2.2é", "2.2.2.2;x"] {
+            assert_eq!(of("10.0.0.1", &[&format!("2.2.2.2, {entry}, 10.0.0.2")]), "nobody knows", "{entry}");
+            assert_eq!(of("10.0.0.1", &[&format!("10.0.0.9, {entry}"), "3.3.3.3"]), "3.3.3.3", "{entry}");
+            assert_eq!(of("10.0.0.1", &[&format!("{entry}, 3.3.3.3")]), "3.3.3.3", "{entry}");
+        }
     }
 
     #[test]
@@ -173,6 +161,7 @@ mod tests {
         assert!(admits(&lists, "10.1.1.1") && !admits(&lists, "10.6.1.1") && !admits(&lists, "1.1.1.1"));
         assert!(!lists.admit(None));
         let deny_only = addresses(&[], &["10.6.0.0/16"], &[]);
-        assert!(admits(&deny_only, "1.1.1.1") && deny_only.admit(None));
+        assert!(admits(&deny_only, "1.1.1.1") && !deny_only.admit(None));
+        assert!(addresses(&[], &[], &["10.0.0.0/8"]).admit(None));
     }
 }

@@ -1,8 +1,8 @@
 //! A name and a password before anything else (RFC 7617).
 //!
 //! Passwords are kept as bcrypt hashes, as `htpasswd -B` writes them. A check costs what bcrypt is meant to cost, so
-//! what was right once is remembered (as a keyed hash), and only a few are checked at the same time: somebody who
-//! guesses does not take the processor away from everybody else.
+//! what was right once is remembered (as a keyed hash), and only a few are checked at the same time, the latest first:
+//! somebody who guesses does not take the processor away from everybody else, nor make them wait.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -13,8 +13,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+
+use super::turns::Turns;
 
 /// Checks at the same time.
 const CHECKS: usize = 2;
@@ -30,7 +31,7 @@ pub(super) struct BasicAuth {
     users: HashMap<String, String>,
     right: Mutex<HashMap<u128, ()>>,
     keys: [RandomState; 2],
-    checks: Arc<Semaphore>,
+    checks: Arc<Turns>,
 }
 
 /// Why there are no users. Nothing of the lines themselves is told.
@@ -76,8 +77,8 @@ impl BasicAuth {
         if users.is_empty() {
             return Err(UsersError::Nobody);
         }
-        let checks = Arc::new(Semaphore::new(CHECKS));
-        Ok(Self { users, right: Mutex::default(), keys: [RandomState::new(), RandomState::new()], checks })
+        let keys = [RandomState::new(), RandomState::new()];
+        Ok(Self { users, right: Mutex::default(), keys, checks: Turns::new(CHECKS) })
     }
 
     /// What a request says: name and password.
@@ -99,7 +100,7 @@ impl BasicAuth {
             return true;
         }
         let hash = self.users.get(&name).map_or(NOBODY, String::as_str).to_owned();
-        let Ok(_permit) = Arc::clone(&self.checks).acquire_owned().await else { return false };
+        let Some(_turn) = self.checks.take().await else { return false };
         let right = spawn_blocking(move || bcrypt::verify(password, &hash).unwrap_or(false)).await.unwrap_or(false);
         if right && self.users.contains_key(&name) {
             let mut remembered = self.right.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,6 +19,7 @@ use http_body::{Body, Frame};
 
 use crate::server::body::response::ResponseBody;
 use crate::server::options::Policies;
+use crate::server::wire::fields;
 
 /// Shorter bodies would not get much shorter. Bytes.
 const MIN_SIZE: u64 = 1024;
@@ -121,7 +122,7 @@ impl Compression {
         let forbidden = headers
             .get_all(CACHE_CONTROL)
             .iter()
-            .any(|line| line.to_str().is_ok_and(|line| line.to_ascii_lowercase().contains("no-transform")));
+            .any(|line| line.as_bytes().to_ascii_lowercase().windows(12).any(|word| word == b"no-transform"));
         let whole = !matches!(
             response.status(),
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT
@@ -130,8 +131,9 @@ impl Compression {
     }
 
     fn shrinks(&self, headers: &HeaderMap) -> bool {
-        let Some(text) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
-        let media_type = text.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        let text = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
+        let Some(text) = text.and_then(|text| std::str::from_utf8(text).ok()) else { return false };
+        let media_type = text.trim().to_ascii_lowercase();
         media_type.starts_with("text/")
             || media_type.ends_with("+json")
             || media_type.ends_with("+xml")
@@ -143,8 +145,8 @@ impl Compression {
 /// How much a client wants an encoding, in thousandths; zero means not at all.
 fn weight(headers: &HeaderMap, name: &str) -> u16 {
     let (mut named, mut any) = (None, 0);
-    for line in headers.get_all(ACCEPT_ENCODING) {
-        for entry in line.to_str().unwrap_or("").split(',') {
+    for entry in fields::tokens(headers, &ACCEPT_ENCODING) {
+        if let Ok(entry) = std::str::from_utf8(entry) {
             let mut parts = entry.split(';').map(str::trim);
             let coding = parts.next().unwrap_or("");
             let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));

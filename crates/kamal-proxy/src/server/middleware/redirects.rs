@@ -62,7 +62,8 @@ impl Redirects {
 fn parse(text: &str) -> Option<Redirect> {
     let (from, to) = text.split_once('=')?;
     let is_url = to.starts_with("http://") || to.starts_with("https://");
-    let is_path = to.starts_with('/') && !to.starts_with("//");
+    // What begins with two slashes is a host, and to browsers either slash is one.
+    let is_path = to.starts_with('/') && !to[1..].starts_with(['/', '\\']);
     if from.is_empty() || HeaderValue::from_str(to).is_err() || !(is_url || is_path) {
         return None;
     }
@@ -87,14 +88,22 @@ impl Redirect {
             From::Below(from) => {
                 let rest = uri.path().strip_prefix(from.as_str())?;
                 match self.to.strip_suffix('*') {
-                    // With a slash at the front this would be the name of a host.
-                    Some("/") => Some(format!("/{}{query}", rest.trim_start_matches('/'))),
+                    Some(to) if ends_in_host(to) => {
+                        Some(format!("{}/{}{query}", to.trim_end_matches('/'), rest.trim_start_matches(['/', '\\'])))
+                    }
                     Some(to) => Some(format!("{to}{rest}{query}")),
                     None => Some(format!("{}{query}", self.to)),
                 }
             }
         }
     }
+}
+
+/// Whether what follows could become the name of a host, or a part of one: behind a single slash, and behind the host of
+/// a URL without a path.
+fn ends_in_host(to: &str) -> bool {
+    let behind_scheme = to.split_once("://").map_or(to.strip_prefix('/').unwrap_or(to), |(_, rest)| rest);
+    !behind_scheme.contains(['/', '?', '#']) && (to == "/" || to.contains("://"))
 }
 
 #[cfg(test)]
@@ -120,13 +129,35 @@ mod tests {
             let found = response.as_ref().map(|response| response.headers()[LOCATION].to_str().unwrap());
             assert_eq!(found, location, "{host}{uri}");
         }
+        let texts = ["/blog*=https://blog.test*", "/x/*=https://example.com*", "/p*=https://p.test/q*", "/z*=/y*"];
+        let redirects = Redirects::new(&texts.map(str::to_owned)).unwrap();
+        for (uri, location) in [
+            ("/blog", "https://blog.test/"),
+            ("/blog/x?y", "https://blog.test/x?y"),
+            ("/blog.evil.test/", "https://blog.test/.evil.test/"),
+            ("/blog@evil.test/", "https://blog.test/@evil.test/"),
+            ("/blog:x@evil.test/", "https://blog.test/:x@evil.test/"),
+            ("/blog:80", "https://blog.test/:80"),
+            ("/x/.evil.test", "https://example.com/.evil.test"),
+            ("/p@evil.test", "https://p.test/q@evil.test"),
+            ("/z//evil.test", "/y//evil.test"),
+        ] {
+            let response = redirects.answer("example.com", &Method::GET, &uri.parse().unwrap()).unwrap();
+            assert_eq!(response.headers()[LOCATION], location, "{uri}");
+        }
+        let texts = ["/x/*=/*", "/old=/new"];
+        let redirects = Redirects::new(&texts.map(str::to_owned)).unwrap();
+        let turned = redirects.answer("example.com", &Method::GET, &r"/x/\\evil.test/".parse().unwrap()).unwrap();
+        assert_eq!(turned.headers()[LOCATION], "/evil.test/");
         let post = redirects.answer("example.com", &Method::POST, &"/old".parse().unwrap()).unwrap();
         assert_eq!(post.status(), 308);
     }
 
     #[test]
     fn what_is_no_redirect() {
-        for wrong in ["", "/a", "=/b", "/a=", "/a=b", "/a=//b", "www.example.com=/x", "a*=https://b", "/a=/b\n"] {
+        for wrong in
+            ["", "/a", "=/b", "/a=", "/a=b", "/a=//b", r"/a=/\b", "www.example.com=/x", "a*=https://b", "/a=/b\n"]
+        {
             assert!(Redirects::new(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
     }

@@ -6,6 +6,7 @@
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
 
+use crate::server::client::Scheme;
 use crate::server::cookies;
 
 const COOKIE: &str = "kamal-target";
@@ -21,8 +22,8 @@ pub(crate) fn asked(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Lets the client come back to this target. Scripts have no use for the cookie, other sites neither.
-pub(crate) fn keep(headers: &mut HeaderMap, number: u64) {
-    let cookie = format!("{COOKIE}={number:016x}; Path=/; HttpOnly; SameSite=Lax");
+pub(crate) fn keep(headers: &mut HeaderMap, number: u64, scheme: Scheme) {
+    let cookie = format!("{COOKIE}={number:016x}; Path=/; HttpOnly; SameSite=Lax{}", cookies::secure(scheme));
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         headers.append(SET_COOKIE, cookie);
     }
@@ -35,8 +36,9 @@ mod tests {
     #[test]
     fn what_is_set_is_what_is_asked_for() {
         let mut headers = HeaderMap::new();
-        keep(&mut headers, number("web:80"));
+        keep(&mut headers, number("web:80"), Scheme::Https);
         let set = headers[SET_COOKIE].to_str().unwrap();
+        assert!(set.ends_with("; Secure"));
         let mut request = HeaderMap::new();
         request.insert("cookie", set.split(';').next().unwrap().parse().unwrap());
         assert_eq!(asked(&request), Some(number("web:80")));

@@ -3,16 +3,19 @@
 //! A record travels with its request: through the handler, then inside the response's body or the tunnel of an
 //! upgraded connection. Whatever way the request ends, the record is dropped, and that writes the line.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
+use super::Observer;
 use super::log::{Level, Line};
 use super::logged::{Logged, joined};
 use super::metrics::Counted;
-use crate::server::front::{Client, Front};
+use crate::server::client::Client;
+use crate::server::forwarded;
 use crate::server::path;
 use crate::server::service::Service;
 use crate::server::target::Target;
@@ -25,7 +28,7 @@ pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// What will be logged and counted of one request.
 #[derive(Debug)]
 pub(crate) struct Record {
-    front: Arc<Front>,
+    observer: Arc<Observer>,
     client: Arc<Client>,
     start: Instant,
     host: String,
@@ -36,8 +39,9 @@ pub(crate) struct Record {
     request_type: Option<HeaderValue>,
     request_length: i64,
     user_agent: Option<HeaderValue>,
-    /// As the request has it after the client address was taken from another header.
-    pub(crate) forwarded_for: Option<HeaderValue>,
+    forwarded_for: Option<HeaderValue>,
+    /// What the header says that the service takes the client's address from.
+    pub(crate) named_client: Option<HeaderValue>,
     pub(crate) service: Option<Arc<Service>>,
     pub(crate) target: Option<Arc<Target>>,
     /// Counts the request in flight; `None` also when the request stays out of the metrics.
@@ -49,13 +53,25 @@ pub(crate) struct Record {
     status: u16,
     response_type: Option<HeaderValue>,
     response_length: i64,
+    sent: Sent,
     silent: bool,
+}
+
+/// How far the response has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// There is none, or nothing follows its head.
+    None,
+    Begun,
+    /// There was no more of it to send.
+    Short,
+    Whole,
 }
 
 impl Record {
     /// Begins a record; `unknown_length` says the body comes without a declared length.
     pub(crate) fn begin<B>(
-        front: &Arc<Front>,
+        observer: &Arc<Observer>,
         client: &Arc<Client>,
         host: &str,
         request: &http::Request<B>,
@@ -64,7 +80,7 @@ impl Record {
         let headers = request.headers();
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         Box::new(Self {
-            front: Arc::clone(front),
+            observer: Arc::clone(observer),
             client: Arc::clone(client),
             start: Instant::now(),
             host: host.to_owned(),
@@ -76,6 +92,7 @@ impl Record {
             request_length: if unknown_length { -1 } else { length.unwrap_or(0) },
             user_agent: headers.get(USER_AGENT).cloned(),
             forwarded_for: headers.get(FORWARDED_FOR).cloned(),
+            named_client: None,
             service: None,
             target: None,
             counted: None,
@@ -85,6 +102,7 @@ impl Record {
             status: CLIENT_CLOSED_REQUEST,
             response_type: None,
             response_length: 0,
+            sent: Sent::None,
             silent: false,
         })
     }
@@ -109,9 +127,40 @@ impl Record {
         }
     }
 
-    /// Notes the status of a request that gets no response.
+    /// Notes the status of a request that gets no response: the client's fault, or that of a target which began one.
     pub(crate) fn aborted(&mut self, status: u16) {
         self.status = status;
+        if status != CLIENT_CLOSED_REQUEST {
+            self.sent = Sent::Short;
+        }
+    }
+
+    /// The body of the response goes out from here on.
+    pub(crate) fn sending(&mut self) {
+        self.sent = Sent::Begun;
+    }
+
+    /// Notes that all of the response was sent.
+    pub(crate) fn delivered(&mut self) {
+        self.sent = Sent::Whole;
+    }
+
+    /// Notes that the response ended before its end.
+    pub(crate) fn cut_short(&mut self) {
+        self.sent = Sent::Short;
+    }
+
+    /// Who asked, as far as somebody says so who is believed: the header the service names, or where it trusts what it is
+    /// told, the usual one as it stands.
+    fn remote_address(&self) -> Cow<'_, str> {
+        if let Some(named) = self.named_client.as_ref().and_then(forwarded::first) {
+            return named.to_string().into();
+        }
+        let trusts = self.service.as_ref().is_some_and(|service| service.target_options.forward_headers);
+        match self.forwarded_for.as_ref().filter(|value| trusts && !value.is_empty()) {
+            Some(value) => text(Some(value)),
+            None => Cow::Borrowed(&self.client.address),
+        }
     }
 
     /// Counts bytes of the response's body.
@@ -120,7 +169,7 @@ impl Record {
     }
 }
 
-pub(super) fn text(value: Option<&HeaderValue>) -> std::borrow::Cow<'_, str> {
+pub(super) fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
     value.map_or("".into(), |value| String::from_utf8_lossy(value.as_bytes()))
 }
 
@@ -131,7 +180,7 @@ impl Drop for Record {
         }
         let duration = self.start.elapsed();
         let service = self.service.as_ref().map_or("", |service| service.name.as_str());
-        if let Some(metrics) = self.front.metrics.as_ref().filter(|_| !self.excluded) {
+        if let Some(metrics) = self.observer.metrics.as_ref().filter(|_| !self.excluded) {
             metrics.record(service, &self.method, self.status, duration);
         }
         let client = &*self.client;
@@ -151,10 +200,7 @@ impl Drop for Record {
         line.str("resp_content_type", &text(self.response_type.as_ref()));
         line.str("client_addr", &client.address);
         line.str("client_port", &client.port);
-        match &self.forwarded_for {
-            Some(value) if !value.is_empty() => line.str("remote_addr", &text(Some(value))),
-            _ => line.str("remote_addr", &client.address),
-        }
+        line.str("remote_addr", &self.remote_address());
         line.str("user_agent", &text(self.user_agent.as_ref()));
         line.str(
             "proto",
@@ -174,6 +220,11 @@ impl Drop for Record {
                 line.str(&logged.key, &joined(values));
             }
         }
-        self.front.log.send(line);
+        match self.sent {
+            Sent::Begun => line.str("resp_cut_by", "client"),
+            Sent::Short => line.str("resp_cut_by", "target"),
+            Sent::None | Sent::Whole => {}
+        }
+        self.observer.log.send(line);
     }
 }

@@ -17,6 +17,8 @@ use serde_json::Value;
 const SHARDS: usize = 16;
 /// Bytes that may wait in one buffer.
 const MOST: usize = 2 * 1024 * 1024;
+/// Bytes of one text in a line.
+const LONGEST: usize = 4 * 1024;
 /// What an emptied buffer may keep of its room.
 const KEPT: usize = 64 * 1024;
 /// How long the writer lets lines gather. One that is woken for each line costs two futex calls a request: half of the
@@ -236,8 +238,13 @@ impl Line {
     }
 
     fn value(&mut self, key: &str, value: &Value) {
-        self.key(key);
-        let _ = write!(self.0, "{value}");
+        match value {
+            Value::String(text) => self.str(key, text),
+            value => {
+                self.key(key);
+                let _ = write!(self.0, "{value}");
+            }
+        }
     }
 
     /// Keys are names, in which nothing needs escaping.
@@ -247,7 +254,12 @@ impl Line {
         self.0.extend_from_slice(b"\":");
     }
 
+    /// What is longer than anybody reads is cut: a line with all of it might find no room.
     fn text(&mut self, text: &str) {
+        if text.len() > LONGEST {
+            let end = (0..=LONGEST - '…'.len_utf8()).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            return self.text(&format!("{}…", &text[..end]));
+        }
         let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
         // Looks at all of it, which is faster than to stop at the first.
         if text.bytes().fold(false, |found, byte| found | special(byte)) {
@@ -331,6 +343,23 @@ pub(crate) mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let sink = Sink::default();
+        let log = Log::start(Level::Info, sink.clone()).unwrap();
+        let long = "é".repeat(LONGEST);
+        let mut line = Line::new(Level::Info, "Request");
+        line.str("path", &long);
+        line.str("rest", &"x".repeat(LONGEST));
+        log.send(line);
+        log.info("Other", &[("path", long.into())]);
+        log.flush();
+        let text = sink.text();
+        assert!(text.len() < 4 * LONGEST && text.matches("é…\"").count() == 2, "{}", text.len());
+        assert!(text.contains(&format!("\"rest\":\"{}\"", "x".repeat(LONGEST))), "what fits is whole");
+        assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     }
 
     /// An output nobody reads.

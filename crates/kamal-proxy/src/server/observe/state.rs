@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::metrics::escape;
 use crate::server::balancer::Balancer;
-use crate::server::listen::connections::Connections;
+use crate::server::connections::Connections;
 use crate::server::router::Router;
 use crate::server::service::Service;
 use crate::server::target::{Health, Role, Target};

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
 use super::Forwarding;
 use crate::server::target::Target;
+use crate::server::wire::fields;
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -47,7 +48,7 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// The `Upgrade` header, where `Connection` names it.
 pub(crate) fn upgrade_value(headers: &HeaderMap) -> Option<&HeaderValue> {
-    headers.get(UPGRADE).filter(|_| tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade")))
+    headers.get(UPGRADE).filter(|_| fields::says(headers, "upgrade"))
 }
 
 /// Whether a request opens a WebSocket.
@@ -56,18 +57,14 @@ pub(crate) fn is_websocket<B>(request: &Request<B>) -> bool {
         && upgrade_value(request.headers()).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim)
-}
-
 /// Removes what concerns only the connection the message came over.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if !headers.keys().any(is_hop_by_hop) {
         return;
     }
     if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = tokens(headers, &CONNECTION).filter_map(|token| token.parse().ok()).collect();
+        let named = fields::tokens(headers, &CONNECTION).filter_map(|token| HeaderName::from_bytes(token).ok());
+        let named: Vec<HeaderName> = named.collect();
         for name in named {
             headers.remove(name);
         }
@@ -85,7 +82,7 @@ pub(crate) fn prepare(
     target: &Target,
     upgrade: Option<&HeaderValue>,
 ) {
-    let wants_trailers = headers.contains_key(TE) && tokens(headers, &TE).any(|token| token == "trailers");
+    let wants_trailers = headers.contains_key(TE) && fields::tokens(headers, &TE).any(|token| token == b"trailers");
     if headers.contains_key(TRANSFER_ENCODING) {
         // With both, the length is a lie.
         headers.remove(CONTENT_LENGTH);

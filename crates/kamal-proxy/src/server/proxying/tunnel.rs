@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
-use crate::server::listen::connections::Busy;
+use crate::server::connections::Busy;
 use crate::server::observe::access::Record;
 use crate::server::target::Claim;
 

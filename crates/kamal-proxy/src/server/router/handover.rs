@@ -2,18 +2,18 @@
 
 use std::sync::atomic::Ordering;
 
-use serde_json::Value;
+use serde_json::value::to_raw_value;
 use tokio::sync::MutexGuard;
 
 use super::{Router, saved};
 use crate::server::handover::Estate;
-use crate::server::state;
+use crate::server::state::{self, Element};
 
 /// While this is held nothing changes what is served.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
     router: &'a Router,
-    kept: MutexGuard<'a, Vec<Value>>,
+    kept: MutexGuard<'a, Vec<Element>>,
 }
 
 impl Router {
@@ -28,7 +28,7 @@ impl Router {
         let mut kept = self.changing.lock().await;
         self.take_up(loaded, &estate.unhealthy, &mut kept);
         // It may be kept elsewhere here than it was there.
-        self.save(&kept).await;
+        let _ = self.save(&self.routes(), &kept).await;
     }
 }
 
@@ -36,7 +36,7 @@ impl Held<'_> {
     /// All services, to be handed over with the sockets of these names.
     pub(crate) fn estate(&self, sockets: Vec<String>) -> serde_json::Result<Estate> {
         let routes = self.router.routes();
-        let services = routes.services().map(|service| serde_json::to_value(saved(service)));
+        let services = routes.services().map(|service| to_raw_value(&saved(service)));
         let services = services.chain(self.kept.iter().cloned().map(Ok)).collect::<serde_json::Result<_>>()?;
         let unhealthy = routes.services().map(|service| {
             let addresses = service.sets().flat_map(|set| set.unhealthy()).collect();

@@ -11,7 +11,7 @@ use crate::server::options::ServiceOptions;
 use crate::server::pause::Pause;
 use crate::server::routes::Routes;
 use crate::server::service::{Assets, Service, TlsPolicy};
-use crate::server::state::{self, Loaded, Saved};
+use crate::server::state::{self, Element, Loaded, Saved};
 use crate::server::target::Health;
 
 impl Router {
@@ -33,13 +33,13 @@ impl Router {
 
     /// Puts everything that can be restored into the table; what cannot is kept. Of the targets, those named are taken
     /// to be unhealthy.
-    pub(super) fn take_up(&self, loaded: Loaded, unhealthy: &BTreeMap<String, Vec<String>>, kept: &mut Vec<Value>) {
+    pub(super) fn take_up(&self, loaded: Loaded, unhealthy: &BTreeMap<String, Vec<String>>, kept: &mut Vec<Element>) {
         let mut services = Vec::new();
         let skip = |name: Value, error: String| {
             self.log.error("Failed to restore service", &[("service", name), ("error", error.into())]);
         };
         for (element, error) in loaded.broken {
-            skip(element["name"].clone(), error);
+            skip(state::name(&element).into(), error);
             kept.push(element);
         }
         for (saved, element) in loaded.services {

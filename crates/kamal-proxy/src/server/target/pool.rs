@@ -28,6 +28,8 @@ pub(super) const SHARDS: usize = 16;
 const IDLE: usize = 256;
 /// Common application servers close idle connections after 5 seconds (Node) or more; stay below.
 const IDLE_TIME: Duration = Duration::from_secs(4);
+/// How long a connection is left alone after an answer whose body should not come, and may.
+const REST: Duration = Duration::from_millis(250);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The connections of one target.
@@ -50,7 +52,8 @@ struct Shard {
 #[derive(Debug)]
 struct Idle {
     link: Link,
-    since: Instant,
+    /// When it may be used again.
+    from: Instant,
 }
 
 /// The list a connection goes back to.
@@ -96,7 +99,7 @@ impl Pool {
         }
         let place = || Place { pool: Arc::clone(self), shard: shard % SHARDS };
         let repeatable = is_repeatable(request);
-        while let Some(link) = self.take_idle(shard % SHARDS, !repeatable) {
+        while let Some(link) = self.take_idle(shard % SHARDS) {
             match ask(link, request, place(), &mut hint).await {
                 Ok(response) => return Ok(response.map(ReplyBody::Http1)),
                 Err(Broken { sent: false, .. }) => {}
@@ -114,15 +117,18 @@ impl Pool {
         self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_idle(&self, shard: usize, surely: bool) -> Option<Link> {
+    fn take_idle(&self, shard: usize) -> Option<Link> {
         let mut shard = self.shard(shard);
-        while let Some(kept) = shard.idle.pop() {
-            if kept.since.elapsed() > IDLE_TIME {
-                // All others are older still.
-                shard.idle.clear();
+        let now = Instant::now();
+        // Nearly always that is the last one.
+        while let Some(at) = shard.idle.iter().rposition(|kept| kept.from <= now) {
+            let kept = shard.idle.remove(at);
+            if now.duration_since(kept.from) > IDLE_TIME {
+                // All before it are older still.
+                shard.idle.drain(..at);
                 return None;
             }
-            if kept.link.is_alive(surely) {
+            if kept.link.is_alive() {
                 return Some(kept.link);
             }
         }
@@ -142,10 +148,11 @@ pub(super) async fn dial(address: &Address) -> Result<TcpStream, SendError> {
 }
 
 impl Home for Place {
-    fn keep(self, link: Link) {
+    fn keep(self, link: Link, rest: bool) {
         let mut shard = self.pool.shard(self.shard);
         if shard.idle.len() < IDLE {
-            shard.idle.push(Idle { link, since: Instant::now() });
+            let from = Instant::now() + if rest { REST } else { Duration::ZERO };
+            shard.idle.push(Idle { link, from });
         }
         if !shard.swept {
             shard.swept = true;
@@ -160,7 +167,7 @@ async fn sweep(pool: Weak<Pool>, shard: usize) {
         sleep(IDLE_TIME).await;
         let Some(pool) = pool.upgrade() else { return };
         let mut shard = pool.shard(shard);
-        shard.idle.retain(|kept| kept.since.elapsed() <= IDLE_TIME);
+        shard.idle.retain(|kept| kept.from.elapsed() <= IDLE_TIME);
         if shard.idle.is_empty() {
             shard.swept = false;
             return;

@@ -8,8 +8,9 @@ mod account;
 mod authority;
 mod cache;
 mod challenges;
+mod denials;
 mod lifetime;
-pub(crate) mod on_demand;
+mod on_demand;
 mod order;
 mod outbound;
 
@@ -18,18 +19,22 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use http::{Request, Response, StatusCode};
 use rustls::sign::CertifiedKey;
 use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::authority::Authority;
 use self::challenges::Challenges;
+use self::denials::Denials;
 use self::lifetime::Lifetime;
 use self::order::{OrderError, order};
 use self::outbound::Outbound;
 use super::certificate;
+use crate::server::body::response::ResponseBody;
 use crate::server::observe::log::Log;
 use crate::server::routes::Routes;
+use crate::server::service::Service;
 
 /// Orders at the same time.
 const ORDERS: usize = 4;
@@ -50,6 +55,7 @@ pub(crate) struct Certificates {
     attempts: Mutex<HashMap<(PathBuf, String), Shared<Attempt>>>,
     pub(crate) challenges: Challenges,
     outbound: Outbound,
+    denials: Denials,
     orders: Semaphore,
     changed: Notify,
     log: Log,
@@ -88,6 +94,7 @@ impl Certificates {
             attempts: Mutex::default(),
             challenges: Challenges::default(),
             outbound: Outbound::new()?,
+            denials: Denials::default(),
             orders: Semaphore::new(ORDERS),
             changed: Notify::new(),
             log,
@@ -116,6 +123,7 @@ impl Certificates {
 
     /// Says that services changed.
     pub(crate) fn wake(&self) {
+        self.denials.forget();
         self.changed.notify_one();
     }
 
@@ -143,19 +151,28 @@ impl Certificates {
     }
 
     /// Asks whoever a service without names of its own leaves that to, unless the name has a certificate.
-    pub(crate) async fn permit<F>(&self, authority: &Authority, name: &str, ask: F) -> Result<(), Unavailable>
+    pub(crate) async fn permit<A, F>(
+        &self,
+        authority: &Authority,
+        service: &Arc<Service>,
+        name: &str,
+        ask: A,
+    ) -> Result<(), Unavailable>
     where
-        F: Future<Output = Result<(), String>>,
+        A: FnOnce(Arc<Service>, String, Request<()>) -> F,
+        F: Future<Output = Result<Response<ResponseBody>, StatusCode>>,
     {
         if self.held(authority, name).is_some() || authority.keeps(name).await {
             return Ok(());
         }
-        ask.await.map_err(Unavailable::Denied)
-    }
-
-    /// Asks elsewhere than the service itself.
-    pub(crate) fn outbound(&self) -> &Outbound {
-        &self.outbound
+        if let Some(why) = self.denials.find(&service.name, name) {
+            return Err(Unavailable::Denied(why));
+        }
+        let asked = on_demand::may_have(&self.outbound, &self.log, service, name, ask).await;
+        asked.map_err(|denial| {
+            self.denials.remember(&service.name, name, &denial);
+            Unavailable::Denied(denial.why)
+        })
     }
 
     /// When the certificates that are held end: name and seconds since 1970, by name.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, response};
+use http::{Method, Request, Response, StatusCode, response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::net::TcpStream;
 
@@ -14,9 +14,10 @@ use super::WireError;
 use super::framing::{Framing, Taken};
 use super::link::{Broken, Link};
 
-/// Takes a connection back after an answer that leaves it fit for another request.
+/// Takes a connection back after an answer that leaves it fit for another request; `rest` says that this is to be seen
+/// first: some targets send a body that nobody asked for, and a moment later.
 pub(crate) trait Home: fmt::Debug + Unpin {
-    fn keep(self, link: Link);
+    fn keep(self, link: Link, rest: bool);
 }
 
 /// The body of an answer. When it is dropped before its end, its connection is closed.
@@ -26,6 +27,7 @@ pub(crate) struct Answer<H: Home> {
     link: Option<(Link, H)>,
     framing: Framing,
     keeps: bool,
+    rest: bool,
 }
 
 /// Sends a request over a connection and waits for the head of the answer. The request stays whole as long as its target
@@ -41,7 +43,8 @@ where
     H: Home,
 {
     let head = link.ask(request, hint).await?;
-    let mut answer = Answer { link: Some((link, home)), framing: head.framing, keeps: head.keeps };
+    let rest = *request.method() == Method::HEAD;
+    let mut answer = Answer { link: Some((link, home)), framing: head.framing, keeps: head.keeps, rest };
     if head.parts.status != StatusCode::SWITCHING_PROTOCOLS && answer.framing.is_over() {
         answer.finish();
     }
@@ -62,7 +65,7 @@ impl<H: Home> Answer<H> {
             && link.buffer().is_empty()
         {
             link.forget();
-            home.keep(link);
+            home.keep(link, self.rest);
         }
     }
 

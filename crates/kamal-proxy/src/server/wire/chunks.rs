@@ -6,7 +6,7 @@ use http_body::Frame;
 use httparse::{EMPTY_HEADER, Status};
 
 use super::WireError;
-use super::framing::Taken;
+use super::framing::{LONGEST, Taken};
 
 /// Bytes of the line that begins a chunk, extensions and all, and of the trailers.
 const LINE: usize = 4 * 1024;
@@ -90,7 +90,8 @@ fn size(line: &[u8]) -> Result<u64, WireError> {
     let hex = std::str::from_utf8(said).ok().filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
     // A stray CR would be a line end to others.
     let clean = !line.contains(&b'\r');
-    hex.filter(|_| clean).and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or_else(malformed)
+    let size = hex.filter(|_| clean).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    size.filter(|size| *size <= LONGEST).ok_or_else(malformed)
 }
 
 /// All trailers, once the empty line after them has come.
@@ -108,8 +109,10 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, WireError> {
         Ok(Status::Partial) if buffer.len() < TRAILERS => return Ok(None),
         Ok(Status::Partial) | Err(_) => return Err(WireError::Malformed("invalid trailers")),
     };
-    let _ = buffer.split_to(length);
-    Ok(Some(trailers))
+    let section = buffer.split_to(length);
+    // As with chunks, a line ends in CR LF or it is none.
+    let strict = (0..length).all(|at| section[at] != b'\n' || (at > 0 && section[at - 1] == b'\r'));
+    if strict { Ok(Some(trailers)) } else { Err(WireError::Malformed("invalid trailers")) }
 }
 
 #[cfg(test)]
@@ -165,7 +168,11 @@ mod tests {
             b"5\r\nhello!\r\n",
             b"5\r\nhello\n\n",
             b"fffffffffffffffff\r\n",
+            b"8000000000000000\r\n",
             b"0\r\nbad name: x\r\n\r\n",
+            b"0\r\nx: 1\n\r\n",
+            b"0\r\nx: 1\r\n\n",
+            b"0\r\n\n",
             &long,
         ] {
             let result = read(text, 7);

@@ -4,29 +4,47 @@ use std::io::Write;
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, MAX_FORWARDS,
-    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, COOKIE,
+    EXPECT, FORWARDED, HOST, LOCATION, MAX_FORWARDS, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, Request};
 use http_body::Body;
 
 use super::fields;
 
-/// What must not come after a body: whoever reads it may already have acted on its absence (RFC 9110, 6.5.1).
-const NO_TRAILERS: [HeaderName; 12] = [
+/// What must not come after a body: whoever reads it may already have acted on its absence (RFC 9110, 6.5.1), or takes
+/// one for the word of a proxy.
+const NO_TRAILERS: [HeaderName; 27] = [
     AUTHORIZATION,
     CACHE_CONTROL,
+    CONNECTION,
     CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_RANGE,
     CONTENT_TYPE,
+    COOKIE,
+    EXPECT,
+    FORWARDED,
     HOST,
+    HeaderName::from_static("keep-alive"),
+    LOCATION,
     MAX_FORWARDS,
+    RANGE,
     SET_COOKIE,
     TE,
     TRAILER,
     TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("x-cluster-client-ip"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-request-start"),
 ];
+/// How such names begin.
+const NO_TRAILERS_LIKE: [&str; 6] = ["x-forwarded-", "x-kamal-", "x-accel-", "proxy-", "if-", "access-control-"];
 
 /// How the end of a body is marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +74,22 @@ pub(super) fn mark<B: Body>(request: &mut Request<B>) -> Marked {
 
 /// The names a trailer may have.
 pub(in crate::server) fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
-    let lines = headers.get_all(TRAILER).iter().filter_map(|line| line.to_str().ok());
-    let names = lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok());
-    names.filter(|name| !NO_TRAILERS.contains(name)).collect()
+    let names = fields::tokens(headers, &TRAILER).filter_map(|name| HeaderName::from_bytes(name).ok());
+    // Nor does a trailer say again, and otherwise, what the head has said.
+    names.filter(|name| is_trailer(name) && !headers.contains_key(name)).collect()
+}
+
+fn is_trailer(name: &HeaderName) -> bool {
+    !NO_TRAILERS.contains(name) && !NO_TRAILERS_LIKE.iter().any(|like| name.as_str().starts_with(like))
+}
+
+/// What of the trailers may come after a body.
+pub(in crate::server) fn may_trail(trailers: HeaderMap) -> HeaderMap {
+    if trailers.keys().all(is_trailer) {
+        return trailers;
+    }
+    let fine = trailers.iter().filter(|(name, _)| is_trailer(name));
+    fine.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Appends the head of a request.
@@ -139,7 +170,11 @@ mod tests {
         assert_eq!(mark(&mut known), Marked::ByLength);
         assert_eq!(known.headers()["content-length"], "4");
         let stream = StreamBody::new(futures_util::stream::pending::<std::io::Result<http_body::Frame<Bytes>>>());
-        let mut open = Request::put("/").header("trailer", "X-A, Host,x-b").body(stream).unwrap();
+        let mut open = Request::put("/")
+            .header("x-said", "1")
+            .header("trailer", "X-A, Host,Cookie,X-Forwarded-For,X-Said,x-b")
+            .body(stream)
+            .unwrap();
         assert_eq!(mark(&mut open), Marked::ByChunks(vec!["x-a".parse().unwrap(), "x-b".parse().unwrap()]));
         assert_eq!(open.headers()["transfer-encoding"], "chunked");
     }

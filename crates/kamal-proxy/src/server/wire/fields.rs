@@ -20,6 +20,11 @@ pub(in crate::server) fn write_but(headers: &HeaderMap, left_out: impl Fn(&Heade
     }
 }
 
+/// Bytes all headers take, about as they would be written.
+pub(in crate::server) fn length(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}
+
 /// Names as Go writes them: some programs look for exactly those.
 fn title_case(name: &str, out: &mut Vec<u8>) {
     let mut first = true;
@@ -53,13 +58,29 @@ pub(in crate::server) fn may_end(buffer: &[u8], seen: usize) -> bool {
 
 /// Whether `Connection` says a word.
 pub(in crate::server) fn says(headers: &HeaderMap, wanted: &str) -> bool {
-    let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|token| token.trim().eq_ignore_ascii_case(wanted))
+    tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// The words of a header that is a list of such, each read by itself.
+pub(in crate::server) fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let lines = headers.get_all(name).into_iter();
+    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
+
+    #[test]
+    fn words_are_read_each_by_itself() {
+        for line in [&b"close"[..], b"x, Close", b"\xff,close", b"close , \xc3\xa9"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONNECTION, HeaderValue::from_bytes(line).unwrap());
+            assert!(says(&headers, "close") && !says(&headers, "keep-alive"), "{}", line.escape_ascii());
+        }
+    }
 
     #[test]
     fn numbers() {

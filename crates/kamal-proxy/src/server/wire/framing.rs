@@ -8,6 +8,9 @@ use http_body::Frame;
 use super::WireError;
 use super::chunks::Chunks;
 
+/// Bytes of a body that is no mistake.
+pub(in crate::server) const LONGEST: u64 = i64::MAX.unsigned_abs();
+
 /// How the end of a body is found, and how far that has come.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::server) enum Framing {
@@ -91,13 +94,14 @@ impl Framing {
 
 /// Whether the last coding is `chunked`; any other leaves only the end of the connection.
 fn is_chunked(headers: &HeaderMap) -> bool {
-    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back().and_then(|line| line.to_str().ok());
-    let coding = last.and_then(|line| line.rsplit(',').next());
-    coding.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    let coding = last.and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
+    coding.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
 }
 
-/// The length that is declared. Several must agree: who reads the other one sees another message.
-fn length(headers: &HeaderMap) -> Result<Option<u64>, WireError> {
+/// The length that is declared. Several must agree: who reads the other one sees another message. So does who has no
+/// such numbers: many have them signed.
+pub(in crate::server) fn length(headers: &HeaderMap) -> Result<Option<u64>, WireError> {
     let wrong = WireError::Malformed("invalid Content-Length");
     let mut declared = None;
     for line in headers.get_all(CONTENT_LENGTH) {
@@ -105,7 +109,9 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>, WireError> {
         for text in line.split(',').map(str::trim) {
             let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             match text.parse::<u64>() {
-                Ok(length) if digits && declared.is_none_or(|other| other == length) => declared = Some(length),
+                Ok(length) if digits && length <= LONGEST && declared.is_none_or(|other| other == length) => {
+                    declared = Some(length);
+                }
                 _ => return Err(wrong),
             }
         }
@@ -141,7 +147,7 @@ mod tests {
         for status in [204, 304, 101] {
             assert_eq!(of(status, &Method::GET, &[(LENGTH, "5")]).unwrap(), Framing::Length(0));
         }
-        for wrong in ["", "+5", "-5", "5 5", "0x5", "5,6", "99999999999999999999"] {
+        for wrong in ["", "+5", "-5", "5 5", "0x5", "5,6", "99999999999999999999", "9223372036854775808"] {
             assert!(get(&[(LENGTH, wrong)]).is_err(), "{wrong}");
         }
         assert!(get(&[(LENGTH, "5"), (LENGTH, "6")]).is_err());

@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, response};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, response};
 use httparse::{ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 
-use super::framing::Framing;
+use super::framing::{self, Framing};
 use super::{WireError, fields};
 
 /// Lines of a head; most have fewer than the first, and none may have more than the second.
@@ -19,16 +20,16 @@ const MOST_BYTES: usize = 400 * 1024;
 
 /// A head, understood.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) parts: response::Parts,
-    pub(super) framing: Framing,
+pub(in crate::server) struct Head {
+    pub(in crate::server) parts: response::Parts,
+    pub(in crate::server) framing: Framing,
     /// Whether another request may follow on the connection.
-    pub(super) keeps: bool,
+    pub(in crate::server) keeps: bool,
 }
 
 /// Takes a head off the front of the buffer. `None` when it has not all come; `seen` bytes of the buffer were looked at
 /// before and are not gone through again until the head may be complete. What comes before the answer is a hint.
-pub(super) fn take(
+pub(in crate::server) fn take(
     buffer: &mut BytesMut,
     method: &Method,
     seen: &mut usize,
@@ -130,12 +131,28 @@ fn keep_reason(parts: &mut response::Parts, reason: Bytes) {
 
 fn understand(mut parts: response::Parts, method: &Method) -> Result<Head, WireError> {
     let framing = Framing::of(&parts, method)?;
+    one_length(&mut parts.headers)?;
     let says = |wanted: &str| fields::says(&parts.headers, wanted);
     let keeps = if parts.version == Version::HTTP_11 { !says("close") } else { says("keep-alive") && !says("close") };
     let keeps = keeps && framing != Framing::UntilClosed;
     // To the client it is the proxy that speaks.
     parts.version = Version::HTTP_11;
     Ok(Head { parts, framing, keeps })
+}
+
+/// Leaves one number of the length that is declared, which for a HEAD is that of another answer's body.
+fn one_length(headers: &mut HeaderMap) -> Result<(), WireError> {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let plain = |value: &HeaderValue| (1..19).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_digit);
+    let is_plain = lines.next().is_none_or(plain) && lines.next().is_none();
+    // With a coding it is not the length of the body.
+    if is_plain || headers.contains_key(TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    if let Some(length) = framing::length(headers)? {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -158,6 +175,26 @@ mod tests {
         assert_eq!((values, head.framing), (vec![&b"1"[..], b"2"], Framing::Length(4)));
         assert_eq!(head.parts.extensions.get::<ReasonPhrase>().unwrap().as_bytes(), b"Fine");
         assert!(!head.parts.headers.contains_key("link"));
+    }
+
+    #[test]
+    fn a_length_is_one_number_whatever_was_asked() {
+        for (lines, length) in [
+            ("Content-Length: 5\r\n", Some("5")),
+            ("Content-Length: 5, 5\r\n", Some("5")),
+            ("Content-Length: 5\r\nContent-Length: 05\r\n", Some("5")),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n", None),
+            ("Content-Length: 5,\r\n", None),
+            ("Content-Length: 9223372036854775808\r\n", None),
+        ] {
+            for method in [Method::HEAD, Method::GET] {
+                let mut buffer = BytesMut::from(&*format!("HTTP/1.1 200 OK\r\n{lines}\r\n"));
+                let head = take(&mut buffer, &method, &mut 0, drop).ok().flatten();
+                let lines = head.map(|head| head.parts.headers.get_all("content-length").iter().cloned().collect());
+                let lines: Option<Vec<HeaderValue>> = lines;
+                assert_eq!(lines, length.map(|length| vec![HeaderValue::from_static(length)]), "{method} {length:?}");
+            }
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use super::{encode, head};
 /// Bytes of a body read at once, and of one that turns out to be long.
 const READ: usize = 8 * 1024;
 const READ_MORE: usize = 64 * 1024;
-/// What the buffer for heads may keep between requests.
+/// What the buffer for heads may keep once they are sent.
 const KEPT_HEAD: usize = 4 * 1024;
 
 /// The connection, with what was read and not yet understood.
@@ -67,14 +67,12 @@ impl Link {
         Self { stream: Stream::Whole(stream), buffer: BytesMut::new(), out: Vec::new(), next_read: READ }
     }
 
-    /// Whether a kept connection is still good: open, and silent as it has to be. The runtime knows that, if not always of
-    /// this very moment; the kernel is asked where it would be a pity to be wrong.
-    pub(crate) fn is_alive(&self, surely: bool) -> bool {
+    /// Whether a kept connection is still good: open, and silent as it has to be. The kernel is asked, as the runtime does
+    /// not always know of this very moment, and what has come would be taken for the next answer.
+    pub(crate) fn is_alive(&self) -> bool {
         let Stream::Whole(stream) = &self.stream else { return false };
         let mut byte = [0];
-        let known = stream.try_read(&mut byte);
-        let silent = self.buffer.is_empty() && known.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        silent && (!surely || recv(stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) == Err(Errno::AGAIN))
+        self.buffer.is_empty() && recv(stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) == Err(Errno::AGAIN)
     }
 
     /// Sends a request and waits for the head of the answer. The body is taken out of the request once its head is sent.
@@ -87,8 +85,6 @@ impl Link {
         B: Body<Data = Bytes, Error = io::Error> + Default + Unpin + Send + 'static,
     {
         let marked = encode::mark(request);
-        self.out.clear();
-        self.out.shrink_to(KEPT_HEAD);
         encode::head(request, &mut self.out);
         if request.body().is_end_stream() {
             self.send_head().await?;
@@ -117,6 +113,8 @@ impl Link {
                 Err(error) => return Err(Broken { error: error.into(), sent: written > 0 }),
             }
         }
+        self.out.clear();
+        self.out.shrink_to(KEPT_HEAD);
         Ok(())
     }
 

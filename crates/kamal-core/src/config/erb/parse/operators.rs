@@ -1,9 +1,36 @@
-//! Operators by how tight they bind, assignment and the ternary among them.
+//! Operators by how tight they bind, the ternary among them.
 
 use super::super::Trouble;
-use super::super::ast::{Expression, Kind as E, Statement};
-use super::super::lex::{Kind, Token};
-use super::Parser;
+use super::super::ast::{Argument, Call, Expression, Kind as E, Part};
+use super::super::lex::Kind;
+use super::{Mention, Parser};
+
+/// Binds as loosely as a range.
+pub(super) const LOOSEST: u8 = 1;
+const OR: u8 = 2;
+const AND: u8 = 3;
+const EQUALITY: u8 = 5;
+const COMPARISON: u8 = 6;
+const SHIFT: u8 = 9;
+const POWER: u8 = 13;
+
+/// How tight an operator between two values binds.
+fn tightness(operator: &str) -> Option<u8> {
+    Some(match operator {
+        ".." | "..." => LOOSEST,
+        "||" => OR,
+        "&&" => AND,
+        "==" | "!=" | "===" | "=~" | "!~" | "<=>" => EQUALITY,
+        "<" | "<=" | ">" | ">=" => COMPARISON,
+        "|" | "^" => 7,
+        "&" => 8,
+        "<<" | ">>" => SHIFT,
+        "+" | "-" => 10,
+        "*" | "/" | "%" => 11,
+        "**" => POWER,
+        _ => return None,
+    })
+}
 
 impl Parser {
     /// `not`, `and`, `or`.
@@ -22,119 +49,140 @@ impl Parser {
         }
     }
 
-    pub(super) fn negated(&mut self) -> Result<Expression, Trouble> {
+    fn negated(&mut self) -> Result<Expression, Trouble> {
         if self.take_word("not") { Ok(not(self.expression()?)) } else { self.expression() }
     }
 
     /// Assignment, ternary, and all that binds tighter.
     pub(super) fn expression(&mut self) -> Result<Expression, Trouble> {
         self.deeper()?;
-        let found = self.assignment_or_ternary();
+        let found = self.ternary();
         self.depth -= 1;
         found
     }
 
-    pub(super) fn assignment_or_ternary(&mut self) -> Result<Expression, Trouble> {
-        if let Kind::Name(name) = self.peek().clone()
-            && let Some(Token { kind: Kind::Op(operator @ ("=" | "||=")), .. }) = self.tokens.get(self.at + 1)
-        {
-            let operator = *operator;
-            let place = self.place();
-            self.advance();
-            self.advance();
-            self.skip_newlines();
-            self.variables.push(name.clone());
-            let value = self.expression()?;
-            let assign = Expression { place, kind: E::Assign(name.clone(), Box::new(value)) };
-            let variable = Expression { place, kind: E::Variable(name) };
-            return Ok(if operator == "=" { assign } else { logic(false, variable, assign) });
-        }
-        let condition = self.or()?;
+    fn ternary(&mut self) -> Result<Expression, Trouble> {
+        let condition = self.binary(LOOSEST, true)?;
         if !self.take("?") {
             return Ok(condition);
         }
         self.skip_newlines();
-        let then = self.expression()?;
+        let then = self.apart(Self::expression)?;
         self.skip_newlines();
-        // `x ? y :z` reads `:z` as a symbol.
-        let otherwise = if let Kind::Symbol(name) = self.peek().clone() {
-            let place = self.place();
-            self.advance();
-            if !self.variables.contains(&name) {
-                return Err(Trouble::unknown(place, "put a blank behind the colon"));
-            }
-            Expression { place, kind: E::Variable(name) }
-        } else {
-            self.expect(":")?;
-            self.skip_newlines();
-            self.expression()?
-        };
+        self.expect(":")?;
+        self.skip_newlines();
+        let otherwise = self.apart(Self::expression)?;
         let place = condition.place;
-        let (then, otherwise) = (vec![Statement::Do(then)], vec![Statement::Do(otherwise)]);
-        Ok(Expression { place, kind: E::If { condition: Box::new(condition), then, otherwise } })
+        let kind = E::If { condition: Box::new(condition), then: vec![then], otherwise: vec![otherwise] };
+        Ok(Expression { place, kind })
     }
 
-    pub(super) fn or(&mut self) -> Result<Expression, Trouble> {
-        let mut left = self.and()?;
-        while self.take("||") {
-            self.skip_newlines();
-            self.link()?;
-            // `x || raise("…")`: a command call may stand on the right.
-            let right = self.and()?;
-            left = logic(false, left, right);
-        }
-        Ok(left)
-    }
-
-    pub(super) fn and(&mut self) -> Result<Expression, Trouble> {
-        let mut left = self.binary(0)?;
-        while self.take("&&") {
-            self.skip_newlines();
-            self.link()?;
-            let right = self.binary(0)?;
-            left = logic(true, left, right);
-        }
-        Ok(left)
-    }
-
-    pub(super) fn binary(&mut self, level: usize) -> Result<Expression, Trouble> {
-        const LEVELS: [&[&str]; 4] = [&["==", "!="], &["<", ">", "<=", ">="], &["+", "-"], &["*", "/", "%"]];
-        let Some(operators) = LEVELS.get(level) else { return self.unary() };
-        let mut left = self.binary(level + 1)?;
+    /// Operators that bind at least so tight. Without `pipes`, `|` is none of them.
+    pub(super) fn binary(&mut self, least: u8, pipes: bool) -> Result<Expression, Trouble> {
+        let mut left = if least <= LOOSEST && (self.at_op("..") || self.at_op("...")) {
+            let place = self.place();
+            let exclusive = self.advance().kind == Kind::Op("...");
+            let last = self.binary(OR, pipes)?;
+            Expression { place, kind: E::Range(None, Some(Box::new(last)), exclusive) }
+        } else {
+            self.operand()?
+        };
         loop {
             let Kind::Op(operator) = *self.peek() else { return Ok(left) };
-            if !operators.contains(&operator) {
+            let Some(tight) = tightness(operator).filter(|tight| *tight >= least) else { return Ok(left) };
+            if operator == "|" && !pipes {
                 return Ok(left);
             }
-            self.advance();
-            self.skip_newlines();
             self.link()?;
-            let right = self.binary(level + 1)?;
-            let place = (left.place.0, right.place.1);
-            left = Expression { place, kind: E::Binary(operator, Box::new(left), Box::new(right)) };
+            self.advance();
+            if tight == LOOSEST {
+                left = self.range(left, operator == "...", pipes)?;
+                continue;
+            }
+            self.skip_newlines();
+            let place = left.place;
+            if matches!(operator, "||" | "&&") && self.at_word("not") {
+                return Err(self.unexpected());
+            }
+            let right = self.binary(if operator == "**" { POWER } else { tight + 1 }, pipes)?;
+            left = match operator {
+                "||" | "&&" => logic(operator == "&&", left, right),
+                "!=" => not(called(place, left, "==", right)),
+                "!~" => not(called(place, left, "=~", right)),
+                _ => called(place, left, operator, right),
+            };
         }
     }
 
-    pub(super) fn unary(&mut self) -> Result<Expression, Trouble> {
+    fn range(&mut self, first: Expression, exclusive: bool, pipes: bool) -> Result<Expression, Trouble> {
+        let place = first.place;
+        let endless = matches!(self.peek(), Kind::Op(")" | "]") | Kind::Newline | Kind::End) || self.at_word("then");
+        let last = if endless { None } else { Some(Box::new(self.binary(OR, pipes)?)) };
+        Ok(Expression { place, kind: E::Range(Some(Box::new(first)), last, exclusive) })
+    }
+
+    /// What stands between operators, with the signs before it. An assignment may begin here.
+    pub(super) fn operand(&mut self) -> Result<Expression, Trouble> {
         self.deeper()?;
-        let found = if self.take("!") {
-            self.unary().map(not)
-        } else if let (Kind::Op("-"), Some(Token { kind: Kind::Int(_) | Kind::Float(_), .. })) =
-            (self.peek(), self.tokens.get(self.at + 1))
-        {
-            let place = self.place();
-            self.advance();
-            let kind = match self.advance().kind {
-                Kind::Int(value) => E::Int(-value),
-                Kind::Float(value) => E::Float(-value),
-                _ => E::Nil,
-            };
-            self.postfix(Expression { place, kind })
-        } else {
-            self.primary().and_then(|value| self.postfix(value))
+        let place = self.place();
+        let found = match *self.peek() {
+            Kind::Op("!") => {
+                self.link()?;
+                self.advance();
+                self.operand().map(not)
+            }
+            Kind::Op("-") => {
+                self.advance();
+                self.negative(place)
+            }
+            Kind::Op("+") => {
+                self.advance();
+                self.operand()
+            }
+            Kind::Op("~") => {
+                self.advance();
+                self.calls("~", place);
+                self.operand().map(|value| method(place, value, "~", Vec::new()))
+            }
+            _ if self.at_word("defined?") => {
+                self.advance();
+                let mentions = self.mentions.len();
+                let grouped = self.at_op("(");
+                let value = if grouped { self.primary() } else { self.operand() };
+                // Asking whether something is there counts on nothing.
+                self.mentions.truncate(mentions);
+                let asked = value.map(|value| Expression { place, kind: E::Defined(Box::new(value)) })?;
+                if grouped { self.postfix(asked) } else { Ok(asked) }
+            }
+            _ => {
+                let value = self.postfixed()?;
+                self.assignment(value)
+            }
         };
         self.depth -= 1;
         found
+    }
+
+    /// Behind a minus. `-2 ** 2` is -4, `-2.abs` is 2.
+    fn negative(&mut self, place: super::Place) -> Result<Expression, Trouble> {
+        let number = match *self.peek() {
+            Kind::Int(value) => value.checked_neg().map(E::Int),
+            Kind::Float(value) => Some(E::Float(-value)),
+            _ => None,
+        };
+        if let Some(kind) = number
+            && !matches!(self.peek_at(1), Kind::Op("**"))
+        {
+            self.advance();
+            return self.postfix(Expression { place, kind });
+        }
+        let value = self.binary(POWER, true)?;
+        Ok(method(place, value, "-@", Vec::new()))
+    }
+
+    /// Remembers that a method is called.
+    pub(super) fn calls(&mut self, name: &str, place: super::Place) {
+        self.mention(Mention::Method(name.into()), place);
     }
 }
 
@@ -142,8 +190,22 @@ pub(super) fn not(value: Expression) -> Expression {
     Expression { place: value.place, kind: E::Not(Box::new(value)) }
 }
 
+pub(super) fn method(place: super::Place, receiver: Expression, name: &str, arguments: Vec<Argument>) -> Expression {
+    let call = Call { receiver: Some(receiver), safe: false, name: name.into(), arguments, block: None };
+    Expression { place, kind: E::Call(Box::new(call)) }
+}
+
+fn called(place: super::Place, left: Expression, operator: &str, right: Expression) -> Expression {
+    method(place, left, operator, vec![Argument::Plain(right)])
+}
+
 fn logic(and: bool, left: Expression, right: Expression) -> Expression {
     let place = (left.place.0, right.place.1);
     let (left, right) = (Box::new(left), Box::new(right));
     Expression { place, kind: if and { E::And(left, right) } else { E::Or(left, right) } }
+}
+
+/// A word that is plain text.
+pub(super) fn literal(text: &str) -> Vec<Part> {
+    vec![Part::Literal(text.into())]
 }

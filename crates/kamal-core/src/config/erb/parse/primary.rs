@@ -1,19 +1,24 @@
-//! What operators stand between: literals, names, parentheses, and calls of methods on them.
+//! What operators stand between: literals, names, keywords, parentheses.
 
 use super::super::Trouble;
-use super::super::ast::{Block, Expression, Kind as E, Part, Place, Statement};
-use super::super::lex::{self, Kind, Token};
-use super::super::methods::is_known;
-use super::Parser;
+use super::super::ast::{Argument, Call, Expression, Kind as E, Place};
+use super::super::lex::{Kind, Token};
+use super::operators::literal;
+use super::{Mention, Parser};
 
 impl Parser {
+    pub(super) fn postfixed(&mut self) -> Result<Expression, Trouble> {
+        let value = self.primary()?;
+        self.postfix(value)
+    }
+
     pub(super) fn primary(&mut self) -> Result<Expression, Trouble> {
         let token = self.advance();
         let place = (token.start, token.end);
         let kind = match token.kind {
             Kind::Int(value) => E::Int(value),
             Kind::Float(value) => E::Float(value),
-            Kind::Symbol(name) => E::Symbol(name),
+            Kind::Symbol(parts) => E::Symbol(self.parts(parts)?),
             Kind::Text(parts) => {
                 let mut parts = self.parts(parts)?;
                 // `"a" "b"` is one string.
@@ -24,204 +29,141 @@ impl Parser {
                 E::Text(parts)
             }
             Kind::Command(parts) => E::Command(self.parts(parts)?),
-            Kind::Words(words) => {
-                let word = |word| Expression { place, kind: E::Text(vec![Part::Literal(word)]) };
-                E::List(words.into_iter().map(word).collect())
-            }
-            Kind::Op("[") => E::List(self.list("]")?),
-            Kind::Op("(") => {
-                self.skip_newlines();
-                let inside = self.statement()?;
-                self.skip_newlines();
-                let exclusive = self.take("...");
-                if exclusive || self.take("..") {
-                    return self.range(place, inside, exclusive);
+            Kind::Regexp(parts, flags) => E::Regexp(self.parts(parts)?, flags),
+            Kind::Words(words, symbols) => {
+                let mut items = Vec::new();
+                for word in words {
+                    let word = self.parts(word)?;
+                    let kind = if symbols { E::Symbol(word) } else { E::Text(word) };
+                    items.push(Argument::Plain(Expression { place, kind }));
                 }
-                self.expect(")")?;
-                return Ok(inside);
+                E::List(items)
             }
+            Kind::Op("[") => E::List(self.with_do(true, |parser| parser.list("]"))?),
+            Kind::Op("{") => E::Map(self.with_do(true, Self::map)?),
+            Kind::Op("(") => {
+                let mut body = self.statements(&[")"])?;
+                self.expect(")")?;
+                // A range or a call in parentheses stays what it is.
+                match (body.pop(), body.is_empty()) {
+                    (Some(only), true) => E::Body(vec![only]),
+                    (last, _) => {
+                        body.extend(last);
+                        E::Body(body)
+                    }
+                }
+            }
+            Kind::Op("->") => self.lambda()?,
+            Kind::Op("::") => match self.advance() {
+                Token { kind: Kind::Constant(name), start, end, .. } => return self.constant(name, (start, end)),
+                _ => return Err(Trouble::unknown(place, "`::` is not understood here")),
+            },
+            Kind::Global(name) => E::Global(name.into()),
             Kind::Name(name) => return self.name(name, place),
-            Kind::Constant(name) => return self.constant(&name, place),
-            _ => {
-                self.at = self.at.saturating_sub(usize::from(!matches!(self.peek(), Kind::End)));
-                return Err(self.unexpected_at(token_kind_is_end(&self.tokens, place), place));
+            Kind::Constant(name) => return self.constant(name, place),
+            kind => {
+                let last = self.tokens.len() - 1;
+                if kind != Kind::End || self.at != last {
+                    self.at = self.at.saturating_sub(1);
+                }
+                return Err(Trouble { place, ..self.unexpected() });
             }
         };
         Ok(Expression { place, kind })
     }
 
-    /// The rest of a range in parentheses. It is understood where its numbers are gone through.
-    fn range(&mut self, place: Place, first: Expression, exclusive: bool) -> Result<Expression, Trouble> {
-        let last = self.or()?;
-        self.expect(")")?;
-        let called = match (self.peek(), self.tokens.get(self.at + 1).map(|token| &token.kind)) {
-            (Kind::Op("."), Some(Kind::Name(name))) => name.as_str(),
-            _ => "",
-        };
-        if !["each", "each_with_index", "map", "collect", "select", "filter", "reject", "to_a"].contains(&called) {
-            return Err(Trouble::unknown(place, "this range is not understood"));
+    /// `A`, `A::B`, and the functions that are called like constants: `Integer(x)`.
+    fn constant(&mut self, name: String, place: Place) -> Result<Expression, Trouble> {
+        let mut name = name;
+        let (start, mut end) = place;
+        let converts = matches!(name.as_str(), "Integer" | "Float" | "String" | "Array" | "Pathname");
+        if !self.token().spaced && self.at_op("(") || converts && self.starts_argument(false) {
+            return self.function(&name, place);
         }
-        let (first, last) = (Box::new(first), Box::new(last));
-        Ok(Expression { place, kind: E::Range { first, last, exclusive } })
-    }
-
-    pub(super) fn unexpected_at(&self, ended: bool, place: Place) -> Trouble {
-        if ended {
-            Trouble::unknown(place, "this Ruby expression ends too early")
-        } else {
-            Trouble { place, ..self.unexpected() }
-        }
-    }
-
-    pub(super) fn postfix(&mut self, mut value: Expression) -> Result<Expression, Trouble> {
-        loop {
-            // A call may go on in the next line: `x\n  .strip`.
-            let mut ahead = self.at;
-            while matches!(self.tokens.get(ahead).map(|token| &token.kind), Some(Kind::Newline)) {
-                ahead += 1;
-            }
-            if matches!(self.tokens.get(ahead).map(|token| &token.kind), Some(Kind::Op("." | "&."))) {
-                self.at = ahead;
-            }
-            if matches!(self.peek(), Kind::Op("[")) && !self.token().spaced {
-                self.link()?;
-                let start = value.place.0;
-                self.advance();
-                let index = self.expression()?;
-                self.expect("]")?;
-                let place = (start, self.place().0);
-                value = Expression { place, kind: E::Index(Box::new(value), Box::new(index)) };
-                continue;
-            }
-            let safe = matches!(self.peek(), Kind::Op("&."));
-            if !safe && !matches!(self.peek(), Kind::Op(".")) {
-                return Ok(value);
-            }
-            self.link()?;
+        while self.at_op("::")
+            && let Kind::Constant(inner) = self.peek_at(1).clone()
+            && !matches!(self.tokens.get(self.at + 2), Some(Token { kind: Kind::Op("("), spaced: false, .. }))
+        {
             self.advance();
-            self.skip_newlines();
-            let token = self.advance();
-            let Kind::Name(name) = token.kind else {
-                self.at = self.at.saturating_sub(1);
-                return Err(self.unexpected());
-            };
-            let place = (token.start, token.end);
-            let (arguments, block) = match self.method_of_each() {
-                Some(block) => (Vec::new(), Some(block)),
-                None => (self.arguments()?, self.block()?),
-            };
-            if !is_known(&name, arguments.len(), block.is_some()) {
-                return Err(Trouble::unknown(place, format!("the method `{name}` is not understood")));
-            }
-            let receiver = Box::new(value);
-            value = Expression { place, kind: E::Call { receiver, safe, name, arguments, block } };
+            end = self.advance().end;
+            name = format!("{name}::{inner}");
         }
+        self.mention(Mention::Constant(name.as_str().into()), (start, end));
+        Ok(Expression { place: (start, end), kind: E::Constant(name.into()) })
     }
 
-    /// `(&:name)`: a block that calls the method.
-    fn method_of_each(&mut self) -> Option<Block> {
-        let kinds: Vec<&Kind> = self.tokens.iter().skip(self.at).take(4).map(|token| &token.kind).collect();
-        let [Kind::Op("("), Kind::Op("&"), Kind::Symbol(name), Kind::Op(")")] = kinds[..] else { return None };
-        let name = name.clone();
-        if self.token().spaced || !is_known(&name, 0, false) {
-            return None;
-        }
-        let place = (self.token().start, self.tokens.get(self.at + 3).map_or(0, |token| token.end));
-        self.at += 4;
-        // No variable of the template's can be called so.
-        let item = "&".to_owned();
-        let receiver = Box::new(Expression { place, kind: E::Variable(item.clone()) });
-        let call = E::Call { receiver, safe: false, name, arguments: Vec::new(), block: None };
-        Some(Block { parameters: vec![item], body: vec![Statement::Do(Expression { place, kind: call })] })
+    /// A call without a receiver.
+    fn function(&mut self, name: &str, place: Place) -> Result<Expression, Trouble> {
+        self.calls(name, place);
+        let (arguments, block) = self.call_arguments(true)?;
+        let call = Call { receiver: None, safe: false, name: name.into(), arguments, block };
+        Ok(Expression { place, kind: E::Call(Box::new(call)) })
     }
 
-    /// `(a, b)` right behind a name.
-    pub(super) fn arguments(&mut self) -> Result<Vec<Expression>, Trouble> {
-        if self.token().spaced || !matches!(self.peek(), Kind::Op("(")) {
-            return Ok(Vec::new());
-        }
-        self.advance();
-        self.list(")")
-    }
-
-    pub(super) fn list(&mut self, close: &str) -> Result<Vec<Expression>, Trouble> {
-        let mut items = Vec::new();
-        loop {
-            self.skip_newlines();
-            if self.take(close) {
-                return Ok(items);
-            }
-            if self.take("&") {
-                return Err(self.unexpected());
-            }
-            items.push(self.apart(Self::expression)?);
-            self.skip_newlines();
-            if !self.take(",") {
-                self.expect(close)?;
-                return Ok(items);
-            }
-        }
-    }
-
-    pub(super) fn name(&mut self, name: String, place: Place) -> Result<Expression, Trouble> {
+    fn name(&mut self, name: String, place: Place) -> Result<Expression, Trouble> {
         let kind = match name.as_str() {
             "nil" => E::Nil,
             "true" => E::Bool(true),
             "false" => E::Bool(false),
-            "if" | "unless" => return self.condition(name == "unless", place),
-            "require" | "raise" | "abort" => {
-                let argument = self.argument()?;
-                if name == "require" { E::Require } else { E::Raise(Box::new(argument)) }
-            }
-            _ if self.variables.contains(&name) => E::Variable(name),
+            "self" => E::Main,
+            "__FILE__" => E::Text(literal("(erb)")),
+            "if" | "unless" => self.condition(name == "unless", place)?,
+            "while" | "until" => self.looped(name == "until", place)?,
+            "case" => self.case(place)?,
+            "for" => self.each(place)?,
+            "begin" => self.guarded("begin")?,
+            "def" => self.definition(place)?,
+            "return" => E::Return(self.outcome()?),
+            "break" => E::Break(self.outcome()?),
+            "next" => E::Next(self.outcome()?),
+            "retry" => E::Retry,
+            "yield" => E::Yield(self.plain_arguments()?),
             "end" => return Err(Trouble::unknown(place, "`end` without a beginning")),
-            "else" | "elsif" | "then" | "do" => {
+            "class" | "module" => return Err(Trouble::unknown(place, "classes and modules are not understood")),
+            "else" | "elsif" | "then" | "do" | "when" | "in" | "rescue" | "ensure" | "alias" | "undef" | "redo"
+            | "super" | "BEGIN" | "END" => {
                 return Err(Trouble::unknown(place, format!("`{name}` is not understood here")));
             }
-            _ => {
-                let call = !self.token().spaced && matches!(self.peek(), Kind::Op("("));
-                let what = if call { "method" } else { "local variable or method" };
-                return Err(Trouble::unknown(place, format!("undefined {what} `{name}`")));
+            _ if self.knows(&name) && (self.token().spaced || !self.at_op("(")) => E::Variable(name.into()),
+            "it" if !self.implicit.is_empty() && !self.starts_argument(true) => {
+                if let Some(block) = self.implicit.last_mut() {
+                    block.it = true;
+                }
+                E::Variable(name.into())
             }
+            "_1" | "_2" if !self.implicit.is_empty() => {
+                let number = if name == "_1" { 1 } else { 2 };
+                if let Some(block) = self.implicit.last_mut() {
+                    block.numbered = block.numbered.max(number);
+                }
+                E::Variable(name.into())
+            }
+            _ => return self.function(&name, place),
         };
         Ok(Expression { place, kind })
     }
 
-    /// One argument, in parentheses or not.
-    pub(super) fn argument(&mut self) -> Result<Expression, Trouble> {
-        if self.token().spaced || !matches!(self.peek(), Kind::Op("(")) {
-            return self.expression();
+    /// The value behind `return`, `break`, `next`.
+    fn outcome(&mut self) -> Result<Option<Box<Expression>>, Trouble> {
+        let nothing = match self.peek() {
+            Kind::Newline | Kind::End | Kind::OutputEnd | Kind::Copy(_) | Kind::Op("}" | ")") => true,
+            Kind::Name(name) => matches!(name.as_str(), "if" | "unless" | "end" | "while" | "until"),
+            _ => false,
+        };
+        if nothing {
+            return Ok(None);
         }
         let place = self.place();
-        let mut arguments = self.arguments()?;
-        match (arguments.pop(), arguments.is_empty()) {
-            (Some(only), true) => Ok(only),
-            _ => Err(Trouble::unknown(place, "one argument is understood here")),
+        let mut values = vec![self.plain_or_splat()?];
+        while self.take(",") {
+            values.push(self.plain_or_splat()?);
         }
+        Ok(Some(match (values.pop(), values.is_empty()) {
+            (Some(Argument::Plain(only)), true) => Box::new(only),
+            (last, _) => {
+                values.extend(last);
+                super::boxed(place, E::List(values))
+            }
+        }))
     }
-
-    pub(super) fn parts(&mut self, parts: Vec<lex::Part>) -> Result<Vec<Part>, Trouble> {
-        parts
-            .into_iter()
-            .map(|part| match part {
-                lex::Part::Literal(text) => Ok(Part::Literal(text)),
-                lex::Part::Code(tokens) => {
-                    let mut inner = Self::new(tokens, self.variables.clone(), self.depth + 1);
-                    inner.links = self.links;
-                    let body = inner.statements(&[])?;
-                    match inner.peek() {
-                        Kind::End => Ok(Part::Code(body)),
-                        _ => Err(inner.unexpected()),
-                    }
-                }
-            })
-            .collect()
-    }
-}
-
-fn token_kind_is_end(tokens: &[Token], place: Place) -> bool {
-    let at_place = tokens.iter().find(|token| token.start == place.0);
-    at_place.is_none_or(|token| {
-        matches!(token.kind, Kind::End | Kind::Newline | Kind::OutputEnd | Kind::Copy(_) | Kind::OutputStart(_))
-    })
 }

@@ -58,13 +58,21 @@ impl Out {
     fn take() -> Self {
         Self(KEPT_BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default())
     }
+
+    /// Forgets what was sent, and gives up the memory of what was longer than this.
+    fn clear(&mut self, most: usize) {
+        self.0.clear();
+        if self.0.capacity() > most {
+            self.0 = Vec::new();
+        }
+    }
 }
 
 impl Drop for Out {
     fn drop(&mut self) {
-        let mut buffer = std::mem::take(&mut self.0);
-        buffer.clear();
-        if buffer.capacity() <= 2 * ONE_PIECE {
+        self.clear(2 * ONE_PIECE);
+        let buffer = std::mem::take(&mut self.0);
+        if buffer.capacity() > 0 {
             // At the end of a thread there is nowhere left to keep it.
             let _ = KEPT_BUFFERS.try_with(|kept| {
                 let mut kept = kept.borrow_mut();
@@ -97,7 +105,7 @@ where
         let mut over = poll_fn(|cx| Poll::Ready(gather(&mut body, &mut marked, cx, &mut out.0, &mut pieces))).await?;
         while !over {
             connection.send(&out.0, &pieces).await?;
-            out.0.clear();
+            out.clear(2 * TOGETHER);
             pieces.clear();
             over = poll_fn(|cx| {
                 let over = gather(&mut body, &mut marked, cx, &mut out.0, &mut pieces)?;
@@ -111,11 +119,13 @@ where
         }
         connection.send(&out.0, &pieces).await?;
         if matches!(marked, Marked::ByLength(1..)) {
+            body.cut_short();
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     } else {
         connection.send(&out.0, &[]).await?;
     }
+    body.delivered();
     drop(body);
     Ok(keeps && connection.finish_upload().await)
 }
@@ -223,7 +233,7 @@ fn content_length(length: u64, out: &mut Vec<u8>) {
 }
 
 /// Appends the head of the response that ends HTTP on a connection.
-pub(super) fn switching(response: &Response<ResponseBody>, out: &mut Vec<u8>) {
+pub(super) fn switching(response: &Response<()>, out: &mut Vec<u8>) {
     status_line(response, Version::HTTP_11, out);
     // There is no body, whatever a target says of one.
     let left_out = |name: &HeaderName| name == CONTENT_LENGTH || name == TRANSFER_ENCODING;
@@ -231,7 +241,7 @@ pub(super) fn switching(response: &Response<ResponseBody>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn status_line(response: &Response<ResponseBody>, version: Version, out: &mut Vec<u8>) {
+fn status_line<B>(response: &Response<B>, version: Version, out: &mut Vec<u8>) {
     let reason = response.extensions().get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
     fields::status_line(version, response.status(), reason, out);
 }

@@ -12,22 +12,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::io::poll_read_buf;
 
 use super::head::{self, Head, Refusal};
-use super::hints::Hints;
-use super::upload::{self, Feed};
 use crate::server::body::client::ClientBody;
 use crate::server::body::patience::UploadError;
-use crate::server::body::response::ResponseBody;
+use crate::server::body::upload::{self, Feed};
+use crate::server::front::Handled;
+use crate::server::hints::Hints;
 use crate::server::wire::framing::{Framing, Taken};
 use crate::server::wire::room::{self, ROOM};
 
 /// How long a connection may wait for its next request; longer than load balancers in front keep theirs.
-const IDLE: Duration = Duration::from_secs(620);
+pub(in crate::server::listen) const IDLE: Duration = Duration::from_secs(620);
 /// How long a request may be waited for with everything at hand to answer it.
 const QUIET: Duration = Duration::from_millis(100);
 /// From the first byte of a request to the end of its head.
@@ -38,8 +38,12 @@ const STALL: Duration = Duration::from_secs(120);
 const UNWANTED: usize = 256 * 1024;
 /// How long that may take.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long one that goes on sending may take to read why nobody listens any more.
+const MOMENT: Duration = Duration::from_millis(500);
 /// Bytes of a body read at once.
 const READ_BODY: usize = 64 * 1024;
+/// Bytes of hints that may wait for a client.
+const MOST_AHEAD: usize = 64 * 1024;
 /// Pieces given to the kernel at once.
 const SLICES: usize = 16;
 /// What a client that waits to be asked for its body is told.
@@ -182,17 +186,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Waits for the handler, while the body of its request comes in and hints go out. When the client leaves, or the
     /// handler cannot answer, there is an error and nothing more to do.
-    pub(super) async fn until<H>(
-        &mut self,
-        mut handled: Pin<&mut H>,
-        hints: &Hints,
-    ) -> io::Result<Response<ResponseBody>>
+    pub(super) async fn until<H>(&mut self, mut handled: Pin<&mut H>, hints: &Hints) -> io::Result<Handled>
     where
-        H: Future<Output = io::Result<Response<ResponseBody>>>,
+        H: Future<Output = io::Result<Handled>>,
     {
         poll_fn(|cx| {
             let handled = handled.as_mut().poll(cx);
-            hints.take(&mut self.ahead);
+            self.take(hints);
             if handled.is_ready() {
                 return handled;
             }
@@ -201,6 +201,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Poll::Pending
         })
         .await
+    }
+
+    /// Takes hints on, unless there is enough already: a client need not read as fast as a target talks.
+    fn take(&mut self, hints: &Hints) {
+        for hint in hints.take() {
+            if self.ahead.len() < MOST_AHEAD {
+                hint.write(&mut self.ahead);
+            }
+        }
     }
 
     /// From here on what is sent is the answer: a client that still waits to be asked for its body no longer is, as that
@@ -396,7 +405,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             loop {
                 self.buffer.clear();
                 match poll_fn(|cx| self.poll_read(cx)).await {
-                    Ok(length) if length > 0 && length <= unwanted => unwanted -= length,
+                    Ok(length) if length > unwanted => return sleep(MOMENT).await,
+                    Ok(length) if length > 0 => unwanted -= length,
                     _ => return,
                 }
             }
@@ -424,13 +434,17 @@ mod tests {
     use http_body::Body;
     use http_body_util::BodyExt;
     use tokio::io::{AsyncReadExt, DuplexStream, ReadBuf, duplex};
-    use tokio::time::sleep;
 
     use super::*;
+    use crate::server::body::response::ResponseBody;
 
     fn connect(room: usize) -> (Connection<DuplexStream>, DuplexStream) {
         let (near, far) = duplex(room);
         (Connection::new(near), far)
+    }
+
+    fn answered(body: impl Into<Bytes>) -> Handled {
+        Handled::Response(http::Response::new(ResponseBody::full(body)))
     }
 
     async fn next_head(connection: &mut Connection<DuplexStream>) -> Option<Head> {
@@ -540,7 +554,7 @@ mod tests {
         let mut handled = Box::pin(async move {
             sleep(HEAD).await;
             let body = body.collect().await.unwrap().to_bytes();
-            Ok(Response::new(ResponseBody::full(body)))
+            Ok(answered(body))
         });
         let client = async {
             let begin = Instant::now();
@@ -551,7 +565,8 @@ mod tests {
         };
         let hints = Hints::default();
         let (response, ()) = tokio::join!(connection.until(handled.as_mut(), &hints), client);
-        assert_eq!(response.unwrap().into_body().collect().await.unwrap().to_bytes(), "four");
+        let Ok(Handled::Response(response)) = response else { panic!("a response") };
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "four");
         assert!(connection.finish_upload().await);
     }
 
@@ -592,8 +607,7 @@ mod tests {
             next_head(&mut connection).await.unwrap()
         };
         let body = connection.begin_upload(framing, false);
-        let mut handled =
-            Box::pin(async { Ok(Response::new(ResponseBody::full(body.collect().await.is_err().to_string()))) });
+        let mut handled = Box::pin(async { Ok(answered(body.collect().await.is_err().to_string())) });
         connection.until(handled.as_mut(), &Hints::default()).await.unwrap();
         assert!(!connection.begin_answer(), "after what is no chunk");
     }
@@ -663,9 +677,9 @@ mod tests {
     async fn hints_for_a_client_that_does_not_read_are_left_out() {
         let (mut connection, _far) = connect(16);
         let hints = Hints::default();
-        let headers = [(http::header::LINK, "x".repeat(1000).parse().unwrap())].into_iter().collect();
+        let headers: http::HeaderMap = [(http::header::LINK, "x".repeat(1000).parse().unwrap())].into_iter().collect();
         for _ in 0..1000 {
-            hints.push(http::StatusCode::EARLY_HINTS, &headers);
+            hints.push(http::StatusCode::EARLY_HINTS, headers.clone());
             let never = pin!(pending());
             let waited = timeout(Duration::ZERO, connection.until(never, &hints));
             assert!(waited.await.is_err());

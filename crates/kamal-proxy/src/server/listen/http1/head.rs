@@ -28,10 +28,15 @@ pub(crate) struct Head {
     pub(super) expects: bool,
 }
 
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Head {
     pub(crate) fn into_framing(self) -> Framing {
         self.framing
+    }
+
+    #[cfg(test)]
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeps
     }
 }
 
@@ -135,6 +140,9 @@ fn fill<B>(request: &mut Request<B>, bytes: &Bytes, head: &httparse::Request<'_,
     if target.len() >= usize::from(u16::MAX) {
         return Err(Refusal::UriTooLong);
     }
+    if !is_target(request.method(), target) {
+        return Err(Refusal::Malformed("malformed request target"));
+    }
     *request.uri_mut() = Uri::from_maybe_shared(bytes.slice_ref(target.as_bytes()))
         .map_err(|_| Refusal::Malformed("malformed request target"))?;
     *request.version_mut() = if version == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
@@ -147,6 +155,31 @@ fn fill<B>(request: &mut Request<B>, bytes: &Bytes, head: &httparse::Request<'_,
     }
     *request.headers_mut() = headers;
     Ok(())
+}
+
+/// Whether a target is a path, a whole URL, or the one sign a method has for the server itself (RFC 9112, 3.2). Anything
+/// else has a path for some and a host for others.
+fn is_target(method: &Method, target: &str) -> bool {
+    if target.contains('#') {
+        return false;
+    }
+    if target.starts_with('/') {
+        return true;
+    }
+    let of_scheme = |scheme: &str| {
+        let (begin, rest) = target.split_at_checked(scheme.len())?;
+        begin.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    match of_scheme("http://").or_else(|| of_scheme("https://")) {
+        Some(rest) => {
+            let host = rest.split(['/', '?']).next().unwrap_or("");
+            // The colons of an address stand in brackets.
+            let behind = host.rsplit_once(']').map_or(host, |(_, behind)| behind);
+            let port = behind.rsplit_once(':').map_or("", |(_, port)| port);
+            !host.is_empty() && !host.contains('@') && port.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        None => (target == "*" && *method == Method::OPTIONS) || *method == Method::CONNECT,
+    }
 }
 
 fn understand<B>(request: &Request<B>) -> Result<Head, Refusal> {
@@ -222,6 +255,39 @@ mod tests {
         assert!(take(&mut buffer, &mut seen, &mut Request::new(())).unwrap().is_some() && buffer.is_empty());
         // A lone CR is no line.
         assert!(taken("\rGET / HTTP/1.1\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn targets() {
+        for (target, fine) in [
+            ("GET /", true),
+            ("GET //a@b", true),
+            ("GET http://a", true),
+            ("GET HTTP://a.test:80/x?y", true),
+            ("GET https://[::1]/", true),
+            ("GET http://[::1]:80/", true),
+            ("OPTIONS *", true),
+            ("CONNECT a:80", true),
+            ("GET *", false),
+            ("GET *a", false),
+            ("OPTIONS *a", false),
+            ("GET a.test", false),
+            ("GET u@a.test", false),
+            ("GET @a", false),
+            ("GET :80", false),
+            ("GET ?a", false),
+            ("GET #", false),
+            ("GET /a#b", false),
+            ("GET http:x", false),
+            ("GET http://", false),
+            ("GET http:///x", false),
+            ("GET http://u:p@a/", false),
+            ("GET http://a:x/", false),
+            ("GET http://a?b@c", true),
+            ("GET ftp://a/", false),
+        ] {
+            assert_eq!(taken(&format!("{target} HTTP/1.1\r\nHost: a\r\n\r\n")).is_ok(), fine, "{target}");
+        }
     }
 
     #[test]

@@ -1,23 +1,30 @@
 //! One request over HTTP/3: a stream of QUIC, with a task of its own.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use h3::error::{Code, StreamError};
 use h3::server::{RequestResolver, RequestStream};
 use h3_quinn::{Connection, RecvStream, SendStream};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body::{Body, Frame};
+use http::header::{CONNECTION, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderName, Method, Request, Response, Version};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use tokio::time::{error::Elapsed, timeout};
 
 use crate::server::body::client::ClientBody;
 use crate::server::body::quic::{Frames, QuicBody};
 use crate::server::body::response::ResponseBody;
-use crate::server::front::{Client, Front, handle};
-use crate::server::wire::date;
+use crate::server::client::Client;
+use crate::server::front::{Front, Handled, handle};
+use crate::server::hints::{self, Hints};
+use crate::server::listen::complete::complete;
+use crate::server::listen::heads::Heads;
+use crate::server::wire::encode;
 
 /// From the begin of a stream to the end of the request's head.
 const HEAD: Duration = Duration::from_secs(30);
@@ -57,22 +64,32 @@ impl From<Elapsed> for Unsent {
     }
 }
 
-/// Answers a request.
-pub(super) async fn answer(asked: RequestResolver<Connection, Bytes>, front: Arc<Front>, client: Arc<Client>) {
+/// Answers a request; `heads` is what its connection has room for.
+pub(super) async fn answer(
+    asked: RequestResolver<Connection, Bytes>,
+    front: Arc<Front>,
+    client: Arc<Client>,
+    heads: Arc<Heads>,
+) {
     // Whatever is wrong with a head, the client has been told.
     let Ok(Ok((request, stream))) = timeout(HEAD, asked.resolve_request()).await else { return };
     let (mut sending, mut receiving) = stream.split();
+    let heads = &*heads;
+    let Some(kept) = heads.keep(request.headers()) else {
+        return sending.stop_stream(Code::H3_REQUEST_REJECTED);
+    };
     let Some((body, frames)) = body(&request, &mut receiving).await else {
         return sending.stop_stream(Code::H3_MESSAGE_ERROR);
     };
-    let head_only = *request.method() == Method::HEAD;
+    let method = request.method().clone();
     let mut request = request.map(|()| ClientBody::Quic(Box::new(body)));
     *request.version_mut() = Version::HTTP_3;
     let out = &mut sending;
     let answered = async move {
-        let response = handle(&front, &client, &mut request).await.map_err(|_| Unsent::Cut)?;
-        drop(request);
-        send(out, response, head_only).await
+        let sent = heads.send(request.headers()).await;
+        let response = respond_to(&mut request, out, &front, &client).await?;
+        drop((request, kept, sent));
+        send(out, response, &method).await
     };
     let result = tokio::select! {
         result = answered => result,
@@ -83,6 +100,34 @@ pub(super) async fn answer(asked: RequestResolver<Connection, Bytes>, front: Arc
         // Without this a response that was cut would look like a whole one.
         Err(Unsent::Cut) => sending.stop_stream(Code::H3_INTERNAL_ERROR),
         Err(Unsent::Untaken) => sending.stop_stream(Code::H3_REQUEST_CANCELLED),
+    }
+}
+
+/// Waits for the handler, while hints go out.
+async fn respond_to(
+    request: &mut Request<ClientBody>,
+    out: &mut Sending,
+    front: &Arc<Front>,
+    client: &Arc<Client>,
+) -> Result<Response<ResponseBody>, Unsent> {
+    let (waiting, mut left) = (Hints::default(), hints::MOST);
+    let mut handling = pin!(handle(front, client, &waiting, request));
+    loop {
+        let (hints, handled) = poll_fn(|cx| match (handling.as_mut().poll(cx), waiting.take()) {
+            (Poll::Pending, hints) if hints.is_empty() => Poll::Pending,
+            (handled, hints) => Poll::Ready((hints, handled)),
+        })
+        .await;
+        for hint in hints.into_iter().take(left) {
+            left -= 1;
+            timeout(STALL, out.send_response(hint.into())).await??;
+        }
+        match handled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(Handled::Response(response))) => return Ok(response),
+            // Other protocols are switched to from HTTP/1.1 only.
+            Poll::Ready(Ok(Handled::Switch(..)) | Err(_)) => return Err(Unsent::Cut),
+        }
     }
 }
 
@@ -137,34 +182,22 @@ async fn upload(receiving: &mut Receiving, frames: Frames) -> Result<(), StreamE
     Ok(())
 }
 
-async fn send(to: &mut Sending, response: Response<ResponseBody>, head_only: bool) -> Result<(), Unsent> {
+async fn send(to: &mut Sending, response: Response<ResponseBody>, method: &Method) -> Result<(), Unsent> {
     let (mut head, mut body) = response.into_parts();
-    complete(&mut head.headers, head.status, &body, head_only);
+    let follows = complete(&mut head.headers, head.status, &body, method);
     timeout(STALL, to.send_response(Response::from_parts(head, ()))).await??;
-    while !head_only && let Some(frame) = body.frame().await {
+    while follows && let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Unsent::Cut)?;
         match frame.into_data() {
             Ok(data) => timeout(STALL, to.send_data(data)).await??,
             Err(frame) => {
                 if let Ok(trailers) = frame.into_trailers() {
-                    timeout(STALL, to.send_trailers(trailers)).await??;
+                    timeout(STALL, to.send_trailers(encode::may_trail(trailers))).await??;
                 }
             }
         }
     }
     timeout(STALL, to.finish()).await??;
+    body.delivered();
     Ok(())
-}
-
-/// Adds what hyper adds for the other protocols.
-fn complete(headers: &mut HeaderMap, status: StatusCode, body: &ResponseBody, head_only: bool) {
-    let bodiless = head_only || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
-    if let Some(length) = body.size_hint().exact().filter(|_| !bodiless && !headers.contains_key(CONTENT_LENGTH)) {
-        headers.insert(CONTENT_LENGTH, length.into());
-    }
-    if !headers.contains_key(DATE)
-        && let Ok(now) = date::with_now(HeaderValue::from_str)
-    {
-        headers.insert(DATE, now);
-    }
 }

@@ -1,37 +1,47 @@
 //! Asking whether a name may have a certificate, where a service takes any (spec 8.12).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
+use super::denials::Denial;
 use super::outbound::Outbound;
-use crate::server::front::{Front, ask};
+use crate::server::body::response::ResponseBody;
+use crate::server::observe::log::Log;
 use crate::server::service::Service;
-use std::sync::Arc;
 
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a no holds, and how long nobody is asked again who had no answer.
+const DENIED: Duration = Duration::from_secs(60);
+const UNANSWERED: Duration = Duration::from_secs(5);
 /// Bytes of a denial that are told.
 const MOST: usize = 256;
 
-/// Asks the service itself or the URL it names; the error is for people.
-pub(crate) async fn may_have(
-    front: &Arc<Front>,
+/// Asks the service itself, by `ask`, or the URL it names.
+pub(super) async fn may_have<A, F>(
     outbound: &Outbound,
+    log: &Log,
     service: &Arc<Service>,
     name: &str,
-) -> Result<(), String> {
+    ask: A,
+) -> Result<(), Denial>
+where
+    A: FnOnce(Arc<Service>, String, Request<()>) -> F,
+    F: Future<Output = Result<Response<ResponseBody>, StatusCode>>,
+{
     let url = question(&service.options.tls_on_demand_url, name);
     let deadline = Instant::now() + PATIENCE;
     let late = || "no answer in time".to_owned();
     let answered = async {
         let (status, body) = if url.starts_with('/') {
             let request = Request::get(&url).header("host", name).body(()).map_err(|error| error.to_string())?;
-            let (head, body) =
-                ask(front, service, name, request).await.map_err(|status| status.to_string())?.into_parts();
+            let asked = ask(Arc::clone(service), name.to_owned(), request).await;
+            let (head, body) = asked.map_err(|status| status.to_string())?.into_parts();
             (head.status, beginning(body, deadline).await)
         } else {
             let (head, body) = outbound.get(&url).await?.into_parts();
@@ -42,13 +52,15 @@ pub(crate) async fn may_have(
     let (status, body) = timeout_at(deadline, answered)
         .await
         .unwrap_or_else(|_| Err(late()))
-        .map_err(|why| format!("asking whether {name} may have a certificate: {why}"))?;
+        .map_err(|why| format!("asking whether {name} may have a certificate: {why}"))
+        .map_err(|why| Denial { why, lasts: UNANSWERED })?;
     if status == StatusCode::OK {
         return Ok(());
     }
     let about = [("host", name.into()), ("status", status.as_u16().into()), ("body", body.as_str().into())];
-    front.log.warn("TLS on-demand check denied host", &about);
-    Err(format!("{name} is not allowed to get a certificate (status: {}, body: {body:?})", status.as_u16()))
+    log.warn("TLS on-demand check denied host", &about);
+    let why = format!("{name} is not allowed to get a certificate (status: {}, body: {body:?})", status.as_u16());
+    Err(Denial { why, lasts: DENIED })
 }
 
 /// The URL that is asked: with the name among its parameters, which are sorted as Go's are.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::server::body::patience::UploadError;
+use super::patience::UploadError;
 
 /// The reader's end.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Incoming {
 
 /// The connection's end.
 #[derive(Debug)]
-pub(super) struct Feed(Arc<Slot>);
+pub(crate) struct Feed(Arc<Slot>);
 
 #[derive(Debug, Default)]
 struct Slot(Mutex<State>);
@@ -48,14 +48,14 @@ impl Slot {
 }
 
 /// Both ends of a body; `length` where it is known.
-pub(super) fn pair(length: Option<u64>) -> (Feed, Incoming) {
+pub(crate) fn pair(length: Option<u64>) -> (Feed, Incoming) {
     let slot = Arc::new(Slot::default());
     (Feed(Arc::clone(&slot)), Incoming { slot, left: length, over: false })
 }
 
 impl Feed {
     /// Ready with whether there is a reader, when that one waits for a piece or has gone.
-    pub(super) fn poll_wanted(&self, cx: &Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_wanted(&self, cx: &Context<'_>) -> Poll<bool> {
         let mut state = self.0.lock();
         if state.unread {
             return Poll::Ready(false);
@@ -70,12 +70,12 @@ impl Feed {
     }
 
     /// Whether there is no reader any more.
-    pub(super) fn is_unread(&self) -> bool {
+    pub(crate) fn is_unread(&self) -> bool {
         self.0.lock().unread
     }
 
     /// Hands a piece over; `over` when it is the last.
-    pub(super) fn give(&self, piece: Result<Frame<Bytes>, UploadError>, over: bool) {
+    pub(crate) fn give(&self, piece: Result<Frame<Bytes>, UploadError>, over: bool) {
         self.tell(|state| {
             state.piece = Some(piece);
             state.over = over;
@@ -83,7 +83,7 @@ impl Feed {
     }
 
     /// There was nothing more.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.tell(|state| state.over = true);
     }
 
