@@ -240,11 +240,11 @@ impl<'r, 'a> Runner<'r, 'a> {
             match &stage.work {
                 Work::Lock { host, message: None } => {
                     self.lock(host).await?;
-                    plan = self.plan_again(plan)?;
+                    plan = self.plan_again(&plan)?;
                     next = plan.position_of_lock().map_or(plan.stages.len(), |lock| lock + 1);
                 }
                 Work::Unlock { host } if self.locked || self.op.row().policy == Policy::Alone => {
-                    self.unlock(host).await?
+                    self.unlock(host).await?;
                 }
                 Work::Unlock { .. } => {}
                 Work::Hosts(works) => {
@@ -398,14 +398,14 @@ impl<'r, 'a> Runner<'r, 'a> {
     }
 
     /// Decides again what is left, on what is there now that the lock is held. What was reviewed must be what is found.
-    fn plan_again(&mut self, before: Plan) -> Result<Plan, Error> {
+    fn plan_again(&mut self, before: &Plan) -> Result<Plan, Error> {
         // What was said before was said once.
         let now = Plan { notes: before.notes.clone(), ..self.plan()? };
         let left = |plan: &Plan| {
             let from = plan.position_of_lock().unwrap_or(plan.stages.len());
             Plan { stages: plan.stages[from..].to_vec(), ..plan.clone() }
         };
-        let (was, is) = (left(&before), left(&now));
+        let (was, is) = (left(before), left(&now));
         if self.cx.run.expected_digest.is_some() && was.digest() != is.digest() {
             let differences = was.differences(&is);
             return Err(Error::PlanChanged { reviewed: was.digest(), found: is.digest(), differences });

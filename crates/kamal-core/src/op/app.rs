@@ -133,8 +133,8 @@ impl App {
                 Draft::hosts(facts.each_role(|_, role| remove_container(facts, role, &version)))
             }
             Self::RemoveContainers => Draft::hosts(facts.each_role(|_, role| remove_containers(facts, role))),
-            Self::RemoveImages => Draft::hosts(where_all_roles_are(facts, remove_images(facts))),
-            Self::RemoveDirectories => Draft::hosts(where_all_roles_are(facts, remove_directories(facts))),
+            Self::RemoveImages => Draft::hosts(where_all_roles_are(facts, &remove_images(facts))),
+            Self::RemoveDirectories => Draft::hosts(where_all_roles_are(facts, &remove_directories(facts))),
         })
     }
 }
@@ -270,7 +270,7 @@ pub(super) fn remove(facts: &Facts<'_>) -> Draft {
         remove_containers(facts, role).into_iter().chain([Step::Remove { path }]).collect()
     });
     let gone = [remove_images(facts), remove_directories(facts)].concat();
-    let stages = [stops, containers, where_all_roles_are(facts, gone)].map(|works| Stage::hosts(Kind::Change, works));
+    let stages = [stops, containers, where_all_roles_are(facts, &gone)].map(|works| Stage::hosts(Kind::Change, works));
     Draft::of(joined(stages))
 }
 
@@ -313,14 +313,14 @@ fn remove_directories(facts: &Facts<'_>) -> Vec<Step> {
 }
 
 /// Steps on hosts all of whose roles are selected: images and folders belong to all of them.
-fn where_all_roles_are(facts: &Facts<'_>, steps: Vec<Step>) -> Vec<HostWork> {
+fn where_all_roles_are(facts: &Facts<'_>, steps: &[Step]) -> Vec<HostWork> {
     let whole = |host: &&HostName| {
         let here = |role: &&Role| role.hosts.iter().any(|tagged| tagged.name == **host);
         let selected = |role: &Role| facts.targets.roles_on(host).any(|(other, _)| other.name == role.name);
         facts.config.roles.iter().filter(here).all(selected)
     };
     let hosts: Vec<HostName> = facts.targets.app_hosts.iter().filter(whole).cloned().collect();
-    facts.everywhere(&hosts, |_| steps.clone())
+    facts.everywhere(&hosts, |_| steps.to_vec())
 }
 
 impl Exec {

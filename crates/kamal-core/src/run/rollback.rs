@@ -98,7 +98,7 @@ fn changes(made: &Made, spec: &RunSpec, secrets: &[String]) -> Vec<String> {
             None => found.push(format!("{name} is new")),
             // A `$` is the host's to fill in.
             Some(value) if *value != is[name] && !is[name].contains('$') => {
-                found.push(format!("{name} has another value"))
+                found.push(format!("{name} has another value"));
             }
             Some(_) => {}
         }

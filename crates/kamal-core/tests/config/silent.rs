@@ -101,11 +101,14 @@ fn what_counts_for_nothing_is_told() {
 
 #[test]
 fn what_is_not_supported_is_refused_by_all_but_those_who_show_the_file() {
-    for (fragment, key, message) in [(
-        "registry: {server: \"localhost:5555\"}",
-        "server",
-        "registry/server: a registry on this machine is not supported yet",
-    )] {
+    for (fragment, key, message) in [
+        (
+            "registry: {server: \"localhost:5555\"}",
+            "server",
+            "registry/server: a registry on this machine is not supported yet",
+        ),
+        ("output: {otel: {endpoint: \"http://o\"}}", "otel", "output/otel is not supported yet"),
+    ] {
         let loaded = loaded(fragment);
         let errors = loaded.supported().unwrap_err();
         assert_eq!(errors.0.len(), 1);

@@ -71,7 +71,7 @@ impl Did {
                 app.fleet.heal();
             }
             Self::CutOffAfterSwitch(version) => {
-                cut_off(app, &Verb::Deploy.op(), Some(version), "check that kamal-proxy")
+                cut_off(app, &Verb::Deploy.op(), Some(version), "check that kamal-proxy");
             }
             Self::CutOffBeforeSwitch(version) => cut_off(app, &Verb::Deploy.op(), Some(version), "start app-web"),
             Self::AppBoot => drop(app.perform(&Verb::Boot.op(), None, None).unwrap()),
