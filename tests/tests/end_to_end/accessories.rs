@@ -105,6 +105,8 @@ fn files_and_folders_arrive_as_they_are() {
     app.project.write("config/db/my.cnf", "[mysqld]\n").unwrap();
     app.project.write("config/tree/a", "a\n").unwrap();
     app.project.write("config/tree/b/c d", "c\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(app.project.folder().join("config/tree/b/c d"), executable).unwrap();
     app.project.write("config/init.sql.erb", "user <%= ENV[\"DB\"] %>;\n").unwrap();
     let accessory = "accessories:\n  db:\n    image: \"10.77.0.1:5000/redis:7\"\n    role: web\n    \
         env: {clear: {DB: shop}}\n    files:\n      - config/db/my.cnf:/etc/my.cnf:ro\n      - config/tree:/etc/tree\n      \
@@ -115,7 +117,7 @@ fn files_and_folders_arrive_as_they_are() {
     let shell = format!("cd {} && find e2e-files-db -mindepth 1 -printf '%P %m %U %y\\n' | sort", host.home.display());
     let found = rig().docker_shell(host.number, &shell);
     for line in
-        ["etc/my.cnf 755 0 f", "etc/tree/a 755 0 f", "etc/tree/b/c d 755 0 f", "init.sql 640 1000 f", "data 755 0 d"]
+        ["etc/my.cnf 644 0 f", "etc/tree/a 644 0 f", "etc/tree/b/c d 755 0 f", "init.sql 640 1000 f", "data 755 0 d"]
     {
         assert!(found.lines().any(|known| known == line), "{line} is not among\n{found}");
     }

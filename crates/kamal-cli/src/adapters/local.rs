@@ -1,6 +1,6 @@
 //! The local machine: programs and files.
 
-use std::{fs::TryLockError, io, path::PathBuf, process::Stdio};
+use std::{fs::TryLockError, io, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
 
 use async_trait::async_trait;
 use kamal_core::ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders};
@@ -78,6 +78,11 @@ impl Local for ThisMachine {
     async fn read(&self, path: &str) -> Result<Vec<u8>, LocalError> {
         let io = |source| LocalError::Io { what: format!("cannot read {path}"), source };
         tokio::fs::read(self.path(path)).await.map_err(io)
+    }
+
+    async fn mode(&self, path: &str) -> Result<u32, LocalError> {
+        let io = |source| LocalError::Io { what: format!("cannot read {path}"), source };
+        Ok(tokio::fs::metadata(self.path(path)).await.map_err(io)?.permissions().mode() & 0o777)
     }
 
     async fn list(&self, path: &str) -> Vec<String> {

@@ -8,12 +8,9 @@ use crate::{
     },
     name::{ContainerName, HostName, ImageRef},
     naming,
-    run::inputs::AccessoryFile,
+    run::inputs::{AccessoryFile, octal},
     step::{Route, RunSpec, Step},
 };
-
-/// The mode of an accessory's file where none is given: Kamal's.
-const DEFAULT_MODE: u32 = 0o755;
 
 /// The steps of one accessory.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +56,12 @@ impl AccessorySteps<'_> {
     pub(crate) fn uploads(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for file in &self.accessory.files {
-            let octal = file.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
+            let octal = octal(file);
             let root = format!("{}{}", self.accessory.service, file.remote);
             let of_it = |known: &&AccessoryFile| known.accessory == self.accessory.name && known.local == file.local;
-            for AccessoryFile { below, content, .. } in self.files.iter().filter(of_it) {
+            for AccessoryFile { below, content, mode, .. } in self.files.iter().filter(of_it) {
                 let path = below.as_ref().map_or_else(|| root.clone(), |below| format!("{root}/{below}"));
-                steps.push(Step::WriteFile { path, content: content.clone(), mode: octal.unwrap_or(DEFAULT_MODE) });
+                steps.push(Step::WriteFile { path, content: content.clone(), mode: octal.unwrap_or(*mode) });
             }
             if let (None, Some(mode)) = (octal, &file.mode) {
                 // `u=rw,go=` and its like.

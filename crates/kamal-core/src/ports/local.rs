@@ -22,6 +22,13 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     /// A file's content.
     async fn read(&self, path: &str) -> Result<Vec<u8>, LocalError>;
 
+    /// What a file's owner, its group and others may do with it: the nine bits of its mode.
+    ///
+    /// # Errors
+    ///
+    /// Why the file cannot be looked at.
+    async fn mode(&self, path: &str) -> Result<u32, LocalError>;
+
     /// Names of the files directly in a folder, sorted; none when there is no such folder.
     async fn list(&self, path: &str) -> Vec<String>;
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::{Cx, hooks};
 use crate::{
-    config::model::Accessory,
+    config::model::{Accessory, AccessoryPath},
     error::Error,
     event::{EventKind, Tone},
     op::Op,
@@ -46,6 +46,8 @@ pub struct AccessoryFile {
     pub below: Option<String>,
     /// Its content.
     pub content: Blob,
+    /// Its mode in the project.
+    pub mode: u32,
 }
 
 impl Inputs {
@@ -80,14 +82,15 @@ async fn accessory_files(cx: &Cx<'_>, op: &Op) -> Result<Vec<AccessoryFile>, Err
             for below in paths(cx, &file.local).await {
                 let path = below.as_ref().map_or_else(|| file.local.clone(), |below| format!("{}/{below}", file.local));
                 let mut content = cx.fleet.world.local.read(&path).await?;
+                let mode = cx.fleet.world.local.mode(&path).await?;
                 // Kamal takes any name that ends so for a template (spec 2.11).
                 if path.ends_with("erb") {
                     let text = rendered(cx, accessory, &path, &content)?;
-                    warn_of_readers(cx, &path, file.mode.as_deref(), &text);
+                    warn_of_readers(cx, &path, octal(file).unwrap_or(mode), &text);
                     content = text.into_bytes();
                 }
                 let (accessory, local) = (accessory.name.clone(), file.local.clone());
-                files.push(AccessoryFile { accessory, local, below, content: content.into() });
+                files.push(AccessoryFile { accessory, local, below, content: content.into(), mode });
             }
         }
     }
@@ -103,11 +106,15 @@ async fn paths(cx: &Cx<'_>, path: &str) -> Vec<Option<String>> {
     }
 }
 
-/// Kamal makes an accessory's files readable to all of the host unless told otherwise, since the container's user has to
-/// read them; who puts a secret into one should know.
-fn warn_of_readers(cx: &Cx<'_>, path: &str, mode: Option<&str>, text: &str) {
-    let closed = mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).is_some_and(|mode| mode & 0o007 == 0);
-    if !closed && matches!(cx.fleet.world.secrets.redactor().text(text), Cow::Owned(_)) {
+/// The mode that is given for a file, as a number: `u=rw,go=` and its like are none.
+pub(crate) fn octal(file: &AccessoryPath) -> Option<u32> {
+    file.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok())
+}
+
+/// An accessory's file is often readable to all of the host, since the container's user has to read it; who puts a secret
+/// into one should know.
+fn warn_of_readers(cx: &Cx<'_>, path: &str, mode: u32, text: &str) {
+    if mode & 0o007 != 0 && matches!(cx.fleet.world.secrets.redactor().text(text), Cow::Owned(_)) {
         let text = format!(
             "{path} holds a secret and every user of the host can read it; give it a `mode`, 0600 if it can be"
         );

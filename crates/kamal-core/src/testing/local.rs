@@ -59,6 +59,10 @@ impl Local for SimLocal {
         found.ok_or_else(missing)
     }
 
+    async fn mode(&self, _path: &str) -> Result<u32, LocalError> {
+        Ok(0o644)
+    }
+
     async fn list(&self, path: &str) -> Vec<String> {
         let folder = format!("{}/", relative(path).trim_end_matches('/'));
         let state = self.0.state();

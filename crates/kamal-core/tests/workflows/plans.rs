@@ -164,6 +164,6 @@ fn modes_of_an_accessorys_files_may_be_words() {
     let app = App::new(&format!("servers: [h1]\naccessories: {{db: {{image: pg, host: h1, files: {files}}}}}\n"));
     app.fleet.project_file("a", "text");
     let text = app.dry_run(Verb::Setup, "v1").unwrap().to_string();
-    assert!(text.contains("write app-db/b (mode 0755)") && text.contains("change app-db/b to mode u=rw"), "{text}");
+    assert!(text.contains("write app-db/b (mode 0644)") && text.contains("change app-db/b to mode u=rw"), "{text}");
     assert!(text.contains("write app-db/c (mode 0640)") && !text.contains("change app-db/c"), "{text}");
 }

@@ -254,6 +254,10 @@ impl Local for Machine {
         fs::read(self.path(path)).map_err(|source| LocalError::Io { what: path.to_owned(), source })
     }
 
+    async fn mode(&self, _: &str) -> Result<u32, LocalError> {
+        Ok(0o644)
+    }
+
     async fn list(&self, _: &str) -> Vec<String> {
         Vec::new()
     }
