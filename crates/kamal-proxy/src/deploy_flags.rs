@@ -34,7 +34,7 @@ impl AsRef<str> for Flag {
 
 macro_rules! table {
     ($($constant:ident = $name:literal, $kind:expr, $help:literal;)*) => {
-        $(#[doc = $help]
+        $(#[doc = concat!("`--", $name, "`; what it does is in [`Flag::help`].")]
         pub const $constant: Flag = Flag { name: $name, kind: $kind, help: $help };)*
 
         /// All of them by name, as `--help` shows them.
