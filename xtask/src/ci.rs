@@ -18,7 +18,8 @@ const STEPS: [(&str, &[&str]); 4] = [
 ];
 
 /// What the tests run besides what the sandbox needs, and the Debian package each is in.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
+    ("pg_ctlcluster", "postgresql"),
     ("musl-gcc", "musl-tools"),
     ("pebble", "pebble"),
     ("age", "age"),
