@@ -9,39 +9,50 @@ use tokio::time::{sleep, timeout};
 
 use super::support::{PATIENCE, Proxy, Upstream, request, text};
 
-/// Says the path's number of what is in the list, in pieces of some bytes, and closes when it is told to.
-async fn teller(said: &'static [&'static str]) -> String {
+/// A target that hands each connection to somebody.
+async fn target<F: Future<Output = ()> + Send + 'static>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
-            tokio::spawn(async move {
-                let mut request = Vec::new();
-                while stream.read_buf(&mut request).await.unwrap_or(0) > 0 {
-                    if !request.ends_with(b"\r\n\r\n") {
-                        continue;
-                    }
-                    let line = String::from_utf8_lossy(&request).into_owned();
-                    request.clear();
-                    let number = line.split([' ', '/']).nth(2).and_then(|number| number.parse::<usize>().ok());
-                    let answer = number.map_or("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", |number| said[number]);
-                    for piece in answer.as_bytes().chunks(11) {
-                        if stream.write_all(piece).await.is_err() {
-                            return;
-                        }
-                        tokio::task::yield_now().await;
-                    }
-                    let lower = answer.to_ascii_lowercase();
-                    if !lower.contains("content-length") && !lower.contains("chunked") {
-                        return;
-                    }
-                }
-            });
+            tokio::spawn(serve(stream));
         }
     });
     address
+}
+
+/// The next request without a body; `None` when there is no more.
+async fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut request = Vec::new();
+    while stream.read_buf(&mut request).await.unwrap_or(0) > 0 {
+        if request.ends_with(b"\r\n\r\n") {
+            return Some(String::from_utf8_lossy(&request).into_owned());
+        }
+    }
+    None
+}
+
+/// Says the path's number of what is in the list, in pieces of some bytes, and closes when it is told to.
+async fn teller(said: &'static [&'static str]) -> String {
+    target(move |mut stream| async move {
+        while let Some(line) = head(&mut stream).await {
+            let number = line.split([' ', '/']).nth(2).and_then(|number| number.parse::<usize>().ok());
+            let answer = number.map_or("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", |number| said[number]);
+            for piece in answer.as_bytes().chunks(11) {
+                if stream.write_all(piece).await.is_err() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+            let lower = answer.to_ascii_lowercase();
+            if !lower.contains("content-length") && !lower.contains("chunked") {
+                return;
+            }
+        }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,34 +84,21 @@ async fn what_a_target_may_say() {
 // A target that answers HEAD with a body, and a moment later: that is nobody's answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_nobody_asked_for_is_not_the_next_answer() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            tokio::spawn(async move {
-                let mut request = Vec::new();
-                while stream.read_buf(&mut request).await.unwrap_or(0) > 0 {
-                    if !request.ends_with(b"\r\n\r\n") {
-                        continue;
-                    }
-                    let line = String::from_utf8_lossy(&request).into_owned();
-                    request.clear();
-                    let said = if line.starts_with("HEAD") { "" } else { "right" };
-                    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{said}");
-                    if stream.write_all(answer.as_bytes()).await.is_err() {
-                        return;
-                    }
-                    if line.starts_with("HEAD") {
-                        let pause = line.split([' ', '/']).nth(2).unwrap().parse().unwrap();
-                        sleep(Duration::from_micros(pause)).await;
-                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong").await;
-                    }
-                }
-            });
+    let address = target(|mut stream| async move {
+        while let Some(line) = head(&mut stream).await {
+            let said = if line.starts_with("HEAD") { "" } else { "right" };
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{said}");
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+            if line.starts_with("HEAD") {
+                let pause = line.split([' ', '/']).nth(2).unwrap().parse().unwrap();
+                sleep(Duration::from_micros(pause)).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong").await;
+            }
         }
-    });
+    })
+    .await;
     let proxy = Proxy::start();
     proxy.ok(&format!("deploy app --target {address}"));
     let mut stream = TcpStream::connect(proxy.http).await.unwrap();
