@@ -220,7 +220,7 @@ impl Command {
                 args.confirmed
             }
             Self::Accessory(AccessoryCommand::Remove(args)) => args.confirmed,
-            Self::Accessory(AccessoryCommand::Upgrade(args)) => args.confirmed,
+            Self::Accessory(AccessoryCommand::Upgrade(args)) => args.how.confirmed,
             _ => false,
         }
     }

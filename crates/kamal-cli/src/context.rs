@@ -132,7 +132,7 @@ fn destination_source(project: &Path, config_file: &str, destination: &Destinati
 }
 
 /// The destinations that have a file.
-fn destinations(base: &Path) -> Vec<String> {
+pub(crate) fn destinations(base: &Path) -> Vec<String> {
     let stem = base.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let entries = base.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten();
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

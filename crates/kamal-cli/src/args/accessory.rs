@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{LogsArgs, Preview, candidates};
+use super::{LogsArgs, Preview, RollingArgs, candidates};
 
 /// Accessory commands. `NAME` is an accessory's, and where the help says so `all`.
 #[derive(Debug, Subcommand)]
@@ -66,7 +66,7 @@ impl AccessoryCommand {
             | Self::RemoveImage(args)
             | Self::RemoveServiceDirectory(args) => Some(&args.preview),
             Self::Remove(args) => Some(&args.preview),
-            Self::Upgrade(args) => Some(&args.preview),
+            Self::Upgrade(args) => Some(&args.how.preview),
             Self::Details { .. } | Self::Exec(_) | Self::Logs(_) => None,
         }
     }
@@ -101,14 +101,8 @@ pub(crate) struct AccessoryRollingArgs {
     /// The accessory, or `all`
     #[arg(add = candidates::accessories())]
     pub(crate) name: String,
-    /// One host after another
-    #[arg(long)]
-    pub(crate) rolling: bool,
-    /// Without asking
-    #[arg(short = 'y', long)]
-    pub(crate) confirmed: bool,
     #[command(flatten)]
-    pub(crate) preview: Preview,
+    pub(crate) how: RollingArgs,
 }
 
 /// Options of `accessory exec`.

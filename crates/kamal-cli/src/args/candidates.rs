@@ -39,7 +39,7 @@ pub(super) fn accessories() -> ArgValueCompleter {
 
 /// A destination, which is a file beside the configuration's.
 pub(super) fn destinations() -> ArgValueCompleter {
-    ArgValueCompleter::new(|current: &OsStr| one(current, &destination_names(Path::new(&typed().0))))
+    ArgValueCompleter::new(|current: &OsStr| one(current, &context::destinations(Path::new(&typed().0))))
 }
 
 /// A commit.
@@ -61,17 +61,6 @@ pub(super) fn sections() -> ArgValueCompleter {
 
 fn host_names(config: &Config) -> Vec<String> {
     config.hosts().iter().map(HostName::to_string).collect()
-}
-
-fn destination_names(config_file: &Path) -> Vec<String> {
-    let stem = config_file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let entries = config_file.parent().into_iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let destination = |name: String| {
-        let rest = name.strip_prefix(&stem)?.strip_prefix('.')?;
-        Some(rest.strip_suffix(".yml").or_else(|| rest.strip_suffix(".yaml"))?.to_owned())
-    };
-    names.filter_map(destination).collect()
 }
 
 /// Names in the configuration that the line typed so far leads to; none if it cannot be read.

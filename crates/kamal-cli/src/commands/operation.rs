@@ -130,7 +130,7 @@ fn accessory(command: AccessoryCommand, config: &Config) -> Result<Accessory, Fa
         AccessoryCommand::RemoveContainer(args) => (args.name, AccessoryTask::RemoveContainer),
         AccessoryCommand::RemoveImage(args) => (args.name, AccessoryTask::RemoveImage),
         AccessoryCommand::RemoveServiceDirectory(args) => (args.name, AccessoryTask::RemoveServiceDirectory),
-        AccessoryCommand::Upgrade(args) => (args.name, AccessoryTask::Upgrade { rolling: args.rolling }),
+        AccessoryCommand::Upgrade(args) => (args.name, AccessoryTask::Upgrade { rolling: args.how.rolling }),
     };
     Ok(Accessory::new(config, &name, task)?)
 }
