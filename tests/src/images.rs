@@ -30,6 +30,11 @@ fn one(sandbox: &Sandbox, folder: &Path, program: &Path, dockerfile: &str, tag: 
     let io = |source| xtask::error::Error::Io { what: format!("preparing the image {tag}"), source };
     fs::copy(program, folder.join("program")).map_err(io)?;
     fs::write(folder.join("Dockerfile"), dockerfile).map_err(io)?;
+    build_and_push(sandbox, folder, tag)
+}
+
+/// Makes an image of a folder and puts it into the sandbox's registry.
+pub(crate) fn build_and_push(sandbox: &Sandbox, folder: &Path, tag: &str) -> Result<()> {
     let docker = |arguments: &[&str]| {
         let mut docker = Command::new("docker");
         docker.args(arguments).envs(sandbox.docker_host().map(|host| ("DOCKER_HOST", host)));

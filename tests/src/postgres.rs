@@ -13,6 +13,8 @@ use xtask::{
     sandbox::{Sandbox, require_packages},
 };
 
+use crate::images::build_and_push;
+
 /// Its tag in the sandbox's registry.
 pub const IMAGE: &str = "10.77.0.1:5000/postgres:debian";
 
@@ -78,13 +80,7 @@ pub fn push(sandbox: &Sandbox) -> Result<()> {
         home = home.display()
     );
     fs::write(folder.join("Dockerfile"), dockerfile).map_err(io("writing the Dockerfile"))?;
-    let docker = |arguments: &[&str]| {
-        let mut docker = Command::new("docker");
-        docker.args(arguments).envs(sandbox.docker_host().map(|host| ("DOCKER_HOST", host)));
-        run(&mut docker)
-    };
-    docker(&["buildx", "build", "--load", "-t", IMAGE, &folder.display().to_string()])?;
-    docker(&["push", IMAGE]).map(drop)
+    build_and_push(sandbox, &folder, IMAGE)
 }
 
 /// The shared libraries of programs and libraries, as the loader finds them.
