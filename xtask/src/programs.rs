@@ -66,7 +66,7 @@ pub fn static_proxy(profile: Profile) -> Result<PathBuf> {
     require_static_target()?;
     note("building kamal-proxy (a few minutes the first time)");
     let package =
-        ["--package", "kamal-proxy", "--bin", "kamal-proxy", "--features", "http3", "--target", STATIC_TARGET];
+        ["--package", "kamal-proxy", "--bin", "kamal-proxy", "--features", "program,http3", "--target", STATIC_TARGET];
     cargo(profile, &package)?;
     Ok(target().join(STATIC_TARGET).join(profile.names().1).join("kamal-proxy"))
 }

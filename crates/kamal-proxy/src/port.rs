@@ -309,6 +309,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's folder may be anywhere")]
     fn users_are_written_where_the_proxy_finds_them() {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\nx-proxy: {basic_auth: USERS}\n";
