@@ -18,7 +18,7 @@ use kamal_core::{
     op::Row,
     ports::{Entropy, Events, Secrets, World},
     redact::{Redacted, Redactor},
-    run::{Cx, ProxyImage, RunSettings},
+    run::{Cx, ProxyImage, RunSettings, hooks::HookFiles},
     secret::Secret,
     targets::{Selection, Targets},
 };
@@ -191,6 +191,9 @@ impl Context {
         let world = World {
             ssh: connector.clone(),
             docker: Arc::new(kamal_docker::DockerCli),
+            builder: Arc::new(kamal_docker::DockerCli),
+            hooks: Arc::new(HookFiles),
+            interceptor: None,
             proxy: Arc::new(kamal_proxy::KamalProxyCli),
             local: Arc::new(ThisMachine { project: project.clone(), home }),
             clock: Arc::new(SystemClock::default()),
