@@ -156,8 +156,8 @@ impl Builder {
         self
     }
 
-    /// Keeps what is deployed in a file, and begins with what is in it. One proxy to a file. Without a file a proxy
-    /// begins with nothing and leaves nothing behind.
+    /// Keeps what is deployed in a file, and begins with what is in it. One proxy to a file: of two, each would overwrite
+    /// what the other has. Without a file a proxy begins with nothing and leaves nothing behind.
     ///
     /// The file is that of Go's kamal-proxy. What cannot be taken up of it is logged and kept in it, and does not keep
     /// the proxy from starting.
@@ -189,7 +189,8 @@ impl Builder {
         self
     }
 
-    /// Closes connections of clients beyond this number at once. Each needs two files, and a process has a limit of those.
+    /// Closes connections of clients beyond this number at once; there may be any number where nobody says. Each needs two
+    /// files, and a process has a limit of those.
     pub const fn max_connections(mut self, most: usize) -> Self {
         self.options.max_connections = most;
         self

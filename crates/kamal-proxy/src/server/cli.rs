@@ -36,6 +36,12 @@ impl<E: std::error::Error> From<E> for Failed {
 ///
 /// This is for a process of its own: it reads the environment, raises the limit of open files, and `run` waits for
 /// signals. To have a proxy inside another program, see [`Proxy`](super::Proxy).
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     kamal_proxy::server::main(std::env::args_os())
+/// }
+/// ```
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<String> =
         arguments.into_iter().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();

@@ -61,10 +61,20 @@ pub struct RolloutOptions {
     deployment: DeploymentOptions,
 }
 
-/// The default of a flag that takes a time.
+/// The default of a flag that takes a time; zero for others, as it is to the command line.
 fn seconds(flag: Flag) -> GoDuration {
     let Kind::Seconds(seconds) = flag.kind else { return GoDuration(0) };
     GoDuration::from_secs(seconds.into())
+}
+
+/// The default of a flag that takes a number.
+const fn number(flag: Flag) -> i64 {
+    if let Kind::Int(number) = flag.kind { number } else { 0 }
+}
+
+/// The default of a flag that takes a text.
+const fn word(flag: Flag) -> &'static str {
+    if let Kind::Str(text) = flag.kind { text } else { "" }
 }
 
 fn deployment() -> DeploymentOptions {
@@ -84,7 +94,6 @@ fn texts(texts: impl IntoIterator<Item = impl Into<String>>) -> impl Iterator<It
 impl DeployOptions {
     /// A service with one target, for all hosts and paths that no other service has.
     pub fn to(target: Address) -> Self {
-        let Kind::Int(memory) = flag::BUFFER_MEMORY.kind else { unreachable!("it takes a number") };
         Self {
             targets: vec![target],
             readers: Vec::new(),
@@ -98,7 +107,7 @@ impl DeployOptions {
             target: TargetOptions {
                 health_check_config: HealthCheck::default().0,
                 response_timeout: seconds(flag::TARGET_TIMEOUT),
-                max_memory_buffer_size: memory,
+                max_memory_buffer_size: number(flag::BUFFER_MEMORY),
                 ..TargetOptions::default()
             },
             forward_headers: None,

@@ -177,6 +177,17 @@ async fn why_a_proxy_does_not_start() {
     assert_eq!(get(&there, "a").await.0, 404);
 }
 
+// One whose predecessor does not answer, and whose program has no patience.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_nobody_waits_for_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("handover");
+    let _mute = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let start = Proxy::builder().listen(ANY).handover(path).take_over(PATIENCE).start();
+    assert!(timeout(Duration::from_millis(100), start).await.is_err());
+    eventually("its threads have ended", || threads().is_empty()).await;
+}
+
 #[cfg(feature = "http3")]
 #[tokio::test(flavor = "multi_thread")]
 async fn http3_is_beside_https() {

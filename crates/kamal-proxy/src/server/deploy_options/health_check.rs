@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::seconds;
-use crate::deploy_flags::{self as flag, Kind};
+use super::{seconds, word};
+use crate::deploy_flags as flag;
 use crate::server::options::HealthCheckOptions;
 
 /// How targets are asked whether they are up: with GET, for an answer that is 2xx in the end.
@@ -22,9 +22,8 @@ pub struct HealthCheck(pub(super) HealthCheckOptions);
 /// Asks for `/up` at the target's own port every second, with five seconds for an answer.
 impl Default for HealthCheck {
     fn default() -> Self {
-        let Kind::Str(path) = flag::HEALTH_CHECK_PATH.kind else { unreachable!("it takes a text") };
         Self(HealthCheckOptions {
-            path: path.into(),
+            path: word(flag::HEALTH_CHECK_PATH).into(),
             interval: seconds(flag::HEALTH_CHECK_INTERVAL),
             timeout: seconds(flag::HEALTH_CHECK_TIMEOUT),
             ..HealthCheckOptions::default()

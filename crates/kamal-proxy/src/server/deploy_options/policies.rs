@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{DeployOptions, size, text, texts};
-use crate::deploy_flags::{self as flag, Kind};
+use super::{DeployOptions, number, size, text, texts};
+use crate::deploy_flags as flag;
 
 /// Which responses are compressed, for clients that accept zstd, brotli or gzip.
 ///
@@ -22,8 +22,7 @@ pub struct Compression {
 /// Text, JSON, XML and the like, from a KiB on.
 impl Default for Compression {
     fn default() -> Self {
-        let Kind::Int(min_size) = flag::COMPRESS_MIN_SIZE.kind else { unreachable!("it takes a number") };
-        Self { min_size, types: Vec::new() }
+        Self { min_size: number(flag::COMPRESS_MIN_SIZE), types: Vec::new() }
     }
 }
 
