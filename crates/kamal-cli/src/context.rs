@@ -25,7 +25,12 @@ use kamal_core::{
 
 use crate::{
     adapters::{
-        chance::SystemEntropy, environment, local::ThisMachine, outside::Asked, person::Person, secrets::FileSecrets,
+        chance::SystemEntropy,
+        environment,
+        local::ThisMachine,
+        outside::{Asked, ProjectTemplates},
+        person::Person,
+        secrets::FileSecrets,
         time::SystemClock,
     },
     args::Global,
@@ -168,7 +173,7 @@ fn read(project: &Path, path: &str) -> Result<Option<Source>, Failure> {
 
 impl Context {
     /// Loads everything. Nothing is connected yet.
-    pub(crate) fn new(global: &Global, redactor: &Redactor, gone: bool) -> Result<Self, Failure> {
+    pub(crate) async fn new(global: &Global, redactor: &Redactor, gone: bool) -> Result<Self, Failure> {
         let project = project()?;
         let reporter = Arc::new(Reporter::new(global, redactor.clone()));
         let loaded = load(global)?.supported().map_err(Failure::Config)?;
@@ -185,7 +190,7 @@ impl Context {
         let events: Arc<dyn Events> = Arc::new(Redacted::new(reporter.clone(), redactor.clone()));
         let connector = Arc::new(kamal_ssh::Connector::new(kamal_ssh::Options {
             attendant: Some(Arc::new(Person::new(events.clone()))),
-            ..ssh_options(config, &project, &home, &*secrets)?
+            ..ssh_options(config, &project, &home, &*secrets).await?
         }));
         let identity = Identity::of_git(&project);
         let world = World {
@@ -197,7 +202,8 @@ impl Context {
             entropy: Arc::new(SystemEntropy::default()),
             events,
             secrets,
-            templates: Arc::new(asked()),
+            templates: Arc::new(ProjectTemplates(Arc::new(asked()))),
+            redactor: redactor.clone(),
         };
         let run = RunSettings {
             asked_version: asked_version(global)?,
@@ -342,7 +348,7 @@ fn git(project: &Path, args: &[&str]) -> Option<String> {
 }
 
 /// SSH as deploy.yml and the environment have it (spec 2.12, 5.5).
-fn ssh_options(
+async fn ssh_options(
     config: &Config,
     project: &Path,
     home: &Path,
@@ -357,13 +363,14 @@ fn ssh_options(
     options.user = Some(ssh.user.clone());
     options.port = Some(ssh.port);
     options.keys = ssh.keys.iter().map(expand).collect();
-    options.key_data = ssh
-        .key_data
-        .iter()
-        // A name of a secret, or a key in full (deprecated, but Kamal still takes it).
-        .map(|name| if name.contains('\n') { Ok(Secret::new(name.as_str())) } else { secrets.get(name) })
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::User(format!("ssh/key_data: {error}")))?;
+    // Names of secrets, and keys in full (deprecated, but Kamal still takes them).
+    for name in &ssh.key_data {
+        let key = if name.contains('\n') { Ok(Secret::new(name.as_str())) } else { secrets.get(name).await };
+        options.key_data.push(key.map_err(|mut error| {
+            error.message.insert_str(0, "ssh/key_data: ");
+            error
+        })?);
+    }
     options.keys_only = ssh.keys_only;
     options.agent = environment::get("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
     options.config_files = match &ssh.config {

@@ -4,9 +4,11 @@
 mod docker;
 mod exec;
 mod local;
+mod secrets;
 mod world;
 
 pub use docker::{BuildError, BuildOrder, Docker, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use local::{Claim, Command, Local, LocalError, LocalFolders};
-pub use world::{Clock, Entropy, Events, Secrets, Templates, World};
+pub use secrets::{SecretError, SecretErrorKind, Secrets};
+pub use world::{Clock, Entropy, Events, TemplateError, Templates, World};

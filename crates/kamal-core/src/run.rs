@@ -168,7 +168,6 @@ struct Runner<'r, 'a> {
 impl<'r, 'a> Runner<'r, 'a> {
     async fn begin(cx: &'r Cx<'a>, op: &'r Op) -> Result<Self, Error> {
         let inputs = Inputs::gather(cx, op).await?;
-        needs::look_up(cx, op, &inputs.hooks)?;
         let (keeper, waiter) = gate();
         Ok(Self {
             cx,
@@ -505,7 +504,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             config: cx.fleet.config,
             version: cx.run.asked_version.as_ref().or(cx.version),
             local: &*world.local,
-            secrets: &*world.secrets,
+            secrets: &cx.fleet.keyring(),
             events: &*world.events,
             clock: &*world.clock,
         };

@@ -19,7 +19,7 @@ pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Resu
     for (host, findings) in hosts.iter().zip(ways) {
         lost += usize::from(findings.iter().any(|finding| finding.failed));
         if json {
-            let whole = context.world.secrets.redactor().json(as_json(host, &findings));
+            let whole = context.world.redactor.json(as_json(host, &findings));
             context.reporter.bytes(format!("{whole}\n").as_bytes());
         } else {
             context.reporter.data(&as_text(host, &findings));

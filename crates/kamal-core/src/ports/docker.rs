@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Clock, Entropy, Events, Exit, Local, LocalError, Secrets};
+use super::{Clock, Entropy, Events, Exit, Local, LocalError, SecretError};
 use crate::{
     build::BuildTask,
     config::Config,
+    keyring::Keyring,
     name::{HostName, Version},
     query::Query,
     shell::Text,
@@ -47,8 +48,8 @@ pub trait Proxy: Send + Sync + std::fmt::Debug {
 pub struct Render<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// Where secrets come from.
-    pub secrets: &'a dyn Secrets,
+    /// The secrets of the operation.
+    pub secrets: &'a Keyring,
     /// Chance, for hostnames.
     pub entropy: &'a dyn Entropy,
     /// Now, for the audit log.
@@ -61,8 +62,13 @@ pub struct Render<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A secret it needs is not there.
-    #[error("{0}")]
-    Secret(String),
+    #[error("{source} (needed by {needed_by})")]
+    Secret {
+        /// What is the matter with it.
+        source: SecretError,
+        /// Where it is wanted: a file on the host, a setting.
+        needed_by: String,
+    },
     /// No adapter knows the step.
     #[error("no adapter can {0}")]
     Unknown(String),
@@ -79,8 +85,8 @@ pub struct BuildOrder<'a> {
     pub version: Option<&'a Version>,
     /// The local machine.
     pub local: &'a dyn Local,
-    /// Where builder secrets and the registry's password come from.
-    pub secrets: &'a dyn Secrets,
+    /// Builder secrets, and the registry's user and password.
+    pub secrets: &'a Keyring,
     /// Listeners: the build's output.
     pub events: &'a dyn Events,
     /// Time, for how long things take.
@@ -105,6 +111,9 @@ pub enum BuildError {
         /// Whether somebody has seen them already, so that they need not be repeated.
         shown: bool,
     },
+    /// A secret is missing.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Something is missing or does not fit.
     #[error("{0}")]
     Unfit(String),

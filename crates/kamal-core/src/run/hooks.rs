@@ -62,7 +62,8 @@ pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) 
     let mut command = Command::new(if path.starts_with('/') { path } else { format!("./{path}") }, [] as [&str; 0]);
     command.env = environment(cx, told);
     if TRUSTED.contains(&name) {
-        command.env.extend(cx.fleet.world.secrets.all().map_err(|error| Error::Secrets(vec![error]))?);
+        let missing = |error| Error::HookSecrets { name: name.to_owned(), error };
+        command.env.extend(cx.fleet.keyring().all().map_err(missing)?);
     }
     let step = format!("run the hook {name}");
     let began = cx.fleet.world.clock.elapsed();

@@ -22,6 +22,7 @@ use crate::{
     cancel::Cancel,
     name::{HostName, RoleName, Version},
     ports::{Clock, Exec, Ssh, TransportError, TransportErrorKind, World},
+    redact::Redactor,
 };
 
 /// Hosts that behave. Clones are the same fleet.
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     entropy: Arc<SimEntropy>,
     events: Arc<Recorder>,
     secrets: Arc<TableSecrets>,
+    redactor: Redactor,
     state: Mutex<State>,
 }
 
@@ -89,6 +91,7 @@ impl SimFleet {
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::default(),
+            redactor: Redactor::new(),
             state: Mutex::new(State { hosts, clock: Some(clock), ..State::default() }),
         }))
     }
@@ -113,6 +116,7 @@ impl SimFleet {
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::new(self.0.secrets.copy()),
+            redactor: Redactor::new(),
             state: Mutex::new(copy),
         }))
     }
@@ -130,6 +134,7 @@ impl SimFleet {
             events: self.0.events.clone(),
             secrets: self.0.secrets.clone(),
             templates: Arc::new(PlainTemplates),
+            redactor: self.0.redactor.clone(),
         }
     }
 
