@@ -73,8 +73,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Completion { shell } => completion::print(shell),
         Command::Config(args) => inspect::config(global, &args),
         Command::Docs(args) => docs::run(&args),
-        Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, &args),
-        Command::Secrets(Secrets::Extract(args)) => secrets::extract(&args),
+        Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, args),
+        Command::Secrets(Secrets::Extract(args)) => secrets::extract(args),
         command => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)

@@ -72,6 +72,20 @@ impl Failure {
     }
 }
 
+impl From<kamal::Error> for Failure {
+    fn from(error: kamal::Error) -> Self {
+        match error {
+            kamal::Error::Engine(error) => Self::Engine(error),
+            kamal::Error::Config(errors) => Self::Config(errors),
+            kamal::Error::KeyData(mut error) => {
+                error.message.insert_str(0, "ssh/key_data: ");
+                Self::Secret(error)
+            }
+            other => Self::User(other.to_string()),
+        }
+    }
+}
+
 impl From<kamal_core::name::NameError> for Failure {
     fn from(error: kamal_core::name::NameError) -> Self {
         Self::User(error.to_string())
