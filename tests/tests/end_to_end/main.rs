@@ -16,6 +16,7 @@ mod failure;
 mod hooks;
 mod lock;
 mod proxy;
+mod registry;
 mod removal;
 mod secrets;
 mod spine;
