@@ -17,6 +17,7 @@ mod failure;
 mod hooks;
 mod lock;
 mod proxy;
+mod registry;
 mod removal;
 mod secrets;
 mod spine;
