@@ -34,7 +34,7 @@ pub(crate) use self::{
     prune::PruneCommand,
     read::{Line, read},
     registry::RegistryCommand,
-    secrets::{ExtractArgs, FetchArgs, SecretsCommand, inline},
+    secrets::{ExtractArgs, FetchArgs, SecretsCommand},
     server::ServerCommand,
     values::Pair,
 };

@@ -72,8 +72,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Completion { shell } => completion::print(shell),
         Command::Config(args) => inspect::config(global, &args),
         Command::Docs(args) => docs::run(&args),
-        Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, &args),
-        Command::Secrets(Secrets::Extract(args)) => secrets::extract(&args),
+        Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, args),
+        Command::Secrets(Secrets::Extract(args)) => secrets::extract(args),
         command => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -94,7 +94,7 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
     let work = async {
         // What another program reads is the command's output alone.
         let global = &Global { quiet: global.quiet || command.is_raw(), ..global.clone() };
-        let context = Context::new(global, &redactor, command.takes_roles_that_are_gone())?;
+        let context = Context::new(global, &redactor, command.takes_roles_that_are_gone()).await?;
         let result = match command {
             Command::Doctor(Doctor::Ssh { named }) => {
                 stoppable(&context, doctor::ssh(&context, &named, global.json)).await

@@ -55,6 +55,16 @@ impl Failure {
     }
 }
 
+impl From<kamal::Error> for Failure {
+    fn from(error: kamal::Error) -> Self {
+        match error {
+            kamal::Error::Engine(error) => Self::Engine(error),
+            kamal::Error::Config(errors) => Self::Config(errors),
+            other => Self::User(other.to_string()),
+        }
+    }
+}
+
 impl From<kamal_core::name::NameError> for Failure {
     fn from(error: kamal_core::name::NameError) -> Self {
         Self::User(error.to_string())

@@ -8,7 +8,6 @@ mod confirm;
 mod context;
 mod failure;
 mod output;
-mod proxy_image;
 mod report;
 mod signals;
 

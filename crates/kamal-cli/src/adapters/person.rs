@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{IsTerminal as _, Read as _, Write as _},
     process::{Command, Stdio},
-    sync::{Arc, PoisonError},
+    sync::Arc,
 };
 
 use kamal_core::{
@@ -18,8 +18,6 @@ use rustix::{
     termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr},
 };
 use zeroize::Zeroizing;
-
-use super::programs::TERMINAL;
 
 /// Ctrl-C, Ctrl-D, Ctrl-U as the terminal sends them.
 const INTERRUPT: u8 = 3;
@@ -92,7 +90,7 @@ fn through(program: &str, question: &Question) -> Option<Secret> {
 }
 
 fn on_terminal(question: &Question) -> Option<Secret> {
-    let _alone = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = kamal::machine::terminal_alone();
     let file = File::options().read(true).write(true).open("/dev/tty").ok()?;
     let shown = matches!(question.kind, QuestionKind::HostKey | QuestionKind::Shown);
     let (mut terminal, typing) = (&file, Typing::begin(&file)?);

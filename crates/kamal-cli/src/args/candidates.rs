@@ -1,16 +1,18 @@
 //! What shells complete values with: names from deploy.yml, which is read without running anything, and versions from git.
 
-use std::{ffi::OsStr, path::Path, process::Command};
+use std::{ffi::OsStr, process::Command};
 
 use clap_complete::{ArgValueCompleter, CompletionCandidate};
 use jiff::Zoned;
 use kamal_core::{
-    config::{self, Answer, Complaints, Config, Fact, FileError, Found, Outside, RubyError, docs},
+    config::{Answer, Complaints, Config, Fact, FileError, Found, Outside, RubyError, docs},
     name::{Destination, HostName},
 };
 
 use super::read::configuration;
-use crate::{adapters::outside::Asked, context};
+use kamal::machine::Surroundings;
+
+use crate::context;
 
 /// How many versions are offered.
 const VERSIONS: &str = "-20";
@@ -39,7 +41,7 @@ pub(super) fn accessories() -> ArgValueCompleter {
 
 /// A destination, which is a file beside the configuration's.
 pub(super) fn destinations() -> ArgValueCompleter {
-    ArgValueCompleter::new(|current: &OsStr| one(current, &context::destinations(Path::new(&typed().0))))
+    ArgValueCompleter::new(|current: &OsStr| one(current, &destinations_beside(&typed().0)))
 }
 
 /// A commit.
@@ -59,6 +61,10 @@ pub(super) fn sections() -> ArgValueCompleter {
     ArgValueCompleter::new(move |current: &OsStr| one(current, &sections()))
 }
 
+fn destinations_beside(config_file: &str) -> Vec<String> {
+    context::files(config_file, None).map(|files| files.destinations()).unwrap_or_default()
+}
+
 fn host_names(config: &Config) -> Vec<String> {
     config.hosts().iter().map(HostName::to_string).collect()
 }
@@ -67,11 +73,9 @@ fn host_names(config: &Config) -> Vec<String> {
 fn configured(names: impl Fn(&Config) -> Vec<String>) -> Vec<String> {
     let (file, destination) = typed();
     let config = || {
-        let project = context::project().ok()?;
         let named = destination.as_deref().map(Destination::parse).transpose().ok()?;
-        let (base, overlay) = context::sources(&project, &file, named.as_ref()).ok()?;
-        let outside = Quiet(Asked::new(project, destination.clone()));
-        Some(config::load(&base, named.as_ref().zip(overlay.as_ref()), &outside).ok()?.config)
+        let outside = Quiet(context::surroundings(destination.clone()).ok()?);
+        Some(context::files(&file, named.as_ref()).ok()?.load(&outside).ok()?.config)
     };
     config().map(|config| names(&config)).unwrap_or_default()
 }
@@ -95,7 +99,7 @@ fn several(current: &OsStr, names: &[String]) -> Vec<CompletionCandidate> {
 }
 
 /// This machine, on which a template runs nothing while somebody types.
-struct Quiet(Asked);
+struct Quiet(Surroundings);
 
 impl Outside for Quiet {
     fn env(&self, name: &str) -> Option<String> {

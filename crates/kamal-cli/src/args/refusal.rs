@@ -86,11 +86,6 @@ impl Refusal {
         }
         self
     }
-
-    /// Whether the message repeats nothing that may be a secret: names of commands and options alone.
-    pub(super) fn shows_no_values(&self) -> bool {
-        matches!(self, Self::Ambiguous { .. } | Self::Unknown { .. } | Self::NoValue(_) | Self::Missing(_))
-    }
 }
 
 /// Further lines of a message.

@@ -1,10 +1,7 @@
 //! `kamal secrets` (spec 1.3, 3.3).
 
 use clap::{Args, Subcommand};
-use indexmap::IndexMap;
 use kamal_core::secrets::vendors::Vendor;
-
-use super::{Command, Line, read};
 
 /// Secrets commands.
 #[derive(Debug, Subcommand)]
@@ -65,58 +62,4 @@ fn adapters() -> String {
          \x20 KEY=$(kamal secrets extract KEY $S)",
         Vendor::all().map(entry).collect::<String>()
     )
-}
-
-/// Reads the words of `$(kamal secrets …)`, which begin with `secrets`.
-pub(crate) fn inline(words: &[String]) -> Result<SecretsCommand, String> {
-    let shell = ["|", "||", "&&", "&", ";", ">", "2>", "<"];
-    if let Some(word) = words.iter().find(|word| shell.contains(&word.as_str())) {
-        return Err(format!(
-            "`{word}` has no meaning in $(kamal secrets …), which is run without a shell\n\
-             help: put the rest of the command into another $(…)"
-        ));
-    }
-    if words.get(1).is_some_and(|verb| verb == "print") {
-        return Err("a secrets file cannot print itself".to_owned());
-    }
-    let mut words = words.to_vec();
-    words.insert(words.len().min(2), "--inline=true".to_owned());
-    let unknown = || Err("`kamal secrets …` has arguments it does not know; see `kamal secrets --help`".to_owned());
-    match read(&words, &|_, _| Ok(IndexMap::new())) {
-        Ok(Line::Run(cli)) => match cli.command {
-            Command::Secrets(command) => Ok(command),
-            _ => unknown(),
-        },
-        // Only its kind: the words may hold what was fetched.
-        Err(refusal) if refusal.shows_no_values() => Err(refusal.to_string()),
-        _ => unknown(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(line: &str) -> String {
-        inline(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap_err()
-    }
-
-    #[test]
-    fn options_of_every_command_are_taken() {
-        let words = "secrets fetch -a test --account me -d staging -v A".split(' ').map(str::to_owned);
-        assert!(matches!(
-            inline(&words.collect::<Vec<_>>()),
-            Ok(SecretsCommand::Fetch(FetchArgs { inline: true, .. }))
-        ));
-    }
-
-    #[test]
-    fn wrong_words_in_a_secrets_file_are_explained_without_repeating_secrets() {
-        assert!(refused("secrets fetch A").contains("required options '--adapter'"));
-        assert!(refused("secrets fech A").contains("fech"));
-        assert_eq!(refused("secrets print"), "a secrets file cannot print itself");
-        assert!(refused("secrets fetch -a test A | jq .A").starts_with("`|` has no meaning in $(kamal secrets …)"));
-        let error = refused("secrets extract A {\"A\":\"hunter2\"} --hunter2");
-        assert!(!error.contains("hunter2"), "{error}");
-    }
 }

@@ -10,16 +10,17 @@ use crate::{context::Context, failure::Failure};
 /// Goes the way to hosts step by step; fails when one does not lead there.
 pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Result<(), Failure> {
     let hosts: Vec<HostName> = if hosts.is_empty() {
-        context.targets.hosts.clone()
+        context.targets()?.hosts
     } else {
         hosts.iter().map(|host| HostName::parse(host.as_str())).collect::<Result<_, _>>()?
     };
-    let ways = join_all(hosts.iter().map(|host| context.connector.diagnose(host))).await;
+    let connector = context.project.connector().ok_or(Failure::Interrupted)?;
+    let ways = join_all(hosts.iter().map(|host| connector.diagnose(host))).await;
     let mut lost = 0;
     for (host, findings) in hosts.iter().zip(ways) {
         lost += usize::from(findings.iter().any(|finding| finding.failed));
         if json {
-            let whole = context.world.secrets.redactor().json(as_json(host, &findings));
+            let whole = context.project.redactor().json(as_json(host, &findings));
             context.reporter.bytes(format!("{whole}\n").as_bytes());
         } else {
             context.reporter.data(&as_text(host, &findings));

@@ -65,10 +65,10 @@ mod tests {
     use kamal_core::config::{self, Source, schema};
 
     use super::*;
-    use crate::adapters::outside::Asked;
 
     fn loaded(text: &str) -> config::Loaded {
-        let asked = Asked::new(std::env::temp_dir(), None);
+        let asked =
+            kamal::machine::Surroundings::new(std::env::temp_dir(), None, kamal::machine::Environment::of_process());
         config::load(&Source::new("config/deploy.yml", text), None, &asked).unwrap()
     }
 

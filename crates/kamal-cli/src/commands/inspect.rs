@@ -19,7 +19,7 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     }
     let loaded = context::load(global)?;
     // They change nothing that is printed, but have to fit.
-    context::targets(global, &loaded.config, false)?;
+    context::targets(global, &loaded.config)?;
     let redactor = Redactor::new();
     let notices = if args.reveal { Vec::new() } else { context::learn(global, &loaded, &redactor)? };
     let unsupported =
@@ -61,7 +61,7 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
 
 /// `secrets print`.
 pub(super) fn secrets(context: &Context) -> Result<(), Failure> {
-    for (name, secret) in context.world.secrets.all().map_err(Failure::User)? {
+    for (name, secret) in context.project.world().secrets.all().map_err(Failure::User)? {
         super::secrets::print(&format!("{name}={}", secret.expose()));
     }
     Ok(())

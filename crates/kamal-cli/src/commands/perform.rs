@@ -8,7 +8,7 @@ use kamal_core::{
     plan::Question,
     ports::{Chunk, Exit},
     query::{Attach, Query},
-    run::{self, Answer, Cx, Report},
+    run::{self, Answer, Report},
 };
 use serde_json::json;
 
@@ -20,11 +20,9 @@ pub(super) async fn perform(context: &Context, command: Command) -> Result<(), F
     let preview = command.preview().cloned().unwrap_or_default();
     let (confirmed, raw) = (command.is_confirmed(), command.is_raw());
     let Some(op) = operation(command, context.config())? else { return Ok(()) };
-    let version = context.version_for(&op.row())?;
-    let settings = run::RunSettings { expected_digest: preview.plan, ..context.run.clone() };
-    let cx = context.cx(version.as_ref(), &settings);
+    let mut operation = context.operation(op);
     if preview.dry_run {
-        let plan = run::plan(&cx, &op).await?;
+        let plan = operation.plan().await?;
         if context.reporter.is_json() {
             context.reporter.json(&json!({"event": "plan", "digest": plan.digest(), "plan": plan}));
         } else {
@@ -32,15 +30,19 @@ pub(super) async fn perform(context: &Context, command: Command) -> Result<(), F
         }
         return Ok(());
     }
+    let op = operation.op().clone();
     if let Some(question) = op.question().filter(|_| !confirmed)
         && !confirm(&question)
     {
         return Ok(());
     }
-    let Report { answers, attach, .. } = run::run(&cx, &op).await?;
+    if let Some(digest) = preview.plan {
+        operation = operation.expect(digest);
+    }
+    let Report { answers, attach, .. } = operation.run().await?;
     show(context, &op, &answers, raw)?;
     match attach {
-        Some(question) => attached(context, &cx, &question).await,
+        Some(question) => attached(context, &question).await,
         None => Ok(()),
     }
 }
@@ -94,23 +96,25 @@ fn complaint(host: Option<&str>, captured: &Captured) -> String {
 }
 
 /// What needs the caller's terminal or screen.
-async fn attached(context: &Context, cx: &Cx<'_>, question: &Question) -> Result<(), Failure> {
+async fn attached(context: &Context, question: &Question) -> Result<(), Failure> {
     let Question { host, query, .. } = question;
-    let script = run::script(&cx.fleet, query);
+    let script = run::script(&context.project.fleet(Cancel::never()), query);
     let pty = match query {
-        Query::Logs { .. } => return follow(context, cx, question).await,
+        Query::Logs { .. } => return follow(context, question).await,
         Query::ExecNew(exec) => exec.attach == Attach::Terminal,
         Query::ExecAccessory { attach, .. } | Query::ExecReuse { attach, .. } => *attach == Attach::Terminal,
         _ => terminal::is_one(),
     };
     let script = (!matches!(query, Query::Shell { command: None })).then_some(&script);
-    let exit = terminal::attach(&context.connector, context.cancelled(), host, script, pty).await?;
+    let connector = context.project.connector().ok_or(Failure::Interrupted)?;
+    let exit = terminal::attach(connector, context.cancelled(), host, script, pty).await?;
     if exit.0 == 0 { Ok(()) } else { Err(Failure::Status(u8::try_from(exit.0).unwrap_or(1))) }
 }
 
 /// Follows a log until the user stops it, or nobody reads it any more: either is the way it is meant to end.
-async fn follow(context: &Context, cx: &Cx<'_>, question: &Question) -> Result<(), Failure> {
-    let script = run::script(&cx.fleet, &question.query);
+async fn follow(context: &Context, question: &Question) -> Result<(), Failure> {
+    let fleet = context.project.fleet(context.cancelled().clone());
+    let script = run::script(&fleet, &question.query);
     let (gone, nobody_reads) = tokio::sync::watch::channel(false);
     let mut show = context.reporter.follow();
     let mut pass = |chunk: Chunk<'_>| {
@@ -124,7 +128,7 @@ async fn follow(context: &Context, cx: &Cx<'_>, question: &Question) -> Result<(
         // The sender outlives the log.
         drop(nobody_reads.wait_for(|gone| *gone).await);
     });
-    let ended = closed.guard(cx.fleet.exec(&question.host, &script, &mut pass)).await;
+    let ended = closed.guard(fleet.exec(&question.host, &script, &mut pass)).await;
     match ended {
         None | Some(Err(HostError::Cancelled { .. })) => Ok(()),
         Some(Ok(exit)) if exit.success() => {

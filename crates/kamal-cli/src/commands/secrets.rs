@@ -2,17 +2,19 @@
 
 use std::io::Write;
 
+use kamal::machine::{Extract, Fetch};
+
 use crate::{
-    adapters::outside::Asked,
     args::{ExtractArgs, FetchArgs, Global},
     context,
     failure::Failure,
 };
 
 /// `secrets fetch`.
-pub(super) fn fetch(global: &Global, args: &FetchArgs) -> Result<(), Failure> {
-    let asked = Asked::new(context::project()?, global.destination.clone());
-    match asked.fetch(args).map_err(Failure::User)? {
+pub(super) fn fetch(global: &Global, args: FetchArgs) -> Result<(), Failure> {
+    let FetchArgs { names, adapter, account, from, inline } = args;
+    let fetch = Fetch { names, adapter, account, from, inline };
+    match context::surroundings(global.destination.clone())?.fetch(&fetch).map_err(Failure::User)? {
         Some(json) => print(&json),
         None => print("No value provided for required options '--account'"),
     }
@@ -20,8 +22,9 @@ pub(super) fn fetch(global: &Global, args: &FetchArgs) -> Result<(), Failure> {
 }
 
 /// `secrets extract`.
-pub(super) fn extract(args: &ExtractArgs) -> Result<(), Failure> {
-    print(&Asked::extract(args).map_err(Failure::User)?);
+pub(super) fn extract(args: ExtractArgs) -> Result<(), Failure> {
+    let ExtractArgs { name, fetched, inline: _ } = args;
+    print(&Extract { name, fetched }.run().map_err(Failure::User)?);
     Ok(())
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn beside_this_program() -> Option<ProxyImage> {
     ["kamal-proxy-linux-amd64", "kamal-proxy-linux-arm64", "kamal-proxy"].iter().find_map(|name| of(&folder.join(name)))
 }
 
-fn of(path: &Path) -> Option<ProxyImage> {
+pub(crate) fn of(path: &Path) -> Option<ProxyImage> {
     let file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     let mut head = Vec::new();

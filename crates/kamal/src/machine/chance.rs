@@ -5,7 +5,7 @@ use kamal_core::ports::Entropy;
 
 /// Random digits from the system.
 #[derive(Debug, Default)]
-pub(crate) struct SystemEntropy(SystemRandom);
+pub struct SystemEntropy(SystemRandom);
 
 impl Entropy for SystemEntropy {
     fn hex(&self, digits: usize) -> String {

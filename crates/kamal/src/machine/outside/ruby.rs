@@ -10,7 +10,7 @@ use std::{
 use kamal_core::config::RubyError;
 use serde::Deserialize;
 
-use super::super::environment;
+use super::super::Environment;
 
 /// What a ruby made of a template.
 #[derive(Debug)]
@@ -35,11 +35,12 @@ struct Said {
 pub(super) fn render(
     template: &str,
     project: &Path,
+    environment: &Environment,
     variables: &BTreeMap<String, Option<String>>,
 ) -> Option<Result<Rendered, RubyError>> {
     let mut process = Command::new("ruby");
     process.args(["-e", include_str!("erb.rb")]).current_dir(project);
-    environment::give(&mut process);
+    environment.give(&mut process);
     for (name, value) in variables {
         match value {
             Some(value) => process.env(name, value),

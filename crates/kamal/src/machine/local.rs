@@ -6,18 +6,24 @@ use async_trait::async_trait;
 use kamal_core::ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::environment;
+use super::Environment;
 
-/// The machine the command is typed on.
-#[derive(Debug)]
-pub(crate) struct ThisMachine {
-    pub(crate) project: PathBuf,
-    pub(crate) home: PathBuf,
+/// The machine this program runs on, as seen from a project's folder.
+#[derive(Clone, Debug)]
+pub struct ThisMachine {
+    project: PathBuf,
+    home: PathBuf,
+    environment: Environment,
 }
 
 impl ThisMachine {
+    /// A project's folder, and the home folder that `~/` stands for. Programs are given the environment.
+    pub fn new(project: impl Into<PathBuf>, home: impl Into<PathBuf>, environment: Environment) -> Self {
+        Self { project: project.into(), home: home.into(), environment }
+    }
+
     /// A path as the user means it: `~/` is the home folder, else relative to the project.
-    pub(crate) fn path(&self, path: &str) -> PathBuf {
+    fn path(&self, path: &str) -> PathBuf {
         match path.strip_prefix("~/") {
             Some(rest) => self.home.join(rest),
             None => self.project.join(path),
@@ -34,7 +40,7 @@ impl Local for ThisMachine {
     ) -> Result<Exit, LocalError> {
         let folder = command.folder.as_deref().map_or_else(|| self.project.clone(), |folder| self.path(folder));
         let mut process = tokio::process::Command::new(&command.program);
-        environment::give(process.as_std_mut());
+        self.environment.give(process.as_std_mut());
         process.args(&command.args).current_dir(folder).kill_on_drop(true);
         for name in command.without {
             process.env_remove(name);

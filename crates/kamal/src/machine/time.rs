@@ -7,7 +7,7 @@ use kamal_core::ports::Clock;
 
 /// The system's clocks.
 #[derive(Debug)]
-pub(crate) struct SystemClock(Instant);
+pub struct SystemClock(Instant);
 
 impl Default for SystemClock {
     fn default() -> Self {

@@ -13,21 +13,21 @@ use std::{
 
 use kamal_core::{
     config::Config,
-    ports::Secrets,
+    event::{EventKind, Tone},
+    ports::{Events, Secrets},
     redact::Redactor,
     run::Needs,
     secret::Secret,
     secrets::{Commands, Ran, Secrets as Store, SecretsFile, Use, encrypted, notice, vendors::Programs},
 };
 
-use super::outside::Asked;
-use crate::report::Reporter;
+use super::outside::Surroundings;
 
 /// Secrets of `.kamal/secrets-common` and `.kamal/secrets[.DESTINATION]` (spec 3.1), and of encrypted files beside them.
 #[derive(Debug)]
-pub(crate) struct FileSecrets {
+pub struct FileSecrets {
     candidates: Vec<String>,
-    asked: Asked,
+    asked: Surroundings,
     store: OnceLock<Result<Store, String>>,
     redactor: Redactor,
     notices: Notices,
@@ -36,19 +36,19 @@ pub(crate) struct FileSecrets {
 /// What users are told about secrets as they are used, each once.
 #[derive(Debug, Default)]
 struct Notices {
-    reporter: Option<Arc<Reporter>>,
+    events: Option<Arc<dyn Events>>,
     /// Keys of secrets that are variables of containers.
     variables: BTreeSet<String>,
     told: Mutex<BTreeSet<String>>,
 }
 
 impl Notices {
-    fn new(config: &Config, reporter: Option<Arc<Reporter>>) -> Self {
+    fn new(config: &Config, events: Option<Arc<dyn Events>>) -> Self {
         let roles = config.roles.iter().map(|role| &role.env);
         let accessories = config.accessories.iter().map(|accessory| &accessory.env);
         let all = iter::once(&config.env).chain(config.env_tags.values()).chain(roles).chain(accessories);
         let variables = all.flat_map(|env| &env.secret).map(|secret| secret.key.clone()).collect();
-        Self { reporter, variables, told: Mutex::default() }
+        Self { events, variables, told: Mutex::default() }
     }
 
     fn of(&self, store: &Store, key: &str, value: &Secret) -> Option<String> {
@@ -56,8 +56,8 @@ impl Notices {
     }
 
     fn say(&self, text: &str) {
-        if let Some(reporter) = &self.reporter {
-            reporter.warn(&format!("warning: {text}"));
+        if let Some(events) = &self.events {
+            events.emit(EventKind::tell(Tone::Warning, format!("warning: {text}")));
         }
     }
 
@@ -75,13 +75,13 @@ impl Notices {
 const THREADS: usize = 256;
 
 impl FileSecrets {
-    /// Secrets of a configuration's files. What is odd about one that is used is told by the reporter.
-    pub(crate) fn new(config: &Config, asked: Asked, redactor: Redactor, reporter: Option<Arc<Reporter>>) -> Self {
+    /// Secrets of a configuration's files. What is odd about one that is used is told to who listens.
+    pub fn new(config: &Config, asked: Surroundings, redactor: Redactor, events: Option<Arc<dyn Events>>) -> Self {
         let path = &config.secrets_path;
         let own =
             config.destination.as_ref().map_or_else(|| path.clone(), |destination| format!("{path}.{destination}"));
         let candidates = vec![format!("{path}-common"), own];
-        let notices = Notices::new(config, reporter);
+        let notices = Notices::new(config, events);
         let secrets = Self { candidates, asked, store: OnceLock::new(), redactor, notices };
         secrets.plain(config);
         secrets
@@ -90,7 +90,7 @@ impl FileSecrets {
     /// What the configuration needs and stands in the files in clear is covered from the beginning: commands such as
     /// `app logs` need no secret, but show what may repeat one. A secret that takes a command is covered once it is
     /// resolved. What is odd about them comes back.
-    pub(crate) fn plain(&self, config: &Config) -> Vec<String> {
+    pub fn plain(&self, config: &Config) -> Vec<String> {
         // What is wrong with the files is said when a secret is needed.
         let Ok(store) = load(&self.asked.project, &self.candidates, None) else { return Vec::new() };
         let store = store.redacted_by(self.redactor.clone());
@@ -113,7 +113,7 @@ impl FileSecrets {
 }
 
 /// The machine, refusing commands.
-struct Commandless<'a>(&'a Asked);
+struct Commandless<'a>(&'a Surroundings);
 
 impl Commands for Commandless<'_> {
     fn env(&self, name: &str) -> Option<String> {
@@ -197,7 +197,7 @@ mod tests {
 
     fn secrets(project: &Path, text: &str) -> FileSecrets {
         std::fs::write(project.join("secrets"), text).unwrap();
-        let asked = Asked::new(project.to_owned(), None);
+        let asked = Surroundings::new(project, None, super::super::Environment::of_process());
         let candidates = vec!["secrets".to_owned()];
         let (redactor, notices) = (Redactor::new(), Notices::default());
         FileSecrets { candidates, asked, store: OnceLock::new(), redactor, notices }

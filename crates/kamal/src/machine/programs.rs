@@ -3,7 +3,7 @@
 use std::{
     io::{ErrorKind, Write},
     process::{Child, Command, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -13,19 +13,26 @@ use kamal_core::secrets::{
 };
 use zeroize::Zeroizing;
 
-use super::{environment, outside::Asked, secrets::side_by_side};
-use crate::args::{ExtractArgs, FetchArgs};
+use super::{
+    outside::Surroundings,
+    secrets::side_by_side,
+    secrets_command::{Extract, Fetch},
+};
 
-/// Held while a program talks with the user.
-pub(super) static TERMINAL: Mutex<()> = Mutex::new(());
+/// Held while a program talks with the user: a process has one terminal, whatever number of projects.
+static TERMINAL: Mutex<()> = Mutex::new(());
 
-impl Programs for Asked {
+/// Waits until no program talks with the user, and keeps others from it until what comes back is dropped.
+pub fn terminal_alone() -> MutexGuard<'static, ()> {
+    TERMINAL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Programs for Surroundings {
     fn run(&self, program: &Program) -> Result<Output, NotRun> {
-        let alone =
-            (program.terminal == Terminal::Alone).then(|| TERMINAL.lock().unwrap_or_else(PoisonError::into_inner));
+        let alone = (program.terminal == Terminal::Alone).then(terminal_alone);
         let _slot = self.slots.take();
         let mut command = Command::new(program.name);
-        environment::give(&mut command);
+        self.environment.give(&mut command);
         command.args(&program.args).current_dir(&self.project);
         command.envs(program.env.iter().map(|(name, value)| (name, value.expose())));
         if let Some(destination) = &self.destination {
@@ -48,7 +55,7 @@ impl Programs for Asked {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        environment::get(name)
+        self.environment.get(name)
     }
 
     fn exists(&self, path: &str) -> bool {
@@ -69,10 +76,10 @@ fn finish(mut child: Child, program: &Program) -> std::io::Result<std::process::
     })
 }
 
-impl Asked {
+impl Surroundings {
     /// `kamal secrets fetch`: JSON, with `--inline` as one word of a command. None when the account is lacking, of
     /// which Kamal makes no error.
-    pub(crate) fn fetch(&self, args: &FetchArgs) -> Result<Option<Zeroizing<String>>, String> {
+    pub fn fetch(&self, args: &Fetch) -> Result<Option<Zeroizing<String>>, String> {
         let ask = Ask::new(&args.names, args.account.as_deref(), args.from.as_deref());
         let vendor = Vendor::named(&args.adapter).map_err(|error| error.to_string())?;
         if vendor.lacks_account(&ask) && !args.inline {
@@ -82,17 +89,23 @@ impl Asked {
         let json = printed(&found);
         Ok(Some(if args.inline { escaped(&json) } else { json }))
     }
+}
 
+impl Extract {
     /// `kamal secrets extract`.
-    pub(crate) fn extract(args: &ExtractArgs) -> Result<Zeroizing<String>, String> {
-        let json = args.fetched.as_deref().filter(|json| !json.trim().is_empty()).ok_or_else(|| {
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to extract from, or not that.
+    pub fn run(&self) -> Result<Zeroizing<String>, String> {
+        let json = self.fetched.as_deref().filter(|json| !json.trim().is_empty()).ok_or_else(|| {
             format!(
                 "there is nothing to extract {} from\nhelp: the second argument is what `kamal secrets fetch` printed; a \
                  variable must be set above the line that uses it",
-                args.name
+                self.name
             )
         })?;
-        let value = extracted(&args.name, json).map_err(|error| error.to_string())?;
+        let value = extracted(&self.name, json).map_err(|error| error.to_string())?;
         Ok(Zeroizing::new(value.expose().to_owned()))
     }
 }

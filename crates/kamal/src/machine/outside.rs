@@ -16,24 +16,25 @@ use kamal_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{chance::SystemEntropy, environment, slots::Slots};
-use crate::args::{self, SecretsCommand};
+use super::{Environment, chance::SystemEntropy, secrets_command::SecretsCommand, slots::Slots};
 
 /// This machine, for templates and secrets files.
 #[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) project: PathBuf,
-    pub(crate) destination: Option<String>,
+pub struct Surroundings {
+    pub(super) project: PathBuf,
+    pub(super) destination: Option<String>,
     /// Logins to vendors of secrets, made once.
-    pub(crate) sessions: Sessions,
+    pub(super) sessions: Sessions,
     /// Places for programs that secrets need.
-    pub(crate) slots: Slots,
+    pub(super) slots: Slots,
+    pub(super) environment: Environment,
 }
 
-impl Asked {
+impl Surroundings {
     /// This machine, as seen from a project's folder.
-    pub(crate) fn new(project: PathBuf, destination: Option<String>) -> Self {
-        Self { project, destination, sessions: Sessions::default(), slots: Slots::from_env() }
+    pub fn new(project: impl Into<PathBuf>, destination: Option<String>, environment: Environment) -> Self {
+        let slots = Slots::new(&environment);
+        Self { project: project.into(), destination, sessions: Sessions::default(), slots, environment }
     }
 
     /// Runs a command line as `sh -c` would. Values of secrets stand in it, so the shell finds it in its environment,
@@ -41,7 +42,7 @@ impl Asked {
     fn shell(&self, command: &str, variables: &Changes, complaints: Complaints) -> Result<Printed, String> {
         let mut process = std::process::Command::new("sh");
         process.args(["-c", "kamal_command=$KAMAL_COMMAND_LINE; unset KAMAL_COMMAND_LINE; eval \"$kamal_command\""]);
-        environment::give(&mut process);
+        self.environment.give(&mut process);
         process.env("KAMAL_COMMAND_LINE", command).current_dir(&self.project);
         let kept = complaints == Complaints::Kept;
         process.stdin(Stdio::inherit()).stderr(if kept { Stdio::piped() } else { Stdio::inherit() });
@@ -65,7 +66,7 @@ impl Asked {
     /// Runs a command for a template.
     fn answer(&self, command: &str, variables: &Changes, complaints: Complaints) -> Result<Answer, String> {
         let changed = variables.get("PATH").cloned();
-        let path = changed.unwrap_or_else(|| environment::get("PATH")).unwrap_or_default();
+        let path = changed.unwrap_or_else(|| self.environment.get("PATH")).unwrap_or_default();
         if let Some(refusal) = command::refusal(command, &self.project, &path) {
             return Err(refusal);
         }
@@ -75,7 +76,7 @@ impl Asked {
 
     fn variable(&self, name: &str) -> Option<String> {
         // Set while the configuration is loaded, so that templates can tell destinations apart (spec 1.8).
-        if name == "KAMAL_DESTINATION" { self.destination.clone() } else { environment::get(name) }
+        if name == "KAMAL_DESTINATION" { self.destination.clone() } else { self.environment.get(name) }
     }
 }
 
@@ -88,20 +89,20 @@ struct Printed {
     complaints: String,
 }
 
-impl Outside for Asked {
+impl Outside for Surroundings {
     fn env(&self, name: &str) -> Option<String> {
         self.variable(name)
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        let mut all = environment::all();
+        let mut all = self.environment.all();
         all.remove("KAMAL_DESTINATION");
         all.extend(self.destination.iter().map(|name| ("KAMAL_DESTINATION".to_owned(), name.clone())));
         all.into_iter().collect()
     }
 
     fn set_env(&self, name: &str, value: Option<&str>) {
-        environment::set(name, value);
+        self.environment.set(name, value);
     }
 
     fn read_file(&self, path: &str) -> Result<String, FileError> {
@@ -125,10 +126,10 @@ impl Outside for Asked {
     }
 
     fn fact(&self, fact: Fact) -> String {
-        let user = || environment::get("USER").or_else(|| environment::get("LOGNAME"));
+        let user = || self.environment.get("USER").or_else(|| self.environment.get("LOGNAME"));
         match fact {
             Fact::Folder => self.project.to_string_lossy().into_owned(),
-            Fact::Home => environment::get("HOME").unwrap_or_else(|| "/root".to_owned()),
+            Fact::Home => self.environment.get("HOME").unwrap_or_else(|| "/root".to_owned()),
             Fact::Host => rustix::system::uname().nodename().to_string_lossy().into_owned(),
             Fact::User => user().unwrap_or_else(|| "root".to_owned()),
             Fact::Platform => platform(std::env::consts::ARCH, std::env::consts::OS),
@@ -156,10 +157,10 @@ impl Outside for Asked {
 
     fn ruby_erb(&self, template: &str) -> Option<Result<String, RubyError>> {
         let destination = [("KAMAL_DESTINATION".to_owned(), self.destination.clone())];
-        let rendered = ruby::render(template, &self.project, &destination.into())?;
+        let rendered = ruby::render(template, &self.project, &self.environment, &destination.into())?;
         Some(rendered.map(|rendered| {
             for (name, value) in rendered.environment {
-                environment::set(&name, value.as_deref());
+                self.environment.set(&name, value.as_deref());
             }
             rendered.text
         }))
@@ -186,7 +187,7 @@ fn file_error(error: &std::io::Error) -> FileError {
 /// This machine with variables added to its environment: what a template among an accessory's files sees. What it
 /// changes is forgotten after it.
 struct WithVariables<'v> {
-    asked: &'v Asked,
+    asked: &'v Surroundings,
     variables: RefCell<Changes>,
 }
 
@@ -244,12 +245,12 @@ impl Outside for WithVariables<'_> {
     }
 
     fn ruby_erb(&self, template: &str) -> Option<Result<String, RubyError>> {
-        let rendered = ruby::render(template, &self.asked.project, &self.variables.borrow())?;
+        let rendered = ruby::render(template, &self.asked.project, &self.asked.environment, &self.variables.borrow())?;
         Some(rendered.map(|rendered| rendered.text))
     }
 }
 
-impl Templates for Asked {
+impl Templates for Surroundings {
     fn render(&self, path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, String> {
         let variables = variables.iter().map(|(name, value)| (name.clone(), Some(value.expose().to_owned())));
         let outside = WithVariables { asked: self, variables: RefCell::new(variables.collect()) };
@@ -257,7 +258,7 @@ impl Templates for Asked {
     }
 }
 
-impl Commands for Asked {
+impl Commands for Surroundings {
     fn env(&self, name: &str) -> Option<String> {
         self.variable(name)
     }
@@ -268,10 +269,9 @@ impl Commands for Asked {
     }
 
     fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
-        let mut text = match args::inline(args)? {
-            SecretsCommand::Fetch(args) => self.fetch(&args)?.unwrap_or_default(),
-            SecretsCommand::Extract(args) => Self::extract(&args)?,
-            SecretsCommand::Print => Zeroizing::default(),
+        let mut text = match SecretsCommand::read(args)? {
+            SecretsCommand::Fetch(fetch) => self.fetch(&fetch)?.unwrap_or_default(),
+            SecretsCommand::Extract(extract) => extract.run()?,
         };
         Ok(std::mem::take(&mut *text))
     }
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn templates_see_the_accessorys_variables_also_in_commands() {
-        let asked = Asked::new(std::env::temp_dir(), None);
+        let asked = Surroundings::new(std::env::temp_dir(), None, Environment::of_process());
         let variables = [("PASSWORD".to_owned(), Secret::new("s3cret"))];
         let render = |text: &str| asked.render("my.cnf.erb", text, &variables);
         assert_eq!(render("a=<%= ENV[\"PASSWORD\"] %>\n").as_deref(), Ok("a=s3cret\n"));
@@ -298,7 +298,7 @@ mod tests {
         assert!(render("<%= ENV.fetch(\"NO_SUCH_VARIABLE_HERE\") %>").unwrap_err().contains("my.cnf.erb"));
     }
 
-    fn rendered(asked: &Asked, text: &str) -> Result<String, String> {
+    fn rendered(asked: &Surroundings, text: &str) -> Result<String, String> {
         config::render_template(&Source::new("config/deploy.yml", text), asked).map_err(|errors| errors.to_string())
     }
 
@@ -306,7 +306,8 @@ mod tests {
     fn what_a_template_loads_is_there_for_the_secrets_after_it() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(".env"), "LOADED_BY_TEMPLATE=yes\n").unwrap();
-        let asked = || Asked::new(folder.path().to_owned(), None);
+        let environment = Environment::of_process();
+        let asked = || Surroundings::new(folder.path(), None, environment.clone());
         assert_eq!(rendered(&asked(), "<% Dotenv.load %>ok").as_deref(), Ok("ok"));
         assert_eq!(Commands::env(&asked(), "LOADED_BY_TEMPLATE").as_deref(), Some("yes"));
         let ran = Commands::run(&asked(), "printf %s $LOADED_BY_TEMPLATE").unwrap();
@@ -315,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_an_error_with_its_place() {
-        let asked = Asked::new(std::env::temp_dir(), None);
+        let asked = Surroundings::new(std::env::temp_dir(), None, Environment::of_process());
         let told = rendered(&asked, "a: 1\nb: \"v<%= `nosuchtool describe --tags`.strip %>\"\n").unwrap_err();
         assert!(
             told.contains("cannot run `nosuchtool describe --tags`: No such file or directory - nosuchtool"),
@@ -327,7 +328,7 @@ mod tests {
 
     /// `None` where there is no ruby, which is said.
     fn by_ruby(folder: &Path, template: &str, variables: &Changes) -> Option<Result<ruby::Rendered, RubyError>> {
-        let rendered = ruby::render(template, folder, variables);
+        let rendered = ruby::render(template, folder, &Environment::of_process(), variables);
         if rendered.is_none() {
             drop(writeln!(std::io::stderr(), "skipped: there is no ruby on PATH"));
         }

@@ -1,0 +1,320 @@
+//! A project in parts: each is the command's own unless another is given.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use kamal_core::{
+    config::{self, Loaded, Source},
+    event::EventKind,
+    name::{Destination, HostName},
+    ports::{Clock, Docker, Entropy, Events, Local, Proxy, Secrets, Ssh, Templates, World},
+    redact::{Redacted, Redactor},
+    run::ProxyImage,
+    secret::Secret,
+};
+use kamal_ssh::{Attendant, Connector};
+
+use crate::{
+    error::Error,
+    events::{Callback, Silence},
+    files::{CONFIG_FILE, ProjectFiles},
+    git::Identity,
+    machine::{Environment, FileSecrets, Surroundings, SystemClock, SystemEntropy, ThisMachine},
+    nowhere::Nowhere,
+    project::{Parts, Project},
+    proxy_image,
+    secret_map::SecretMap,
+    ssh_options,
+};
+
+/// Where the proxy's image comes from, where deploy.yml names none.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum ProxySource {
+    /// Of a `kamal-proxy` for Linux that lies beside this program, if there is one, else as [`ProxySource::DockerHub`].
+    #[default]
+    BesideThisProgram,
+    /// Of this static binary; hosts are handed the image through their connection.
+    Binary(PathBuf),
+    /// This image, which hosts are handed through their connection.
+    Image(ProxyImage),
+    /// Kamal's image, which hosts fetch from Docker Hub.
+    DockerHub,
+}
+
+/// The parts of a [`Project`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "it makes a project with `build`"]
+pub struct ProjectBuilder {
+    folder: Option<PathBuf>,
+    config_file: Option<String>,
+    text: Option<(Source, Option<Source>)>,
+    destination: Option<Destination>,
+    environment: Option<Environment>,
+    home: Option<PathBuf>,
+    secrets: Option<Arc<dyn Secrets>>,
+    redactor: Option<Redactor>,
+    proxy_image: ProxySource,
+    performer: Option<String>,
+    user_name: Option<String>,
+    events: Option<Arc<dyn Events>>,
+    attendant: Option<Arc<dyn Attendant>>,
+    ssh: Option<Arc<dyn Ssh>>,
+    docker: Option<Arc<dyn Docker>>,
+    proxy: Option<Arc<dyn Proxy>>,
+    local: Option<Arc<dyn Local>>,
+    clock: Option<Arc<dyn Clock>>,
+    entropy: Option<Arc<dyn Entropy>>,
+    templates: Option<Arc<dyn Templates>>,
+}
+
+/// A port is replaced.
+macro_rules! port {
+    ($(#[doc = $doc:literal])+ $name:ident: $port:ident) => {
+        $(#[doc = $doc])+
+        pub fn $name(mut self, $name: Arc<dyn $port>) -> Self {
+            self.$name = Some($name);
+            self
+        }
+    };
+}
+
+impl ProjectBuilder {
+    /// The folder it lies in: deploy.yml, secrets, hooks, what is built. Without one there are none of these.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Another path of the configuration than `config/deploy.yml`, relative to the folder.
+    pub fn config_file(mut self, path: impl Into<String>) -> Self {
+        self.config_file = Some(path.into());
+        self
+    }
+
+    /// The configuration as a text, rather than from a file. What is wrong with it is told as of `config/deploy.yml`.
+    pub fn text(mut self, deploy: impl Into<String>) -> Self {
+        self.text = Some((Source::new(CONFIG_FILE, deploy), self.text.and_then(|(_, over)| over)));
+        self
+    }
+
+    /// A destination: its file is laid over the configuration.
+    pub fn destination(mut self, destination: Destination) -> Self {
+        self.destination = Some(destination);
+        self
+    }
+
+    /// A destination whose file is this text; goes with [`ProjectBuilder::text`].
+    pub fn destination_text(mut self, destination: Destination, over: impl Into<String>) -> Self {
+        let over = Source::new(format!("config/deploy.{destination}.yml"), over);
+        let base = self.text.map_or_else(|| Source::new(CONFIG_FILE, ""), |(base, _)| base);
+        self.text = Some((base, Some(over)));
+        self.destination = Some(destination);
+        self
+    }
+
+    /// Another environment than the process's, for templates, secrets, SSH, and the programs that are run.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// Another home folder than `HOME` says.
+    pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
+        self.home = Some(home.into());
+        self
+    }
+
+    /// These secrets, by name, rather than those of the project's files.
+    pub fn secret_map<N: Into<String>, V: AsRef<str>>(self, secrets: impl IntoIterator<Item = (N, V)>) -> Self {
+        self.secrets(Arc::new(secrets.into_iter().collect::<SecretMap>()))
+    }
+
+    port! {
+        /// Secrets from elsewhere.
+        secrets: Secrets
+    }
+
+    /// What covers the secrets of the project's files, where somebody else has to know of it.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = Some(redactor);
+        self
+    }
+
+    /// Where the proxy's image comes from.
+    pub fn proxy_image(mut self, source: ProxySource) -> Self {
+        self.proxy_image = source;
+        self
+    }
+
+    /// Who is at work, for the audit log and hooks; else git's `user.email`, or the system's user.
+    pub fn performer(mut self, performer: impl Into<String>) -> Self {
+        self.performer = Some(performer.into());
+        self
+    }
+
+    /// Who is at work, for the deploy lock; else git's `user.name`.
+    pub fn user_name(mut self, name: impl Into<String>) -> Self {
+        self.user_name = Some(name.into());
+        self
+    }
+
+    /// Is told what happens in every run, secrets covered. It must not block.
+    pub fn on_event(self, listener: impl Fn(EventKind) + Send + Sync + 'static) -> Self {
+        self.events(Arc::new(Callback(listener)))
+    }
+
+    port! {
+        /// As [`ProjectBuilder::on_event`], by the port.
+        events: Events
+    }
+    port! {
+        /// Answers SSH's questions: passphrases, passwords, keys of new hosts. Without one nobody does.
+        attendant: Attendant
+    }
+    port! {
+        /// Another transport than SSH.
+        ssh: Ssh
+    }
+    port! {
+        /// Another dialect of Docker.
+        docker: Docker
+    }
+    port! {
+        /// Another dialect of the proxy.
+        proxy: Proxy
+    }
+    port! {
+        /// Another local machine.
+        local: Local
+    }
+    port! {
+        /// Another clock.
+        clock: Clock
+    }
+    port! {
+        /// Other chance.
+        entropy: Entropy
+    }
+    port! {
+        /// Other templates among accessories' files.
+        templates: Templates
+    }
+
+    /// Everything outside the engine at once: a simulated fleet, for one.
+    pub fn world(mut self, world: World) -> Self {
+        let World { ssh, docker, proxy, local, clock, entropy, events, secrets, templates } = world;
+        self.ssh = Some(ssh);
+        self.docker = Some(docker);
+        self.proxy = Some(proxy);
+        self.local = Some(local);
+        self.clock = Some(clock);
+        self.entropy = Some(entropy);
+        self.events = Some(events);
+        self.secrets = Some(secrets);
+        self.templates = Some(templates);
+        self
+    }
+
+    /// Loads the configuration and puts everything together. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// Files that are not there, and everything that is wrong with the configuration.
+    pub async fn build(self) -> Result<Project, Error> {
+        // Templates may run programs, and secrets for SSH may come from some.
+        tokio::task::spawn_blocking(|| self.put_together()).await.unwrap_or(Err(Error::NoRuntime))
+    }
+
+    fn put_together(self) -> Result<Project, Error> {
+        let environment = self.environment.clone().unwrap_or_default();
+        let home = self.home.clone().or_else(|| environment.get("HOME").map(PathBuf::from));
+        let home = home.unwrap_or_else(|| PathBuf::from("/root"));
+        // What is relative to a folder that is not there is relative to one that holds nothing.
+        let folder = self.folder.clone();
+        let place = folder.clone().unwrap_or_else(|| PathBuf::from("/nonexistent"));
+        let destination = self.destination.as_ref().map(ToString::to_string);
+        let surroundings = || Surroundings::new(&place, destination.clone(), environment.clone());
+
+        let loaded = self.load(&place, &surroundings())?.supported().map_err(Error::Config)?;
+        let config = &loaded.config;
+        let redactor = self.secrets.as_ref().map(|secrets| secrets.redactor().clone());
+        let redactor = redactor.or(self.redactor).unwrap_or_default();
+        first_lessons(&loaded, &redactor);
+        let listener = self.events.unwrap_or_else(|| Arc::new(Silence));
+        let events: Arc<dyn Events> = Arc::new(Redacted::new(listener.clone(), redactor.clone()));
+        let secrets = self
+            .secrets
+            .unwrap_or_else(|| Arc::new(FileSecrets::new(config, surroundings(), redactor, Some(events.clone()))));
+        let mut connector = None;
+        let ssh = match self.ssh {
+            Some(ssh) => ssh,
+            None => {
+                let options = ssh_options::of(config, &place, &home, &environment, &*secrets)?;
+                let own = Arc::new(Connector::new(kamal_ssh::Options { attendant: self.attendant, ..options }));
+                connector = Some(own.clone());
+                own
+            }
+        };
+        let own_local = || -> Arc<dyn Local> {
+            match &folder {
+                Some(folder) => Arc::new(ThisMachine::new(folder, &home, environment.clone())),
+                None => Arc::new(Nowhere),
+            }
+        };
+        let world = World {
+            ssh,
+            docker: self.docker.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
+            proxy: self.proxy.unwrap_or_else(|| Arc::new(kamal_proxy::KamalProxyCli)),
+            local: self.local.unwrap_or_else(own_local),
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
+            entropy: self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default())),
+            events,
+            secrets,
+            templates: self.templates.unwrap_or_else(|| Arc::new(surroundings())),
+        };
+        let known = if self.performer.is_some() && self.user_name.is_some() {
+            Identity::default()
+        } else {
+            Identity::of(folder.as_deref(), &environment)
+        };
+        let identity = Identity {
+            name: self.user_name.unwrap_or(known.name),
+            performer: self.performer.unwrap_or(known.performer),
+        };
+        let proxy_image = match self.proxy_image {
+            ProxySource::BesideThisProgram => proxy_image::beside_this_program(),
+            ProxySource::Binary(path) => Some(proxy_image::of(&path).ok_or(Error::ProxyBinary { path })?),
+            ProxySource::Image(image) => Some(image),
+            ProxySource::DockerHub => None,
+        };
+        Ok(Project::of(Parts { loaded, world, listener, connector, folder, environment, identity, proxy_image }))
+    }
+
+    fn load(&self, place: &Path, outside: &Surroundings) -> Result<Loaded, Error> {
+        match &self.text {
+            Some((base, over)) => {
+                let over = self.destination.as_ref().zip(over.as_ref());
+                config::load(base, over, outside).map_err(Error::Config)
+            }
+            None => {
+                let files = ProjectFiles::new(place);
+                let config_file = self.config_file.clone().unwrap_or(files.config_file);
+                ProjectFiles { config_file, destination: self.destination.clone(), ..files }.load(outside)
+            }
+        }
+    }
+}
+
+/// Tells a redactor what is known without asking anybody. Keys written out in `ssh.key_data` (deprecated, but Kamal still
+/// takes them) are secrets; names in the file, and whatever else stands in it in clear, are not.
+pub fn first_lessons(loaded: &Loaded, redactor: &Redactor) {
+    let config = &loaded.config;
+    redactor.spare(loaded.sources.iter().map(|source| source.text.as_str()));
+    let hosts = config.hosts();
+    redactor.spare([&*config.service, &config.repository()].into_iter().chain(hosts.iter().map(HostName::as_str)));
+    let keys = config.ssh.key_data.iter().filter(|data| data.contains('\n'));
+    keys.for_each(|key| redactor.learn(&Secret::new(key)));
+}

@@ -1,0 +1,209 @@
+//! What has happened in a run, kept for all who watch it: each sees everything from the beginning, whenever it comes.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use futures_util::{
+    Stream,
+    stream::{BoxStream, StreamExt as _, unfold},
+};
+use kamal_core::{event::EventKind, ports::Events};
+use tokio::sync::watch;
+
+/// How many lines of output are kept: the oldest go first. Events that tell the state are all kept.
+const MOST_OUTPUT: usize = 10_000;
+
+/// The events of a run so far.
+#[derive(Debug)]
+pub(crate) struct EventLog {
+    kept: Mutex<Kept>,
+    /// How many there have been; `None` when there will be no more.
+    count: watch::Sender<Count>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    events: u64,
+    complete: bool,
+}
+
+/// Events by their number, which output that went leaves gaps in.
+#[derive(Debug, Default)]
+struct Kept {
+    events: VecDeque<(u64, EventKind)>,
+    output: usize,
+    next: u64,
+}
+
+impl EventLog {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { kept: Mutex::default(), count: watch::Sender::new(Count::default()) })
+    }
+
+    pub(crate) fn push(&self, event: EventKind) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = kept.next;
+        kept.next += 1;
+        kept.output += usize::from(event.is_output());
+        kept.events.push_back((number, event));
+        if kept.output > MOST_OUTPUT {
+            // Half at once, so that it costs little for each.
+            let mut surplus = MOST_OUTPUT / 2;
+            kept.output -= surplus;
+            kept.events.retain(|(_, event)| {
+                let goes = surplus > 0 && event.is_output();
+                surplus -= usize::from(goes);
+                !goes
+            });
+        }
+        drop(kept);
+        self.count.send_modify(|count| count.events += 1);
+    }
+
+    /// There will be no more.
+    pub(crate) fn complete(&self) {
+        self.count.send_modify(|count| count.complete = true);
+    }
+
+    /// The first event that has this number or a later one, and the number behind it.
+    fn from(&self, number: u64) -> Option<(EventKind, u64)> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.events.partition_point(|(own, _)| *own < number);
+        kept.events.get(at).map(|(own, event)| (event.clone(), own + 1))
+    }
+
+    pub(crate) fn stream(self: &Arc<Self>) -> EventStream {
+        let state = (Arc::clone(self), self.count.subscribe(), 0);
+        let next = |(log, mut count, number): (Arc<Self>, watch::Receiver<Count>, u64)| async move {
+            loop {
+                let complete = count.borrow_and_update().complete;
+                if let Some((event, next)) = log.from(number) {
+                    return Some((event, (log, count, next)));
+                }
+                if complete || count.changed().await.is_err() {
+                    return None;
+                }
+            }
+        };
+        EventStream(unfold(state, next).boxed())
+    }
+}
+
+/// The events of a run, from its beginning to its end, secrets covered. State is never left out; of output the oldest lines
+/// are, where somebody comes late or is slow.
+pub struct EventStream(BoxStream<'static, EventKind>);
+
+impl EventStream {
+    /// The next event; `None` when the run has ended.
+    pub async fn next(&mut self) -> Option<EventKind> {
+        self.0.next().await
+    }
+}
+
+impl Stream for EventStream {
+    type Item = EventKind;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<EventKind>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl std::fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EventStream")
+    }
+}
+
+/// Tells the project's listener and the run's.
+#[derive(Debug)]
+pub(crate) struct Both {
+    pub(crate) listener: Arc<dyn Events>,
+    pub(crate) log: Arc<EventLog>,
+}
+
+impl Events for Both {
+    fn emit(&self, event: EventKind) {
+        self.log.push(event.clone());
+        self.listener.emit(event);
+    }
+
+    fn shows_output(&self) -> bool {
+        self.listener.shows_output()
+    }
+}
+
+/// A function that is told what happens.
+pub(crate) struct Callback<F>(pub(crate) F);
+
+impl<F: Fn(EventKind) + Send + Sync> Events for Callback<F> {
+    fn emit(&self, event: EventKind) {
+        (self.0)(event);
+    }
+}
+
+impl<F> std::fmt::Debug for Callback<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Callback")
+    }
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Silence;
+
+impl Events for Silence {
+    fn emit(&self, _event: EventKind) {}
+
+    fn shows_output(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kamal_core::event::Tone;
+
+    use super::*;
+
+    fn output(line: usize) -> EventKind {
+        EventKind::Output { host: None, line: line.to_string(), error: false }
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_late_sees_everything_and_whoever_is_there_sees_it_at_once() {
+        let log = EventLog::new();
+        let mut early = log.stream();
+        log.push(EventKind::say("one"));
+        assert_eq!(early.next().await, Some(EventKind::say("one")));
+        let waiting = tokio::spawn(async move { early.next().await });
+        tokio::task::yield_now().await;
+        log.push(EventKind::say("two"));
+        assert_eq!(waiting.await.unwrap(), Some(EventKind::say("two")));
+        log.complete();
+        let late: Vec<EventKind> = log.stream().collect().await;
+        assert_eq!(late, [EventKind::say("one"), EventKind::say("two")]);
+    }
+
+    #[tokio::test]
+    async fn old_output_goes_and_state_stays() {
+        let log = EventLog::new();
+        let mut slow = log.stream();
+        log.push(EventKind::say("begin"));
+        assert_eq!(slow.next().await, Some(EventKind::say("begin")));
+        for line in 0..3 * MOST_OUTPUT {
+            log.push(output(line));
+            if line % MOST_OUTPUT == 0 {
+                log.push(EventKind::tell(Tone::Info, "state"));
+            }
+        }
+        log.complete();
+        let seen: Vec<EventKind> = slow.collect().await;
+        assert_eq!(seen.iter().filter(|event| !event.is_output()).count(), 3);
+        assert!(seen.len() <= MOST_OUTPUT + 3, "{}", seen.len());
+        assert_eq!(seen.last(), Some(&output(3 * MOST_OUTPUT - 1)));
+    }
+}

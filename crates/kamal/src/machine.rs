@@ -1,0 +1,20 @@
+//! The engine's ports on this machine, as a project in a folder sees it: files, programs, templates, secrets, time, chance.
+
+mod chance;
+mod environment;
+mod local;
+mod outside;
+mod programs;
+mod secrets;
+mod secrets_command;
+mod slots;
+mod time;
+
+pub use chance::SystemEntropy;
+pub use environment::Environment;
+pub use local::ThisMachine;
+pub use outside::Surroundings;
+pub use programs::terminal_alone;
+pub use secrets::FileSecrets;
+pub use secrets_command::{Extract, Fetch, SecretsCommand};
+pub use time::SystemClock;

@@ -1,0 +1,228 @@
+//! A project: its configuration, and everything it takes to act on it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use kamal_core::{
+    cancel::Cancel,
+    config::{Config, Diagnostic, Loaded},
+    fleet::Fleet,
+    name::Version,
+    op::{Accessory, App, Build, Deploy, Lock, Op, Proxy, Prune, Registry, Rollback, Server},
+    ports::{Events, World},
+    redact::{Redacted, Redactor},
+    run::{ProxyImage, RunSettings},
+};
+use kamal_ssh::Connector;
+
+use crate::{
+    builder::ProjectBuilder,
+    error::{Error, NoVersion},
+    git::{self, Identity},
+    machine::Environment,
+    operation::Operation,
+};
+
+/// A `deploy.yml`, and everything it takes to act on it. Clones are the same project; connections are shared.
+#[derive(Clone, Debug)]
+pub struct Project(Arc<Parts>);
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) loaded: Loaded,
+    pub(crate) world: World,
+    /// Who listens, to whom secrets are not told.
+    pub(crate) listener: Arc<dyn Events>,
+    pub(crate) connector: Option<Arc<Connector>>,
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) environment: Environment,
+    pub(crate) identity: Identity,
+    pub(crate) proxy_image: Option<ProxyImage>,
+}
+
+impl Project {
+    /// A project in parts.
+    pub fn builder() -> ProjectBuilder {
+        ProjectBuilder::default()
+    }
+
+    /// The project in a folder: `config/deploy.yml`, the secrets and hooks in `.kamal`, this process's environment and the
+    /// user's keys, as the command has it. Templates in its files are rendered, for which they may run programs.
+    ///
+    /// # Errors
+    ///
+    /// Files that are not there, and everything that is wrong with the configuration.
+    pub async fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
+        Self::builder().folder(folder).build().await
+    }
+
+    pub(crate) fn of(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.loaded.config
+    }
+
+    /// The configuration as it was loaded, with its sources.
+    #[must_use]
+    pub fn loaded(&self) -> &Loaded {
+        &self.0.loaded
+    }
+
+    /// What the configuration's author should know.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.0.loaded.warnings
+    }
+
+    /// Everything outside the engine.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    /// What covers the secrets that are known so far.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        self.0.world.secrets.redactor()
+    }
+
+    /// The connections to hosts; `None` where the project has another transport.
+    #[must_use]
+    pub fn connector(&self) -> Option<&Arc<Connector>> {
+        self.0.connector.as_ref()
+    }
+
+    /// Who is at work, for the audit log and hooks.
+    #[must_use]
+    pub fn performer(&self) -> &str {
+        &self.0.identity.performer
+    }
+
+    /// The proxy's image where hosts are handed one through their connection.
+    #[must_use]
+    pub fn proxy_image(&self) -> Option<&ProxyImage> {
+        self.0.proxy_image.as_ref()
+    }
+
+    /// The hosts, to talk to them by other means than an operation.
+    #[must_use]
+    pub fn fleet(&self, cancel: Cancel) -> Fleet<'_> {
+        Fleet::new(self.config(), self.world(), self.performer(), cancel)
+    }
+
+    /// The version of the project as it is: the variable `VERSION`, else the commit that is checked out.
+    ///
+    /// # Errors
+    ///
+    /// When it is in no git repository, or there is no commit yet.
+    pub async fn version(&self) -> Result<Version, Error> {
+        let project = self.clone();
+        let look = move || {
+            let Parts { folder, environment, .. } = &*project.0;
+            match folder {
+                Some(folder) => git::version_of(project.config(), folder, environment),
+                None => Err(NoVersion::NoFolder.into()),
+            }
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or(Err(Error::NoRuntime))
+    }
+
+    /// Builds the image of a version, brings it to the hosts and boots it: `kamal deploy`.
+    pub fn deploy(&self, version: &Version) -> Operation {
+        self.operation(Op::Deploy(Deploy::default())).version(version)
+    }
+
+    /// Deploys a version whose image is in the registry already: `kamal deploy --skip-push`.
+    pub fn deploy_built(&self, version: &Version) -> Operation {
+        self.operation(Op::Deploy(Deploy { skip_push: true, ..Deploy::default() })).version(version)
+    }
+
+    /// Prepares hosts and deploys a version to them: `kamal setup`.
+    pub fn setup(&self, version: &Version) -> Operation {
+        self.operation(Op::Setup(Deploy::default())).version(version)
+    }
+
+    /// Deploys without preparing or pruning hosts: `kamal redeploy`.
+    pub fn redeploy(&self, version: &Version) -> Operation {
+        self.operation(Op::Redeploy(Deploy::default())).version(version)
+    }
+
+    /// Goes back to a version, or to the one before: `kamal rollback`.
+    pub fn rollback(&self, to: Option<&Version>) -> Operation {
+        self.operation(Op::Rollback(Rollback { to: to.cloned(), ..Rollback::default() }))
+    }
+
+    /// Something about the app's containers: `kamal app …`.
+    pub fn app(&self, app: App) -> Operation {
+        self.operation(Op::App(app))
+    }
+
+    /// Something about accessories: `kamal accessory …`.
+    pub fn accessory(&self, accessory: Accessory) -> Operation {
+        self.operation(Op::Accessory(accessory))
+    }
+
+    /// Something about images: `kamal build …`.
+    pub fn build(&self, build: Build) -> Operation {
+        self.operation(Op::Build(build))
+    }
+
+    /// Something about the proxy: `kamal proxy …`.
+    pub fn proxy(&self, proxy: Proxy) -> Operation {
+        self.operation(Op::Proxy(proxy))
+    }
+
+    /// Something about logins: `kamal registry …`.
+    pub fn registry(&self, registry: Registry) -> Operation {
+        self.operation(Op::Registry(registry))
+    }
+
+    /// Something about the hosts themselves: `kamal server …`.
+    pub fn server(&self, server: Server) -> Operation {
+        self.operation(Op::Server(server))
+    }
+
+    /// Takes away what is old: `kamal prune …`.
+    pub fn prune(&self, prune: Prune) -> Operation {
+        self.operation(Op::Prune(prune))
+    }
+
+    /// Something about the deploy lock: `kamal lock …`.
+    pub fn lock(&self, lock: Lock) -> Operation {
+        self.operation(Op::Lock(lock))
+    }
+
+    /// The containers of all there is: `kamal details`.
+    pub fn details(&self) -> Operation {
+        self.operation(Op::Details)
+    }
+
+    /// The audit log: `kamal audit`.
+    pub fn audit(&self) -> Operation {
+        self.operation(Op::Audit)
+    }
+
+    /// Takes everything off the hosts: `kamal remove`.
+    pub fn remove(&self) -> Operation {
+        self.operation(Op::Remove)
+    }
+
+    /// Any operation of the table.
+    pub fn operation(&self, op: Op) -> Operation {
+        Operation::new(self.clone(), op)
+    }
+
+    /// The ports, with another listener in front of the project's.
+    pub(crate) fn world_told_by(&self, listener: impl FnOnce(Arc<dyn Events>) -> Arc<dyn Events>) -> World {
+        let events = Arc::new(Redacted::new(listener(self.0.listener.clone()), self.redactor().clone()));
+        World { events, ..self.0.world.clone() }
+    }
+
+    /// What a run of this project is given unless it is told otherwise.
+    pub(crate) fn settings(&self) -> RunSettings {
+        RunSettings { user_name: self.0.identity.name.clone(), ..RunSettings::default() }
+    }
+}

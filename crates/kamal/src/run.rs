@@ -1,0 +1,127 @@
+//! A run: an operation at work in a task of its own, so that whoever asked for it can go away without leaving a host half
+//! done or the deploy lock held.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::{self, FutureExt as _};
+use kamal_core::{cancel::Cancel, run::Report};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
+
+use crate::{
+    error::Error,
+    events::{EventLog, EventStream},
+};
+
+/// An operation at work. A future of its report, which need not be polled for the work to go on.
+///
+/// Dropping it before its end asks it to stop: it leads hosts back to what they served, gives the deploy lock back and
+/// ends, for which its runtime has to live on. [`Run::stop`] waits for that, [`Run::detach`] lets it go on instead.
+#[must_use = "a run that is dropped is stopped; await it, or `detach` it"]
+#[derive(Debug)]
+pub struct Run {
+    work: Work,
+    stop: Arc<watch::Sender<bool>>,
+    log: Arc<EventLog>,
+    detached: bool,
+}
+
+#[derive(Debug)]
+enum Work {
+    Begun(JoinHandle<Result<Report, Error>>),
+    Impossible,
+}
+
+impl Run {
+    /// Begins work that heeds the request to stop it is given.
+    pub(crate) fn begin<F>(log: Arc<EventLog>, also: Cancel, work: impl FnOnce(Cancel) -> F) -> Self
+    where
+        F: Future<Output = Result<Report, Error>> + Send + 'static,
+    {
+        let stop = Arc::new(watch::Sender::new(false));
+        let (sender, mut asked) = (Arc::clone(&stop), stop.subscribe());
+        let own = async move {
+            // The work itself keeps the sender, so that it outlives whoever waits.
+            let _kept = sender;
+            drop(asked.wait_for(|asked| *asked).await);
+        };
+        let either = async move {
+            future::select(Box::pin(own), Box::pin(async move { also.wait().await })).await;
+        };
+        let work = work(Cancel::when(either));
+        let done = Arc::clone(&log);
+        let work = async move {
+            let result = work.await;
+            done.complete();
+            result
+        };
+        let work = Handle::try_current().map_or(Work::Impossible, |runtime| Work::Begun(runtime.spawn(work)));
+        if matches!(work, Work::Impossible) {
+            log.complete();
+        }
+        Self { work, stop, log, detached: false }
+    }
+
+    /// Asks it to stop: what has begun is brought to a safe end. The run is then awaited as before.
+    pub fn cancel(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Asks it to stop, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// As awaiting it: that it was stopped, unless it had come to its end before.
+    pub async fn stop(self) -> Result<Report, Error> {
+        self.cancel();
+        self.await
+    }
+
+    /// What happens, from the beginning, however late one asks; as often as one likes.
+    #[must_use]
+    pub fn events(&self) -> EventStream {
+        self.log.stream()
+    }
+
+    /// Something that stops it, for somebody else to keep. It keeps nothing alive.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + Clone + 'static + use<> {
+        let stop = Arc::clone(&self.stop);
+        move || {
+            stop.send_replace(true);
+        }
+    }
+
+    /// Lets it go on by itself to its end.
+    pub fn detach(mut self) {
+        self.detached = true;
+    }
+}
+
+impl Future for Run {
+    type Output = Result<Report, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.work {
+            Work::Begun(task) => task.poll_unpin(cx).map(|joined| match joined {
+                Ok(result) => result,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // Nobody aborts it but a runtime that ends.
+                    Err(_) => Err(Error::NoRuntime),
+                },
+            }),
+            Work::Impossible => Poll::Ready(Err(Error::NoRuntime)),
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.detached {
+            self.cancel();
+        }
+    }
+}
