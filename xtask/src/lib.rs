@@ -10,6 +10,7 @@ pub mod ci;
 pub mod command;
 pub mod demo;
 pub mod error;
+pub mod fuzz;
 pub mod hello;
 pub mod load;
 pub mod parity;

@@ -130,7 +130,7 @@ pub enum HostError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// A step failed.
-    #[error("{host}: could not {step} (exit status {status}){}{}", indented(.output), indented(.post_mortem))]
+    #[error("{host}: could not {step} (exit status {}){}{}", Exit(*.status), indented(.output), indented(.post_mortem))]
     Step {
         /// The host.
         host: HostName,

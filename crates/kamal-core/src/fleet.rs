@@ -331,7 +331,7 @@ impl Watch<'_, '_> {
         let outcome = match status {
             0 => Outcome::Ok,
             _ if step.is_tolerant() => Outcome::Ignored,
-            _ => Outcome::Failed(format!("exit status {status}")),
+            _ => Outcome::Failed(format!("exit status {}", Exit(status))),
         };
         if matches!(outcome, Outcome::Failed(_)) {
             self.failed = Some((fragment, status, current.tail));

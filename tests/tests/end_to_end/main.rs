@@ -9,6 +9,7 @@ mod article;
 mod bad_input;
 mod build;
 mod cases;
+mod clients;
 mod commands;
 mod conformance;
 mod deploy;

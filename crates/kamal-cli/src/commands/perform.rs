@@ -6,7 +6,7 @@ use kamal_core::{
     fleet::Captured,
     op::Op,
     plan::Question,
-    ports::Chunk,
+    ports::{Chunk, Exit},
     query::{Attach, Query},
     run::{self, Answer, Report},
 };
@@ -92,7 +92,7 @@ fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(),
 fn complaint(host: Option<&str>, captured: &Captured) -> String {
     let said = captured.stderr.trim_end();
     let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
-    format!("{}: exit status {}{said}", host.unwrap_or("local"), captured.status)
+    format!("{}: exit status {}{said}", host.unwrap_or("local"), Exit(captured.status))
 }
 
 /// What needs the caller's terminal or screen.
@@ -135,7 +135,7 @@ async fn follow(context: &Context, question: &Question) -> Result<(), Failure> {
             show(None);
             Ok(())
         }
-        Some(Ok(exit)) => Err(Failure::User(format!("{}: the log ended with exit status {}", question.host, exit.0))),
+        Some(Ok(exit)) => Err(Failure::User(format!("{}: the log ended with exit status {}", question.host, exit))),
         Some(Err(error)) => Err(error.into()),
     }
 }

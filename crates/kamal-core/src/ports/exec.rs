@@ -61,6 +61,17 @@ pub enum Chunk<'a> {
 pub struct Exit(pub i32);
 
 impl Exit {
+    /// The numbers whose meaning is agreed on, and that meaning in words without quotes.
+    pub const MEANINGS: [(i32, &str); 7] = [
+        (126, "the program cannot be executed"),
+        (127, "a program was not found"),
+        (130, "interrupted"),
+        (134, "the program aborted"),
+        (137, "killed, often for want of memory"),
+        (139, "the program crashed"),
+        (143, "told to stop"),
+    ];
+
     /// True for status 0.
     #[must_use]
     pub fn success(self) -> bool {
@@ -71,17 +82,10 @@ impl Exit {
 /// The number, and what it means where that is agreed on.
 impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let meaning = match self.0 {
-            126 => "the program cannot be executed",
-            127 => "a program was not found",
-            130 => "interrupted",
-            134 => "the program aborted",
-            137 => "killed, often for want of memory",
-            139 => "the program crashed",
-            143 => "told to stop",
-            status => return write!(f, "{status}"),
-        };
-        write!(f, "{} ({meaning})", self.0)
+        match Self::MEANINGS.iter().find(|(status, _)| *status == self.0) {
+            Some((status, meaning)) => write!(f, "{status} ({meaning})"),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -142,5 +146,34 @@ impl TransportError {
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
         matches!(self.kind, TransportErrorKind::Lost(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, HostError};
+    use crate::ports::BuildError;
+
+    // Nobody knows the numbers by heart.
+    #[test]
+    fn whoever_tells_a_status_tells_what_it_means() {
+        let host: HostName = "a".parse().unwrap();
+        for (status, meaning) in Exit::MEANINGS {
+            let (output, shown) = (String::new(), false);
+            let step = HostError::Step {
+                host: host.clone(),
+                step: "run it".to_owned(),
+                status,
+                output: output.clone(),
+                post_mortem: String::new(),
+            };
+            let hook = Error::Hook { name: "pre-build".to_owned(), status, output: output.clone(), shown };
+            let build = BuildError::Failed { what: "`docker`".to_owned(), status, output, shown };
+            for said in [step.to_string(), hook.to_string(), build.to_string()] {
+                assert!(said.contains(&format!("exit status {status} ({meaning})")), "{said}");
+            }
+        }
+        assert_eq!(Exit(1).to_string(), "1");
     }
 }
