@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, hello, parity, schema, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, hello, parity, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -40,6 +40,8 @@ enum Chore {
     },
     /// Writes schema/deploy.schema.json, which editors complete deploy.yml by.
     Schema,
+    /// Writes crates/kamal-core/surface.txt, the list of what the engine shows to programs that embed it.
+    Surface,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
     Ci,
     /// Every case of tests/cases, tried, and a line for each; exits non-zero if one does not come out as it should.
@@ -117,6 +119,7 @@ fn main() -> ExitCode {
         Chore::Bench(chore) => run_bench(chore),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
+        Chore::Surface => surface::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Chore::Cases => cases::run().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Chore::Parity { proxy } => {

@@ -7,7 +7,7 @@ mod local;
 mod secrets;
 mod world;
 
-pub use docker::{BuildError, BuildOrder, Docker, Proxy, Render, RenderError};
+pub use docker::{AnswerError, BuildError, BuildOrder, Docker, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use local::{Claim, Command, Local, LocalError, LocalFolders};
 pub use secrets::{SecretError, SecretErrorKind, Secrets};

@@ -9,7 +9,7 @@ use kamal_core::{
     name::Version,
     op::{Accessory, App, Build, Deploy, Lock, Op, Proxy, Prune, Registry, Rollback, Server},
     ports::{Events, World},
-    redact::{Redacted, Redactor},
+    redact::Redactor,
     run::{ProxyImage, RunSettings},
 };
 use kamal_ssh::Connector;
@@ -30,8 +30,6 @@ pub struct Project(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) loaded: Loaded,
     pub(crate) world: World,
-    /// Who listens, to whom secrets are not told.
-    pub(crate) listener: Arc<dyn Events>,
     pub(crate) connector: Option<Arc<Connector>>,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) environment: Environment,
@@ -217,8 +215,7 @@ impl Project {
 
     /// The ports, with another listener in front of the project's.
     pub(crate) fn world_told_by(&self, listener: impl FnOnce(Arc<dyn Events>) -> Arc<dyn Events>) -> World {
-        let events = Arc::new(Redacted::new(listener(self.0.listener.clone()), self.redactor().clone()));
-        World { events, ..self.0.world.clone() }
+        World { events: listener(self.0.world.events.clone()), ..self.0.world.clone() }
     }
 
     /// What a run of this project is given unless it is told otherwise.

@@ -81,7 +81,8 @@ impl Accessory {
         let accessories: Vec<_> =
             config.accessories.iter().filter(|accessory| name == "all" || accessory.name == name).cloned().collect();
         if accessories.is_empty() && name != "all" {
-            return Err(Error::Usage(format!("No accessory by the name of '{name}'{}", options(config))));
+            let known = config.accessories.iter().map(|accessory| accessory.name.clone()).collect();
+            return Err(Error::NoAccessory { name: name.to_owned(), known });
         }
         Ok(Self { accessories, task })
     }
@@ -393,15 +394,5 @@ pub(super) fn details(facts: &Facts<'_>, accessories: &[&model::Accessory]) -> V
 }
 
 fn nowhere(accessory: &Accessory) -> Error {
-    Error::Usage(format!("{} runs on none of the hosts that are selected", accessory.names()))
-}
-
-fn options(config: &Config) -> String {
-    let names: Vec<&str> = config.accessories.iter().map(|accessory| accessory.name.as_str()).collect();
-    match &names[..] {
-        [] => String::new(),
-        [one] => format!(" (options: {one})"),
-        [one, other] => format!(" (options: {one} and {other})"),
-        [many @ .., last] => format!(" (options: {}, and {last})", many.join(", ")),
-    }
+    Error::NotOnSelected { names: accessory.names() }
 }
