@@ -73,6 +73,11 @@ impl Failure {
         }
     }
 
+    /// The message, and a line for each hint.
+    pub(crate) fn told(&self) -> String {
+        self.hints().iter().fold(self.to_string(), |told, hint| format!("{told}\nhelp: {hint}"))
+    }
+
     /// As it may be shown.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
         let told = self.to_string();

@@ -54,6 +54,14 @@ pub enum Error {
         /// Whether somebody has seen that already, so that it need not be repeated.
         shown: bool,
     },
+    /// An own step of the program that embeds the engine failed.
+    #[error("the own step {place} failed: {source}")]
+    OwnStep {
+        /// Before or after which stage: `before boot`.
+        place: String,
+        /// Why.
+        source: crate::ports::Refusal,
+    },
     /// The image was not built.
     #[error("build failed: {0}")]
     Build(#[from] BuildError),

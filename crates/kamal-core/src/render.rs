@@ -58,7 +58,10 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
                 None => write_file(path, secret.expose().as_bytes(), *mode),
             }
         }
-        Step::WriteFile { path, content, mode } => write_file(path, &content.0, *mode),
+        Step::WriteFile { path, content, mode } => {
+            let content = content.content().ok_or_else(|| RenderError::Content(path.clone()))?;
+            write_file(path, content, *mode)
+        }
         Step::MakeDirectory { path, mode, owner } => {
             let path = below_pwd(path);
             let mut text = format!("mkdir -p {path}");

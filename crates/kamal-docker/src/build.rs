@@ -16,7 +16,7 @@ mod tests;
 use kamal_core::{
     build::BuildTask,
     event::{EventKind, Tone},
-    ports::{BuildError, BuildOrder, Command, LocalError},
+    ports::{BuildError, BuildOrder, Command},
     secret::Secret,
 };
 

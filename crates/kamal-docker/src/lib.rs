@@ -18,7 +18,7 @@ use kamal_core::{
     config::Config,
     error::StepFault,
     name::HostName,
-    ports::{AnswerError, BuildError, BuildOrder, Docker, Entropy, Render, RenderError},
+    ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Render, RenderError},
     query::Query,
     shell::Text,
     state::HostState,
@@ -32,7 +32,6 @@ pub const ARCHITECTURE_QUESTION: &str = "docker info --format '{{.Architecture}}
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DockerCli;
 
-#[async_trait]
 impl Docker for DockerCli {
     fn observe(&self, config: &Config) -> Text {
         observe::text(config)
@@ -53,7 +52,10 @@ impl Docker for DockerCli {
     fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
         query::text(query, config, entropy)
     }
+}
 
+#[async_trait]
+impl Builder for DockerCli {
     async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
         build::perform(order).await
     }

@@ -9,9 +9,11 @@ use kamal_core::{
     config::{self, Loaded, Source},
     event::EventKind,
     name::{Destination, HostName},
-    ports::{Clock, Docker, Entropy, Events, Local, Proxy, Secrets, Ssh, Templates, World},
+    ports::{
+        Builder, Clock, Docker, Entropy, Events, Hooks, Interceptor, Local, Proxy, Secrets, Ssh, Templates, World,
+    },
     redact::{Redacted, Redactor},
-    run::ProxyImage,
+    run::{ProxyImage, hooks::HookFiles},
     secret::Secret,
 };
 use kamal_ssh::{Attendant, Connector};
@@ -64,6 +66,9 @@ pub struct ProjectBuilder {
     attendant: Option<Arc<dyn Attendant>>,
     ssh: Option<Arc<dyn Ssh>>,
     docker: Option<Arc<dyn Docker>>,
+    image_builder: Option<Arc<dyn Builder>>,
+    hooks: Option<Arc<dyn Hooks>>,
+    interceptor: Option<Arc<dyn Interceptor>>,
     proxy: Option<Arc<dyn Proxy>>,
     local: Option<Arc<dyn Local>>,
     clock: Option<Arc<dyn Clock>>,
@@ -184,6 +189,18 @@ impl ProjectBuilder {
         docker: Docker
     }
     port! {
+        /// Another builder of images.
+        image_builder: Builder
+    }
+    port! {
+        /// Other hooks than the files in the project's folder of hooks.
+        hooks: Hooks
+    }
+    port! {
+        /// Own steps between the stages of an operation.
+        interceptor: Interceptor
+    }
+    port! {
         /// Another dialect of the proxy.
         proxy: Proxy
     }
@@ -206,9 +223,26 @@ impl ProjectBuilder {
 
     /// Everything outside the engine at once: a simulated fleet, for one.
     pub fn world(mut self, world: World) -> Self {
-        let World { ssh, docker, proxy, local, clock, entropy, events, secrets, templates, redactor } = world;
+        let World {
+            ssh,
+            docker,
+            builder,
+            hooks,
+            interceptor,
+            proxy,
+            local,
+            clock,
+            entropy,
+            events,
+            secrets,
+            templates,
+            redactor,
+        } = world;
         self.ssh = Some(ssh);
         self.docker = Some(docker);
+        self.image_builder = Some(builder);
+        self.hooks = Some(hooks);
+        self.interceptor = interceptor;
         self.proxy = Some(proxy);
         self.local = Some(local);
         self.clock = Some(clock);
@@ -270,6 +304,9 @@ impl ProjectBuilder {
         let world = World {
             ssh,
             docker: self.docker.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
+            builder: self.image_builder.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
+            hooks: self.hooks.unwrap_or_else(|| Arc::new(HookFiles)),
+            interceptor: self.interceptor,
             proxy: self.proxy.unwrap_or_else(|| Arc::new(kamal_proxy::KamalProxyCli)),
             local: self.local.unwrap_or_else(own_local),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),

@@ -44,6 +44,11 @@ impl Cover for Error {
             | Self::LockTimeout { details: text, .. }
             | Self::Hook { output: text, .. }
             | Self::Usage(text) => text.cover(redactor),
+            Self::OwnStep { source, .. } => {
+                if let Cow::Owned(text) = redactor.text(&source.to_string()) {
+                    *source = text.into();
+                }
+            }
             Self::Build(error) => error.cover(redactor),
             Self::Local(error) => error.cover(redactor),
             Self::Secrets(missing) => missing.cover(redactor),
@@ -150,7 +155,7 @@ impl Cover for RenderError {
                 source.cover(redactor);
                 needed_by.cover(redactor);
             }
-            Self::Unknown(text) => text.cover(redactor),
+            Self::Content(text) | Self::Unknown(text) => text.cover(redactor),
         }
     }
 }

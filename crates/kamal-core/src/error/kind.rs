@@ -42,6 +42,8 @@ pub enum ErrorKind {
     LockHeld,
     /// A hook ended with a failure.
     HookFailed,
+    /// An own step of the program that embeds the engine failed.
+    OwnStep,
     /// An image was not built.
     BuildFailed,
     /// Something failed on the local machine: a file, a program that is not there.
@@ -86,6 +88,7 @@ impl Error {
             }
             Self::LockHeld { .. } | Self::LockTimeout { .. } => ErrorKind::LockHeld,
             Self::Hook { .. } => ErrorKind::HookFailed,
+            Self::OwnStep { .. } => ErrorKind::OwnStep,
             Self::Build(error) => of_build(error),
             Self::Local(error) => of_local(error),
             Self::Secrets(_) | Self::HookSecrets { .. } => ErrorKind::SecretMissing,

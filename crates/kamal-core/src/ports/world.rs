@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Docker, Local, Proxy, Secrets, Ssh};
+use super::{Builder, Docker, Hooks, Interceptor, Local, Proxy, Secrets, Ssh};
 use crate::{event::EventKind, redact::Redactor, secret::Secret};
 
 /// Time.
@@ -72,6 +72,12 @@ pub struct World {
     pub docker: Arc<dyn Docker>,
     /// The proxy's dialect.
     pub proxy: Arc<dyn Proxy>,
+    /// Who builds images.
+    pub builder: Arc<dyn Builder>,
+    /// Hooks.
+    pub hooks: Arc<dyn Hooks>,
+    /// Own steps between stages, if there are any.
+    pub interceptor: Option<Arc<dyn Interceptor>>,
     /// The local machine.
     pub local: Arc<dyn Local>,
     /// Time.

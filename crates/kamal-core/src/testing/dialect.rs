@@ -9,7 +9,9 @@ use crate::{
     error::StepFault,
     name::HostName,
     naming,
-    ports::{AnswerError, BuildError, BuildOrder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError},
+    ports::{
+        AnswerError, BuildError, BuildOrder, Builder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError,
+    },
     query::Query,
     shell::Text,
     state::HostState,
@@ -24,7 +26,6 @@ pub struct SimDocker;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SimProxy;
 
-#[async_trait]
 impl Docker for SimDocker {
     fn observe(&self, config: &Config) -> Text {
         let accessories: String =
@@ -57,7 +58,10 @@ impl Docker for SimDocker {
     fn query(&self, query: &Query, _config: &Config, _entropy: &dyn Entropy) -> Text {
         format!("sim docker: {query:?}").into()
     }
+}
 
+#[async_trait]
+impl Builder for SimDocker {
     async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
         let unfit = || BuildError::Unfit("a build needs a version".to_owned());
         let image = |suffix: &str| {

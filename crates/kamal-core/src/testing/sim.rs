@@ -23,6 +23,7 @@ use crate::{
     name::{HostName, RoleName, Version},
     ports::{Clock, Exec, Ssh, TransportError, TransportErrorKind, World},
     redact::Redactor,
+    run::hooks::HookFiles,
 };
 
 /// Hosts that behave. Clones are the same fleet.
@@ -127,6 +128,9 @@ impl SimFleet {
         World {
             ssh: Arc::new(self.clone()),
             docker: Arc::new(SimDocker),
+            builder: Arc::new(SimDocker),
+            hooks: Arc::new(HookFiles),
+            interceptor: None,
             proxy: Arc::new(SimProxy),
             local: Arc::new(SimLocal(self.clone())),
             clock: Arc::new(self.0.clock.clone()),
