@@ -94,6 +94,13 @@ impl Engine {
         self
     }
 
+    /// Runs an operation only if its plan has this digest, before the lock is taken and after.
+    #[must_use]
+    pub fn expecting(mut self, digest: impl Into<String>) -> Self {
+        self.settings.expected_digest = Some(digest.into());
+        self
+    }
+
     /// Its configuration.
     #[must_use]
     pub fn config(&self) -> &Config {

@@ -331,7 +331,8 @@ impl ProjectBuilder {
             ProxySource::Image(image) => Some(image),
             ProxySource::DockerHub => None,
         };
-        Ok(Project::of(Parts { loaded, world, connector, folder, environment, identity, proxy_image }))
+        let config = Arc::new(loaded.config.clone());
+        Ok(Project::of(Parts { loaded, config, world, connector, folder, environment, identity, proxy_image }))
     }
 
     fn load(&self, place: &Path, outside: &Surroundings) -> Result<Loaded, Error> {

@@ -12,6 +12,7 @@ mod cases;
 mod commands;
 mod conformance;
 mod deploy;
+mod embedded;
 mod failure;
 mod hooks;
 mod lock;
