@@ -18,6 +18,7 @@ pub mod programs;
 pub mod project;
 pub mod sandbox;
 pub mod schema;
+pub mod surface;
 pub mod tidy;
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, fuzz, hello, parity, schema, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, fuzz, hello, parity, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -40,6 +40,8 @@ enum Chore {
     },
     /// Writes schema/deploy.schema.json, which editors complete deploy.yml by.
     Schema,
+    /// Writes crates/kamal-core/surface.txt, the list of what the engine shows to programs that embed it.
+    Surface,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
     Ci,
     /// Gives what reads the text of others text nobody would write; exits non-zero if something was found.
@@ -125,6 +127,7 @@ fn main() -> ExitCode {
         Chore::Bench(chore) => run_bench(chore),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
+        Chore::Surface => surface::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(verdict),
         Chore::Fuzz { targets, seconds } => fuzz::run_all(&targets, seconds).map(verdict),
         Chore::Cases => cases::run().map(verdict),

@@ -117,7 +117,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`run::plan`], and [`Error::Usage`] where the selection matches nothing.
+    /// Those of [`run::plan`], and [`Error::Selection`] where the selection matches nothing.
     #[must_use]
     pub fn plan(&self, request: Request) -> BoxFuture<'static, Result<Plan, Error>> {
         let engine = self.clone();
@@ -133,7 +133,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`run::run`], and [`Error::Usage`] where the selection matches nothing.
+    /// Those of [`run::run`], and [`Error::Selection`] where the selection matches nothing.
     #[must_use]
     pub fn run(&self, request: Request, cancel: Cancel) -> BoxFuture<'static, Result<Report, Error>> {
         let engine = self.clone();
@@ -148,7 +148,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`run::apply`], and [`Error::Usage`] where the selection matches nothing.
+    /// Those of [`run::apply`], and [`Error::Selection`] where the selection matches nothing.
     #[must_use]
     pub fn apply(&self, plan: Plan, cancel: Cancel) -> BoxFuture<'static, Result<Report, Error>> {
         let engine = self.clone();
@@ -160,8 +160,7 @@ impl Engine {
     }
 
     fn prepared(&self, request: &Request) -> Result<(Targets, RunSettings), Error> {
-        let targets =
-            Targets::select(&self.config, &request.selection).map_err(|error| Error::Usage(error.to_string()))?;
+        let targets = Targets::select(&self.config, &request.selection)?;
         Ok((targets, self.settings.of(request)))
     }
 

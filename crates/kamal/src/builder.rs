@@ -279,10 +279,10 @@ impl ProjectBuilder {
         let redactor = self.redactor.unwrap_or_default();
         first_lessons(&loaded, &redactor);
         let listener = self.events.unwrap_or_else(|| Arc::new(Silence));
-        let events: Arc<dyn Events> = Arc::new(Redacted::new(listener, redactor.clone()));
-        let secrets = self.secrets.unwrap_or_else(|| {
-            Arc::new(FileSecrets::new(config, surroundings(), redactor.clone(), Some(events.clone())))
-        });
+        let aside: Arc<dyn Events> = Arc::new(Redacted::new(listener.clone(), redactor.clone()));
+        let secrets = self
+            .secrets
+            .unwrap_or_else(|| Arc::new(FileSecrets::new(config, surroundings(), redactor.clone(), Some(aside))));
         let mut connector = None;
         let ssh = match self.ssh {
             Some(ssh) => ssh,
@@ -311,7 +311,7 @@ impl ProjectBuilder {
             local: self.local.unwrap_or_else(own_local),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
             entropy: self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default())),
-            events,
+            events: listener,
             secrets,
             templates: self.templates.unwrap_or_else(|| Arc::new(ProjectTemplates::new(surroundings()))),
             redactor,

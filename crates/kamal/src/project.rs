@@ -11,7 +11,7 @@ use kamal_core::{
     op::{Accessory, App, Build, Deploy, Lock, Op, Proxy, Prune, Registry, Rollback, Server},
     plan::Plan,
     ports::{Events, World},
-    redact::{Redacted, Redactor},
+    redact::Redactor,
     run::ProxyImage,
 };
 use kamal_ssh::Connector;
@@ -233,7 +233,6 @@ impl Project {
     /// The same, telling somebody besides the project's listener what happens.
     pub(crate) fn engine_told_by(&self, listener: impl FnOnce(Arc<dyn Events>) -> Arc<dyn Events>) -> Engine {
         let events = listener(self.world().events.clone());
-        let events = Arc::new(Redacted::new(events, self.redactor().clone()));
         self.engine_in(World { events, ..self.world().clone() })
     }
 

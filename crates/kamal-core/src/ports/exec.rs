@@ -8,6 +8,10 @@ use crate::{name::HostName, shell::Script};
 #[async_trait]
 pub trait Ssh: Send + Sync + std::fmt::Debug {
     /// Connects to a host, or hands out the connection it already has. Cancelling leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection.
     async fn connect(&self, host: &HostName) -> Result<std::sync::Arc<dyn Exec>, TransportError>;
 
     /// Closes the connection to a host, so that the next one logs in anew. Nothing must be running on it.
@@ -24,6 +28,10 @@ pub trait Exec: Send + Sync + std::fmt::Debug {
     /// it prints. A non-zero exit is data, not an error; an error means that the outcome is unknown or that nothing
     /// was run ([`TransportError::outcome_unknown`]). One round trip on an open connection. Calls may overlap: each
     /// gets a shell of its own. Cancelling stops listening; the script may run on.
+    ///
+    /// # Errors
+    ///
+    /// When nothing was run, or its outcome is unknown ([`TransportError::outcome_unknown`]).
     async fn exec(
         &self,
         script: &Script,
@@ -32,12 +40,20 @@ pub trait Exec: Send + Sync + std::fmt::Debug {
 
     /// Writes a file whose path is relative to the login directory, creating its folder. The content is never visible
     /// at a wider mode than asked for, nor in part: it is written beside its place and renamed. Idempotent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exec::exec`], and when the file cannot be written.
     async fn upload(&self, content: &[u8], to: &str, mode: u32) -> Result<(), TransportError> {
         self.upload_watched(content, to, mode, &mut |_| ()).await
     }
 
     /// As [`Exec::upload`], and tells `sent` now and then how many bytes of the content have gone to the host so far. It
     /// starts again from a small number where the connection had to be made anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exec::upload`].
     async fn upload_watched(
         &self,
         content: &[u8],
@@ -128,7 +144,7 @@ pub enum TransportErrorKind {
     #[error("{0}")]
     Client(String),
     /// The connection broke while a script ran: it may or may not have had its effect.
-    #[error("connection lost while running: {0}; what it did is unknown, run the command again to converge")]
+    #[error("connection lost while running: {0}; what it did is unknown")]
     Lost(String),
     /// The server refused what the protocol asked for.
     #[error("{0}")]
