@@ -26,6 +26,10 @@ use crate::{
 /// The hosts these tests share; conformance has the others.
 const HOSTS: [u8; 2] = [3, 4];
 
+/// The sandbox's registry, in deploy.yml.
+const SANDBOX_REGISTRY: &str =
+    "registry: {server: \"10.77.0.1:5000\", username: demo, password: [REGISTRY_PASSWORD]}\n";
+
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -90,6 +94,15 @@ impl App {
         self.release()
     }
 
+    /// An app without a registry, so that it goes through the one on this machine, on hosts of these numbers.
+    #[must_use]
+    pub fn without_registry(service: &str, hosts: &[u8]) -> Self {
+        let app = Self::new(service, rig().hold(hosts));
+        app.edit(SANDBOX_REGISTRY, "");
+        let Self { service, project, holds } = app;
+        Self { service, project: project.at_the_builder(&rig().sandbox), holds }
+    }
+
     fn new(service: &str, holds: Vec<Hold>) -> Self {
         let addresses: Vec<String> = holds.iter().map(|hold| rig().host(hold.number).address.to_string()).collect();
         let deploy = format!(
@@ -97,7 +110,7 @@ impl App {
              image: {service}\n\
              servers:\n  web:\n    hosts: [{}]\n\
              proxy: {{host: {service}.test, app_port: 80, healthcheck: {{path: /up, interval: 1}}}}\n\
-             registry: {{server: \"10.77.0.1:5000\", username: demo, password: [REGISTRY_PASSWORD]}}\n\
+             {SANDBOX_REGISTRY}\
              builder: {{arch: amd64, driver: docker}}\n\
              env: {{clear: {{HEALTH: ok}}, secret: [API_KEY]}}\n\
              deploy_timeout: 20\n\
@@ -116,7 +129,7 @@ impl App {
         let script = format!(
             "docker ps -aq --filter label=service={name} | xargs -r docker rm -f; \
              docker exec kamal-proxy kamal-proxy remove {name}; \
-             docker image ls -q --filter reference='10.77.0.1:5000/{name}' | sort -u | xargs -r docker rmi -f; true"
+             docker image ls -q --filter reference='*:5*/{name}' | sort -u | xargs -r docker rmi -f; true"
         );
         for host in self.hosts() {
             rig().docker_shell(host.number, &script);

@@ -21,16 +21,14 @@ use crate::{
 
 const DEPLOY: &str = "\
 service: hello
-image: hello
 servers: [10.77.1.2]
 proxy: {app_port: 80, healthcheck: {path: /up, interval: 1}}
-registry: {server: \"10.77.0.1:5000\", username: demo, password: [REGISTRY_PASSWORD]}
 builder: {arch: amd64, driver: docker}
 env: {clear: {GREETING: hello}, secret: [API_KEY]}
 ssh: {keys: [SSHKEY], keys_only: true}
 ";
 
-const SECRETS: &str = "REGISTRY_PASSWORD=demo\nAPI_KEY=$(printf s3cret)\n";
+const SECRETS: &str = "API_KEY=$(printf s3cret)\n";
 
 /// Connections of the load, and requests a second on each: 400 a second in all.
 const CLIENTS: (u32, u32) = (8, 50);
@@ -66,7 +64,7 @@ fn shown(programs: &programs::Programs, sandbox: &Sandbox, began: Instant) -> Re
         began.elapsed().as_secs_f64()
     ))?;
     let folder = sandbox.folder().with_file_name("demo");
-    let project = Project::create(&folder, programs, sandbox, DEPLOY, SECRETS)?;
+    let project = Project::create(&folder, programs, sandbox, DEPLOY, SECRETS)?.at_the_builder(sandbox);
     let address = SocketAddr::from(([10, 77, 1, 2], 80));
     let answers = || load::ask(address, "hello.test").context(|| "asking the app".to_owned());
 

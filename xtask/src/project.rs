@@ -29,6 +29,8 @@ pub struct Project {
     home: PathBuf,
     kamal: PathBuf,
     environment: Vec<(&'static str, String)>,
+    /// The network the command is run in, where it is another than this machine's own.
+    network: Option<PathBuf>,
 }
 
 impl Project {
@@ -47,6 +49,7 @@ impl Project {
             home: folder.join("home"),
             kamal: programs.kamal.clone(),
             environment: sandbox.environment(),
+            network: None,
         };
         let ssh = project.home.join(".ssh");
         fs::create_dir_all(&ssh).context(|| format!("creating {}", ssh.display()))?;
@@ -64,6 +67,19 @@ impl Project {
         project.git(&["config", "user.name", "Ann"])?;
         project.commit()?;
         Ok(project)
+    }
+
+    /// Has the command run on the machine that builds: what is built there is pushed to the registry inside the command.
+    #[must_use]
+    pub fn at_the_builder(mut self, sandbox: &Sandbox) -> Self {
+        self.network = sandbox.builder_network();
+        self
+    }
+
+    /// The home folder of whoever runs kamal.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// The folder kamal is run in.
@@ -99,10 +115,26 @@ impl Project {
     /// The kamal command in this project, to which the caller adds arguments.
     #[must_use]
     pub fn kamal(&self) -> Command {
-        let mut kamal = Command::new(&self.kamal);
-        kamal.current_dir(&self.folder).env("HOME", &self.home).env_remove("SSH_AUTH_SOCK").env_remove("VERSION");
-        kamal.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        kamal
+        self.command(&self.kamal)
+    }
+
+    /// Another program in this project, with its environment.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = match &self.network {
+            Some(network) => {
+                let mut enter = Command::new("nsenter");
+                enter.arg(format!("--net={}", network.display())).arg(program);
+                enter
+            }
+            None => Command::new(program),
+        };
+        command.current_dir(&self.folder).env("HOME", &self.home);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        for unwanted in ["SSH_AUTH_SOCK", "VERSION", "XDG_DATA_HOME"] {
+            command.env_remove(unwanted);
+        }
+        command
     }
 
     fn git(&self, arguments: &[&str]) -> Result<String> {

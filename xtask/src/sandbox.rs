@@ -27,7 +27,7 @@ use std::thread;
 use std::time::Instant;
 
 pub(crate) use self::install::require;
-pub use self::install::require_packages;
+pub use self::install::{newest_engine, require_packages};
 pub use self::registry::serve as serve_registry;
 pub use self::status::{HostStatus, Status};
 
@@ -210,6 +210,13 @@ impl Sandbox {
     #[must_use]
     pub fn docker_host(&self) -> Option<String> {
         self.own_builder.then(|| format!("unix://{}", Machine::builder(&self.layout).docker_socket().display()))
+    }
+
+    /// The network of the machine images are built on, where that is one of the sandbox's: what is built there finds a
+    /// program's ports on the loopback only of programs that run in it.
+    #[must_use]
+    pub fn builder_network(&self) -> Option<PathBuf> {
+        self.own_builder.then(|| Path::new("/run/netns").join(Machine::builder(&self.layout).namespace()))
     }
 
     /// The folder with everything in it.

@@ -195,7 +195,7 @@ impl Command {
             Self::Lock(command) => command.preview(),
             Self::Proxy(command) => command.preview(),
             Self::Prune(command) => Some(command.preview()),
-            Self::Registry(command) => Some(&command.args().preview),
+            Self::Registry(command) => command.args().map(|args| &args.preview),
             Self::Server(ServerCommand::Bootstrap(preview)) => Some(preview),
             Self::Server(ServerCommand::Exec(_))
             | Self::Audit

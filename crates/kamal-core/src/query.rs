@@ -1,7 +1,7 @@
 //! Questions whose answer a person reads: what docker lists, logs, the output of a command in a container. Docker's
 //! dialect spells them, nobody parses them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     command_line::CommandLine,
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A question to a host.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Query {
@@ -83,6 +83,8 @@ pub enum Query {
         /// `-t` of the stop.
         stop_timeout: Option<u64>,
     },
+    /// The layers of each image the host has: a JSON list a line, the lowest layer first.
+    HeldLayers,
     /// What a container was made with: its environment and its options, as JSON.
     Inspect {
         /// The container.
@@ -91,7 +93,7 @@ pub enum Query {
 }
 
 /// A command in a new container of a role.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecNew {
     /// The role.
     pub role: RoleName,
@@ -108,7 +110,7 @@ pub struct ExecNew {
 }
 
 /// How a command in a container is attached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attach {
     /// Its output only.
@@ -123,7 +125,7 @@ pub enum Attach {
 }
 
 /// Which lines of a log.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLines {
     /// `--since`.
     pub since: Option<String>,
@@ -180,6 +182,7 @@ impl std::fmt::Display for Query {
             Self::Shell { command: None } => f.write_str("open a shell"),
             Self::Audit => f.write_str("show the audit log"),
             Self::PostMortem { container, .. } => write!(f, "find out what became of {container}"),
+            Self::HeldLayers => f.write_str("find out which layers are there"),
             Self::Inspect { container } => write!(f, "look at what {container} was made with"),
         }
     }

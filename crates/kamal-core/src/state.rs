@@ -50,6 +50,12 @@ pub struct Machine {
     pub user: String,
     /// Its home folder.
     pub home: String,
+    /// Other architectures it can run programs of, in Docker's spelling.
+    #[serde(default)]
+    pub emulated: Vec<String>,
+    /// Free bytes where docker keeps images, if that can be told.
+    #[serde(default)]
+    pub free: Option<u64>,
 }
 
 /// A container.

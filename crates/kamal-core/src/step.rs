@@ -1,7 +1,11 @@
 //! The typed steps a plan is made of. A step is data: adapters turn it into shell text, the simulated fleet acts it
 //! out, `Display` is what a dry run prints.
 
-use serde::Serialize;
+mod blob;
+
+use serde::{Deserialize, Serialize};
+
+pub use blob::Blob;
 
 use crate::{
     config::model::{DockerOptions, Proxy, Registry, SecretName},
@@ -13,7 +17,7 @@ use crate::{
 pub const CRASH_LOOP: u32 = 5;
 
 /// Something done on one host.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {
@@ -37,6 +41,9 @@ pub enum Step {
         service: Option<ServiceName>,
         /// True when the host holds an image of that name, which must not be taken for the new one.
         held: bool,
+        /// The digest it must have, where it is known by then: `sha256:…`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
     },
     /// Reads an image out of an archive on the host, which is removed then.
     LoadImage {
@@ -280,30 +287,8 @@ pub enum Step {
     },
 }
 
-/// A file's content. Plans show its size and a digest.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Blob(pub std::sync::Arc<[u8]>);
-
-impl From<Vec<u8>> for Blob {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl Serialize for Blob {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("{self:?}"))
-    }
-}
-
-impl std::fmt::Debug for Blob {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} bytes, {:016x}", self.0.len(), crate::plan::fnv1a(&self.0))
-    }
-}
-
 /// A container to run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSpec {
     /// Its name.
     pub name: ContainerName,
@@ -338,7 +323,7 @@ pub struct RunSpec {
 }
 
 /// A route of kamal-proxy to a container.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// The service in kamal-proxy.
     pub service: String,
@@ -357,7 +342,7 @@ pub struct Route {
 }
 
 /// The proxy's container (spec 2.10, 9.5).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProxyContainerSpec {
     /// How `proxy.run` wants it; `None` starts it from Kamal's legacy files on the host, or its defaults.
     pub run: Option<crate::config::model::ProxyRun>,
@@ -376,6 +361,12 @@ impl Step {
     #[must_use]
     pub fn is_headline(&self) -> bool {
         !matches!(self, Self::Audit { .. } | Self::CheckProxy)
+    }
+
+    /// True when the step waits until something is healthy.
+    #[must_use]
+    pub fn awaits_health(&self) -> bool {
+        matches!(self, Self::SwitchTraffic(_) | Self::AwaitReady { .. })
     }
 
     /// True when a failure of the step is of no matter.

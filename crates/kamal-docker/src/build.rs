@@ -16,7 +16,8 @@ mod tests;
 use kamal_core::{
     build::BuildTask,
     event::{EventKind, Tone},
-    ports::{BuildError, BuildOrder, Command, LocalError},
+    name::HostName,
+    ports::{Access, BuildError, BuildOrder, Command, Reached},
     secret::Secret,
 };
 
@@ -57,6 +58,7 @@ async fn push(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<(), BuildErro
     if backend.elsewhere().is_none() {
         log_in(order).await?;
     }
+    let _reached = reach(order, &backend).await?;
     let prepared = clone::prepare(order).await?;
     builder::ensure(order, &backend).await?;
     build(order, &backend, flags, prepared.folder.as_deref()).await?;
@@ -68,12 +70,26 @@ async fn push(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<(), BuildErro
     Ok(())
 }
 
+/// Lets a builder on another machine push to the registry on this one.
+async fn reach(order: &BuildOrder<'_>, backend: &Backend) -> Result<Option<Reached>, BuildError> {
+    let (Some(registry), Some(elsewhere)) = (order.registry, backend.elsewhere()) else { return Ok(None) };
+    let place = elsewhere.url.strip_prefix("ssh://").and_then(|place| place.split(['/', '?', '#']).next());
+    let Some(host) = place.and_then(|place| HostName::parse(place).ok()) else {
+        let text = "Local registry with remote builder requires an SSH URL (e.g., ssh://user@host)";
+        return Err(BuildError::Unfit(text.to_owned()));
+    };
+    order.events.emit(EventKind::say(format!("Setting up local registry port forwarding to {host}...")));
+    Ok(Some(registry.reach(&host, Access::Push).await?))
+}
+
 /// Builds from the work tree as it is.
 async fn dev(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<(), BuildError> {
     check_programs(order).await?;
     check_dockerfile(order).await?;
     dev::warn(order).await;
-    build(order, &Backend::of(order).await?, flags, None).await
+    let backend = Backend::of(order).await?;
+    let _reached = reach(order, &backend).await?;
+    build(order, &backend, flags, None).await
 }
 
 /// Runs the build, in a folder that is not the project's where one is given.
@@ -93,7 +109,7 @@ async fn build(
         _ => argv::build(order, backend, flags)?,
     };
     for name in &order.config.builder.secrets {
-        command.env.push((name.clone(), order.secrets.get(name).map_err(BuildError::Unfit)?));
+        command.env.push((name.clone(), order.secrets.get(name)?));
     }
     command.folder = folder.map(str::to_owned);
     let built = run(order, "build the image", &command, Show::All).await;
@@ -121,13 +137,11 @@ fn help(output: &str) -> Option<&'static str> {
 
 /// docker with buildx has to be there.
 async fn check_programs(order: &BuildOrder<'_>) -> Result<(), BuildError> {
-    let missing = |what: &str| Err(BuildError::Unfit(format!("{what} is not installed locally")));
     match look(order, &Command::new("docker", ["buildx", "version"])).await {
         Ok(printed) if printed.exit.success() => Ok(()),
-        Err(BuildError::Local(LocalError::Missing { .. })) => missing("Docker"),
         Err(error) => Err(error),
         Ok(_) if order.config.builder.pack.is_some() => Ok(()),
-        Ok(_) => missing("Docker buildx plugin"),
+        Ok(_) => Err(BuildError::Unfit("Docker buildx plugin is not installed locally".to_owned())),
     }
 }
 
@@ -161,7 +175,7 @@ async fn details(order: &BuildOrder<'_>) -> Result<String, BuildError> {
 /// Logs the local docker out.
 async fn log_out(order: &BuildOrder<'_>) -> Result<(), BuildError> {
     let registry = &order.config.registry;
-    if registry.username.is_none() || registry.password.is_none() {
+    if !registry.needs_login() {
         return Ok(());
     }
     let arguments = std::iter::once("logout".to_owned()).chain(registry.server.clone());
@@ -171,10 +185,10 @@ async fn log_out(order: &BuildOrder<'_>) -> Result<(), BuildError> {
 /// Logs the local docker in, unless it holds these credentials already.
 async fn log_in(order: &BuildOrder<'_>) -> Result<(), BuildError> {
     let registry = &order.config.registry;
-    if registry.username.is_none() || registry.password.is_none() {
+    if !registry.needs_login() {
         return Ok(());
     }
-    let text = login::text(registry, order.secrets).map_err(|error| BuildError::Unfit(error.to_string()))?;
+    let text = login::text(registry, order.secrets)?;
     let mut command = Command::new("sh", ["-s"]);
     command.input = Some(Secret::new(std::mem::take(&mut *text.expose())));
     let named = |error| match error {

@@ -5,6 +5,7 @@ pub mod registry;
 
 mod build;
 mod credentials;
+mod fault;
 mod login;
 mod network;
 mod observe;
@@ -15,8 +16,9 @@ mod render;
 use async_trait::async_trait;
 use kamal_core::{
     config::Config,
+    error::StepFault,
     name::HostName,
-    ports::{BuildError, BuildOrder, Docker, Entropy, Render, RenderError},
+    ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Render, RenderError},
     query::Query,
     shell::Text,
     state::HostState,
@@ -30,14 +32,17 @@ pub const ARCHITECTURE_QUESTION: &str = "docker info --format '{{.Architecture}}
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DockerCli;
 
-#[async_trait]
 impl Docker for DockerCli {
     fn observe(&self, config: &Config) -> Text {
         observe::text(config)
     }
 
-    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
+    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError> {
         observe::parse(config, host, printed)
+    }
+
+    fn fault(&self, step: &Step, status: i32, printed: &str) -> StepFault {
+        fault::of(step, status, printed)
     }
 
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
@@ -47,7 +52,10 @@ impl Docker for DockerCli {
     fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
         query::text(query, config, entropy)
     }
+}
 
+#[async_trait]
+impl Builder for DockerCli {
     async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
         build::perform(order).await
     }

@@ -7,6 +7,7 @@ use kamal_core::{
     config::Config,
     name::{HostName, NameError},
     naming,
+    ports::AnswerError,
     shell::{Text, escape::word},
     state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
 };
@@ -25,6 +26,9 @@ pub(crate) fn text(config: &Config) -> Text {
     let repository = word(&format!("\t{}:", config.repository()));
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
+         echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\
+         echo '== disk'; d=$(sed -n 's/.*\"data-root\" *: *\"\\([^\"]*\\)\".*/\\1/p' /etc/docker/daemon.json 2>/dev/null); \
+         df -Pk \"${{d:-/var/lib/docker}}\" 2>/dev/null | tail -n 1\n\
          echo '== lock'; [ ! -d {lock} ] || {{ base64 -d < {lock}/details 2>/dev/null || echo unreadable; }}\n\
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
@@ -49,7 +53,7 @@ pub(crate) fn text(config: &Config) -> Text {
 const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Networks}}\t{{.Status}}\t{{.Label \"service\"}}\t{{.Label \"destination\"}}\t{{.Label \"role\"}}";
 
 /// Reads what the script printed.
-pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
+pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError> {
     let mut state = HostState {
         host: host.clone(),
         machine: Machine::default(),
@@ -68,6 +72,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
     };
     let (mut section, mut machine, mut lock) = ("", Vec::new(), String::new());
     let (mut owners, mut swarm) = (Vec::new(), Vec::new());
+    let (mut emulated, mut free) = (Vec::new(), None);
     for line in printed.lines() {
         if let Some(name) = line.strip_prefix("== ") {
             section = name;
@@ -78,6 +83,8 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         }
         match section {
             "machine" => machine.push(line),
+            "emulated" => emulated.push(docker_arch(line.split(['-', ' ']).next().unwrap_or(line))),
+            "disk" => free = line.split_whitespace().nth(3).and_then(|kilobytes| kilobytes.parse::<u64>().ok()),
             "docker" => state.docker = true,
             "containers" => {
                 owners.extend(owner(line));
@@ -100,9 +107,16 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         }
     }
     let [arch, user, home] = machine[..] else {
-        return Err(format!("the host's answer was cut short: {:?}", printed.chars().take(200).collect::<String>()));
+        let beginning: String = printed.chars().take(200).collect();
+        return Err(AnswerError::new(format!("the host's answer was cut short: {beginning:?}")));
     };
-    state.machine = Machine { arch: docker_arch(arch), user: user.into(), home: home.into() };
+    state.machine = Machine {
+        arch: docker_arch(arch),
+        user: user.into(),
+        home: home.into(),
+        emulated,
+        free: free.and_then(|kilobytes| kilobytes.checked_mul(1024)),
+    };
     state.hides_overlay = swarm == ["active false", "bridge"];
     state.lock = (!lock.is_empty()).then_some(lock);
     for route in &mut state.routes {
@@ -120,7 +134,7 @@ fn owner(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Puts a container where it belongs; what is somebody else's is left out, in whatever form it comes.
-fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), String> {
+fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), AnswerError> {
     let fields: Vec<&str> = line.split(TAB).collect();
     let [id, names, image, word, networks, status, service, destination, role] = fields[..] else { return Ok(()) };
     // A linked container has further names, the own one comes without a slash.
@@ -131,8 +145,8 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
     if !(is_proxy || is_app || is_accessory) {
         return Ok(());
     }
-    let named =
-        ContainerState::parse(word).ok_or_else(|| format!("docker named an unknown state of {name}: {word:?}"))?;
+    let unknown = || AnswerError::new(format!("docker named an unknown state of {name}: {word:?}"));
+    let named = ContainerState::parse(word).ok_or_else(unknown)?;
     if is_proxy {
         let networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
         state.proxy = Some(ProxyContainer { image: strange(image)?, state: named, networks });
@@ -154,8 +168,8 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
 }
 
 /// A name docker printed, which could not be one if it printed something else.
-fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, String> {
-    text.parse().map_err(|error: NameError| format!("docker named something strangely: {error}"))
+fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
+    text.parse().map_err(|error: NameError| AnswerError::new(format!("docker named something strangely: {error}")))
 }
 
 fn image(line: &str) -> Option<Image> {
@@ -217,7 +231,7 @@ mod tests {
     use super::*;
 
     const PRINTED: &str = "== machine\nx86_64\ndeploy\n/home/deploy\n== lock\nLocked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n\
-        == boot_config\n== apps\napp\nother\n== history\n\
+        == emulated\naarch64-static\narm\n== disk\n/dev/vda1 10255636 3333333 512000 36% /\n== boot_config\n== apps\napp\nother\n== history\n\
         [2026-01-01T00:00:00Z] [ann@a.b] [staging] Tagging hub/app:1 as the latest image\n\
         [2026-01-02T00:00:00Z] [bob] Tagging hub/app:2 as the latest image\n== docker\nyes\n== containers\n\
         aaa\tapp-web-2\thub/app:2\trunning\tkamal\tUp 2 hours\tapp\t\tweb\nbbb\tapp-web-1\t0123456789ab\texited\tkamal\tExited (0) 5 minutes ago\tapp\t\tweb\n\
@@ -229,7 +243,7 @@ mod tests {
         route\t\u{1b}[1;34mapp-web\u{1b}[0m  \u{1b}[ma.com\u{1b}[0m  \u{1b}[m/\u{1b}[0m     \u{1b}[maaa:80\u{1b}[0m  \u{1b}[mrunning\u{1b}[0m  \u{1b}[mno\u{1b}[0m   \n\
         sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== network\nkamal\n";
 
-    fn read(printed: &str) -> Result<HostState, String> {
+    fn read(printed: &str) -> Result<HostState, AnswerError> {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\naccessories: {db: {image: mysql:8, host: h}}\n";
         let loaded = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap();
@@ -240,6 +254,10 @@ mod tests {
     fn reads_a_whole_answer() {
         let state = read(PRINTED).unwrap();
         assert_eq!((state.machine.arch.as_str(), state.machine.user.as_str()), ("amd64", "deploy"));
+        assert_eq!(
+            (state.machine.emulated, state.machine.free),
+            (vec!["arm64".into(), "arm".into()], Some(512_000 * 1024))
+        );
         let names = |containers: &[Container]| containers.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
         assert_eq!(names(&state.containers), ["app-web-2", "app-web-1"]);
         assert_eq!(names(&state.accessories), ["app-db"]);
@@ -274,6 +292,6 @@ mod tests {
         assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
         assert!(read("== machine\nx86_64\n").is_err());
         let odd = PRINTED.replace("\trunning\tkamal\tUp 2 hours", "\tsinking\tkamal\tUp 2 hours");
-        assert!(read(&odd).unwrap_err().contains("sinking"));
+        assert!(read(&odd).unwrap_err().to_string().contains("sinking"));
     }
 }

@@ -1,10 +1,8 @@
 //! Steps as docker commands (spec 9.4 to 9.9, golden vectors 13.1 to 13.5).
 
 use kamal_core::{
-    config::model::SecretOr,
     naming,
     ports::{Render, RenderError},
-    secret::Secret,
     shell::{
         Text,
         escape::{options, pairs, word},
@@ -17,13 +15,16 @@ use crate::{login, network, proxy};
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
-        Step::Login { registry } => login::text(registry, cx.secrets)?,
+        Step::Login { registry } => {
+            let missing = |source| RenderError::Secret { source, needed_by: "registry".to_owned() };
+            login::text(registry, cx.secrets).map_err(missing)?
+        }
         Step::Logout { registry } => {
             let server = registry.server.iter().map(|server| format!(" {}", word(server))).collect::<String>();
             format!("docker logout{server}").into()
         }
         Step::InstallDocker => INSTALL.into(),
-        Step::Pull { image, service, held } => pull(image, service.as_deref(), *held).into(),
+        Step::Pull { image, service, held, digest } => pull(image, service.as_deref(), *held, digest.as_deref()).into(),
         Step::LoadImage { archive } => {
             let archive = word(archive);
             format!("docker load --quiet --input {archive}; s=$?; rm -f {archive}; (exit $s)").into()
@@ -173,18 +174,26 @@ fn await_ready(container: &str, timeout: u64, delay: u64) -> String {
 }
 
 /// Pulls an image; one that was not built in this run must say by its label whose it is.
-fn pull(image: &str, service: Option<&str>, held: bool) -> String {
+fn pull(image: &str, service: Option<&str>, held: bool, digest: Option<&str>) -> String {
     let image = word(image);
     // As Kamal does: a tag that moved must not keep the old image (spec 12.1, 24).
     let forget = if held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
     let check = service.map(|service| {
         format!(
             " && {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \
-             {{ echo \"Image {image} is missing the 'service' label\" >&2; (exit 1); }}; }}",
+             {{ echo \"Image \"{image}\" is missing the 'service' label\" >&2; (exit 1); }}; }}",
             word(service)
         )
     });
-    format!("{forget}docker pull --quiet {image}{}", check.unwrap_or_default())
+    let same = digest.map(|digest| {
+        format!(
+            " && {{ docker image inspect --format '{{{{json .RepoDigests}}}}' {image} | grep -qF {} || \
+             {{ echo \"The tag of {image} has moved since it was built: it is not \"{} >&2; (exit 1); }}; }}",
+            word(&format!("@{digest}")),
+            word(digest)
+        )
+    });
+    format!("{forget}docker pull --quiet {image}{}{}", same.unwrap_or_default(), check.unwrap_or_default())
 }
 
 /// Removes the stopped containers of the service at a destination but the newest few. The images of all that are left
@@ -240,14 +249,6 @@ fn assets(
         ));
     }
     text
-}
-
-/// The registry's user and password as the host's docker will see them.
-pub(crate) fn literal_or_secret(value: &SecretOr, cx: &dyn kamal_core::ports::Secrets) -> Result<Secret, RenderError> {
-    match value {
-        SecretOr::Literal(text) => Ok(Secret::new(text.as_str())),
-        SecretOr::Secret(key) => cx.get(key).map_err(RenderError::Secret),
-    }
 }
 
 #[cfg(test)]

@@ -16,8 +16,7 @@ use crate::{
     error::{Error, Result},
 };
 
-const DEPLOY: &str = "service: hello\nimage: hello\nservers: [web1, web2, web3]\nregistry: {username: demo, password: \
-                      [REGISTRY_PASSWORD]}\nbuilder: {arch: amd64}\n";
+const DEPLOY: &str = "service: hello\nservers: [web1, web2, web3]\nbuilder: {arch: amd64}\n";
 
 /// Deploys, deploys a version that does not start, and rolls back. After every effect on a host it was checked that the
 /// proxy leads to a container that runs.
@@ -29,7 +28,6 @@ pub(super) fn run() -> Result<()> {
     let loaded = load(&Source::new("config/deploy.yml", DEPLOY.to_owned()), None, &NothingOutside);
     let config = loaded.map_err(|errors| Error::Refused(errors.to_string()))?.config;
     let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
-    fleet.secrets().put("REGISTRY_PASSWORD", "demo");
     let mut effects = 0;
     let deploy = Deploy::default();
     for (op, version, fails, serves) in [

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
-const OURS: [&str; 3] = ["completion", "doctor", "list"];
+const OURS: [&str; 5] = ["completion", "doctor", "gc", "list", "ls"];
 
 /// What Kamal takes for a wish for help, as the first word. Everywhere else `-h` is `--hosts`.
 const HELP: [&str; 4] = ["-h", "-?", "--help", "-D"];

@@ -15,13 +15,26 @@ pub(crate) enum RegistryCommand {
     Login(RegistryArgs),
     /// Log out of the registry, here and on the hosts
     Logout(RegistryArgs),
+    /// List the images in the registry on this machine
+    Ls,
+    /// Remove from the registry on this machine what is old, and what nothing leads to
+    Gc(GcArgs),
+}
+
+/// What stays.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct GcArgs {
+    /// How many tags of each image stay, the last pushed first; all of them unless this is given
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) keep: Option<usize>,
 }
 
 impl RegistryCommand {
-    /// The options all of them have.
-    pub(crate) fn args(&self) -> &RegistryArgs {
+    /// The options of those that log in or out.
+    pub(crate) fn args(&self) -> Option<&RegistryArgs> {
         match self {
-            Self::Setup(args) | Self::Remove(args) | Self::Login(args) | Self::Logout(args) => args,
+            Self::Setup(args) | Self::Remove(args) | Self::Login(args) | Self::Logout(args) => Some(args),
+            Self::Ls | Self::Gc(_) => None,
         }
     }
 }

@@ -74,14 +74,15 @@ mod tests {
 
     #[test]
     fn the_template_loads_as_it_is_and_with_every_suggestion_taken() {
-        assert_eq!(loaded(DEPLOY).config.service.as_str(), "my-app");
+        let config = loaded(DEPLOY).config;
+        assert_eq!((config.service.as_str(), &*config.repository()), ("my-app", "localhost:5555/my-app"));
         // A comment that is YAML is a suggestion: `# env:`, `#   DB_HOST: …`, `# server: …`, `#     - …`.
         let suggestion = |line: &str| {
             let text = line.trim_start().strip_prefix("# ").unwrap_or_default().trim_start();
             let key = text.split_once(':').map_or("", |(key, _)| key);
             let named = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
             let is_key = named && (key == key.to_lowercase() || key == key.to_uppercase());
-            (is_key || text.starts_with("- ")) && !text.contains("localhost:5555")
+            is_key || text.starts_with("- ")
         };
         let taken: Vec<String> = DEPLOY
             .lines()
@@ -91,6 +92,7 @@ mod tests {
         assert_eq!(config.roles.len(), 2, "{}", taken.join("\n"));
         assert_eq!((config.accessories.len(), config.aliases.len(), config.env.secret.len()), (1, 1, 1));
         assert_eq!((config.registry.server.as_deref(), config.ssh.user.as_str()), (Some("ghcr.io"), "app"));
+        assert_eq!(config.repository(), "ghcr.io/my-user/my-app");
     }
 
     #[test]

@@ -41,7 +41,10 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
         Command::Accessory(command) => Op::Accessory(accessory(command, config)?),
         Command::Build(command) => Op::Build(build(command)),
         Command::Proxy(command) => Op::Proxy(proxy(command)?),
-        Command::Registry(command) => Op::Registry(registry(&command)),
+        Command::Registry(command) => match registry(&command) {
+            Some(registry) => Op::Registry(registry),
+            None => return Ok(None),
+        },
         Command::Server(ServerCommand::Bootstrap(_)) => Op::Server(Server::Bootstrap),
         Command::Server(ServerCommand::Exec(args)) => {
             if args.raw {
@@ -207,15 +210,16 @@ fn boot_config(args: &BootConfigArgs) -> Result<BootConfig, Failure> {
     Ok(BootConfig::Set { options: options.join(" "), image, version, command: command.join(" ") })
 }
 
-fn registry(command: &RegistryCommand) -> Registry {
-    let args = command.args();
+fn registry(command: &RegistryCommand) -> Option<Registry> {
+    let args = command.args()?;
     let task = match command {
         RegistryCommand::Setup(_) => RegistryTask::Setup,
         RegistryCommand::Login(_) => RegistryTask::Login,
         RegistryCommand::Remove(_) => RegistryTask::Remove,
         RegistryCommand::Logout(_) => RegistryTask::Logout,
+        RegistryCommand::Ls | RegistryCommand::Gc(_) => return None,
     };
-    Registry { task, skip_local: args.skip_local, skip_remote: args.skip_remote }
+    Some(Registry { task, skip_local: args.skip_local, skip_remote: args.skip_remote })
 }
 
 fn lines(args: LogsArgs, grep_options: Option<String>) -> LogLines {

@@ -73,13 +73,13 @@ fn any_secret_leaves_a_document_that_reads_as_one() {
 #[test]
 fn what_is_not_supported_is_shown_but_not_sound() {
     let bench = project("", "P=abcd1234\n");
-    let text = SOUND.replace("{username: u, password: [P]}", "{server: \"localhost:5555\"}");
+    let text = format!("{SOUND}output: {{otel: {{endpoint: \"http://o\"}}}}\n");
     fs::write(bench.project().join("config/deploy.yml"), text).unwrap();
     let shown = bench.kamal(&["config", "--version", "v1"]);
-    assert!(shown.ok().contains("localhost:5555/acme/app") && shown.stderr.contains("is not supported yet"));
+    assert!(shown.ok().contains("acme/app") && shown.stderr.contains("is not supported yet"));
     let found = bench.kamal(&["config", "validate"]);
     assert_eq!(found.status, Some(1));
-    assert!(found.stderr.contains("config/deploy.yml:4:"), "{}", found.stderr);
+    assert!(found.stderr.contains("config/deploy.yml:6:"), "{}", found.stderr);
     for command in [&["secrets", "print"][..], &["deploy", "--version", "v1"], &["lock", "status"]] {
         assert!(bench.kamal(command).refused().contains("is not supported yet"), "{command:?}");
     }

@@ -15,8 +15,8 @@ type Section = (&'static str, &'static str, &'static str, &'static [&'static str
 const ROOT: Section = (
     "",
     "Kamal Configuration",
-    "The file is config/deploy.yml. `service`, `image`, `servers`, `registry` and `builder` with its `arch` are \
-     needed, all else may be left out. With `--destination NAME`, config/deploy.NAME.yml is merged over it: mappings \
+    "The file is config/deploy.yml. `service`, `servers` and `builder` with its `arch` are needed, and `image` with a \
+     `registry` that is not on this machine; all else may be left out. With `--destination NAME`, config/deploy.NAME.yml is merged over it: mappings \
      key by key, lists and values as a whole. ERB is evaluated before the YAML is read. Other keys that begin with \
      `x-` are for your own anchors.",
     &[],
@@ -76,8 +76,12 @@ const SECTIONS: &[Section] = &[
     (
         "registry",
         "Registry",
-        "Where the image is kept between build and hosts. User name and password are text, or a list with the name \
-         of one secret.",
+        "Where the image is kept between build and hosts. Left out, or with the server `localhost:PORT`, it is one on \
+         this machine, which needs no account: `kamal` serves it on this port while it builds and delivers, hosts reach it \
+         on the same port of theirs through their SSH connection, and pull the layers they lack. Where a host's sshd \
+         forbids that (AllowTcpForwarding), or the port is taken there, the image goes through the connection as an \
+         archive. It keeps its images in ~/.local/share/kamal/registry ($XDG_DATA_HOME). User name and password of any \
+         other are text, or a list with the name of one secret.",
         &["registry"],
         keys::REGISTRY,
     ),

@@ -41,7 +41,8 @@ impl Loaded {
     }
 }
 
-/// Loads a configuration: ERB, YAML, the destination's file over the base, checks.
+/// Loads a configuration: ERB, YAML, the destination's file over the base, checks. Templates may run programs and read
+/// files ([`Outside`]) and are waited for: call it on a thread that may block.
 ///
 /// # Errors
 ///
@@ -91,7 +92,7 @@ fn read(base: &Source, over: Option<&Source>, outside: &dyn Outside, report: &mu
     if let Kind::Null = root.kind
         && over.is_none()
     {
-        let needed = "it needs at least service, image, servers, registry and builder";
+        let needed = "it needs at least service, servers and builder";
         report.error(root.span, format!("the configuration is empty: {needed}"));
         return None;
     }

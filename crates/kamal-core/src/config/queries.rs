@@ -3,7 +3,7 @@
 
 use indexmap::IndexMap;
 
-use super::model::{Accessory, Config, Env, Role, TaggedHost};
+use super::model::{Accessory, Config, Env, Registry, Role, TaggedHost};
 use crate::name::HostName;
 
 impl Config {
@@ -70,14 +70,6 @@ impl Config {
         own.into_iter().chain(given).collect()
     }
 
-    /// The port of the registry started on the deploying machine, when the configuration asks for one
-    /// (`localhost:PORT`, spec 2.6). What is no port number counts as 0, as in Ruby.
-    #[must_use]
-    pub fn local_registry(&self) -> Option<u16> {
-        let server = self.registry.server.as_deref().filter(|server| server.starts_with("localhost:"))?;
-        Some(server.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(0))
-    }
-
     /// The image with its registry's server in front, without a tag.
     #[must_use]
     pub fn repository(&self) -> String {
@@ -85,6 +77,33 @@ impl Config {
             Some(server) => format!("{server}/{}", self.image),
             None => self.image.clone(),
         }
+    }
+}
+
+impl Registry {
+    /// What the registry is where none is configured: one on the deploying machine.
+    pub const DEFAULT_SERVER: &str = "localhost:5555";
+
+    /// The one where none is configured.
+    #[must_use]
+    pub fn unconfigured() -> Self {
+        Self { server: Some(Self::DEFAULT_SERVER.to_owned()), ..Self::default() }
+    }
+
+    /// The port of this machine's loopback it is served on, where it is one on the deploying machine (`localhost:PORT`,
+    /// spec 2.6). What is no port number counts as 0, as in Ruby.
+    #[must_use]
+    pub fn local_port(&self) -> Option<u16> {
+        let server = self.server.as_deref()?.strip_prefix("localhost:")?;
+        let last = server.rsplit(':').next().unwrap_or(server);
+        let digits = last.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        Some(digits.parse().unwrap_or(0))
+    }
+
+    /// Whether docker has to be logged in to it. Nobody logs in to one of one's own.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        self.local_port().is_none() && self.username.is_some() && self.password.is_some()
     }
 }
 

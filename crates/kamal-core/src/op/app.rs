@@ -1,5 +1,7 @@
 //! `app` (spec 9.6, 9.7): the containers of the roles.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Row, Scope, boot, boot::Extras, facts::audit, overview};
 use crate::{
     command_line::CommandLine,
@@ -15,7 +17,8 @@ use crate::{
 };
 
 /// An app command.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum App {
     /// Boots a version hosts have: the one asked for, else the image tagged as the latest.
     Boot,
@@ -57,7 +60,7 @@ pub enum App {
 }
 
 /// How maintenance is entered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maintenance {
     /// How long requests under way may take, in seconds; else the configuration's `drain_timeout`.
     pub drain_timeout: Option<u64>,
@@ -66,7 +69,7 @@ pub struct Maintenance {
 }
 
 /// A command to run in containers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {
     /// The command.
     pub command: CommandLine,
@@ -79,7 +82,7 @@ pub struct Exec {
 }
 
 /// Which logs to show.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logs {
     /// Which lines.
     pub lines: LogLines,
@@ -146,7 +149,7 @@ fn check_gone(facts: &Facts<'_>) -> Result<(), Error> {
         facts.config.role(&role.name).is_none() && !left
     };
     let stranger = facts.targets.roles.iter().find(is_nowhere);
-    stranger.map_or(Ok(()), |role| Err(Error::Usage(no_role(facts.config, &role.name).to_string())))
+    stranger.map_or(Ok(()), |role| Err(no_role(facts.config, &role.name).into()))
 }
 
 /// The tag that stands for the latest version, and names containers as if it were one (spec 12.1, 7).
@@ -337,7 +340,7 @@ impl Exec {
         if matches!(self.attach, Attach::Input | Attach::Terminal) {
             let primary = facts.primary_host()?;
             let Some(placed) = facts.targets.placements().find(|(_, tagged)| tagged.name == *primary) else {
-                return Err(Error::Usage(format!("no role runs on {primary}")));
+                return Err(Error::NoRole { place: primary.to_string() });
             };
             notes = facts.chosen(primary, &facts.targets.app_hosts, Some(placed.0));
             let say =
@@ -348,7 +351,7 @@ impl Exec {
         } else {
             let text = format!("Executed cmd '{}' on app version {version}", self.command);
             // A migration is run once, however many roles the primary host has.
-            let roles = if facts.targets.primary { 1 } else { usize::MAX };
+            let roles = if facts.targets.selection.primary { 1 } else { usize::MAX };
             let noted = |host: &HostName| -> Vec<Step> {
                 let mut steps = if self.reuse { Vec::new() } else { facts.login() };
                 let roles = facts.targets.roles_on(host).take(roles);
@@ -381,9 +384,7 @@ impl Exec {
         let primary = facts.primary_host()?;
         let (state, role) = (facts.state(primary), facts.targets.roles_on(primary).next());
         let current = state.zip(role).and_then(|(state, (role, _))| state.current_version(facts.config, &role.name));
-        current.ok_or_else(|| {
-            Error::Usage(format!("no container of the app runs on {primary}; leave out --reuse, or `kamal app start`"))
-        })
+        current.ok_or_else(|| Error::NotRunning { host: primary.clone() })
     }
 
     fn query(&self, facts: &Facts<'_>, role: &Role, host: &HostName, version: &Version) -> Query {
@@ -431,7 +432,8 @@ impl Logs {
         let primary = facts.primary_host()?;
         let Some((role, question)) = asked.into_iter().find(|(_, question)| question.host == *primary) else {
             let here = told.into_iter().find(|told| told.host.as_ref() == Some(primary));
-            return Err(Error::Usage(here.map_or_else(|| format!("no role runs on {primary}"), |told| told.text)));
+            let nowhere = || Error::NoRole { place: primary.to_string() };
+            return Err(here.map_or_else(nowhere, |told| Error::Usage(told.text)));
         };
         let say = format!("Following logs of {} on {primary}...", role.name);
         let notes = facts.chosen(primary, &facts.targets.app_hosts, Some(role));

@@ -1,5 +1,7 @@
 //! setup, deploy and redeploy (spec 9.10).
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, boot, boot::Extras, facts::audit, proxy_version};
 use crate::{
     build::BuildTask,
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// How a deploy is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deploy {
     /// `--skip-push`: the image is in the registry already.
     pub skip_push: bool,
@@ -94,7 +96,7 @@ fn pull(facts: &Facts<'_>, version: &Version, held: bool, built: bool) -> Vec<St
     let mut steps = facts.login();
     steps.push(audit(format!("Pulled image with version {version}"), None));
     let service = (!built).then(|| facts.config.service.clone());
-    steps.push(Step::Pull { image: naming::image(facts.config, version), service, held });
+    steps.push(Step::Pull { image: naming::image(facts.config, version), service, held, digest: None });
     steps
 }
 
@@ -122,10 +124,6 @@ fn notes(facts: &Facts<'_>, version: &Version, stages: &[Stage]) -> Vec<String> 
                 state.host,
                 lock.trim_end().replace('\n', "\n    ")
             ));
-        }
-        let (built, found) = (&config.builder.arches, &state.machine.arch);
-        if !found.is_empty() && !built.is_empty() && !built.contains(found) {
-            notes.push(format!("{} is {found}, but the image is built for {} only.", state.host, built.join(" and ")));
         }
     }
     notes.extend(super::overview::orphans(facts));

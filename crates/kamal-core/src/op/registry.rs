@@ -1,14 +1,17 @@
 //! `registry` (spec 9.2): logins of the local docker and the hosts'.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Row, Scope};
 use crate::{
     build::BuildTask,
-    plan::{Draft, Kind, Stage, Work},
+    error::Error,
+    plan::{Draft, Kind, Stage, Told, Work},
     step::Step,
 };
 
 /// A registry command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registry {
     /// What is done.
     pub task: RegistryTask,
@@ -19,7 +22,8 @@ pub struct Registry {
 }
 
 /// What is done about logins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RegistryTask {
     /// Makes sure that images can be pushed and pulled.
     Setup,
@@ -47,7 +51,10 @@ impl Registry {
         matches!(self.task, RegistryTask::Setup | RegistryTask::Login)
     }
 
-    pub(super) fn draft(self, facts: &Facts<'_>) -> Draft {
+    pub(super) fn draft(self, facts: &Facts<'_>) -> Result<Draft, Error> {
+        if let Some(port) = facts.config.registry.local_port() {
+            return self.local(port);
+        }
         let mut stages = Vec::new();
         if !self.skip_local {
             let task = if self.logs_in() { BuildTask::Login } else { BuildTask::Logout };
@@ -57,7 +64,32 @@ impl Registry {
             let steps = |_: &_| if self.logs_in() { facts.login() } else { log_out(facts) };
             stages.push(Stage::hosts(Kind::Change, facts.everywhere(&facts.targets.hosts, steps)));
         }
-        Draft::of(stages)
+        Ok(Draft::of(stages))
+    }
+
+    /// Nobody logs in to the registry on this machine, and it is there when it is needed.
+    fn local(self, port: u16) -> Result<Draft, Error> {
+        let say = |text: String| {
+            Ok(Draft::of([Stage::new(Kind::Look, Work::Tell(vec![Told { host: None, heading: String::new(), text }]))]))
+        };
+        let instead = |login, setup| {
+            let text =
+                format!("Cannot use {login} command with a local registry. Use `kamal registry {setup}` instead.");
+            Err(Error::Usage(text))
+        };
+        match self.task {
+            RegistryTask::Login => instead("login", "setup"),
+            RegistryTask::Logout => instead("logout", "remove"),
+            RegistryTask::Setup => say(format!(
+                "There is nothing to set up: the registry on this machine serves localhost:{port} while images are built and \
+                 delivered."
+            )),
+            RegistryTask::Remove => say(
+                "There is nothing to remove: the registry on this machine is served only while images are built and delivered. \
+                 What it keeps goes with `kamal registry gc`."
+                    .to_owned(),
+            ),
+        }
     }
 }
 

@@ -34,8 +34,7 @@ impl AccessorySteps<'_> {
     /// A login to the registry its image comes from.
     pub(crate) fn login(&self) -> Option<Step> {
         let registry = self.accessory.registry.as_ref().unwrap_or(&self.config.registry);
-        let needed = registry.username.is_some() && registry.password.is_some();
-        needed.then(|| Step::Login { registry: registry.clone() })
+        registry.needs_login().then(|| Step::Login { registry: registry.clone() })
     }
 
     /// A note in the audit log.
@@ -144,7 +143,7 @@ impl AccessorySteps<'_> {
 
     /// Pulls its image.
     pub(crate) fn pull(&self) -> Vec<Step> {
-        let pull = Step::Pull { image: self.image(), service: None, held: false };
+        let pull = Step::Pull { image: self.image(), service: None, held: false, digest: None };
         vec![self.audit("Pull NAME accessory image"), pull]
     }
 

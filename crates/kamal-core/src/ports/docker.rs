@@ -1,44 +1,51 @@
 //! Docker's dialect: how steps are spelled for it, and how its answers are read.
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Clock, Entropy, Events, Exit, Local, LocalError, Secrets};
+use super::{Entropy, SecretError};
 use crate::{
-    build::BuildTask,
-    config::Config,
-    name::{HostName, Version},
-    query::Query,
-    shell::Text,
-    state::HostState,
+    config::Config, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text, state::HostState,
     step::Step,
 };
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
-#[async_trait]
 pub trait Docker: Send + Sync + std::fmt::Debug {
     /// Shell text that prints everything a host can tell about the service. It reads only and exits with 0 even where
     /// docker is missing.
     fn observe(&self, config: &Config) -> Text;
 
-    /// Reads what [`Docker::observe`]'s text printed. The error names what could not be understood.
-    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, String>;
+    /// Reads what [`Docker::observe`]'s text printed.
+    ///
+    /// # Errors
+    ///
+    /// What could not be understood.
+    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError>;
+
+    /// What the failure of a step comes to, by its exit status and what it printed last. Where this cannot tell, the step
+    /// tells: one that waits for a container failed because that is unhealthy.
+    fn fault(&self, _step: &Step, _status: i32, _printed: &str) -> StepFault {
+        StepFault::Other
+    }
 
     /// Shell text for a step, `None` when it is not one of docker's. A non-zero exit of the text means that the step
     /// failed. Every text is safe to run again.
+    ///
+    /// # Errors
+    ///
+    /// When a secret the step needs cannot be had.
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
 
     /// Shell text for a question whose answer a person reads. Chance is for names of containers.
     fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text;
-
-    /// Does something about images on the local machine. Returns what a person asked to see, if anything. Safe to run
-    /// again.
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError>;
 }
 
 /// The proxy's dialect. Implemented by `kamal-proxy`.
 pub trait Proxy: Send + Sync + std::fmt::Debug {
     /// Shell text for a step, `None` when it is not one of the proxy's. As [`Docker::render`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Docker::render`].
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
 }
 
@@ -47,8 +54,8 @@ pub trait Proxy: Send + Sync + std::fmt::Debug {
 pub struct Render<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// Where secrets come from.
-    pub secrets: &'a dyn Secrets,
+    /// The secrets of the operation.
+    pub secrets: &'a Keyring,
     /// Chance, for hostnames.
     pub entropy: &'a dyn Entropy,
     /// Now, for the audit log.
@@ -57,59 +64,34 @@ pub struct Render<'a> {
     pub performer: &'a str,
 }
 
+/// What a host printed makes no sense: it was cut short, or docker names something in a way that is unknown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AnswerError(pub(crate) String);
+
+impl AnswerError {
+    /// An error in words, which name what could not be understood.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
 /// A step cannot be spelled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A secret it needs is not there.
-    #[error("{0}")]
-    Secret(String),
+    #[error("{source} (needed by {needed_by})")]
+    Secret {
+        /// What is the matter with it.
+        source: SecretError,
+        /// Where it is wanted: a file on the host, a setting.
+        needed_by: String,
+    },
+    /// It writes a file of which only the size and the digest are known.
+    #[error("what {0} holds is not known: plans do not keep the contents of files")]
+    Content(String),
     /// No adapter knows the step.
     #[error("no adapter can {0}")]
     Unknown(String),
-}
-
-/// What to do about images, and with what.
-#[derive(Clone, Copy, Debug)]
-pub struct BuildOrder<'a> {
-    /// What to do.
-    pub task: &'a BuildTask,
-    /// The configuration.
-    pub config: &'a Config,
-    /// The version; builds need one.
-    pub version: Option<&'a Version>,
-    /// The local machine.
-    pub local: &'a dyn Local,
-    /// Where builder secrets and the registry's password come from.
-    pub secrets: &'a dyn Secrets,
-    /// Listeners: the build's output.
-    pub events: &'a dyn Events,
-    /// Time, for how long things take.
-    pub clock: &'a dyn Clock,
-}
-
-/// Why an image was not built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A program is missing or a file cannot be read.
-    #[error(transparent)]
-    Local(#[from] LocalError),
-    /// A program ended badly.
-    #[error("{what} failed with exit status {}{}", Exit(*.status), tail(.output, *.shown))]
-    Failed {
-        /// What was tried.
-        what: String,
-        /// Its exit status.
-        status: i32,
-        /// The last lines it printed.
-        output: String,
-        /// Whether somebody has seen them already, so that they need not be repeated.
-        shown: bool,
-    },
-    /// Something is missing or does not fit.
-    #[error("{0}")]
-    Unfit(String),
-}
-
-fn tail(output: &str, shown: bool) -> String {
-    if shown || output.trim().is_empty() { String::new() } else { format!(":\n{}", output.trim_end()) }
 }

@@ -10,6 +10,7 @@ use super::{
     dialect::OBSERVE,
     host::{Around, Ended},
     invariants,
+    registry::ARCHIVE,
     sim::State,
 };
 use crate::{
@@ -42,7 +43,8 @@ enum Deed {
     /// Prints the host as it is, for this service, destination and lock.
     Observe(Observed),
     Query(Query),
-    Upload(String, u32),
+    /// With the image it is an archive of, its name and its id.
+    Upload(String, u32, Option<(String, String)>),
 }
 
 /// What an observation asks about.
@@ -151,7 +153,9 @@ impl Exec for SimExec {
             gone += piece.len() as u64;
             sent(gone);
         }
-        let done = self.effect(Deed::Upload(to.to_owned(), mode)).await?;
+        let text = std::str::from_utf8(content).ok().and_then(|text| text.strip_prefix(ARCHIVE)?.split_once(' '));
+        let image = text.map(|(image, id)| (image.to_owned(), id.to_owned()));
+        let done = self.effect(Deed::Upload(to.to_owned(), mode, image)).await?;
         let refused = |(_, message)| TransportError::new(&self.host, TransportErrorKind::Protocol(message));
         done.map(drop).map_err(refused)
     }
@@ -195,16 +199,18 @@ fn act(state: &mut State, host: &HostName, step: &Step) -> Ended {
     invariants::before(state, host, step);
     let fresh_id = state.fresh_id();
     let now = state.now();
-    let State { hosts, registry, sick, .. } = state;
-    hosts.entry(host.clone()).or_default().act(step, &Around { registry, sick, fresh_id, now })
+    let State { hosts, registry, sick, reached, .. } = state;
+    let reaches = reached.get(host).is_some_and(|ways| *ways > 0);
+    hosts.entry(host.clone()).or_default().act(step, &Around { reaches, registry, sick, fresh_id, now })
 }
 
 fn other(machine: &mut SimHost, host: &HostName, deed: &Deed) -> Ended {
     match deed {
         Deed::Observe(asked) => Ok(serde_json::to_string(&machine.observed(host, asked)).unwrap_or_default()),
         Deed::Query(query) => machine.answer(query),
-        Deed::Upload(path, mode) => {
+        Deed::Upload(path, mode, image) => {
             machine.files.insert(path.clone(), *mode);
+            machine.archives.extend(image.clone().map(|image| (path.clone(), image)));
             Ok(String::new())
         }
         Deed::Step(step) => Err((126, format!("no simulated host can {step}"))),
@@ -252,7 +258,7 @@ impl std::fmt::Display for Deed {
             Self::Step(step) => write!(f, "{step}"),
             Self::Observe(_) => f.write_str("observe"),
             Self::Query(query) => write!(f, "{query}"),
-            Self::Upload(path, _) => write!(f, "upload {path}"),
+            Self::Upload(path, ..) => write!(f, "upload {path}"),
         }
     }
 }

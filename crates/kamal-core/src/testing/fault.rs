@@ -22,8 +22,10 @@ pub enum EffectKind {
     Run,
     /// Uploads a file.
     Upload,
-    /// Runs a local program.
+    /// Runs a local program, or does something else on the local machine.
     Local,
+    /// Lets a host reach the local registry; where it fails, the host forbids it.
+    Reach,
 }
 
 /// A fault to come.
@@ -62,6 +64,7 @@ impl Effect {
                 &[How::Fails, How::LostBefore, How::LostAfter, How::Unplugged, How::Stopped, How::StoppedLate]
             }
             EffectKind::Local => &[How::Fails, How::Stopped],
+            EffectKind::Reach => &[How::Fails, How::LostBefore, How::Unplugged, How::Stopped],
         }
     }
 }

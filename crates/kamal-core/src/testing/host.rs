@@ -33,6 +33,16 @@ pub struct SimHost {
     pub routes: BTreeMap<String, String>,
     /// What each of these services answers for; every host where nothing is said.
     pub served: BTreeMap<String, String>,
+    /// Its architecture; `None` is `amd64`.
+    pub arch: Option<String>,
+    /// Other architectures it can run programs of.
+    pub emulated: Vec<String>,
+    /// Free bytes on its disk, if it tells.
+    pub free: Option<u64>,
+    /// Whether its SSH server forbids forwarding.
+    pub forbids_forwarding: bool,
+    /// Archives among its files: the image's name and its id.
+    pub archives: BTreeMap<String, (String, String)>,
     /// Files below the login directory, with their modes.
     pub files: BTreeMap<String, u32>,
     /// Locks that are held: folder to details.
@@ -69,6 +79,8 @@ pub struct SimContainer {
 /// What a step may need from outside its host.
 #[derive(Clone, Debug)]
 pub(super) struct Around<'a> {
+    /// Whether the host reaches the registry of the local machine.
+    pub(super) reaches: bool,
     /// Images of the registry: reference to id.
     pub(super) registry: &'a BTreeMap<String, String>,
     /// Versions that never become healthy.
@@ -162,7 +174,13 @@ impl SimHost {
         let routes = if self.proxy_runs() { self.routes.iter().map(route).collect() } else { Vec::new() };
         HostState {
             host: host.clone(),
-            machine: Machine { arch: "amd64".into(), user: "root".into(), home: "/root".into() },
+            machine: Machine {
+                arch: self.arch.clone().unwrap_or_else(|| "amd64".to_owned()),
+                user: "root".into(),
+                home: "/root".into(),
+                emulated: self.emulated.clone(),
+                free: self.free,
+            },
             docker: self.docker,
             containers: self.containers.iter().filter(is_app).map(container).collect(),
             accessories: self.containers.iter().filter(is_accessory).map(container).collect(),
@@ -235,6 +253,7 @@ impl SimHost {
             | Query::ProxyRoutes
             | Query::ProxyBootConfig
             | Query::AccessoryDetails { .. }
+            | Query::HeldLayers
             | Query::PostMortem { .. }
             | Query::Shell { .. }
             | Query::Audit => {}
@@ -281,6 +300,9 @@ impl SimHost {
             }
             Step::LoadImage { archive } => {
                 self.files.remove(archive).ok_or_else(|| (1, format!("open {archive}: no such file or directory")))?;
+                if let Some((image, id)) = self.archives.remove(archive) {
+                    self.images.insert(image, id);
+                }
             }
             _ => return self.act_in_docker(step, around),
         }
@@ -289,7 +311,7 @@ impl SimHost {
 
     fn act_in_docker(&mut self, step: &Step, around: &Around<'_>) -> Ended {
         match step {
-            Step::Pull { image, .. } => self.pull(image, around)?,
+            Step::Pull { image, digest, .. } => self.pull(image, digest.as_deref(), around)?,
             Step::RemoveImage { image } => drop(self.images.remove(image.as_str())),
             Step::RemoveUnusedImages { .. } => {
                 let used: BTreeSet<&str> = self.containers.iter().map(|container| container.image.as_str()).collect();
@@ -383,10 +405,16 @@ impl SimHost {
         self.images.get(image.as_str()).cloned().ok_or_else(|| (1, format!("Error: No such image: {image}")))
     }
 
-    fn pull(&mut self, image: &ImageRef, around: &Around<'_>) -> Result<(), (i32, String)> {
+    fn pull(&mut self, image: &ImageRef, digest: Option<&str>, around: &Around<'_>) -> Result<(), (i32, String)> {
         self.images.remove(image.as_str());
         let missing = || (1, format!("Error response from daemon: manifest for {image} not found: manifest unknown"));
+        if image.starts_with("localhost:") && !around.reaches {
+            return Err((1, "Error response from daemon: dial tcp 127.0.0.1: connect: connection refused".to_owned()));
+        }
         let id = around.registry.get(image.as_str()).ok_or_else(missing)?;
+        if digest.is_some_and(|digest| digest != id) {
+            return Err((1, format!("{image} is not {}", digest.unwrap_or_default())));
+        }
         self.images.insert(image.to_string(), id.clone());
         Ok(())
     }
@@ -416,7 +444,7 @@ impl SimHost {
             return Err((125, format!("docker: open {}: no such file or directory.", spec.env_file)));
         }
         if !self.images.contains_key(spec.image.as_str()) {
-            self.pull(&spec.image, around)?;
+            self.pull(&spec.image, None, around)?;
         }
         let image_id = self.image(&spec.image)?;
         let id = around.fresh_id.clone();

@@ -39,6 +39,10 @@ impl Local for SimLocal {
         }
         if command.program == "docker" {
             if let Some(image) = command.args.iter().skip_while(|arg| *arg != "--tag").nth(1) {
+                if image.starts_with("localhost:") && fleet.state().served == 0 {
+                    output(Chunk::Stderr(b"dial tcp 127.0.0.1: connect: connection refused\n"));
+                    return Ok(Exit(1));
+                }
                 fleet.publish(image);
             }
             return Ok(Exit(0));

@@ -16,12 +16,15 @@ use super::{
     chance::scatter,
     exec::SimExec,
     invariants::{self, Old},
+    registry::SimRegistry,
     vault::PlainTemplates,
 };
 use crate::{
     cancel::Cancel,
     name::{HostName, RoleName, Version},
     ports::{Clock, Exec, Ssh, TransportError, TransportErrorKind, World},
+    redact::Redactor,
+    run::hooks::HookFiles,
 };
 
 /// Hosts that behave. Clones are the same fleet.
@@ -34,6 +37,7 @@ pub(super) struct Shared {
     entropy: Arc<SimEntropy>,
     events: Arc<Recorder>,
     secrets: Arc<TableSecrets>,
+    redactor: Redactor,
     state: Mutex<State>,
 }
 
@@ -45,6 +49,12 @@ pub(super) struct State {
     /// Hosts a connection is open to.
     pub(super) connected: BTreeSet<HostName>,
     pub(super) registry: BTreeMap<String, String>,
+    /// How many serve the registry of the local machine.
+    pub(super) served: usize,
+    /// How many ways to it a host has.
+    pub(super) reached: BTreeMap<HostName, usize>,
+    /// How many bytes every image has.
+    pub(super) image_size: u64,
     pub(super) sick: BTreeSet<String>,
     /// Files of the project, and the exit status of those that are programs.
     pub(super) files: BTreeMap<String, (Vec<u8>, i32)>,
@@ -89,6 +99,7 @@ impl SimFleet {
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::default(),
+            redactor: Redactor::new(),
             state: Mutex::new(State { hosts, clock: Some(clock), ..State::default() }),
         }))
     }
@@ -101,6 +112,7 @@ impl SimFleet {
         let copy = State {
             hosts: state.hosts.clone(),
             registry: state.registry.clone(),
+            image_size: state.image_size,
             sick: state.sick.clone(),
             files: state.files.clone(),
             seed: state.seed,
@@ -113,6 +125,7 @@ impl SimFleet {
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::new(self.0.secrets.copy()),
+            redactor: Redactor::new(),
             state: Mutex::new(copy),
         }))
     }
@@ -123,6 +136,9 @@ impl SimFleet {
         World {
             ssh: Arc::new(self.clone()),
             docker: Arc::new(SimDocker),
+            builder: Arc::new(SimDocker),
+            hooks: Arc::new(HookFiles),
+            interceptor: None,
             proxy: Arc::new(SimProxy),
             local: Arc::new(SimLocal(self.clone())),
             clock: Arc::new(self.0.clock.clone()),
@@ -130,10 +146,16 @@ impl SimFleet {
             events: self.0.events.clone(),
             secrets: self.0.secrets.clone(),
             templates: Arc::new(PlainTemplates),
+            registry: Arc::new(SimRegistry(self.clone())),
+            redactor: self.0.redactor.clone(),
         }
     }
 
     /// Runs a future to its end, and then lets everything on the hosts come to rest.
+    ///
+    /// # Errors
+    ///
+    /// As [`VirtualClock::drive`].
     pub fn drive<T>(&self, future: impl Future<Output = T>) -> Result<T, Stalled> {
         let value = self.0.clock.drive(future);
         self.0.clock.settle();
@@ -237,6 +259,23 @@ impl SimFleet {
         let mut state = self.state();
         let id = state.fresh_id();
         state.registry.insert(image.to_owned(), format!("sha256:{id}"));
+    }
+
+    /// Has every image of the registry of the local machine be of a size; a tenth of it is new to a host that has one.
+    pub fn weigh(&self, bytes: u64) {
+        self.state().image_size = bytes;
+    }
+
+    /// Takes an image out of the registry.
+    pub fn unpublish(&self, image: &str) {
+        self.state().registry.remove(image);
+    }
+
+    /// How many ways to the registry of the local machine are open, its own among them.
+    #[must_use]
+    pub fn open_ways(&self) -> usize {
+        let state = self.state();
+        state.served + state.reached.values().sum::<usize>()
     }
 
     /// Puts a file into the project.

@@ -207,6 +207,12 @@ const TABLE: &[(&str, &str)] = &[
         "registry: {server: \"localhost:5000\"}\nbuilder: {arch: amd64, local: false, remote: \"tcp://b\"}",
         "Local registry with remote builder requires an SSH URL (e.g., ssh://user@host)",
     ),
+    (
+        "registry: {server: \"localhost:5000\"}\nbuilder: {arch: amd64, driver: cloud org/builder}",
+        "builder/driver: what `cloud org/builder` builds cannot reach the registry on this machine",
+    ),
+    ("registry: {server: \"localhost:\"}", "registry/server: localhost needs a port number"),
+    ("registry: {server: \"localhost:x\"}", "registry/server: localhost needs a port number"),
 ];
 
 #[test]

@@ -60,7 +60,11 @@ pub(crate) const APART: &str = "servers: {web: [h1, h2], workers: {hosts: [h3], 
 pub(crate) const TOGETHER: &str = "servers: {web: [h1, h2], workers: {hosts: [h1, h2], cmd: bin/jobs}}\n";
 
 pub(crate) fn config(yaml: &str) -> Config {
-    match load(&Source::new("config/deploy.yml", format!("{COMMON}{yaml}")), None, &NothingOutside) {
+    read(&format!("{COMMON}{yaml}"))
+}
+
+fn read(text: &str) -> Config {
+    match load(&Source::new("config/deploy.yml", text), None, &NothingOutside) {
         Ok(loaded) => loaded.config,
         Err(errors) => panic!("{errors}"),
     }
@@ -69,7 +73,15 @@ pub(crate) fn config(yaml: &str) -> Config {
 impl App {
     /// An app whose hosts have docker and nothing else.
     pub(crate) fn new(yaml: &str) -> Self {
-        let config = config(yaml);
+        Self::with(config(yaml))
+    }
+
+    /// An app with a whole configuration.
+    pub(crate) fn of(text: &str) -> Self {
+        Self::with(read(text))
+    }
+
+    fn with(config: Config) -> Self {
         let targets = Targets::select(&config, &Selection::default()).unwrap();
         let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
         fleet.secrets().put("REGISTRY_PASSWORD", "hunter2");
@@ -169,8 +181,10 @@ impl App {
                 assert_eq!(found, Some(version), "{context}: {} on {}", role.name, tagged.name);
                 let running: Vec<_> = host.running(&role.name).map(|container| container.name.to_string()).collect();
                 assert_eq!(running, [format!("app-{}-{version}", role.name)], "{context}: on {}", tagged.name);
-                let (image, latest) =
-                    (host.images.get(&format!("acme/app:{version}")), host.images.get("acme/app:latest"));
+                let (image, latest) = {
+                    let tagged = |tag: &str| host.images.get(&format!("{}:{tag}", self.config.repository())).cloned();
+                    (tagged(version), tagged("latest"))
+                };
                 assert!(image.is_some() && image == latest, "{context}: tags on {}", tagged.name);
             }
         }

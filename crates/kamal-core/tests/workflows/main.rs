@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod covered;
 mod deploys;
+mod errors;
 mod faults;
 mod gone;
 mod harness;
 mod histories;
 mod hooks;
+mod local;
 mod locks;
 mod plans;
 mod roles;

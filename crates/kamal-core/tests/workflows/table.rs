@@ -17,7 +17,10 @@ const YAML: &str = "servers: {web: [h1, h2], workers: {hosts: [h3], proxy: false
     cache: {image: acme/cache, hosts: [h1, h2], proxy: {host: cache.test}, env: {secret: [DATABASE_URL]}}\n";
 
 fn base() -> App {
-    let app = App::new(YAML);
+    of(App::new(YAML))
+}
+
+fn of(app: App) -> App {
     app.fleet.project_file("public/503.html", "back soon");
     app.fleet.project_file("config/my.cnf", "[mysqld]");
     app.fleet.publish("acme/db");
@@ -171,11 +174,14 @@ fn is_back_already(app: &App, op: &Op) -> bool {
 
 /// Sweeps the operations of one part of the table, so that the parts run side by side.
 fn sweep_all(of: impl Fn(&Op) -> bool) {
-    let base = base();
+    sweep_all_on(&base(), of);
+}
+
+fn sweep_all_on(base: &App, of: impl Fn(&Op) -> bool) {
     let all = every_operation(&base.config, &Version::parse("v1").unwrap());
     let (mut commands, mut effects, mut faults, mut wrong) = (0, 0, 0, Vec::new());
     for op in all.iter().filter(|op| of(op)) {
-        let swept = sweep(&base, op);
+        let swept = sweep(base, op);
         commands += 1;
         effects += swept.effects;
         faults += swept.faults;
@@ -191,6 +197,17 @@ fn sweep_all(of: impl Fn(&Op) -> bool) {
 #[test]
 fn main_commands() {
     sweep_all(|op| matches!(op, Op::Setup(_) | Op::Deploy(_) | Op::Redeploy(_) | Op::Details | Op::Audit));
+}
+
+/// What pulls does so through the registry on this machine.
+#[test]
+fn without_a_registry() {
+    let text = format!(
+        "service: app\nimage: acme/app\nbuilder: {{arch: amd64}}\nenv: {{secret: [DATABASE_URL]}}\nretain_containers: 2\n{YAML}"
+    );
+    sweep_all_on(&of(App::of(&text)), |op| {
+        matches!(op, Op::Setup(_) | Op::Deploy(_) | Op::Redeploy(_) | Op::Rollback(_) | Op::Remove | Op::Build(_))
+    });
 }
 
 #[test]

@@ -83,7 +83,9 @@ impl Backend {
             _ if builder.pack.is_some() => Self::Pack,
             _ if builder.driver.starts_with("cloud") => Self::Cloud(builder.driver.replace([' ', '/'], "-")),
             _ if builder.driver == "docker" => Self::Docker,
-            _ if local_registry(config) => Self::Local(format!("kamal-local-registry-{}", builder.driver)),
+            _ if config.registry.local_port().is_some() => {
+                Self::Local(format!("kamal-local-registry-{}", builder.driver))
+            }
             _ => Self::Local(format!("kamal-local-{}", builder.driver)),
         }
     }
@@ -117,15 +119,10 @@ impl Backend {
     }
 }
 
-/// Whether the registry is one on this machine.
-pub(super) fn local_registry(config: &Config) -> bool {
-    config.registry.server.as_ref().is_some_and(|server| server.starts_with("localhost:"))
-}
-
 fn suffix(config: &Config, url: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     let url: String = url.chars().map(|c| if plain(c) { c } else { '-' }).collect();
-    if local_registry(config) { format!("{url}-local-registry") } else { url }
+    if config.registry.local_port().is_some() { format!("{url}-local-registry") } else { url }
 }
 
 /// This machine's architecture, as docker calls it.

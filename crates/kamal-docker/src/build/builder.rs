@@ -8,7 +8,7 @@ use kamal_core::{
 
 use super::{
     argv::{platforms, words},
-    backend::{Backend, Elsewhere, local_registry},
+    backend::{Backend, Elsewhere},
     program::{Show, look, run},
 };
 
@@ -90,7 +90,7 @@ async fn make(order: &BuildOrder<'_>, backend: &Backend, builder: Found, context
 /// What makes the builder and the context, each if it is wanted.
 fn commands(config: &Config, backend: &Backend, builder: bool, context: bool) -> Vec<(&'static str, Command)> {
     let driver = &config.builder.driver;
-    let options = if local_registry(config) { words("--driver-opt network=host") } else { Vec::new() };
+    let options = if config.registry.local_port().is_some() { words("--driver-opt network=host") } else { Vec::new() };
     let buildx = |args: Vec<String>, last: Option<String>| {
         let all = words("buildx create").into_iter().chain(args).chain(options.clone()).chain(last);
         ("create the builder", Command::new("docker", all))

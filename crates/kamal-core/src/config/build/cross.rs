@@ -9,7 +9,7 @@ use super::super::source::Span;
 use super::super::yaml::{Kind, Node};
 use super::root::retain_containers;
 use super::servers::RawRole;
-use super::{registry, version};
+use super::version;
 use crate::name::HostName;
 
 /// Checks what can only be seen on the whole, and completes the configuration. `top` is where to point when
@@ -40,15 +40,9 @@ pub(crate) fn check(
 }
 
 fn required(root: &Node, top: Span, config: &Config, report: &mut Report<'_>) {
-    let absent = |key: &str| root.get(key).is_none_or(Node::is_blank);
-    for key in ["service", "registry"] {
-        // A registry that is not there has been missed by its user name and password already.
-        let said = report.errors.iter().any(|error| {
-            error.message.starts_with(&format!("{key}/")) || error.message.starts_with(&format!("{key}:"))
-        });
-        if absent(key) && !said {
-            report.error(top, format!("Missing required configuration for {key}"));
-        }
+    let said = report.errors.iter().any(|error| error.message.starts_with("service:"));
+    if root.get("service").is_none_or(Node::is_blank) && !said {
+        report.error(top, "Missing required configuration for service");
     }
     let said = report.errors.iter().any(|error| error.message.starts_with("image:"));
     if config.image.trim().is_empty() && !said {
@@ -148,18 +142,30 @@ fn ssl(config: &Config, roles: &[RawRole<'_>], report: &mut Report<'_>) {
     }
 }
 
-/// Whether the builder is remote depends on this machine's architecture, which is not known here; it surely is when
-/// nothing is built locally, or when there are more architectures than one machine has.
+/// What builds has to reach the registry on this machine. Whether the builder is remote depends on this machine's
+/// architecture, which is not known here; it surely is when nothing is built locally, or when there are more
+/// architectures than one machine has.
 fn local_registry(root: &Node, config: &Config, report: &mut Report<'_>) {
-    let local = config.registry.server.as_deref().is_some_and(registry::is_local);
     let builder = &config.builder;
-    let Some(remote) = builder.remote.as_ref().filter(|remote| local && !remote.starts_with("ssh://")) else { return };
-    if !builder.local || builder.arches.len() > 1 {
-        let node = root.get("builder").and_then(|builder| builder.get("remote"));
-        let span = node.map_or(root.span, |node| node.span);
+    if config.registry.local_port().is_none() {
+        return;
+    }
+    let span = |key: &str| {
+        let node = root.get("builder").and_then(|builder| builder.get(key));
+        node.map_or(root.span, |node| node.span)
+    };
+    if let Some(remote) = builder.remote.as_ref().filter(|remote| !remote.starts_with("ssh://"))
+        && (!builder.local || builder.arches.len() > 1)
+    {
         let help = Some(format!("`{remote}` cannot reach the registry on this machine"));
         let message = "Local registry with remote builder requires an SSH URL (e.g., ssh://user@host)";
-        report.error_with(span, message, help);
+        report.error_with(span("remote"), message, help);
+    }
+    if ["cloud", "kubernetes", "remote"].iter().any(|driver| builder.driver.split(' ').next() == Some(driver)) {
+        let message =
+            format!("builder/driver: what `{}` builds cannot reach the registry on this machine", builder.driver);
+        let help = Some("name a registry both can reach in `registry`, or leave out the driver".to_owned());
+        report.error_with(span("driver"), message, help);
     }
 }
 

@@ -22,9 +22,16 @@ pub(crate) fn registry(node: &Node, owner: Span, path: &str, report: &mut Report
         report.error(node.span, at(&join(path, "server"), &error.to_string()));
     }
     let local = server.as_deref().is_some_and(is_local);
+    let registry = Registry { server, ..Registry::default() };
+    if registry.local_port() == Some(0) {
+        let help =
+            Some(format!("write `{}`, or another port that is free here and on the hosts", Registry::DEFAULT_SERVER));
+        let span = node.get("server").map_or(owner, |node| node.span);
+        report.error_with(span, at(&join(path, "server"), "localhost needs a port number"), help);
+    }
     let mut read = |key| credential(node, key, owner, path, local, report);
     let (username, password) = (read("username"), read("password"));
-    Registry { server, username, password }
+    Registry { username, password, ..registry }
 }
 
 /// A registry that is started on the deploying machine: `localhost:PORT`.

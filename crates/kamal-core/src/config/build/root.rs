@@ -5,7 +5,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::super::diagnostic::Report;
-use super::super::model::{Accessory, Boot, BootLimit, Config, Env, HookLevel, HooksOutput, Output};
+use super::super::model::{Accessory, Boot, BootLimit, Config, Env, HookLevel, HooksOutput, Output, Registry};
 use super::super::shape::check::{at, join, section, wrong};
 use super::super::shape::keys;
 use super::super::shape::suggest::did_you_mean;
@@ -58,7 +58,9 @@ pub(crate) fn build(
     let service = text(root, "service").unwrap_or_default();
     let raw_roles = root.get("servers").map(|servers| roles(servers, report)).unwrap_or_default();
     let sound = |key: &str| root.get(key).is_none_or(|node| node.map().is_some());
-    let registry = if sound("registry") {
+    let registry = if root.get("registry").is_none_or(Node::is_blank) {
+        Registry::unconfigured()
+    } else if sound("registry") {
         registry::registry(map_below("registry").unwrap_or(&missing), owner("registry"), "registry", report)
     } else {
         Default::default()
@@ -101,7 +103,7 @@ pub(crate) fn build(
     if let (Some(node), Some(Err(error))) = (root.get("image"), image.as_deref().map(ImageRef::parse)) {
         report.error(node.span, at("image", &error.to_string()));
     }
-    let local = registry.server.as_deref().is_some_and(registry::is_local);
+    let local = registry.local_port().is_some();
     let mut seconds = |key, default| Duration::from_secs(count(root, key, "", report).unwrap_or(default));
     let config = Config {
         destination: destination.cloned(),

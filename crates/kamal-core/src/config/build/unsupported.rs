@@ -3,7 +3,6 @@
 
 use super::super::diagnostic::{Diagnostic, Report};
 use super::super::yaml::{Entry, Node};
-use super::registry::is_local;
 
 /// What is not supported, each with its place and what to do instead.
 pub(crate) fn unsupported(root: &Node, report: &Report<'_>) -> Vec<Diagnostic> {
@@ -15,11 +14,5 @@ pub(crate) fn unsupported(root: &Node, report: &Report<'_>) -> Vec<Diagnostic> {
     };
     let output = root.get("output").and_then(|output| output.entry("otel"));
     refuse(output, "output/otel", "write the output to files with output/file/path");
-    let server = root.get("registry").and_then(|registry| registry.entry("server"));
-    refuse(
-        server.filter(|server| server.value.text().is_some_and(|server| is_local(&server))),
-        "registry/server: a registry on this machine",
-        "name a registry that the hosts can reach",
-    );
     found
 }

@@ -9,10 +9,18 @@ use super::{Apart, Key, key};
 /// The keys of the file itself. Keys beginning with `x-` are allowed beside them.
 pub(crate) const ROOT: &[Key] = &[
     key("service", Text, "The name of the service. Containers, networks and files on the hosts begin with it."),
-    key("image", Text, "The image's name without the registry's server, `team/app`."),
+    key(
+        "image",
+        Text,
+        "The image's name without the registry's server, `team/app`; the service's where the registry is on this machine.",
+    ),
     key("labels", TextMap, "Labels for every app container."),
     key("volumes", TextList, "Volumes for every app container, as `docker run --volume` takes them."),
-    key("registry", A(Apart::Registry), "The registry the image is pushed to and pulled from."),
+    key(
+        "registry",
+        A(Apart::Registry),
+        "The registry the image is pushed to and pulled from; without it one on this machine.",
+    ),
     key("servers", A(Apart::Servers), "The hosts: a list for the role `web` alone, or roles by name."),
     key("env", A(Apart::Env), "Environment variables for every role."),
     key("asset_path", Text, "Folder of assets in the image that old and new versions share, `PATH[:OPTIONS]`."),
@@ -65,7 +73,7 @@ pub(crate) const ROLE: &[Key] = &[
 
 /// The keys of a registry.
 pub(crate) const REGISTRY: &[Key] = &[
-    key("server", Text, "The registry's server; without it Docker Hub. `localhost:PORT` is one started here."),
+    key("server", Text, "The registry's server; without it Docker Hub. `localhost:PORT` is one on this machine."),
     key("username", A(Apart::Credential), "The user, or a list with the name of one secret."),
     key("password", A(Apart::Credential), "The password, or a list with the name of one secret."),
 ];

@@ -1,0 +1,88 @@
+//! `kamal registry ls` and `gc`: the registry on this machine, of which no deploy.yml has to know.
+
+use std::{path::PathBuf, time::Duration};
+
+use kamal::machine::{FolderRegistry, ImageRegistry, Policy};
+use serde_json::json;
+
+use crate::{
+    args::{Global, registry::GcArgs},
+    context,
+    failure::Failure,
+    output,
+};
+
+/// Lists the images.
+pub(super) async fn list(global: &Global) -> Result<(), Failure> {
+    let registry = open().await?;
+    let repositories = registry.ls().await.map_err(|error| Failure::User(error.to_string()))?;
+    if global.json {
+        output::line(&json!({ "folder": registry.folder(), "repositories": repositories }).to_string());
+        return Ok(());
+    }
+    if repositories.is_empty() {
+        output::line(&format!("The registry in {} is empty", registry.folder().display()));
+    }
+    for repository in repositories {
+        for tag in repository.tags {
+            let age = tag.pushed.elapsed().unwrap_or_default();
+            let (name, size) = (&repository.name, megabytes(tag.size));
+            output::line(&format!("{name}:{}  {size}  pushed {} ago  {}", tag.name, ago(age), tag.digest));
+        }
+    }
+    Ok(())
+}
+
+/// Removes what is old.
+pub(super) async fn collect(global: &Global, args: &GcArgs) -> Result<(), Failure> {
+    let registry = open().await?;
+    let freed = registry
+        .gc(Policy { tags: args.keep, ..Policy::default() })
+        .await
+        .map_err(|error| Failure::User(error.to_string()))?;
+    if global.json {
+        output::line(&json!(freed).to_string());
+        return Ok(());
+    }
+    freed.tags.iter().for_each(|tag| output::line(&format!("Removed {tag}")));
+    output::line(&format!("Freed {} in {} files", megabytes(freed.bytes), freed.blobs + freed.uploads));
+    Ok(())
+}
+
+async fn open() -> Result<ImageRegistry, Failure> {
+    let environment = context::environment();
+    let home = environment.get("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
+    let folder = FolderRegistry::folder_of(&environment, &home);
+    FolderRegistry::new(folder, None).open().await.map_err(|error| Failure::User(error.to_string()))
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+}
+
+/// How long something is, in the largest unit that fits.
+fn ago(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_ages_are_for_people() {
+        assert_eq!(megabytes(1_960_000), "1.9 MB");
+        for (seconds, told) in
+            [(1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7_300, "2 hours"), (90_000, "1 day")]
+        {
+            assert_eq!(ago(Duration::from_secs(seconds)), told);
+        }
+    }
+}

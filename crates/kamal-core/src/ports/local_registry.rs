@@ -1,0 +1,109 @@
+//! The registry on the deploying machine, which makes a registry account needless (spec 2.6): what is built is pushed to
+//! it here, and hosts pull from it through their connections.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::TransportError;
+use crate::name::{HostName, ImageRef};
+
+/// A registry of one's own. Images stay in it from run to run, so that only what is new is pushed and pulled.
+#[async_trait]
+pub trait LocalRegistry: Send + Sync + std::fmt::Debug {
+    /// Serves it on a port of this machine's loopback, for whoever builds here, until what comes back is dropped. Several
+    /// runs on this machine may do so at the same time. Cancelling leaves nothing behind.
+    async fn start(&self, port: u16) -> Result<Arc<dyn Serving>, RegistryError>;
+}
+
+/// A registry that is served.
+#[async_trait]
+pub trait Serving: Send + Sync + std::fmt::Debug {
+    /// Makes it reachable on the same port of a host's own loopback until what comes back is dropped. Cancelling leaves
+    /// nothing behind.
+    async fn reach(&self, host: &HostName, access: Access) -> Result<Reached, ReachError>;
+
+    /// What a name stands for; `None` where there is nothing of that name.
+    async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError>;
+
+    /// About how many bytes an image takes on a host while it is pulled, the layers it has left out, as for
+    /// [`Serving::archive`]; `None` where that cannot be told.
+    async fn room(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Option<u64>, RegistryError>;
+
+    /// An image as `docker load` reads it, in the variant for an architecture, without the layers a host has: what
+    /// [`Query::HeldLayers`](crate::query::Query::HeldLayers) printed there.
+    async fn archive(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<u8>, RegistryError>;
+}
+
+/// What somebody who reaches the registry may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read, and only the repositories of these images: anybody on the host may do so as long as it is reachable.
+    Pull(Vec<ImageRef>),
+    /// Write too: where images are built.
+    Push,
+}
+
+/// Keeps the registry reachable until it is dropped.
+pub type Reached = Box<dyn std::fmt::Debug + Send + Sync>;
+
+/// An image of the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredImage {
+    /// The digest of what the name stands for, as `docker pull` tells it: `sha256:…`.
+    pub digest: String,
+    /// The architectures it was built for, in Docker's spelling.
+    pub arches: Vec<String>,
+}
+
+/// Why the registry is not served, or does not give something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// Something else listens on its port of this machine.
+    #[error(
+        "port {port} of this machine is taken, so the local registry cannot be served there; stop what listens on it \
+         (Kamal's own registry: `docker rm --force kamal-docker-registry`), or name another port in registry/server"
+    )]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
+    /// Its folder cannot be used.
+    #[error("the local registry failed: {what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Something is wrong with what is in it.
+    #[error("{0}")]
+    Failed(String),
+    /// There is no such image in it.
+    #[error("{image} is not in the local registry of this machine; build it here: `kamal build push`")]
+    Missing {
+        /// The image.
+        image: ImageRef,
+    },
+    /// The image was built for other machines.
+    #[error("{image} was not built for {arch}; add it to builder/arch")]
+    OtherArchitecture {
+        /// The image.
+        image: ImageRef,
+        /// The architecture.
+        arch: String,
+    },
+}
+
+/// Why a host does not reach the registry.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReachError {
+    /// The host does not let it in, so that the image has to go another way.
+    #[error("{0}")]
+    Refused(String),
+    /// The host itself cannot be reached.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}

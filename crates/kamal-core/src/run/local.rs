@@ -1,0 +1,149 @@
+//! The registry on this machine while an operation runs: served from the first moment it is needed, reached by the hosts
+//! that pull from it while they do. A host that lets nobody in is handed the image through its connection.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures_util::{FutureExt, future::join_all, lock::Mutex};
+
+use super::{ArchiveError, Cx, fit, script};
+use crate::{
+    error::{Error, HostError},
+    event::{EventKind, Tone},
+    fleet::{Way, gather},
+    name::{HostName, ImageRef},
+    naming,
+    plan::HostWork,
+    ports::{Access, Reached, RegistryError, Serving, StoredImage},
+    query::Query,
+    state::HostState,
+    step::Step,
+};
+
+/// The registry, once it is served.
+#[derive(Debug, Default)]
+pub(super) struct Local(Mutex<Option<Arc<dyn Serving>>>);
+
+impl Local {
+    /// The registry on this machine, if that is the one images go into.
+    pub(super) async fn serving(&self, cx: &Cx<'_>) -> Result<Option<Arc<dyn Serving>>, Error> {
+        let Some(port) = cx.fleet.config.registry.local_port() else { return Ok(None) };
+        let mut served = self.0.lock().await;
+        if served.is_none() {
+            let starting = cx.fleet.world.registry.start(port);
+            *served = Some(cx.fleet.cancel.guard(starting).await.ok_or(Error::Cancelled)??);
+        }
+        Ok(served.clone())
+    }
+
+    /// Makes it reachable from the hosts that are about to pull from it, and turns their steps into such that read an
+    /// archive where it cannot be.
+    pub(super) async fn open(
+        &self,
+        cx: &Cx<'_>,
+        states: &[HostState],
+        works: &mut [HostWork],
+    ) -> Result<Vec<Reached>, Error> {
+        let images = works.iter().flat_map(|work| &work.steps).filter_map(|step| pulled_from_here(cx, step));
+        let images: BTreeSet<ImageRef> = images.cloned().collect();
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(serving) = self.serving(cx).await? else { return Ok(Vec::new()) };
+        let mut found = BTreeMap::new();
+        for image in images {
+            let missing = || RegistryError::Missing { image: image.clone() };
+            let stored = serving.look_up(&image).await?.ok_or_else(missing)?;
+            found.insert(image, stored);
+        }
+        let pulls = |work: &&mut HostWork| work.steps.iter().any(|step| pulled_from_here(cx, step).is_some());
+        let mut works: Vec<&mut HostWork> = works.iter_mut().filter(pulls).collect();
+        gather(join_all(works.iter().map(|work| fits(cx, &*serving, &found, states, &work.host))).await)?;
+        for step in works.iter_mut().flat_map(|work| &mut work.steps) {
+            if let Step::Pull { image, digest, .. } = step {
+                *digest = found.get(image).map(|stored| stored.digest.clone());
+            }
+        }
+        let hosts: Vec<HostName> = works.iter().map(|work| work.host.clone()).collect();
+        let named = hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
+        cx.say(format!("Setting up local registry port forwarding to {named}..."));
+        let access = Access::Pull(found.into_keys().collect());
+        let ways = cx.fleet.on(&hosts, |host| cx.fleet.reach(&*serving, host, access.clone()).boxed()).await?;
+        let (mut reached, mut sending) = (Vec::new(), Vec::new());
+        for (work, way) in works.into_iter().zip(ways) {
+            match way {
+                Way::Open(kept) => reached.push(kept),
+                Way::Closed(why) => {
+                    let text = format!("{why}; the image goes there as an archive");
+                    cx.fleet.emit(EventKind::tell(Tone::Warning, text));
+                    let state = states.iter().find(|state| state.host == work.host);
+                    let arch = state.map_or("", |state| state.machine.arch.as_str());
+                    sending.push(send(cx, &*serving, arch, work));
+                }
+            }
+        }
+        gather(join_all(sending).await)?;
+        Ok(reached)
+    }
+}
+
+/// The image a step pulls, if it comes from the registry on this machine.
+fn pulled_from_here<'s>(cx: &Cx<'_>, step: &'s Step) -> Option<&'s ImageRef> {
+    let port = cx.fleet.config.registry.local_port()?;
+    match step {
+        Step::Pull { image, .. } if image.starts_with(&format!("localhost:{port}/")) => Some(image),
+        _ => None,
+    }
+}
+
+/// Fails unless a host can run the images and has room for them. Which layers it has is asked only where there is none for
+/// all of them.
+async fn fits(
+    cx: &Cx<'_>,
+    serving: &dyn Serving,
+    images: &BTreeMap<ImageRef, StoredImage>,
+    states: &[HostState],
+    host: &HostName,
+) -> Result<(), HostError> {
+    let Some(state) = states.iter().find(|state| state.host == *host) else { return Ok(()) };
+    if let Some(stored) = images.values().find(|stored| !fit::runs(&state.machine, &stored.arches)) {
+        return Err(fit::misfit(state, &stored.arches));
+    }
+    let Some(free) = state.machine.free else { return Ok(()) };
+    let arch = &state.machine.arch;
+    if needed(serving, images, arch, "").await <= free {
+        return Ok(());
+    }
+    let held = cx.fleet.capture(host, &script(&cx.fleet, &Query::HeldLayers)).await?.stdout;
+    let needed = needed(serving, images, arch, &held).await;
+    if needed > free { Err(HostError::Full { host: host.clone(), free, needed }) } else { Ok(()) }
+}
+
+/// How much room the images need on a host, as far as that is known. One that is emulated there has no variant for it.
+async fn needed(serving: &dyn Serving, images: &BTreeMap<ImageRef, StoredImage>, arch: &str, held: &str) -> u64 {
+    let mut all = 0;
+    for image in images.keys() {
+        all += serving.room(image, arch, held).await.ok().flatten().unwrap_or_default();
+    }
+    all
+}
+
+/// Sends a host the archives of what it would pull, without the layers it has, and has its steps read them.
+async fn send(cx: &Cx<'_>, serving: &dyn Serving, arch: &str, work: &mut HostWork) -> Result<(), HostError> {
+    let host = &work.host;
+    let held = cx.fleet.capture(host, &script(&cx.fleet, &Query::HeldLayers)).await?.stdout;
+    for step in &mut work.steps {
+        let Some(image) = pulled_from_here(cx, step) else { continue };
+        let unmade = |error: RegistryError| HostError::Archive {
+            host: host.clone(),
+            source: ArchiveError::new(error.to_string()),
+        };
+        let content = serving.archive(image, arch, &held).await.map_err(unmade)?;
+        let archive = format!("{}/image.tar", naming::app_directory(cx.fleet.config));
+        cx.fleet.upload(host, &content, &archive, 0o600).await?;
+        *step = Step::LoadImage { archive };
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! The registry on the simulated machine: images go into it while it is served, and hosts pull from it while they reach it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{EffectKind, How, SimFleet};
+use crate::{
+    name::{HostName, ImageRef},
+    ports::{
+        Access, Clock, LocalRegistry, ReachError, Reached, RegistryError, Serving, StoredImage, TransportError,
+        TransportErrorKind,
+    },
+};
+
+/// The registry, which shares its images with the fleet's.
+#[derive(Clone, Debug)]
+pub struct SimRegistry(pub(super) SimFleet);
+
+/// Served until it is dropped.
+#[derive(Debug)]
+struct Served(SimFleet);
+
+/// Reached until it is dropped.
+#[derive(Debug)]
+struct Way(SimFleet, HostName);
+
+/// What an archive begins with, before an image's name and its id.
+pub(super) const ARCHIVE: &str = "sim image ";
+
+#[async_trait]
+impl LocalRegistry for SimRegistry {
+    async fn start(&self, port: u16) -> Result<Arc<dyn Serving>, RegistryError> {
+        let how = self.0.enter(None, EffectKind::Local, "serve the registry");
+        self.0.0.clock.sleep(Duration::from_millis(1)).await;
+        if how == Some(How::Fails) {
+            return Err(RegistryError::PortTaken { port });
+        }
+        self.0.state().served += 1;
+        Ok(Arc::new(Served(self.0.clone())))
+    }
+}
+
+#[async_trait]
+impl Serving for Served {
+    async fn reach(&self, host: &HostName, _access: Access) -> Result<Reached, ReachError> {
+        let how = self.0.enter(Some(host), EffectKind::Reach, "reach the registry");
+        self.0.0.clock.sleep(Duration::from_millis(20)).await;
+        let problem = |text: &str| TransportError::new(host, TransportErrorKind::Network(text.to_owned()));
+        match how {
+            Some(How::Fails) => return Err(ReachError::Refused(format!("{host} was made to refuse"))),
+            Some(How::LostBefore) => return Err(problem("connection reset by peer").into()),
+            _ => {}
+        }
+        let mut state = self.0.state();
+        if state.unplugged.contains(host) {
+            return Err(problem("no route to host").into());
+        }
+        if state.hosts.get(host).is_some_and(|host| host.forbids_forwarding) {
+            return Err(ReachError::Refused(format!("{host} forbids port forwarding")));
+        }
+        *state.reached.entry(host.clone()).or_default() += 1;
+        Ok(Box::new(Way(self.0.clone(), host.clone())))
+    }
+
+    async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError> {
+        let state = self.0.state();
+        let arches = vec!["amd64".to_owned()];
+        Ok(state.registry.get(image.as_str()).map(|id| StoredImage { digest: id.clone(), arches }))
+    }
+
+    async fn room(&self, _image: &ImageRef, _arch: &str, held: &str) -> Result<Option<u64>, RegistryError> {
+        // What a simulated host prints of its layers is that it has them.
+        let size = self.0.state().image_size;
+        Ok(Some(if held.is_empty() { size } else { size / 10 }))
+    }
+
+    async fn archive(&self, image: &ImageRef, _arch: &str, _held: &str) -> Result<Vec<u8>, RegistryError> {
+        let state = self.0.state();
+        let id = state.registry.get(image.as_str()).ok_or_else(|| RegistryError::Missing { image: image.clone() })?;
+        Ok(format!("{ARCHIVE}{image} {id}").into_bytes())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.state().served -= 1;
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        *self.0.state().reached.entry(self.1.clone()).or_default() -= 1;
+    }
+}

@@ -1,0 +1,177 @@
+//! The registry on this machine: `kamal-docker`'s, its images in a folder of the user's, reached by hosts through their
+//! SSH connections.
+
+mod listener;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use kamal_core::{
+    name::{HostName, ImageRef},
+    ports::{Access, LocalRegistry, ReachError, Reached, RegistryError, Serving, StoredImage},
+};
+use kamal_docker::registry::{self, Digest, Held, ImageFacts, Registry};
+use kamal_ssh::{Connector, ForwardError, RemoteForward};
+use tokio::task::JoinSet;
+
+use super::Environment;
+use listener::{Listener, Task};
+
+/// A registry whose images lie in a folder.
+#[derive(Clone, Debug)]
+pub struct FolderRegistry {
+    folder: PathBuf,
+    connector: Option<Arc<Connector>>,
+}
+
+impl FolderRegistry {
+    /// The registry in a folder, which is made when it is first used. Without connections of our own hosts do not reach it,
+    /// and are handed images.
+    pub fn new(folder: impl Into<PathBuf>, connector: Option<Arc<Connector>>) -> Self {
+        Self { folder: folder.into(), connector }
+    }
+
+    /// Where the user's registry is: `kamal/registry` in `$XDG_DATA_HOME`, else in `~/.local/share`.
+    #[must_use]
+    pub fn folder_of(environment: &Environment, home: &Path) -> PathBuf {
+        let data = environment.get("XDG_DATA_HOME").map(PathBuf::from).filter(|data| data.is_absolute());
+        data.unwrap_or_else(|| home.join(".local/share")).join("kamal/registry")
+    }
+
+    /// The registry itself.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be used.
+    pub async fn open(&self) -> Result<Registry, RegistryError> {
+        let folder = self.folder.clone();
+        let opened = tokio::task::spawn_blocking(move || Registry::open(folder)).await;
+        opened.map_err(|error| failed("cannot open it", io::Error::other(error)))?.map_err(|error| translated(&error))
+    }
+}
+
+#[async_trait]
+impl LocalRegistry for FolderRegistry {
+    async fn start(&self, port: u16) -> Result<Arc<dyn Serving>, RegistryError> {
+        let registry = self.open().await?;
+        let listener = Listener::begin(&registry, port).await?;
+        Ok(Arc::new(Served { registry, port, connector: self.connector.clone(), _listener: listener }))
+    }
+}
+
+/// A registry that is served on this machine.
+#[derive(Debug)]
+struct Served {
+    registry: Registry,
+    port: u16,
+    connector: Option<Arc<Connector>>,
+    _listener: Listener,
+}
+
+impl Served {
+    /// An image's repository and tag in the registry.
+    fn place<'i>(&self, image: &'i ImageRef) -> Option<(&'i str, &'i str)> {
+        image
+            .strip_prefix(&format!("localhost:{}/", self.port))
+            .map(|name| name.rsplit_once(':').unwrap_or((name, "latest")))
+    }
+
+    async fn facts(&self, image: &ImageRef) -> Result<Option<Vec<ImageFacts>>, RegistryError> {
+        let Some((repository, tag)) = self.place(image) else { return Ok(None) };
+        match self.registry.image_facts(repository, tag).await {
+            Ok(facts) => Ok(Some(facts)),
+            Err(registry::RegistryError::NoImage(_)) => Ok(None),
+            Err(error) => Err(translated(&error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Serving for Served {
+    async fn reach(&self, host: &HostName, access: Access) -> Result<Reached, ReachError> {
+        let Some(connector) = &self.connector else {
+            return Err(ReachError::Refused(format!("{host} is not reached over SSH")));
+        };
+        let registry = match access {
+            Access::Push => self.registry.clone(),
+            Access::Pull(images) => {
+                let named = images.iter().filter_map(|image| self.place(image)).map(|(name, _)| name.to_owned());
+                self.registry.read_only_of(named)
+            }
+        };
+        let forward = connector.forward_remote(host, self.port).await.map_err(|error| match error {
+            ForwardError::Transport(error) => ReachError::Transport(error),
+            refused => ReachError::Refused(refused.to_string()),
+        })?;
+        Ok(Box::new(Task::of(serve(forward, registry))))
+    }
+
+    async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError> {
+        let Some(facts) = self.facts(image).await? else { return Ok(None) };
+        let Some((repository, tag)) = self.place(image) else { return Ok(None) };
+        let digest = self.registry.resolve(repository, tag).await.map_err(|error| translated(&error))?;
+        let arches = facts.into_iter().map(|facts| facts.platform.architecture).collect();
+        Ok(digest.map(|digest| StoredImage { digest: digest.to_string(), arches }))
+    }
+
+    async fn room(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Option<u64>, RegistryError> {
+        let facts = self.facts(image).await?.unwrap_or_default();
+        let Some(facts) = facts.iter().find(|facts| facts.platform.architecture == arch) else { return Ok(None) };
+        let held = layers(held);
+        // A layer lies there packed until it is unpacked.
+        let lacking = facts.lacking(&held).map(|layer| layer.unpacked.map(|unpacked| layer.size + unpacked));
+        Ok(lacking.sum())
+    }
+
+    async fn archive(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<u8>, RegistryError> {
+        let facts = self.facts(image).await?.ok_or_else(|| RegistryError::Missing { image: image.clone() })?;
+        let of_arch = facts.iter().find(|facts| facts.platform.architecture == arch);
+        let other = || RegistryError::OtherArchitecture { image: image.clone(), arch: arch.to_owned() };
+        let facts = of_arch.ok_or_else(other)?;
+        let archive = self
+            .registry
+            .archive(facts, &[image.to_string()], &layers(held))
+            .await
+            .map_err(|error| translated(&error))?;
+        let mut content = Vec::with_capacity(usize::try_from(archive.size()).unwrap_or_default());
+        archive.write(&mut content).await.map_err(|source| failed("cannot make an archive", source))?;
+        Ok(content)
+    }
+}
+
+/// Serves the connections to a host's port.
+async fn serve(mut forward: RemoteForward, registry: Registry) {
+    let mut connections = JoinSet::new();
+    while let Some(stream) = forward.accept().await {
+        let registry = registry.clone();
+        connections.spawn(async move {
+            // Whoever vanished in the middle comes again, or its command says what it lacks.
+            let _ = registry.serve_connection(stream).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// The layers of a host's images, as it printed them.
+fn layers(printed: &str) -> Held {
+    let mut held = Held::default();
+    for line in printed.lines() {
+        // An image of no layers is `null`.
+        if let Ok(layers) = serde_json::from_str::<Vec<Digest>>(line) {
+            held.image(&layers);
+        }
+    }
+    held
+}
+
+fn translated(error: &registry::RegistryError) -> RegistryError {
+    RegistryError::Failed(error.to_string())
+}
+
+fn failed(what: &str, source: io::Error) -> RegistryError {
+    RegistryError::Io { what: what.to_owned(), source }
+}

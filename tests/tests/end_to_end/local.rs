@@ -1,0 +1,186 @@
+//! Deploys without a registry account: images go from the command to the hosts through their SSH connections.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::{Child, Stdio},
+    thread,
+    time::Duration,
+};
+
+use kamal_tests::{
+    app::App,
+    rig::{rig, text},
+};
+
+/// How many bytes have come to a host so far.
+fn received(app: &App) -> u64 {
+    let script = "cat /sys/class/net/*/statistics/rx_bytes";
+    let output = rig().sandbox.ssh(app.host()).arg(script).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| line.parse::<u64>().ok()).max().unwrap()
+}
+
+fn images(app: &App) -> String {
+    let script = format!("docker image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep {} | sort", app.service);
+    rig().docker_shell(app.host().number, &script)
+}
+
+#[test]
+fn without_a_registry_only_new_layers_travel() {
+    let app = App::without_registry("e2e-local", &[3]);
+    let before = received(&app);
+    let first = app.set_up();
+    let first_took = received(&app) - before;
+    app.project.write("assets/app-2.js", "v2\n").unwrap();
+    let second = app.release();
+    let before = received(&app);
+    let said = app.ok(&["deploy"]);
+    let second_took = received(&app) - before;
+    assert_eq!(app.serving(), [second.as_str()]);
+    assert!(said.contains("Setting up local registry port forwarding to 10.77.3.2..."), "{said}");
+    assert!(second_took < first_took / 4, "{first_took} bytes at first, {second_took} for one file");
+    let name = |tag: &str| format!("localhost:5555/e2e-local:{tag}\n");
+    let mut tags = [first, second, "latest".to_owned()];
+    tags.sort();
+    assert_eq!(images(&app), tags.map(|tag| name(&tag)).concat());
+    app.ok(&["rollback"]);
+    let listening = rig().sandbox.ssh(app.host()).arg("cat /proc/net/tcp").output().unwrap();
+    // 5555, in the kernel's spelling, with the state of one that listens.
+    let listening =
+        String::from_utf8_lossy(&listening.stdout).lines().any(|line| line.contains(":15B3 00000000:0000 0A"));
+    assert!(!listening, "nothing listens when it is done");
+    let store = app.project.home().join(".local/share/kamal/registry");
+    assert_eq!(fs::metadata(&store).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_port_of_ones_own_and_two_hosts() {
+    let app = App::without_registry("e2e-local-port", &[3, 4]);
+    app.edit("image: e2e-local-port\n", "image: acme/e2e-local-port\nregistry: {server: \"localhost:5601\"}\n");
+    app.set_up();
+    assert!(images(&app).contains("localhost:5601/acme/e2e-local-port:latest\n"), "{}", images(&app));
+    for (command, says) in [
+        (&["registry", "setup"][..], "nothing to set up"),
+        (&["registry", "remove"], "nothing to remove"),
+        (&["build", "pull"], "port forwarding"),
+    ] {
+        let said = app.ok(command);
+        assert!(said.contains(says), "{command:?}: {said}");
+    }
+    let _ = app.fails(&["registry", "login"]).says(&["Use `kamal registry setup` instead."]);
+    let missing = app.fails(&["deploy", "--skip-push", "--version", "nowhere"]);
+    missing.says(&["acme/e2e-local-port:nowhere is not in the local registry of this machine", "kamal build push"]);
+}
+
+/// Hosts whose sshd is told to forbid it, until this is dropped.
+struct Forbids<'a>(&'a App);
+
+impl<'a> Forbids<'a> {
+    fn on(app: &'a App) -> Self {
+        let this = Self(app);
+        this.say("AllowTcpForwarding no");
+        this
+    }
+
+    fn say(&self, line: &str) {
+        // Its configuration is read anew for each connection after a hang-up signal to the one that listens.
+        let script = format!(
+            "sed -i /AllowTcpForwarding/d /etc/ssh/sshd_config; [ -z '{line}' ] || echo '{line}' >> /etc/ssh/sshd_config; \
+             kill -HUP $(cat /proc/$PPID/status | sed -n 's/^PPid:.//p')"
+        );
+        rig().sandbox.ssh(self.0.host()).arg(script).output().unwrap();
+        thread::sleep(Duration::from_millis(300));
+    }
+}
+
+impl Drop for Forbids<'_> {
+    fn drop(&mut self) {
+        self.say("");
+    }
+}
+
+#[test]
+fn a_host_that_forbids_forwarding_is_handed_what_it_lacks() {
+    let app = App::without_registry("e2e-local-no", &[3]);
+    let _forbids = Forbids::on(&app);
+    let first = app.set_up();
+    app.project.write("assets/app-2.js", "v2\n").unwrap();
+    let second = app.release();
+    let before = received(&app);
+    let said = app.ok(&["deploy"]);
+    let took = received(&app) - before;
+    assert!(said.contains("forbids port forwarding") && said.contains("as an archive"), "{said}");
+    assert!(took < 1_000_000, "{took} bytes for one file");
+    assert_eq!(app.serving(), [second.as_str()]);
+    assert!(images(&app).contains(&format!("localhost:5555/e2e-local-no:{first}\n")));
+    assert!(!app.host().home.join(".kamal/apps/e2e-local-no/image.tar").exists());
+}
+
+#[test]
+fn a_port_that_is_taken_on_a_host() {
+    let app = App::without_registry("e2e-local-taken", &[3]);
+    app.edit("image: e2e-local-taken\n", "image: e2e-local-taken\nregistry: {server: \"localhost:22\"}\n");
+    // Here nobody listens on it, there sshd does.
+    let said = app.ok(&["setup"]);
+    assert!(said.contains("port 22 of 127.0.0.1 is taken there"), "{said}");
+    assert_eq!(app.serving().len(), 1);
+}
+
+#[test]
+fn two_deploys_at_once_share_the_port() {
+    let apps = [App::without_registry("e2e-local-a", &[3]), App::without_registry("e2e-local-b", &[4])];
+    let versions = apps.each_ref().map(App::release);
+    // One user's, as two terminals have it.
+    let home = apps[0].project.home().to_owned();
+    let running = apps.each_ref().map(|app| {
+        let mut command = app.project.kamal();
+        command.arg("setup").env("XDG_DATA_HOME", home.join(".local/share"));
+        thread::spawn(move || command.output().unwrap())
+    });
+    for (process, (app, version)) in running.into_iter().zip(apps.iter().zip(versions)) {
+        let output = process.join().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        assert_eq!(app.serving(), [version]);
+    }
+}
+
+/// The most memory a process has had, in MB, read until it ends.
+fn most_memory(process: &mut Child) -> u64 {
+    let mut most = 0;
+    while process.try_wait().unwrap().is_none() {
+        let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        most = most.max(now.unwrap_or_default() / 1000);
+        thread::sleep(Duration::from_millis(20));
+    }
+    most
+}
+
+/// More than any window or buffer in between holds, to hosts side by side. What goes is read as it goes.
+#[test]
+fn large_layers_neither_stall_nor_fill_memory() {
+    let app = App::without_registry("e2e-local-large", &[3, 4]);
+    let random: Vec<u8> = {
+        let mut state = 7_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        };
+        (0..300_000_000 / 8).flat_map(|_| next()).collect()
+    };
+    fs::write(app.project.folder().join("large"), random).unwrap();
+    let dockerfile = fs::read_to_string(app.project.folder().join("Dockerfile")).unwrap();
+    app.project.write("Dockerfile", &dockerfile.replace("COPY server", "COPY large /large\nCOPY server")).unwrap();
+    let version = app.release();
+    app.ok(&["build", "push"]);
+    let mut deploying = app.project.kamal();
+    deploying.args(["setup", "--skip-push"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut deploying = deploying.spawn().unwrap();
+    let most = most_memory(&mut deploying);
+    assert!(deploying.wait().unwrap().success());
+    assert_eq!(app.serving(), [version.as_str(), version.as_str()]);
+    assert!(most > 0 && most < 100, "{most} MB");
+}
