@@ -168,7 +168,7 @@ impl TransportError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Error, HostError};
+    use crate::error::{Error, HostError, StepFault};
     use crate::ports::BuildError;
 
     // Nobody knows the numbers by heart.
@@ -183,6 +183,7 @@ mod tests {
                 status,
                 output: output.clone(),
                 post_mortem: String::new(),
+                fault: StepFault::default(),
             };
             let hook = Error::Hook { name: "pre-build".to_owned(), status, output: output.clone(), shown };
             let build = BuildError::Failed { what: "`docker`".to_owned(), status, output, shown };
