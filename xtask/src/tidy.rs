@@ -7,13 +7,16 @@ use std::process::Command;
 
 use crate::command::run;
 use crate::error::{Context, Result};
-use crate::{parity, schema, workspace};
+use crate::{parity, schema, surface, workspace};
 
 /// Most lines of production code in a file; the test module at its end does not count.
 const LINE_LIMIT: usize = 600;
 
 /// What the pure engine must not have anywhere in its dependencies.
 const BANNED_FROM_CORE: [&str; 4] = ["tokio", "russh", "hyper", "clap"];
+
+/// The most crates the engine may take.
+const MOST_BELOW_CORE: usize = 40;
 
 /// Crates that only the named members may depend on directly.
 const RESERVED: [(&str, &[&str]); 2] = [("russh", &["kamal-ssh"]), ("clap", &["kamal-cli", "xtask"])];
@@ -26,6 +29,7 @@ const RESERVED: [(&str, &[&str]); 2] = [("russh", &["kamal-ssh"]), ("clap", &["k
 pub fn check() -> Result<Vec<String>> {
     let mut complaints = check_core_dependencies()?;
     complaints.extend(schema::check()?);
+    complaints.extend(surface::check()?);
     complaints.extend(parity::check()?);
     complaints.extend(check_reserved_dependencies()?);
     for path in sources(workspace())? {
@@ -43,7 +47,14 @@ pub fn check() -> Result<Vec<String>> {
 fn check_core_dependencies() -> Result<Vec<String>> {
     let dependencies = tree(&["--package", "kamal-core", "--edges", "normal"])?;
     let found = BANNED_FROM_CORE.iter().filter(|banned| dependencies.contains(**banned));
-    Ok(found.map(|banned| format!("kamal-core: depends on {banned}; the engine does no IO")).collect())
+    let mut complaints: Vec<String> =
+        found.map(|banned| format!("kamal-core: depends on {banned}; the engine does no IO")).collect();
+    // It is in the list itself.
+    let below = dependencies.len().saturating_sub(1);
+    if below > MOST_BELOW_CORE {
+        complaints.push(format!("kamal-core: takes {below} crates to build; {MOST_BELOW_CORE} is the limit"));
+    }
+    Ok(complaints)
 }
 
 fn check_reserved_dependencies() -> Result<Vec<String>> {
@@ -107,7 +118,7 @@ fn check_pure(text: &str) -> Vec<String> {
 }
 
 /// Lines up to the test module.
-fn production_lines(text: &str) -> usize {
+pub(crate) fn production_lines(text: &str) -> usize {
     let lines = text.lines().collect::<Vec<_>>();
     let tests = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests {"));
     tests.unwrap_or(lines.len())

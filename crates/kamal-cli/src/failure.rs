@@ -1,8 +1,13 @@
 //! What ends a command: a message for the user, and the exit status.
 
-use std::borrow::Cow;
-
-use kamal_core::{config::ConfigErrors, error::Error, redact::Redactor, targets::SelectionError};
+use kamal_core::{
+    config::ConfigErrors,
+    error::{Error, ErrorKind},
+    hint::Hint,
+    ports::SecretError,
+    redact::Redactor,
+    targets::SelectionError,
+};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -10,12 +15,18 @@ pub(crate) enum Failure {
     /// The engine says why.
     #[error(transparent)]
     Engine(#[from] Error),
+    /// The project cannot be acted on.
+    #[error(transparent)]
+    Project(kamal::Error),
     /// The configuration is wrong. It prints itself, source lines and all.
     #[error("{0}")]
     Config(ConfigErrors),
     /// The selection matches nothing.
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    /// A secret cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Anything the user can mend.
     #[error("{0}")]
     User(String),
@@ -27,6 +38,8 @@ pub(crate) enum Failure {
     Redacted {
         /// The words.
         text: String,
+        /// What would put it right, likewise.
+        hints: Vec<Hint>,
         /// The exit status.
         status: u8,
     },
@@ -36,22 +49,44 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The process's exit status: 130 after Ctrl-C as shells have it, the command's own for `app exec`, else 1.
+    /// The process's exit status: the command's own for `app exec`, else what the kind of error has.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Interrupted | Self::Engine(Error::Cancelled) => 130,
             Self::Status(status) | Self::Redacted { status, .. } => *status,
-            _ => 1,
+            Self::Engine(error) => error.kind().exit_status(),
+            Self::Project(error) => error.kind().exit_status(),
+            Self::Interrupted => ErrorKind::Cancelled.exit_status(),
+            Self::Config(_) => ErrorKind::Config.exit_status(),
+            Self::Secret(_) => ErrorKind::SecretMissing.exit_status(),
+            Self::Selection(_) | Self::User(_) => ErrorKind::Usage.exit_status(),
         }
+    }
+
+    /// What would put it right.
+    pub(crate) fn hints(&self) -> Vec<Hint> {
+        match self {
+            Self::Engine(error) => error.hints(),
+            Self::Project(error) => error.hints(),
+            Self::Secret(error) => error.hints.clone(),
+            Self::Redacted { hints, .. } => hints.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The message, and a line for each hint.
+    pub(crate) fn told(&self) -> String {
+        self.hints().iter().fold(self.to_string(), |told, hint| format!("{told}\nhelp: {hint}"))
     }
 
     /// As it may be shown.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
-        match redactor.text(&self.to_string()) {
-            _ if matches!(self, Self::Status(_)) => self,
-            Cow::Owned(text) => Self::Redacted { text, status: self.exit_status() },
-            Cow::Borrowed(_) => self,
+        let told = self.to_string();
+        let text = redactor.text(&told).into_owned();
+        let hints: Vec<Hint> = self.hints().iter().map(|hint| Hint::new(redactor.text(hint.as_str()))).collect();
+        if matches!(self, Self::Status(_)) || (text == told && hints == self.hints()) {
+            return self;
         }
+        Self::Redacted { text, hints, status: self.exit_status() }
     }
 }
 
@@ -60,7 +95,7 @@ impl From<kamal::Error> for Failure {
         match error {
             kamal::Error::Engine(error) => Self::Engine(error),
             kamal::Error::Config(errors) => Self::Config(errors),
-            other => Self::User(other.to_string()),
+            other => Self::Project(other),
         }
     }
 }

@@ -16,7 +16,7 @@ mod tests;
 use kamal_core::{
     build::BuildTask,
     event::{EventKind, Tone},
-    ports::{BuildError, BuildOrder, Command, LocalError},
+    ports::{BuildError, BuildOrder, Command},
     secret::Secret,
 };
 
@@ -93,7 +93,7 @@ async fn build(
         _ => argv::build(order, backend, flags)?,
     };
     for name in &order.config.builder.secrets {
-        command.env.push((name.clone(), order.secrets.get(name).map_err(BuildError::Unfit)?));
+        command.env.push((name.clone(), order.secrets.get(name)?));
     }
     command.folder = folder.map(str::to_owned);
     let built = run(order, "build the image", &command, Show::All).await;
@@ -121,13 +121,11 @@ fn help(output: &str) -> Option<&'static str> {
 
 /// docker with buildx has to be there.
 async fn check_programs(order: &BuildOrder<'_>) -> Result<(), BuildError> {
-    let missing = |what: &str| Err(BuildError::Unfit(format!("{what} is not installed locally")));
     match look(order, &Command::new("docker", ["buildx", "version"])).await {
         Ok(printed) if printed.exit.success() => Ok(()),
-        Err(BuildError::Local(LocalError::Missing { .. })) => missing("Docker"),
         Err(error) => Err(error),
         Ok(_) if order.config.builder.pack.is_some() => Ok(()),
-        Ok(_) => missing("Docker buildx plugin"),
+        Ok(_) => Err(BuildError::Unfit("Docker buildx plugin is not installed locally".to_owned())),
     }
 }
 
@@ -174,7 +172,7 @@ async fn log_in(order: &BuildOrder<'_>) -> Result<(), BuildError> {
     if registry.username.is_none() || registry.password.is_none() {
         return Ok(());
     }
-    let text = login::text(registry, order.secrets).map_err(|error| BuildError::Unfit(error.to_string()))?;
+    let text = login::text(registry, order.secrets)?;
     let mut command = Command::new("sh", ["-s"]);
     command.input = Some(Secret::new(std::mem::take(&mut *text.expose())));
     let named = |error| match error {

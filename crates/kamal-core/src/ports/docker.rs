@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{Entropy, Secrets};
-use crate::{config::Config, name::HostName, query::Query, shell::Text, state::HostState, step::Step};
+use super::{Entropy, SecretError};
+use crate::{
+    config::Config, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text, state::HostState,
+    step::Step,
+};
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
 pub trait Docker: Send + Sync + std::fmt::Debug {
@@ -11,11 +14,25 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     /// docker is missing.
     fn observe(&self, config: &Config) -> Text;
 
-    /// Reads what [`Docker::observe`]'s text printed. The error names what could not be understood.
-    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, String>;
+    /// Reads what [`Docker::observe`]'s text printed.
+    ///
+    /// # Errors
+    ///
+    /// What could not be understood.
+    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError>;
+
+    /// What the failure of a step comes to, by its exit status and what it printed last. Where this cannot tell, the step
+    /// tells: one that waits for a container failed because that is unhealthy.
+    fn fault(&self, _step: &Step, _status: i32, _printed: &str) -> StepFault {
+        StepFault::Other
+    }
 
     /// Shell text for a step, `None` when it is not one of docker's. A non-zero exit of the text means that the step
     /// failed. Every text is safe to run again.
+    ///
+    /// # Errors
+    ///
+    /// When a secret the step needs cannot be had.
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
 
     /// Shell text for a question whose answer a person reads. Chance is for names of containers.
@@ -25,6 +42,10 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
 /// The proxy's dialect. Implemented by `kamal-proxy`.
 pub trait Proxy: Send + Sync + std::fmt::Debug {
     /// Shell text for a step, `None` when it is not one of the proxy's. As [`Docker::render`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Docker::render`].
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
 }
 
@@ -33,8 +54,8 @@ pub trait Proxy: Send + Sync + std::fmt::Debug {
 pub struct Render<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// Where secrets come from.
-    pub secrets: &'a dyn Secrets,
+    /// The secrets of the operation.
+    pub secrets: &'a Keyring,
     /// Chance, for hostnames.
     pub entropy: &'a dyn Entropy,
     /// Now, for the audit log.
@@ -43,12 +64,30 @@ pub struct Render<'a> {
     pub performer: &'a str,
 }
 
+/// What a host printed makes no sense: it was cut short, or docker names something in a way that is unknown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AnswerError(pub(crate) String);
+
+impl AnswerError {
+    /// An error in words, which name what could not be understood.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
 /// A step cannot be spelled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A secret it needs is not there.
-    #[error("{0}")]
-    Secret(String),
+    #[error("{source} (needed by {needed_by})")]
+    Secret {
+        /// What is the matter with it.
+        source: SecretError,
+        /// Where it is wanted: a file on the host, a setting.
+        needed_by: String,
+    },
     /// It writes a file of which only the size and the digest are known.
     #[error("what {0} holds is not known: plans do not keep the contents of files")]
     Content(String),

@@ -48,6 +48,10 @@ pub struct Stalled(pub Duration);
 
 impl VirtualClock {
     /// Runs a future to its end, letting time pass whenever it waits.
+    ///
+    /// # Errors
+    ///
+    /// When everybody waits for something that can no longer happen.
     pub fn drive<T>(&self, future: impl Future<Output = T>) -> Result<T, Stalled> {
         let mut future = pin!(future);
         let woken = Arc::new(Woken(AtomicBool::new(true)));

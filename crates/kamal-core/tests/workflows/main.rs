@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod covered;
 mod deploys;
+mod errors;
 mod faults;
 mod gone;
 mod harness;
