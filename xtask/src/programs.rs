@@ -57,6 +57,16 @@ pub fn build(profile: Profile) -> Result<Programs> {
     Ok(Programs { kamal: folder.join("kamal"), server: proxy.with_file_name("hello") })
 }
 
+/// Builds an example of the crate `kamal`, and tells where it is.
+///
+/// # Errors
+///
+/// When the build fails.
+pub fn example(name: &str, profile: Profile) -> Result<PathBuf> {
+    cargo(profile, &["--package", "kamal", "--example", name])?;
+    Ok(target().join(profile.names().1).join("examples").join(name))
+}
+
 /// Builds the static proxy alone.
 ///
 /// # Errors

@@ -1,9 +1,9 @@
 //! What is done about images on the local machine: building, builders, logins (spec 9.2, 9.4).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A task about images.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuildTask {
     /// Builds the image and hands it on.

@@ -1,5 +1,8 @@
 //! A request to stop, as a value: the command line turns Ctrl-C into one, an embedder whatever it likes.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_channel::oneshot;
 use futures_util::{
     FutureExt,
     future::{BoxFuture, Either, Shared, select},
@@ -9,7 +12,42 @@ use futures_util::{
 #[derive(Clone)]
 pub struct Cancel(Shared<BoxFuture<'static, ()>>);
 
+/// Makes a request to stop. Clones make the same one; when all are dropped unused, it never comes.
+#[derive(Clone, Debug)]
+pub struct Canceller(Arc<Mutex<Option<oneshot::Sender<()>>>>);
+
+impl Canceller {
+    /// Asks to stop. Asking again changes nothing.
+    pub fn cancel(&self) {
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Nobody may listen any more.
+        sender.and_then(|sender| sender.send(()).ok());
+    }
+}
+
 impl Cancel {
+    /// A request and who makes it. It needs no runtime: it can be made on any thread, and waited for on any.
+    ///
+    /// ```
+    /// use kamal_core::cancel::Cancel;
+    ///
+    /// let (canceller, cancel) = Cancel::pair();
+    /// assert!(!cancel.requested());
+    /// canceller.cancel();
+    /// assert!(cancel.requested());
+    /// ```
+    #[must_use]
+    pub fn pair() -> (Canceller, Self) {
+        let (sender, receiver) = oneshot::channel::<()>();
+        let asked = async move {
+            // A request that can no longer be made never comes.
+            if receiver.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        (Canceller(Arc::new(Mutex::new(Some(sender)))), Self::when(asked))
+    }
+
     /// A request that comes when the future ends.
     pub fn when(requested: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(requested.boxed().shared())
@@ -44,5 +82,25 @@ impl Cancel {
 impl std::fmt::Debug for Cancel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Cancel {{ requested: {} }}", self.requested())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_hears_of_it_and_a_dropped_canceller_asks_for_nothing() {
+        let (canceller, cancel) = Cancel::pair();
+        let other = canceller.clone();
+        assert_eq!(cancel.wait().now_or_never(), None);
+        drop(canceller);
+        other.cancel();
+        other.cancel();
+        assert_eq!(cancel.clone().wait().now_or_never(), Some(()));
+
+        let (canceller, cancel) = Cancel::pair();
+        drop(canceller);
+        assert_eq!((cancel.requested(), cancel.wait().now_or_never()), (false, None));
     }
 }

@@ -1,11 +1,11 @@
 //! A command to run elsewhere, as it was typed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::shell::escape::word;
 
 /// A command. One word is a line for the shell; several are arguments, each of which arrives as it was typed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandLine {
     /// A line that a shell reads.

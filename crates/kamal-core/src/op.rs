@@ -31,6 +31,8 @@ pub use registry::{Registry, RegistryTask};
 pub use rollback::Rollback;
 pub use server::Server;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     build::BuildTask,
     config::{Config, model},
@@ -42,7 +44,8 @@ use crate::{
 };
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Op {
     /// Prepares hosts, then deploys.
@@ -232,7 +235,7 @@ impl Op {
 
     /// The hosts it is about, in order.
     #[must_use]
-    pub fn hosts(&self, targets: &Targets) -> Vec<HostName> {
+    pub fn hosts(&self, config: &Config, targets: &Targets) -> Vec<HostName> {
         match self.row().scope {
             Scope::Here | Scope::HereConnecting => Vec::new(),
             Scope::All => targets.hosts.clone(),
@@ -241,7 +244,7 @@ impl Op {
             Scope::Primary => targets.primary_host.iter().cloned().collect(),
             Scope::Lock => targets.lock_host().cloned().into_iter().collect(),
             Scope::Accessories => match self {
-                Self::Accessory(accessory) => accessory.hosts(targets),
+                Self::Accessory(accessory) => accessory.hosts(config, targets),
                 _ => Vec::new(),
             },
         }
@@ -253,6 +256,14 @@ impl Op {
         match self {
             Self::Deploy(deploy) | Self::Redeploy(deploy) if !deploy.skip_push => Some(deploy.task()),
             _ => None,
+        }
+    }
+
+    /// Fails unless the configuration has what it names.
+    pub(crate) fn check(&self, config: &Config) -> Result<(), Error> {
+        match self {
+            Self::Accessory(accessory) => accessory.check(config),
+            _ => Ok(()),
         }
     }
 

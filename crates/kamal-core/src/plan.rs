@@ -3,33 +3,40 @@
 
 mod accessory;
 mod boot;
+mod differences;
 mod digest;
+mod file;
 mod print;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use accessory::AccessorySteps;
 pub(crate) use boot::{Boot, ensure_proxy, groups, host, proxy_container, retire, route_to, stop_timeout};
 pub use boot::{Placement, Stale, logging};
 pub use digest::fnv1a;
+pub use file::ReadError;
 
 use crate::{
     build::BuildTask,
     machine::Phase,
     name::{Destination, HostName, ServiceName, Version},
     query::Query,
+    request::Request,
     step::Step,
 };
 
 /// The number of the form plans are serialised in.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A plan.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The number of the form it is serialised in.
+    #[serde(deserialize_with = "file::format")]
     pub format: u32,
-    /// What was asked for: the words of the command.
+    /// What was asked for. Not part of the digest.
+    pub asked: Request,
+    /// The words of the command.
     pub operation: String,
     /// The service.
     pub service: ServiceName,
@@ -44,19 +51,19 @@ pub struct Plan {
 }
 
 /// A part of a plan that ends before the next begins.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// What it is for.
     pub kind: Kind,
     /// What is done.
     pub work: Work,
     /// What is said when it begins, in Kamal's words.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub say: Vec<String>,
 }
 
 /// What a stage is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Brings docker to hosts.
@@ -90,7 +97,7 @@ pub enum Kind {
 }
 
 /// The work of a stage.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Something about images on the local machine.
@@ -137,7 +144,7 @@ pub enum Work {
 }
 
 /// Steps of one host, one after another.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostWork {
     /// The host.
     pub host: HostName,
@@ -146,7 +153,7 @@ pub struct HostWork {
 }
 
 /// A question to a host.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     /// The host.
     pub host: HostName,
@@ -157,7 +164,7 @@ pub struct Question {
 }
 
 /// An answer that is known already.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// The host it is about.
     pub host: Option<HostName>,
@@ -282,6 +289,11 @@ impl Plan {
         self.stages.iter().position(|stage| matches!(stage.work, Work::Lock { message: None, .. }))
     }
 
+    /// What comes before the lock is taken, and what comes from there on.
+    pub(crate) fn at_lock(&self) -> (&[Stage], &[Stage]) {
+        self.stages.split_at(self.position_of_lock().unwrap_or(self.stages.len()))
+    }
+
     /// Takes out stages without work, and the lock where nothing is left that needs it.
     pub(crate) fn tidied(mut self) -> Self {
         self.stages.retain(|stage| !stage.is_idle());
@@ -290,22 +302,5 @@ impl Plan {
             self.stages.clear();
         }
         self
-    }
-
-    /// Steps that the other plan has not, and the other way round, a line each.
-    #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        let (mut mine, mut its) = (self.lines(), other.lines());
-        mine.retain(|line| match its.iter().position(|other| other == line) {
-            Some(at) => {
-                its.remove(at);
-                false
-            }
-            None => true,
-        });
-        mine.into_iter()
-            .map(|line| format!("- {line}"))
-            .chain(its.into_iter().map(|line| format!("+ {line}")))
-            .collect()
     }
 }

@@ -1,12 +1,20 @@
 //! The engine's ports: object-safe traits through which every effect goes. Adapters implement them; tests give a
 //! simulated fleet.
 
+mod builder;
 mod docker;
 mod exec;
+mod hooks;
+mod interceptor;
 mod local;
+mod secrets;
 mod world;
 
-pub use docker::{BuildError, BuildOrder, Docker, Proxy, Render, RenderError};
+pub use builder::{BuildError, BuildOrder, Builder};
+pub use docker::{Docker, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
+pub use hooks::{HookOrder, HookProject, Hooks};
+pub use interceptor::{Interceptor, Moment, Refusal};
 pub use local::{Claim, Command, Local, LocalError, LocalFolders};
-pub use world::{Clock, Entropy, Events, Secrets, Templates, World};
+pub use secrets::{SecretError, SecretErrorKind, Secrets};
+pub use world::{Clock, Entropy, Events, TemplateError, Templates, World};

@@ -1,7 +1,7 @@
 //! Questions whose answer a person reads: what docker lists, logs, the output of a command in a container. Docker's
 //! dialect spells them, nobody parses them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     command_line::CommandLine,
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A question to a host.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Query {
@@ -91,7 +91,7 @@ pub enum Query {
 }
 
 /// A command in a new container of a role.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecNew {
     /// The role.
     pub role: RoleName,
@@ -108,7 +108,7 @@ pub struct ExecNew {
 }
 
 /// How a command in a container is attached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attach {
     /// Its output only.
@@ -123,7 +123,7 @@ pub enum Attach {
 }
 
 /// Which lines of a log.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLines {
     /// `--since`.
     pub since: Option<String>,

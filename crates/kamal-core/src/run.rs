@@ -7,6 +7,7 @@ pub mod hooks;
 pub(crate) mod inputs;
 pub mod lock;
 mod needs;
+mod review;
 mod rollback;
 mod ship;
 
@@ -31,13 +32,15 @@ use crate::{
     name::{HostName, Version},
     op::{Facts, Op, Policy},
     plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
-    ports::BuildOrder,
+    ports::{BuildOrder, Moment},
+    request::Request,
     shell::Script,
     state::HostState,
     step::Step,
     targets::Targets,
 };
 use inputs::Inputs;
+use review::Reviewed;
 
 /// What an operation is given besides what is asked for.
 #[derive(Debug)]
@@ -71,6 +74,19 @@ pub struct RunSettings {
     pub roles: Option<String>,
     /// Runs only if the plan has this digest.
     pub expected_digest: Option<String>,
+}
+
+impl RunSettings {
+    /// These settings for what is asked for.
+    #[must_use]
+    pub fn of(&self, request: &Request) -> Self {
+        Self {
+            asked_version: request.asked_version.clone(),
+            skip_hooks: request.skip_hooks,
+            roles: request.selection.roles.as_ref().map(|roles| roles.join(",")),
+            ..self.clone()
+        }
+    }
 }
 
 /// How it went.
@@ -114,9 +130,9 @@ impl Cx<'_> {
 ///
 /// What keeps the operation from being planned: missing secrets, hosts that cannot be reached, a version that is not there.
 pub async fn plan(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
-    let mut runner = Runner::begin(cx, op).await?;
+    let mut runner = Runner::begin(cx, op, None).await?;
     runner.pre_connect().await?;
-    runner.states = runner.observe(&op.hosts(cx.targets)).await?;
+    runner.states = runner.observe(&runner.hosts_of()).await?;
     let mut plan = runner.plan()?;
     plan.notes.extend(runner.differences(&plan).await?);
     Ok(plan)
@@ -129,15 +145,41 @@ pub async fn plan(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
 ///
 /// What went wrong; hosts were led back and the lock was given back by then.
 pub async fn run(cx: &Cx<'_>, op: &Op) -> Result<Report, Error> {
+    perform(cx, op, cx.run.expected_digest.as_deref().map(Reviewed::digest)).await
+}
+
+/// Does what a plan says, or nothing: what it asks for is planned again on what the hosts tell now, before anything is
+/// built or changed, and once more when the lock is held. What is done is what was reviewed; [`Report::plan`] equals it.
+/// The plan says what is asked for, where, and about which version; the selection, the version and the settings of the
+/// context that are about these are not looked at.
+///
+/// # Errors
+///
+/// [`Error::PlanChanged`] where the plan is not what would be done now, and those of [`run`].
+pub async fn apply(cx: &Cx<'_>, reviewed: &Plan) -> Result<Report, Error> {
+    let asked = &reviewed.asked;
+    let targets =
+        Targets::select(cx.fleet.config, &asked.selection).map_err(|error| Error::Usage(error.to_string()))?;
+    let of_plan = Cx {
+        fleet: Fleet::new(cx.fleet.config, cx.fleet.world, cx.fleet.performer, cx.fleet.cancel.clone()),
+        targets: &targets,
+        version: asked.project_version.as_ref(),
+        run: &cx.run.of(asked),
+        proxy_image: cx.proxy_image.clone(),
+    };
+    perform(&of_plan, &asked.op, Some(Reviewed::plan(reviewed))).await
+}
+
+async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result<Report, Error> {
     let began = cx.fleet.world.clock.elapsed();
     cx.fleet.emit(EventKind::Started {
         operation: op.row().name(),
         changes: op.row().changes,
         service: cx.fleet.config.service.to_string(),
         version: cx.version.cloned(),
-        hosts: op.hosts(cx.targets),
+        hosts: op.hosts(cx.fleet.config, cx.targets),
     });
-    let result = match Runner::begin(cx, op).await {
+    let result = match Runner::begin(cx, op, reviewed).await {
         Ok(mut runner) => runner.run(began).await,
         Err(error) => Err(error),
     };
@@ -153,10 +195,13 @@ pub async fn run(cx: &Cx<'_>, op: &Op) -> Result<Report, Error> {
 struct Runner<'r, 'a> {
     cx: &'r Cx<'a>,
     op: &'r Op,
+    reviewed: Option<Reviewed<'r>>,
     inputs: Inputs,
     states: Vec<HostState>,
     machine: Machine,
     locked: bool,
+    /// The group that was booted last, until what it replaced is retired.
+    booted: Option<boot::Group>,
     began: Duration,
     /// The version hooks are told of.
     version: Option<Version>,
@@ -166,17 +211,19 @@ struct Runner<'r, 'a> {
 }
 
 impl<'r, 'a> Runner<'r, 'a> {
-    async fn begin(cx: &'r Cx<'a>, op: &'r Op) -> Result<Self, Error> {
+    async fn begin(cx: &'r Cx<'a>, op: &'r Op, reviewed: Option<Reviewed<'r>>) -> Result<Self, Error> {
+        op.check(cx.fleet.config)?;
         let inputs = Inputs::gather(cx, op).await?;
-        needs::look_up(cx, op, &inputs.hooks)?;
         let (keeper, waiter) = gate();
         Ok(Self {
             cx,
             op,
+            reviewed,
             inputs,
             states: Vec::new(),
             machine: Machine::default(),
             locked: false,
+            booted: None,
             began: Duration::ZERO,
             version: cx.run.asked_version.as_ref().or(cx.version).cloned(),
             gate: (Some(keeper), waiter),
@@ -195,6 +242,11 @@ impl<'r, 'a> Runner<'r, 'a> {
                 attach: self.attach.take(),
             }),
             Err(error) => {
+                if let Some(group) = self.booted.take() {
+                    self.enter(Phase::RollingBack)?;
+                    boot::roll_back(self.cx, &group).await;
+                    self.enter(Phase::RolledBack)?;
+                }
                 if self.locked {
                     lock::release_after_failure(self.cx).await;
                 }
@@ -204,11 +256,21 @@ impl<'r, 'a> Runner<'r, 'a> {
         }
     }
 
+    /// The hosts the operation is about.
+    fn hosts_of(&self) -> Vec<HostName> {
+        self.op.hosts(self.cx.fleet.config, self.cx.targets)
+    }
+
+    /// True when what is done need not be compared with anything, nor told to anybody beforehand.
+    fn is_alone(&self) -> bool {
+        self.reviewed.is_none() && self.cx.fleet.world.interceptor.is_none()
+    }
+
     async fn stages(&mut self) -> Result<Plan, Error> {
         let cx = self.cx;
         self.pre_connect().await?;
-        let hosts = self.op.hosts(cx.targets);
-        let built_first = self.op.builds_first();
+        let hosts = self.hosts_of();
+        let built_first = self.op.builds_first().filter(|_| self.is_alone());
         if let Some(task) = &built_first {
             // Building does not depend on the hosts, so they are connected and observed meanwhile; a host that
             // cannot be reached ends the build at once. The build goes first: it is what takes longest.
@@ -223,7 +285,9 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.states = self.observe(&hosts).await?;
         }
         let mut plan = self.plan()?;
-        self.compare(&plan)?;
+        if let Some(reviewed) = &self.reviewed {
+            reviewed.compare(&plan)?;
+        }
         let differences = self.differences(&plan).await?;
         plan.notes.extend(differences);
         for note in &plan.notes {
@@ -236,6 +300,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             if done_already {
                 continue;
             }
+            self.intercept(&plan, &stage, Side::Before).await?;
             stage.say.iter().for_each(|text| cx.say(text.clone()));
             match &stage.work {
                 Work::Lock { host, message: None } => {
@@ -257,10 +322,29 @@ impl<'r, 'a> Runner<'r, 'a> {
                 }
                 _ => self.other(&stage).await?,
             }
+            self.intercept(&plan, &stage, Side::After).await?;
             self.after(&stage, &plan.stages[next..])?;
+        }
+        if let Some(host) = cx.lock_host().filter(|_| self.locked) {
+            // There was nothing left to do once the lock was held.
+            self.unlock(host).await?;
         }
         self.enter(Phase::Done)?;
         Ok(plan)
+    }
+
+    /// Lets an own step of the caller's come before or after a stage.
+    async fn intercept(&self, plan: &Plan, stage: &Stage, side: Side) -> Result<(), Error> {
+        let fleet = &self.cx.fleet;
+        let Some(interceptor) = &fleet.world.interceptor else { return Ok(()) };
+        let moment = Moment::new(plan, stage, self.locked, fleet);
+        let call = match side {
+            Side::Before => interceptor.before(&moment),
+            Side::After => interceptor.after(&moment),
+        };
+        let place = || format!("{} {}", side.word(), stage.kind.title());
+        let ended = fleet.cancel.guard(call).await.ok_or(Error::Cancelled)?;
+        ended.map_err(|source| Error::OwnStep { place: place(), source })
     }
 
     /// Work that is neither the lock's nor the hosts'.
@@ -321,7 +405,7 @@ impl<'r, 'a> Runner<'r, 'a> {
     }
 
     async fn pre_connect(&self) -> Result<(), Error> {
-        if self.op.hosts(self.cx.targets).is_empty() && !self.op.row().scope.contacts() {
+        if self.hosts_of().is_empty() && !self.op.row().scope.contacts() {
             return Ok(());
         }
         self.hook("pre-connect", None).await
@@ -376,6 +460,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         stages.extend(draft.after);
         let plan = Plan {
             format: crate::plan::FORMAT,
+            asked: self.asked(),
             operation: row.name(),
             service: cx.fleet.config.service.clone(),
             destination: cx.fleet.config.destination.clone(),
@@ -386,40 +471,40 @@ impl<'r, 'a> Runner<'r, 'a> {
         Ok(plan.tidied())
     }
 
-    /// Fails unless the plan is the one that was reviewed.
-    fn compare(&self, plan: &Plan) -> Result<(), Error> {
-        let found = plan.digest();
-        match &self.cx.run.expected_digest {
-            Some(reviewed) if *reviewed != found => {
-                Err(Error::PlanChanged { reviewed: reviewed.clone(), found, differences: Vec::new() })
-            }
-            _ => Ok(()),
+    /// What is asked for, as a plan carries it.
+    fn asked(&self) -> Request {
+        let cx = self.cx;
+        Request {
+            op: self.op.clone(),
+            selection: cx.targets.selection.clone(),
+            asked_version: cx.run.asked_version.clone(),
+            project_version: cx.version.cloned(),
+            skip_hooks: cx.run.skip_hooks,
         }
     }
 
     /// Decides again what is left, on what is there now that the lock is held. What was reviewed must be what is found.
+    /// What was done before the lock was held was done as it was planned then.
     fn plan_again(&mut self, before: &Plan) -> Result<Plan, Error> {
-        // What was said before was said once.
-        let now = Plan { notes: before.notes.clone(), ..self.plan()? };
-        let left = |plan: &Plan| {
-            let from = plan.position_of_lock().unwrap_or(plan.stages.len());
-            Plan { stages: plan.stages[from..].to_vec(), ..plan.clone() }
-        };
-        let (was, is) = (left(before), left(&now));
-        if self.cx.run.expected_digest.is_some() && was.digest() != is.digest() {
-            let differences = was.differences(&is);
-            return Err(Error::PlanChanged { reviewed: was.digest(), found: is.digest(), differences });
+        let now = self.plan()?;
+        let (done, left) = before.at_lock();
+        let (_, found) = now.at_lock();
+        if let Some(reviewed) = &self.reviewed {
+            let part = |stages: &[Stage]| Plan { stages: stages.to_vec(), ..before.clone() };
+            reviewed.compare_left(&part(left), &Plan { version: now.version.clone(), ..part(found) })?;
         }
-        Ok(now)
+        // What was said before was said once.
+        Ok(Plan { stages: [done, found].concat(), notes: before.notes.clone(), ..now })
     }
 
     async fn lock(&mut self, host: &HostName) -> Result<(), Error> {
         let cx = self.cx;
         let state = lock::acquire(cx, host, &lock::details(cx, lock::AUTOMATIC)).await?;
         self.locked = true;
-        let others: Vec<HostName> = self.op.hosts(cx.targets).into_iter().filter(|other| other != host).collect();
+        let hosts = self.hosts_of();
+        let others: Vec<HostName> = hosts.iter().filter(|other| *other != host).cloned().collect();
         let mut states = self.observe(&others).await?;
-        if self.op.hosts(cx.targets).contains(host) {
+        if hosts.contains(host) {
             self.check_docker(std::slice::from_ref(&state))?;
             states.push(state);
         }
@@ -457,6 +542,9 @@ impl<'r, 'a> Runner<'r, 'a> {
         if !stoppable && cx.fleet.cancel.requested() {
             return Err(Error::Cancelled);
         }
+        if matches!(stage.kind, Kind::Retire | Kind::Finish) {
+            self.booted = None;
+        }
         let label = stage.kind.title();
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
             let work = work.clone();
@@ -476,14 +564,14 @@ impl<'r, 'a> Runner<'r, 'a> {
     /// The step that gives the lock back, where it can go along with the last script of the only host there is to it.
     fn unlocks_along(&self, works: &[HostWork], rest: &[Stage]) -> Option<(HostName, Step)> {
         let Some(Work::Unlock { host }) = rest.first().map(|stage| &stage.work) else { return None };
-        let alone = works.iter().all(|work| work.host == *host);
+        let alone = works.iter().all(|work| work.host == *host) && self.cx.fleet.world.interceptor.is_none();
         let directory = crate::naming::lock_directory(self.cx.fleet.config);
         (self.locked && alone).then(|| (host.clone(), Step::ReleaseLock { directory }))
     }
 
     async fn hook(&self, name: &str, hosts: Option<&[HostName]>) -> Result<(), Error> {
         let runtime = self.cx.fleet.world.clock.elapsed().saturating_sub(self.began).as_secs_f64().round() as u64;
-        let told = hooks::Told {
+        let told = hooks::Facts {
             row: self.op.row(),
             version: self.version.as_ref(),
             hosts,
@@ -505,11 +593,11 @@ impl<'r, 'a> Runner<'r, 'a> {
             config: cx.fleet.config,
             version: cx.run.asked_version.as_ref().or(cx.version),
             local: &*world.local,
-            secrets: &*world.secrets,
+            secrets: &cx.fleet.keyring(),
             events: &*world.events,
             clock: &*world.clock,
         };
-        Ok(cx.fleet.cancel.guard(world.docker.build(&order)).await.ok_or(Error::Cancelled)??)
+        Ok(cx.fleet.cancel.guard(world.builder.build(&order)).await.ok_or(Error::Cancelled)??)
     }
 
     async fn boot(&mut self, works: &[HostWork], placements: &[Placement], last: bool) -> Result<(), Error> {
@@ -518,15 +606,9 @@ impl<'r, 'a> Runner<'r, 'a> {
         // The keeper goes to the group that holds the primary role; later groups find the verdict.
         let keeps = placements.iter().any(|placement| placement.primary) || last;
         let keeper = if keeps { self.gate.0.take() } else { None };
-        match boot::group(self.cx, works, placements, keeper, &self.gate.1).await {
-            Ok(_) => Ok(()),
-            Err((error, switched)) => {
-                self.enter(Phase::RollingBack)?;
-                boot::roll_back(self.cx, placements, &switched).await;
-                self.enter(Phase::RolledBack)?;
-                Err(error)
-            }
-        }
+        let (result, group) = boot::group(self.cx, works, placements, keeper, &self.gate.1).await;
+        self.booted = Some(group);
+        result
     }
 
     /// Hands the proxy's image to hosts that are about to make its container and lack it.
@@ -558,6 +640,22 @@ impl<'r, 'a> Runner<'r, 'a> {
         match self.op {
             Op::Rollback(asked) => rollback::differences(self.cx, plan, asked).await,
             _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Which side of a stage an own step is on.
+#[derive(Clone, Copy, Debug)]
+enum Side {
+    Before,
+    After,
+}
+
+impl Side {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
         }
     }
 }

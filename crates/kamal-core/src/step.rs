@@ -1,7 +1,11 @@
 //! The typed steps a plan is made of. A step is data: adapters turn it into shell text, the simulated fleet acts it
 //! out, `Display` is what a dry run prints.
 
-use serde::Serialize;
+mod blob;
+
+use serde::{Deserialize, Serialize};
+
+pub use blob::Blob;
 
 use crate::{
     config::model::{DockerOptions, Proxy, Registry, SecretName},
@@ -13,7 +17,7 @@ use crate::{
 pub const CRASH_LOOP: u32 = 5;
 
 /// Something done on one host.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {
@@ -280,30 +284,8 @@ pub enum Step {
     },
 }
 
-/// A file's content. Plans show its size and a digest.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Blob(pub std::sync::Arc<[u8]>);
-
-impl From<Vec<u8>> for Blob {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl Serialize for Blob {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("{self:?}"))
-    }
-}
-
-impl std::fmt::Debug for Blob {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} bytes, {:016x}", self.0.len(), crate::plan::fnv1a(&self.0))
-    }
-}
-
 /// A container to run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSpec {
     /// Its name.
     pub name: ContainerName,
@@ -338,7 +320,7 @@ pub struct RunSpec {
 }
 
 /// A route of kamal-proxy to a container.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// The service in kamal-proxy.
     pub service: String,
@@ -357,7 +339,7 @@ pub struct Route {
 }
 
 /// The proxy's container (spec 2.10, 9.5).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProxyContainerSpec {
     /// How `proxy.run` wants it; `None` starts it from Kamal's legacy files on the host, or its defaults.
     pub run: Option<crate::config::model::ProxyRun>,

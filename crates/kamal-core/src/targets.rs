@@ -1,6 +1,7 @@
 //! Which hosts and roles a command acts on: `--hosts`, `--roles`, `--primary` over a configuration (spec 1.6).
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// What the user narrowed a command down to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
     /// Patterns of `--hosts`, already split at commas.
     pub hosts: Option<Vec<String>>,
@@ -63,8 +64,8 @@ pub struct Targets {
     pub primary_role: Option<RoleName>,
     /// True when `--hosts` or `--primary` narrowed the hosts.
     pub narrowed: bool,
-    /// True when `--primary` narrowed them: what is to be run once runs for one role.
-    pub primary: bool,
+    /// What selected them. With `--primary` what is to be run once runs for one role.
+    pub selection: Selection,
 }
 
 impl Targets {
@@ -99,7 +100,7 @@ impl Targets {
             chosen_hosts = Some(primary.or_else(|| default_primary_host(config)).into_iter().collect());
         }
         let targets = resolve(config, &everything, chosen_hosts.as_deref(), chosen_roles.as_deref());
-        Ok(Self { primary: selection.primary, ..targets })
+        Ok(Self { selection: selection.clone(), ..targets })
     }
 
     /// The roles on a host, primary role first.
@@ -244,7 +245,7 @@ fn resolve(config: &Config, everything: &[HostName], hosts: Option<&[HostName]>,
         primary_host,
         primary_role,
         narrowed: hosts.is_some(),
-        primary: false,
+        selection: Selection::default(),
     }
 }
 

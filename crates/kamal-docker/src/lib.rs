@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use kamal_core::{
     config::Config,
     name::HostName,
-    ports::{BuildError, BuildOrder, Docker, Entropy, Render, RenderError},
+    ports::{BuildError, BuildOrder, Builder, Docker, Entropy, Render, RenderError},
     query::Query,
     shell::Text,
     state::HostState,
@@ -30,7 +30,6 @@ pub const ARCHITECTURE_QUESTION: &str = "docker info --format '{{.Architecture}}
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DockerCli;
 
-#[async_trait]
 impl Docker for DockerCli {
     fn observe(&self, config: &Config) -> Text {
         observe::text(config)
@@ -47,7 +46,10 @@ impl Docker for DockerCli {
     fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
         query::text(query, config, entropy)
     }
+}
 
+#[async_trait]
+impl Builder for DockerCli {
     async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
         build::perform(order).await
     }

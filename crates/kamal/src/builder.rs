@@ -9,19 +9,22 @@ use kamal_core::{
     config::{self, Loaded, Source},
     event::EventKind,
     name::{Destination, HostName},
-    ports::{Clock, Docker, Entropy, Events, Local, Proxy, Secrets, Ssh, Templates, World},
+    ports::{
+        Builder, Clock, Docker, Entropy, Events, Hooks, Interceptor, Local, Proxy, Secrets, Ssh, Templates, World,
+    },
     redact::{Redacted, Redactor},
-    run::ProxyImage,
+    run::{ProxyImage, hooks::HookFiles},
     secret::Secret,
 };
 use kamal_ssh::{Attendant, Connector};
+use tokio::runtime::Handle;
 
 use crate::{
     error::Error,
     events::{Callback, Silence},
     files::{CONFIG_FILE, ProjectFiles},
     git::Identity,
-    machine::{Environment, FileSecrets, Surroundings, SystemClock, SystemEntropy, ThisMachine},
+    machine::{Environment, FileSecrets, ProjectTemplates, Surroundings, SystemClock, SystemEntropy, ThisMachine},
     nowhere::Nowhere,
     project::{Parts, Project},
     proxy_image,
@@ -63,6 +66,9 @@ pub struct ProjectBuilder {
     attendant: Option<Arc<dyn Attendant>>,
     ssh: Option<Arc<dyn Ssh>>,
     docker: Option<Arc<dyn Docker>>,
+    image_builder: Option<Arc<dyn Builder>>,
+    hooks: Option<Arc<dyn Hooks>>,
+    interceptor: Option<Arc<dyn Interceptor>>,
     proxy: Option<Arc<dyn Proxy>>,
     local: Option<Arc<dyn Local>>,
     clock: Option<Arc<dyn Clock>>,
@@ -137,7 +143,7 @@ impl ProjectBuilder {
         secrets: Secrets
     }
 
-    /// What covers the secrets of the project's files, where somebody else has to know of it.
+    /// What covers secrets, where somebody else has to know of it or has taught it something.
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = Some(redactor);
         self
@@ -183,6 +189,18 @@ impl ProjectBuilder {
         docker: Docker
     }
     port! {
+        /// Another builder of images.
+        image_builder: Builder
+    }
+    port! {
+        /// Other hooks than the files in the project's folder of hooks.
+        hooks: Hooks
+    }
+    port! {
+        /// Own steps between the stages of an operation.
+        interceptor: Interceptor
+    }
+    port! {
         /// Another dialect of the proxy.
         proxy: Proxy
     }
@@ -205,9 +223,26 @@ impl ProjectBuilder {
 
     /// Everything outside the engine at once: a simulated fleet, for one.
     pub fn world(mut self, world: World) -> Self {
-        let World { ssh, docker, proxy, local, clock, entropy, events, secrets, templates } = world;
+        let World {
+            ssh,
+            docker,
+            builder,
+            hooks,
+            interceptor,
+            proxy,
+            local,
+            clock,
+            entropy,
+            events,
+            secrets,
+            templates,
+            redactor,
+        } = world;
         self.ssh = Some(ssh);
         self.docker = Some(docker);
+        self.image_builder = Some(builder);
+        self.hooks = Some(hooks);
+        self.interceptor = interceptor;
         self.proxy = Some(proxy);
         self.local = Some(local);
         self.clock = Some(clock);
@@ -215,6 +250,7 @@ impl ProjectBuilder {
         self.events = Some(events);
         self.secrets = Some(secrets);
         self.templates = Some(templates);
+        self.redactor = Some(redactor);
         self
     }
 
@@ -240,19 +276,20 @@ impl ProjectBuilder {
 
         let loaded = self.load(&place, &surroundings())?.supported().map_err(Error::Config)?;
         let config = &loaded.config;
-        let redactor = self.secrets.as_ref().map(|secrets| secrets.redactor().clone());
-        let redactor = redactor.or(self.redactor).unwrap_or_default();
+        let redactor = self.redactor.unwrap_or_default();
         first_lessons(&loaded, &redactor);
         let listener = self.events.unwrap_or_else(|| Arc::new(Silence));
-        let events: Arc<dyn Events> = Arc::new(Redacted::new(listener.clone(), redactor.clone()));
-        let secrets = self
-            .secrets
-            .unwrap_or_else(|| Arc::new(FileSecrets::new(config, surroundings(), redactor, Some(events.clone()))));
+        let events: Arc<dyn Events> = Arc::new(Redacted::new(listener, redactor.clone()));
+        let secrets = self.secrets.unwrap_or_else(|| {
+            Arc::new(FileSecrets::new(config, surroundings(), redactor.clone(), Some(events.clone())))
+        });
         let mut connector = None;
         let ssh = match self.ssh {
             Some(ssh) => ssh,
             None => {
-                let options = ssh_options::of(config, &place, &home, &environment, &*secrets)?;
+                // This thread may wait for a secret; the runtime goes on meanwhile.
+                let options = ssh_options::of(config, &place, &home, &environment, &*secrets);
+                let options = Handle::current().block_on(options)?;
                 let own = Arc::new(Connector::new(kamal_ssh::Options { attendant: self.attendant, ..options }));
                 connector = Some(own.clone());
                 own
@@ -267,13 +304,17 @@ impl ProjectBuilder {
         let world = World {
             ssh,
             docker: self.docker.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
+            builder: self.image_builder.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
+            hooks: self.hooks.unwrap_or_else(|| Arc::new(HookFiles)),
+            interceptor: self.interceptor,
             proxy: self.proxy.unwrap_or_else(|| Arc::new(kamal_proxy::KamalProxyCli)),
             local: self.local.unwrap_or_else(own_local),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
             entropy: self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default())),
             events,
             secrets,
-            templates: self.templates.unwrap_or_else(|| Arc::new(surroundings())),
+            templates: self.templates.unwrap_or_else(|| Arc::new(ProjectTemplates::new(surroundings()))),
+            redactor,
         };
         let known = if self.performer.is_some() && self.user_name.is_some() {
             Identity::default()
@@ -290,7 +331,8 @@ impl ProjectBuilder {
             ProxySource::Image(image) => Some(image),
             ProxySource::DockerHub => None,
         };
-        Ok(Project::of(Parts { loaded, world, listener, connector, folder, environment, identity, proxy_image }))
+        let config = Arc::new(loaded.config.clone());
+        Ok(Project::of(Parts { loaded, config, world, connector, folder, environment, identity, proxy_image }))
     }
 
     fn load(&self, place: &Path, outside: &Surroundings) -> Result<Loaded, Error> {

@@ -6,7 +6,7 @@ mod policies;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::policies::Policies;
 use crate::name::{Destination, HostName, RoleName, ServiceName};
@@ -114,7 +114,7 @@ pub struct TaggedHost {
 pub type DockerOptions = Vec<(String, OptionValue)>;
 
 /// A docker option's value (spec 4.2, optionize).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OptionValue {
     /// `true`: the bare flag.
@@ -135,7 +135,7 @@ pub struct Env {
 }
 
 /// A secret's name in the container and its key in the secrets files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretName {
     /// The variable's name.
     pub name: String,
@@ -144,7 +144,7 @@ pub struct SecretName {
 }
 
 /// A value given in the file, or the key of a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretOr {
     /// Written out in the file.
@@ -154,7 +154,7 @@ pub enum SecretOr {
 }
 
 /// `registry` of the root or of an accessory (spec 2.6).
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Registry {
     /// `server`; `None` is Docker Hub.
     pub server: Option<String>,
@@ -174,7 +174,7 @@ pub struct Logging {
 }
 
 /// `proxy` of a role or an accessory, the root's merged under it for roles (spec 2.9).
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Proxy {
     /// `host` (split at commas) or `hosts`.
     pub hosts: Vec<String>,
@@ -215,7 +215,7 @@ pub struct Proxy {
 }
 
 /// `proxy.ssl`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ssl {
     /// Off.
@@ -233,7 +233,7 @@ pub enum Ssl {
 }
 
 /// `proxy.healthcheck`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HealthCheck {
     /// `interval` in seconds.
     pub interval: Option<u64>,
@@ -244,7 +244,7 @@ pub struct HealthCheck {
 }
 
 /// `proxy.buffering`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Buffering {
     /// `requests`, Kamal's default is on.
     pub requests: Option<bool>,
@@ -259,7 +259,7 @@ pub struct Buffering {
 }
 
 /// `proxy.run` (spec 2.10).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProxyRun {
     /// `http_port`, default 80.
     pub http_port: u16,

@@ -1,5 +1,7 @@
 //! `accessory` (spec 9.8): databases and the like.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Row, Scope};
 use crate::{
     command_line::CommandLine,
@@ -16,16 +18,17 @@ use crate::{
 };
 
 /// A command about accessories.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accessory {
-    /// Which ones, in the order of the file.
-    pub(crate) accessories: Vec<model::Accessory>,
+    /// The names of those it is about, in the order of the file.
+    pub(crate) names: Vec<String>,
     /// What is done.
     pub(crate) task: AccessoryTask,
 }
 
 /// What is done about accessories.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AccessoryTask {
     /// Starts those that have no container.
     Boot,
@@ -78,12 +81,20 @@ impl Accessory {
     ///
     /// When there is none of that name.
     pub fn new(config: &Config, name: &str, task: AccessoryTask) -> Result<Self, Error> {
-        let accessories: Vec<_> =
-            config.accessories.iter().filter(|accessory| name == "all" || accessory.name == name).cloned().collect();
-        if accessories.is_empty() && name != "all" {
-            return Err(Error::Usage(format!("No accessory by the name of '{name}'{}", options(config))));
+        let all = config.accessories.iter().map(|accessory| accessory.name.clone());
+        let names = if name == "all" { all.collect() } else { vec![name.to_owned()] };
+        let accessory = Self { names, task };
+        accessory.check(config)?;
+        Ok(accessory)
+    }
+
+    /// Fails unless the configuration has them all.
+    pub(super) fn check(&self, config: &Config) -> Result<(), Error> {
+        let known = |name: &String| config.accessories.iter().any(|accessory| accessory.name == *name);
+        match self.names.iter().find(|name| !known(name)) {
+            Some(name) => Err(Error::Usage(format!("No accessory by the name of '{name}'{}", options(config)))),
+            None => Ok(()),
         }
-        Ok(Self { accessories, task })
     }
 
     pub(super) fn row(&self) -> Row {
@@ -109,7 +120,7 @@ impl Accessory {
     }
 
     pub(super) fn question(&self) -> Option<String> {
-        let names = self.names();
+        let names = self.names.join(", ");
         match self.task {
             AccessoryTask::Remove => {
                 Some(format!("This will remove all containers, images and data directories for {names}. Are you sure?"))
@@ -119,13 +130,14 @@ impl Accessory {
         }
     }
 
-    fn names(&self) -> String {
-        self.accessories.iter().map(|accessory| accessory.name.as_str()).collect::<Vec<_>>().join(", ")
+    pub(super) fn hosts(&self, config: &Config, targets: &Targets) -> Vec<HostName> {
+        let accessories = self.of(config);
+        let on = |host: &&HostName| accessories.iter().any(|accessory| accessory.hosts.contains(host));
+        targets.hosts.iter().filter(on).cloned().collect()
     }
 
-    pub(super) fn hosts(&self, targets: &Targets) -> Vec<HostName> {
-        let on = |host: &&HostName| self.accessories.iter().any(|accessory| accessory.hosts.contains(host));
-        targets.hosts.iter().filter(on).cloned().collect()
+    fn hosts_of(&self, facts: &Facts<'_>) -> Vec<HostName> {
+        self.hosts(facts.config, facts.targets)
     }
 
     pub(super) fn uploads(&self) -> bool {
@@ -135,9 +147,9 @@ impl Accessory {
         )
     }
 
-    /// Those of a configuration: the same ones.
+    /// Those of a configuration.
     pub(super) fn of<'c>(&self, config: &'c Config) -> Vec<&'c model::Accessory> {
-        let named = |accessory: &&model::Accessory| self.accessories.iter().any(|own| own.name == accessory.name);
+        let named = |accessory: &&model::Accessory| self.names.contains(&accessory.name);
         config.accessories.iter().filter(named).collect()
     }
 
@@ -147,24 +159,24 @@ impl Accessory {
             AccessoryTask::PullImage => true,
             _ => self.uploads(),
         };
-        for accessory in self.accessories.iter().filter(|_| pulls) {
+        for accessory in self.of(config).into_iter().filter(|_| pulls) {
             needs.login_of(config, accessory);
         }
     }
 
     pub(super) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         let each = |steps: fn(&AccessorySteps<'_>, &HostState) -> Vec<Step>| {
-            Draft::hosts(self.on_hosts(facts, &self.hosts(facts.targets), &steps))
+            Draft::hosts(self.on_hosts(facts, &self.hosts_of(facts), &steps))
         };
         Ok(match &self.task {
             AccessoryTask::Boot => self.boot(facts),
             AccessoryTask::Upload => each(|steps, _| steps.uploads()),
             AccessoryTask::Directories => each(|steps, _| steps.directories()),
-            AccessoryTask::Reboot => Draft::of(self.reboot(facts, &self.hosts(facts.targets))),
+            AccessoryTask::Reboot => Draft::of(self.reboot(facts, &self.hosts_of(facts))),
             AccessoryTask::Start => each(|steps, _| start(steps)),
             AccessoryTask::Stop => each(|steps, _| steps.stop()),
             AccessoryTask::Restart => each(|steps, _| [steps.stop(), start(steps)].concat()),
-            AccessoryTask::Details => Draft::asking(details(facts, &self.accessories.iter().collect::<Vec<_>>())),
+            AccessoryTask::Details => Draft::asking(details(facts, &self.of(facts.config))),
             AccessoryTask::Exec { command, reuse, attach } => self.exec(facts, command, *reuse, *attach)?,
             AccessoryTask::Logs(lines) => self.logs(facts, lines)?,
             AccessoryTask::PullImage => each(|steps, _| [Vec::from_iter(steps.login()), steps.pull()].concat()),
@@ -184,7 +196,7 @@ impl Accessory {
         steps: &dyn Fn(&AccessorySteps<'_>, &HostState) -> Vec<Step>,
     ) -> Vec<HostWork> {
         let of = |state: &HostState| {
-            let here = self.accessories.iter().filter(|accessory| accessory.hosts.contains(&state.host));
+            let here = self.of(facts.config).into_iter().filter(|accessory| accessory.hosts.contains(&state.host));
             here.flat_map(|accessory| steps(&of(facts, accessory), state)).collect()
         };
         let states = hosts.iter().filter_map(|host| facts.state(host));
@@ -193,7 +205,8 @@ impl Accessory {
 
     fn boot(&self, facts: &Facts<'_>) -> Draft {
         let mut notes = Vec::new();
-        for accessory in &self.accessories {
+        let accessories = self.of(facts.config);
+        for accessory in &accessories {
             let there = |state: &&HostState| accessory.hosts.contains(&state.host) && has(state, accessory);
             let mut hosts: Vec<&str> = facts.states.iter().filter(there).map(|state| state.host.as_str()).collect();
             hosts.sort_unstable();
@@ -205,8 +218,8 @@ impl Accessory {
         let missing = |steps: &AccessorySteps<'_>, state: &HostState| {
             if has(state, steps.accessory) { Vec::new() } else { boot(steps, state) }
         };
-        notes.extend(open_to_the_world(&self.accessories));
-        Draft { notes, ..Draft::hosts(self.on_hosts(facts, &self.hosts(facts.targets), &missing)) }
+        notes.extend(open_to_the_world(accessories));
+        Draft { notes, ..Draft::hosts(self.on_hosts(facts, &self.hosts_of(facts), &missing)) }
     }
 
     /// Puts new containers in the place of the old ones. Images are pulled before anything stops.
@@ -223,12 +236,12 @@ impl Accessory {
 
     /// Reboots them, all hosts at once or one after another.
     pub(super) fn upgrade(&self, facts: &Facts<'_>, rolling: bool) -> Vec<Stage> {
-        let hosts = self.hosts(facts.targets);
+        let hosts = self.hosts_of(facts);
         let mut stages = Vec::new();
         for group in hosts.chunks(if rolling { 1 } else { hosts.len().max(1) }) {
             let on = group.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
             let [pull, swap] = self.reboot(facts, group);
-            stages.extend([pull.saying(format!("Upgrading {} accessories on {on}...", self.names())), swap]);
+            stages.extend([pull.saying(format!("Upgrading {} accessories on {on}...", self.names.join(", "))), swap]);
         }
         stages
     }
@@ -241,12 +254,12 @@ impl Accessory {
             }
             Query::ExecAccessory { accessory: accessory.name.clone(), volumes: steps.volumes(), command, attach }
         };
-        let hosts = self.hosts(facts.targets);
+        let (accessories, hosts) = (self.of(facts.config), self.hosts_of(facts));
         let mut questions: Vec<Question> =
-            self.accessories.iter().flat_map(|accessory| facts.ask(&hosts, "App", &query(accessory))).collect();
+            accessories.iter().flat_map(|accessory| facts.ask(&hosts, "App", &query(accessory))).collect();
         let place = if reuse { "existing container" } else { "new container" };
         let login = |accessory: &model::Accessory| of(facts, accessory).login();
-        let logins = || -> Vec<Step> { self.accessories.iter().filter(|_| !reuse).filter_map(login).collect() };
+        let logins = || -> Vec<Step> { accessories.iter().copied().filter(|_| !reuse).filter_map(login).collect() };
         if matches!(attach, Attach::Input | Attach::Terminal) {
             questions.truncate(1);
             let Some(question) = questions.pop() else { return Err(nowhere(self)) };
@@ -258,7 +271,7 @@ impl Accessory {
         }
         let notes = |_: &HostName| {
             let text = format!("Executed cmd '{command}' on NAME accessory");
-            let noted = self.accessories.iter().map(|accessory| of(facts, accessory).audit(&text));
+            let noted = accessories.iter().map(|accessory| of(facts, accessory).audit(&text));
             logins().into_iter().chain(noted).collect()
         };
         let prepare = Stage::hosts(Kind::Prepare, facts.everywhere(&hosts, notes));
@@ -268,11 +281,11 @@ impl Accessory {
 
     fn logs(&self, facts: &Facts<'_>, lines: &LogLines) -> Result<Draft, Error> {
         let lines = lines.clone().with_default();
-        let hosts = self.hosts(facts.targets);
+        let (accessories, hosts) = (self.of(facts.config), self.hosts_of(facts));
         let query =
             |accessory: &model::Accessory| Query::Logs { container: accessory.service.clone(), lines: lines.clone() };
         let mut questions: Vec<Question> =
-            self.accessories.iter().flat_map(|accessory| facts.ask(&hosts, "", &query(accessory))).collect();
+            accessories.iter().flat_map(|accessory| facts.ask(&hosts, "", &query(accessory))).collect();
         if !lines.follow {
             return Ok(Draft::asking(questions));
         }
@@ -368,7 +381,7 @@ fn same_image(found: &str, wanted: &str) -> bool {
 }
 
 /// Ports that are published on every address of the host, past most firewalls.
-fn open_to_the_world(accessories: &[model::Accessory]) -> Vec<String> {
+fn open_to_the_world<'c>(accessories: impl IntoIterator<Item = &'c model::Accessory>) -> Vec<String> {
     let open =
         |accessory: &&model::Accessory| accessory.port.as_ref().is_some_and(|port| port.matches(':').count() < 2);
     let note = |accessory: &model::Accessory| {
@@ -378,7 +391,7 @@ fn open_to_the_world(accessories: &[model::Accessory]) -> Vec<String> {
             accessory.name
         )
     };
-    accessories.iter().filter(open).map(note).collect()
+    accessories.into_iter().filter(open).map(note).collect()
 }
 
 /// A question to each of the hosts of some accessories.
@@ -393,7 +406,7 @@ pub(super) fn details(facts: &Facts<'_>, accessories: &[&model::Accessory]) -> V
 }
 
 fn nowhere(accessory: &Accessory) -> Error {
-    Error::Usage(format!("{} runs on none of the hosts that are selected", accessory.names()))
+    Error::Usage(format!("{} runs on none of the hosts that are selected", accessory.names.join(", ")))
 }
 
 fn options(config: &Config) -> String {

@@ -1,5 +1,7 @@
 //! `app` (spec 9.6, 9.7): the containers of the roles.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Row, Scope, boot, boot::Extras, facts::audit, overview};
 use crate::{
     command_line::CommandLine,
@@ -15,7 +17,8 @@ use crate::{
 };
 
 /// An app command.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum App {
     /// Boots a version hosts have: the one asked for, else the image tagged as the latest.
     Boot,
@@ -57,7 +60,7 @@ pub enum App {
 }
 
 /// How maintenance is entered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maintenance {
     /// How long requests under way may take, in seconds; else the configuration's `drain_timeout`.
     pub drain_timeout: Option<u64>,
@@ -66,7 +69,7 @@ pub struct Maintenance {
 }
 
 /// A command to run in containers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {
     /// The command.
     pub command: CommandLine,
@@ -79,7 +82,7 @@ pub struct Exec {
 }
 
 /// Which logs to show.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logs {
     /// Which lines.
     pub lines: LogLines,
@@ -348,7 +351,7 @@ impl Exec {
         } else {
             let text = format!("Executed cmd '{}' on app version {version}", self.command);
             // A migration is run once, however many roles the primary host has.
-            let roles = if facts.targets.primary { 1 } else { usize::MAX };
+            let roles = if facts.targets.selection.primary { 1 } else { usize::MAX };
             let noted = |host: &HostName| -> Vec<Step> {
                 let mut steps = if self.reuse { Vec::new() } else { facts.login() };
                 let roles = facts.targets.roles_on(host).take(roles);

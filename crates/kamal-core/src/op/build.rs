@@ -1,5 +1,7 @@
 //! `build` (spec 9.4): images, on the local machine and on their way to hosts.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Deploy, Facts, Row, Scope, deploy::delivery};
 use crate::{
     build::BuildTask,
@@ -10,7 +12,8 @@ use crate::{
 };
 
 /// A build command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Build {
     /// Builds, and hands the image to the registry or elsewhere.
     Push {

@@ -1,5 +1,7 @@
 //! setup, deploy and redeploy (spec 9.10).
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, boot, boot::Extras, facts::audit, proxy_version};
 use crate::{
     build::BuildTask,
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// How a deploy is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deploy {
     /// `--skip-push`: the image is in the registry already.
     pub skip_push: bool,

@@ -1,5 +1,7 @@
 //! `lock` (spec chapter 8): the deploy lock by hand.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Policy, Row, Scope};
 use crate::{
     error::Error,
@@ -7,7 +9,8 @@ use crate::{
 };
 
 /// A lock command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lock {
     /// Shows who holds it.
     Status,

@@ -1,5 +1,7 @@
 //! `proxy` (spec 9.5): the container all of a host's apps are served by.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Row, Scope, facts::audit, proxy_version};
 use crate::{
     error::Error,
@@ -12,7 +14,8 @@ use crate::{
 };
 
 /// A proxy command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Proxy {
     /// Starts the proxy where it is missing, with the network.
     Boot,
@@ -54,7 +57,8 @@ pub enum Proxy {
 }
 
 /// What is done about Kamal's legacy files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BootConfig {
     /// Writes them; those that say what holds anyway are removed.
     Set {

@@ -1,10 +1,13 @@
 //! `prune` (spec 9.9): stopped containers and images nobody uses.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Row, Scope, facts::audit};
 use crate::{error::Error, naming, plan::Draft, step::Step};
 
 /// What is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Prune {
     /// Containers and images.
     All,

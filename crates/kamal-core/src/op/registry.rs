@@ -1,5 +1,7 @@
 //! `registry` (spec 9.2): logins of the local docker and the hosts'.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Row, Scope};
 use crate::{
     build::BuildTask,
@@ -8,7 +10,7 @@ use crate::{
 };
 
 /// A registry command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registry {
     /// What is done.
     pub task: RegistryTask,
@@ -19,7 +21,8 @@ pub struct Registry {
 }
 
 /// What is done about logins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RegistryTask {
     /// Makes sure that images can be pushed and pulled.
     Setup,

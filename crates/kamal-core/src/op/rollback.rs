@@ -5,6 +5,8 @@
 //! failed or was cut off is not there. The notes are read as a browser reads its history: a version that is new cuts
 //! off what could be gone forward to, one that is known moves the mark.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Facts, app,
     boot::{self, Extras},
@@ -19,7 +21,7 @@ use crate::{
 };
 
 /// How to roll back.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollback {
     /// The version, whole or its beginning; the one before where none is named.
     pub to: Option<Version>,

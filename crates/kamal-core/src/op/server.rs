@@ -1,5 +1,7 @@
 //! `server` (spec 9.1): the hosts themselves.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Row, Scope, facts::audit};
 use crate::{
     command_line::CommandLine,
@@ -11,7 +13,8 @@ use crate::{
 };
 
 /// A server command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Server {
     /// Installs Docker where it is missing.
     Bootstrap,

@@ -1,6 +1,6 @@
 //! Booting roles on hosts: which container makes way, which one starts, who waits for whom (spec 9.6).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::HostWork;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// One role on one host: the container that comes and the one that goes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placement {
     /// The host.
     pub host: HostName,
@@ -37,7 +37,7 @@ pub struct Placement {
 }
 
 /// A container of a role that holds on to something though another one answers for the role.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stale {
     /// Its name.
     pub name: ContainerName,

@@ -26,17 +26,9 @@ impl Display for Plan {
     }
 }
 
-impl Plan {
-    /// Every line of it, with its place.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let of = |stage: &Stage| stage.lines().into_iter().map(|(place, what)| format!("{place}: {what}")).collect();
-        self.stages.iter().flat_map(|stage: &Stage| -> Vec<String> { of(stage) }).collect()
-    }
-}
-
 impl Stage {
     /// What is done, and where.
-    fn lines(&self) -> Vec<(&str, String)> {
+    pub(super) fn lines(&self) -> Vec<(&str, String)> {
         match &self.work {
             Work::Build(task) => vec![("local", task.to_string())],
             Work::Hook { name, .. } => vec![("local", format!("run the hook {name}"))],

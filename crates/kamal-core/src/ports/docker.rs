@@ -1,21 +1,13 @@
 //! Docker's dialect: how steps are spelled for it, and how its answers are read.
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Clock, Entropy, Events, Exit, Local, LocalError, Secrets};
+use super::{Entropy, SecretError};
 use crate::{
-    build::BuildTask,
-    config::Config,
-    name::{HostName, Version},
-    query::Query,
-    shell::Text,
-    state::HostState,
-    step::Step,
+    config::Config, keyring::Keyring, name::HostName, query::Query, shell::Text, state::HostState, step::Step,
 };
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
-#[async_trait]
 pub trait Docker: Send + Sync + std::fmt::Debug {
     /// Shell text that prints everything a host can tell about the service. It reads only and exits with 0 even where
     /// docker is missing.
@@ -30,10 +22,6 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
 
     /// Shell text for a question whose answer a person reads. Chance is for names of containers.
     fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text;
-
-    /// Does something about images on the local machine. Returns what a person asked to see, if anything. Safe to run
-    /// again.
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError>;
 }
 
 /// The proxy's dialect. Implemented by `kamal-proxy`.
@@ -47,8 +35,8 @@ pub trait Proxy: Send + Sync + std::fmt::Debug {
 pub struct Render<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// Where secrets come from.
-    pub secrets: &'a dyn Secrets,
+    /// The secrets of the operation.
+    pub secrets: &'a Keyring,
     /// Chance, for hostnames.
     pub entropy: &'a dyn Entropy,
     /// Now, for the audit log.
@@ -61,55 +49,17 @@ pub struct Render<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A secret it needs is not there.
-    #[error("{0}")]
-    Secret(String),
+    #[error("{source} (needed by {needed_by})")]
+    Secret {
+        /// What is the matter with it.
+        source: SecretError,
+        /// Where it is wanted: a file on the host, a setting.
+        needed_by: String,
+    },
+    /// It writes a file of which only the size and the digest are known.
+    #[error("what {0} holds is not known: plans do not keep the contents of files")]
+    Content(String),
     /// No adapter knows the step.
     #[error("no adapter can {0}")]
     Unknown(String),
-}
-
-/// What to do about images, and with what.
-#[derive(Clone, Copy, Debug)]
-pub struct BuildOrder<'a> {
-    /// What to do.
-    pub task: &'a BuildTask,
-    /// The configuration.
-    pub config: &'a Config,
-    /// The version; builds need one.
-    pub version: Option<&'a Version>,
-    /// The local machine.
-    pub local: &'a dyn Local,
-    /// Where builder secrets and the registry's password come from.
-    pub secrets: &'a dyn Secrets,
-    /// Listeners: the build's output.
-    pub events: &'a dyn Events,
-    /// Time, for how long things take.
-    pub clock: &'a dyn Clock,
-}
-
-/// Why an image was not built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A program is missing or a file cannot be read.
-    #[error(transparent)]
-    Local(#[from] LocalError),
-    /// A program ended badly.
-    #[error("{what} failed with exit status {}{}", Exit(*.status), tail(.output, *.shown))]
-    Failed {
-        /// What was tried.
-        what: String,
-        /// Its exit status.
-        status: i32,
-        /// The last lines it printed.
-        output: String,
-        /// Whether somebody has seen them already, so that they need not be repeated.
-        shown: bool,
-    },
-    /// Something is missing or does not fit.
-    #[error("{0}")]
-    Unfit(String),
-}
-
-fn tail(output: &str, shown: bool) -> String {
-    if shown || output.trim().is_empty() { String::new() } else { format!(":\n{}", output.trim_end()) }
 }

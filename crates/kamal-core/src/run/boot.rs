@@ -52,6 +52,14 @@ impl Switched {
     }
 }
 
+/// A group that was booted, in whole or in part.
+#[derive(Debug)]
+pub(super) struct Group {
+    works: Vec<HostWork>,
+    placements: Vec<Placement>,
+    switched: Switched,
+}
+
 /// Boots a group. `keeper` is dropped with the last host that could open the gate.
 pub(super) async fn group(
     cx: &Cx<'_>,
@@ -59,7 +67,7 @@ pub(super) async fn group(
     placements: &[Placement],
     keeper: Option<Keeper>,
     waiter: &Waiter,
-) -> Result<Switched, (Error, Switched)> {
+) -> (Result<(), Error>, Group) {
     let switched = Switched::default();
     let keeper = keeper.map(Arc::new);
     // Keepers are handed out before anything is awaited: a host that cannot even be reached still closes the gate.
@@ -72,10 +80,8 @@ pub(super) async fn group(
         .collect();
     drop(keeper);
     let futures = hosts.into_iter().map(|(work, keeper)| host(cx, work, placements, keeper, waiter, &switched).boxed());
-    match gather(join_all(futures).await) {
-        Ok(_) => Ok(switched),
-        Err(error) => Err((error, switched)),
-    }
+    let result = gather(join_all(futures).await).map(drop);
+    (result, Group { works: works.to_vec(), placements: placements.to_vec(), switched })
 }
 
 async fn host(
@@ -210,15 +216,44 @@ async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> Ho
     HostError::Step { host, step, status, output, post_mortem }
 }
 
-/// Leads every host that switched, or perhaps did, back to the container it still has. Returns what became of each.
-pub(super) async fn roll_back(cx: &Cx<'_>, placements: &[Placement], switched: &Switched) -> Vec<String> {
+/// Leads every host that switched, or perhaps did, back to the container it still has, and gives those that made way for a
+/// successor of their name this name back.
+pub(super) async fn roll_back(cx: &Cx<'_>, group: &Group) {
+    let Group { works, placements, switched } = group;
     let fleet = cx.fleet.unstoppable();
     let touched = placements.iter().filter_map(|placement| Some((placement, switched.of(placement)?)));
     let done = join_all(touched.map(|(placement, certainty)| go_back(&fleet, placement, certainty).boxed())).await;
-    for line in &done {
-        cx.fleet.emit(EventKind::tell(Tone::Warning, line.clone()));
+    let renamed = join_all(works.iter().map(|work| name_back(&fleet, work).boxed())).await;
+    for line in done.into_iter().chain(renamed.into_iter().flatten()) {
+        cx.fleet.emit(EventKind::tell(Tone::Warning, line));
     }
-    done
+}
+
+/// Gives containers that were renamed out of the way their names back, where their successors do not run. Says what could
+/// not be done.
+async fn name_back(fleet: &Fleet<'_>, work: &HostWork) -> Option<String> {
+    let made_way = |step: &Step| match step {
+        Step::Rename { from, to } if to.starts_with(&format!("{from}_replaced_")) => Some((from.clone(), to.clone())),
+        _ => None,
+    };
+    let renamed: Vec<_> = work.steps.iter().filter_map(made_way).collect();
+    if renamed.is_empty() {
+        return None;
+    }
+    let named = async {
+        let state = fleet.observe(&work.host).await?;
+        let runs = |name: &ContainerName| state.container(name).is_some_and(|found| found.state.is_current());
+        let due = renamed.iter().filter(|(from, to)| state.container(to).is_some() && !runs(from));
+        let steps: Vec<Step> = due
+            .flat_map(|(from, to)| {
+                let successor = Step::RemoveContainer { container: from.clone() };
+                [successor, Step::Rename { from: to.clone(), to: from.clone() }]
+            })
+            .collect();
+        fleet.run(&work.host, "roll back", &steps, &mut |_, _| {}).await
+    };
+    let error = named.await.err()?;
+    Some(format!("what was renamed on {} keeps its new name: {error}", work.host))
 }
 
 async fn go_back(fleet: &Fleet<'_>, placement: &Placement, certainty: Certainty) -> String {

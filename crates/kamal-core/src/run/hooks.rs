@@ -1,5 +1,11 @@
 //! Hooks: programs of the user's that run locally at fixed points (spec chapter 7).
 
+mod files;
+mod functions;
+
+pub use files::HookFiles;
+pub use functions::{HookFunctions, Told};
+
 use super::{Cx, inputs::Hooks};
 use crate::{
     config::model::HookLevel,
@@ -9,7 +15,7 @@ use crate::{
     name::Version,
     op::Row,
     output::{Lines, Tail},
-    ports::{Chunk, Command},
+    ports::{Chunk, HookOrder, HookProject},
     secret::Secret,
 };
 
@@ -31,7 +37,7 @@ pub(super) const TRUSTED: [&str; 3] = ["pre-connect", "pre-deploy", "post-deploy
 
 /// What a hook is told besides the run's settings.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told<'a> {
+pub(super) struct Facts<'a> {
     /// The operation.
     pub(super) row: Row,
     /// `KAMAL_VERSION`.
@@ -49,24 +55,29 @@ pub(super) async fn present(cx: &Cx<'_>) -> Hooks {
     if cx.run.skip_hooks {
         return Hooks::default();
     }
-    let files = cx.fleet.world.local.list(&cx.fleet.config.hooks_path).await;
-    Hooks(files.into_iter().filter(|file| NAMES.contains(&file.as_str())).collect())
+    let names = cx.fleet.world.hooks.present(&project(cx)).await;
+    Hooks(names.into_iter().filter(|name| NAMES.contains(&name.as_str())).collect())
+}
+
+fn project<'c>(cx: &'c Cx<'_>) -> HookProject<'c> {
+    HookProject { config: cx.fleet.config, local: &*cx.fleet.world.local }
 }
 
 /// Runs a hook, if it is there.
-pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) -> Result<(), Error> {
+pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Facts<'_>) -> Result<(), Error> {
     if !hooks.has(name) {
         return Ok(());
     }
-    let path = format!("{}/{name}", cx.fleet.config.hooks_path);
-    let mut command = Command::new(if path.starts_with('/') { path } else { format!("./{path}") }, [] as [&str; 0]);
-    command.env = environment(cx, told);
+    let mut env = environment(cx, told);
     if TRUSTED.contains(&name) {
-        command.env.extend(cx.fleet.world.secrets.all().map_err(|error| Error::Secrets(vec![error]))?);
+        let missing = |error| Error::HookSecrets { name: name.to_owned(), error };
+        env.extend(cx.fleet.keyring().all().map_err(missing)?);
     }
+    let order = HookOrder { name, env: &env, project: project(cx) };
+    let command = files::path(cx.fleet.config, name);
     let step = format!("run the hook {name}");
     let began = cx.fleet.world.clock.elapsed();
-    cx.fleet.emit(EventKind::StepStarted { host: None, step: step.clone(), command: command.to_string() });
+    cx.fleet.emit(EventKind::StepStarted { host: None, step: step.clone(), command });
     let (mut tail, level) = (Tail::default(), level(cx, name));
     let mut show = |line: &str, error: bool| {
         tail.push(line);
@@ -81,7 +92,7 @@ pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Told<'_>) 
         Chunk::Stdout(bytes) => out.feed(bytes, &mut |line| show(line, false)),
         Chunk::Stderr(bytes) => err.feed(bytes, &mut |line| show(line, true)),
     };
-    let exit = cx.fleet.cancel.guard(cx.fleet.world.local.run(&command, &mut output)).await;
+    let exit = cx.fleet.cancel.guard(cx.fleet.world.hooks.run(&order, &mut output)).await;
     out.end(&mut |line| show(line, false));
     err.end(&mut |line| show(line, true));
     let exit = exit.ok_or(Error::Cancelled)??;
@@ -100,7 +111,7 @@ fn level(cx: &Cx<'_>, name: &str) -> Option<HookLevel> {
     output.each.get(name).copied().or(output.all)
 }
 
-fn environment(cx: &Cx<'_>, told: Told<'_>) -> Vec<(String, Secret)> {
+fn environment(cx: &Cx<'_>, told: Facts<'_>) -> Vec<(String, Secret)> {
     let config = cx.fleet.config;
     let hosts = told.hosts.unwrap_or(&cx.targets.hosts);
     let hosts = hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(",");

@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     name::HostName,
     naming,
-    ports::{BuildError, BuildOrder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError},
+    ports::{BuildError, BuildOrder, Builder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError},
     query::Query,
     shell::Text,
     state::HostState,
@@ -23,7 +23,6 @@ pub struct SimDocker;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SimProxy;
 
-#[async_trait]
 impl Docker for SimDocker {
     fn observe(&self, config: &Config) -> Text {
         let accessories: String =
@@ -47,7 +46,10 @@ impl Docker for SimDocker {
     fn query(&self, query: &Query, _config: &Config, _entropy: &dyn Entropy) -> Text {
         format!("sim docker: {query:?}").into()
     }
+}
 
+#[async_trait]
+impl Builder for SimDocker {
     async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
         let unfit = || BuildError::Unfit("a build needs a version".to_owned());
         let image = |suffix: &str| {

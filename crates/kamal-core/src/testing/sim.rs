@@ -22,6 +22,8 @@ use crate::{
     cancel::Cancel,
     name::{HostName, RoleName, Version},
     ports::{Clock, Exec, Ssh, TransportError, TransportErrorKind, World},
+    redact::Redactor,
+    run::hooks::HookFiles,
 };
 
 /// Hosts that behave. Clones are the same fleet.
@@ -34,6 +36,7 @@ pub(super) struct Shared {
     entropy: Arc<SimEntropy>,
     events: Arc<Recorder>,
     secrets: Arc<TableSecrets>,
+    redactor: Redactor,
     state: Mutex<State>,
 }
 
@@ -89,6 +92,7 @@ impl SimFleet {
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::default(),
+            redactor: Redactor::new(),
             state: Mutex::new(State { hosts, clock: Some(clock), ..State::default() }),
         }))
     }
@@ -113,6 +117,7 @@ impl SimFleet {
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::new(self.0.secrets.copy()),
+            redactor: Redactor::new(),
             state: Mutex::new(copy),
         }))
     }
@@ -123,6 +128,9 @@ impl SimFleet {
         World {
             ssh: Arc::new(self.clone()),
             docker: Arc::new(SimDocker),
+            builder: Arc::new(SimDocker),
+            hooks: Arc::new(HookFiles),
+            interceptor: None,
             proxy: Arc::new(SimProxy),
             local: Arc::new(SimLocal(self.clone())),
             clock: Arc::new(self.0.clock.clone()),
@@ -130,6 +138,7 @@ impl SimFleet {
             events: self.0.events.clone(),
             secrets: self.0.secrets.clone(),
             templates: Arc::new(PlainTemplates),
+            redactor: self.0.redactor.clone(),
         }
     }
 

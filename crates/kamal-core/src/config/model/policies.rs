@@ -1,9 +1,9 @@
 //! What `x-proxy` asks of kamal-proxy: what this project's can do and Kamal's settings do not reach.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// `x-proxy` for a role or an accessory, the root's merged under it for roles.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Policies {
     /// `compress`.
     pub compress: Option<bool>,

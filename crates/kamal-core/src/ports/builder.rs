@@ -1,0 +1,63 @@
+//! Who builds images: what is done about them on the local machine.
+
+use async_trait::async_trait;
+
+use super::{Clock, Events, Exit, Local, LocalError, SecretError};
+use crate::{build::BuildTask, config::Config, keyring::Keyring, name::Version};
+
+/// Builds images. Implemented by `kamal-docker`; an own builder does the tasks that are its own and hands on the rest.
+#[async_trait]
+pub trait Builder: Send + Sync + std::fmt::Debug {
+    /// Does something about images on the local machine. Returns what a person asked to see, if anything. Safe to run
+    /// again; cancelling leaves nothing that keeps the next one from its work.
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError>;
+}
+
+/// What to do about images, and with what.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildOrder<'a> {
+    /// What to do.
+    pub task: &'a BuildTask,
+    /// The configuration.
+    pub config: &'a Config,
+    /// The version; builds need one.
+    pub version: Option<&'a Version>,
+    /// The local machine.
+    pub local: &'a dyn Local,
+    /// Builder secrets, and the registry's user and password.
+    pub secrets: &'a Keyring,
+    /// Listeners: the build's output.
+    pub events: &'a dyn Events,
+    /// Time, for how long things take.
+    pub clock: &'a dyn Clock,
+}
+
+/// Why an image was not built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A program is missing or a file cannot be read.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// A program ended badly.
+    #[error("{what} failed with exit status {}{}", Exit(*.status), tail(.output, *.shown))]
+    Failed {
+        /// What was tried.
+        what: String,
+        /// Its exit status.
+        status: i32,
+        /// The last lines it printed.
+        output: String,
+        /// Whether somebody has seen them already, so that they need not be repeated.
+        shown: bool,
+    },
+    /// A secret is missing.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Something is missing or does not fit.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+fn tail(output: &str, shown: bool) -> String {
+    if shown || output.trim().is_empty() { String::new() } else { format!(":\n{}", output.trim_end()) }
+}
