@@ -23,7 +23,7 @@ pub use accessory::{Accessory, AccessoryTask};
 pub use app::{App, Exec, Logs, Maintenance};
 pub use build::Build;
 pub use deploy::Deploy;
-pub use facts::Facts;
+pub(crate) use facts::Facts;
 pub use lock::Lock;
 pub use proxy::{BootConfig, Proxy};
 pub use prune::Prune;
@@ -46,6 +46,7 @@ use crate::{
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 #[non_exhaustive]
 pub enum Op {
     /// Prepares hosts, then deploys.
@@ -141,7 +142,7 @@ pub enum Policy {
 impl Scope {
     /// True when a connection is made, or somebody is told that one will be.
     #[must_use]
-    pub fn contacts(self) -> bool {
+    pub(crate) fn contacts(self) -> bool {
         self != Self::Here
     }
 }
@@ -252,7 +253,7 @@ impl Op {
 
     /// The task that is done while the hosts are observed.
     #[must_use]
-    pub fn builds_first(&self) -> Option<BuildTask> {
+    pub(crate) fn builds_first(&self) -> Option<BuildTask> {
         match self {
             Self::Deploy(deploy) | Self::Redeploy(deploy) if !deploy.skip_push => Some(deploy.task()),
             _ => None,
