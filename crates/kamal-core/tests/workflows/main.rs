@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod deploys;
+mod embedded;
 mod faults;
 mod gone;
 mod harness;
@@ -10,7 +11,9 @@ mod histories;
 mod hooks;
 mod locks;
 mod plans;
+mod reviewed;
 mod roles;
+mod seams;
 mod secrets;
 mod small;
 mod table;

@@ -17,6 +17,7 @@ mod person;
 mod route;
 mod server;
 mod silence;
+mod suite;
 mod typed;
 mod upload;
 mod wire;
