@@ -56,6 +56,7 @@ fn fail(failure: &Failure) -> ExitCode {
         failure => {
             let red = anstyle::Style::new().fg_color(Some(anstyle::AnsiColor::Red.into())).bold();
             output::complain(&format!("  {}ERROR{} {failure}", red.render(), red.render_reset()));
+            failure.hints().iter().for_each(|hint| output::complain(&format!("help: {hint}")));
         }
     }
     ExitCode::from(failure.exit_status())
@@ -99,7 +100,7 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
             Command::Doctor(Doctor::Ssh { named }) => {
                 stoppable(&context, doctor::ssh(&context, &named, global.json)).await
             }
-            Command::Secrets(Secrets::Print) => inspect::secrets(&context),
+            Command::Secrets(Secrets::Print) => inspect::secrets(&context).await,
             command => perform::perform(&context, command).await,
         };
         context.reporter.finish();

@@ -1,8 +1,8 @@
 //! What ends a command: a message for the user, and the exit status.
 
-use std::borrow::Cow;
-
-use kamal_core::{config::ConfigErrors, error::Error, redact::Redactor, targets::SelectionError};
+use kamal_core::{
+    config::ConfigErrors, error::Error, hint::Hint, ports::SecretError, redact::Redactor, targets::SelectionError,
+};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub(crate) enum Failure {
     /// The selection matches nothing.
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    /// A secret cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Anything the user can mend.
     #[error("{0}")]
     User(String),
@@ -27,6 +30,8 @@ pub(crate) enum Failure {
     Redacted {
         /// The words.
         text: String,
+        /// What would put it right, likewise.
+        hints: Vec<Hint>,
         /// The exit status.
         status: u8,
     },
@@ -45,13 +50,25 @@ impl Failure {
         }
     }
 
+    /// What would put it right.
+    pub(crate) fn hints(&self) -> Vec<Hint> {
+        match self {
+            Self::Engine(error) => error.hints(),
+            Self::Secret(error) => error.hints.clone(),
+            Self::Redacted { hints, .. } => hints.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// As it may be shown.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
-        match redactor.text(&self.to_string()) {
-            _ if matches!(self, Self::Status(_)) => self,
-            Cow::Owned(text) => Self::Redacted { text, status: self.exit_status() },
-            Cow::Borrowed(_) => self,
+        let told = self.to_string();
+        let text = redactor.text(&told).into_owned();
+        let hints: Vec<Hint> = self.hints().iter().map(|hint| Hint::new(redactor.text(hint.as_str()))).collect();
+        if matches!(self, Self::Status(_)) || (text == told && hints == self.hints()) {
+            return self;
         }
+        Self::Redacted { text, hints, status: self.exit_status() }
     }
 }
 
@@ -60,6 +77,10 @@ impl From<kamal::Error> for Failure {
         match error {
             kamal::Error::Engine(error) => Self::Engine(error),
             kamal::Error::Config(errors) => Self::Config(errors),
+            kamal::Error::KeyData(mut error) => {
+                error.message.insert_str(0, "ssh/key_data: ");
+                Self::Secret(error)
+            }
             other => Self::User(other.to_string()),
         }
     }

@@ -1,9 +1,10 @@
 //! What can go wrong in an operation, as values: which host, which step, what it printed, and what would mend it.
 
 use crate::{
+    hint::Hint,
     machine::IllegalMove,
     name::{HostName, Version},
-    ports::{BuildError, Exit, LocalError, RenderError, TransportError},
+    ports::{BuildError, Exit, LocalError, RenderError, SecretError, TemplateError, TransportError},
 };
 
 /// Why an operation did not succeed.
@@ -56,8 +57,26 @@ pub enum Error {
     #[error(transparent)]
     Local(#[from] LocalError),
     /// Secrets are missing.
-    #[error("{}", .0.join("\n"))]
-    Secrets(Vec<String>),
+    #[error("{}", missing(.0))]
+    Secrets(Vec<MissingSecret>),
+    /// A hook is given all secrets, and one of them cannot be had.
+    #[error("{error} (needed by the hook {name})")]
+    HookSecrets {
+        /// The hook.
+        name: String,
+        /// What is the matter with the secret.
+        error: SecretError,
+    },
+    /// A template among an accessory's files cannot be rendered.
+    #[error("accessories/{accessory}/files: {path}: {source}")]
+    Template {
+        /// The accessory.
+        accessory: String,
+        /// The template.
+        path: String,
+        /// What is wrong with it.
+        source: TemplateError,
+    },
     /// The version to go back to is not there.
     #[error(
         "The app version '{version}' is not available as a container on {hosts} (use 'kamal app containers' for available versions)"
@@ -90,6 +109,17 @@ pub enum Error {
     /// The user stopped it.
     #[error("stopped on request")]
     Cancelled,
+}
+
+/// A secret that cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingSecret {
+    /// Its name.
+    pub key: String,
+    /// Who needs it.
+    pub needed_by: Vec<String>,
+    /// What is the matter with it.
+    pub error: SecretError,
 }
 
 /// Why a host failed.
@@ -151,6 +181,18 @@ pub enum HostError {
     },
 }
 
+impl Error {
+    /// What would put it right, as far as that is known.
+    #[must_use]
+    pub fn hints(&self) -> Vec<Hint> {
+        match self {
+            Self::Secrets(missing) => missing.iter().flat_map(|missing| missing.error.hints.clone()).collect(),
+            Self::HookSecrets { error, .. } => error.hints.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl HostError {
     /// The host.
     #[must_use]
@@ -175,6 +217,11 @@ fn hosts(errors: &[HostError]) -> String {
             format!("{} hosts failed:\n{}", many.len(), lines.join("\n"))
         }
     }
+}
+
+fn missing(secrets: &[MissingSecret]) -> String {
+    let line = |missing: &MissingSecret| format!("{} (needed by {})", missing.error, missing.needed_by.join(", "));
+    secrets.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn indented(text: &str) -> String {

@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     error::{Error, HostError},
     event::{EventKind, Outcome},
+    keyring::Keyring,
     name::HostName,
     output::{Lines, Tail},
     ports::{Chunk, Exec, Exit, Render, World},
@@ -36,6 +37,7 @@ pub struct Fleet<'a> {
     /// The request to stop.
     pub cancel: Cancel,
     connected: Mutex<BTreeSet<HostName>>,
+    keyring: Mutex<Arc<Keyring>>,
 }
 
 /// What a script printed and how it ended.
@@ -56,7 +58,8 @@ impl<'a> Fleet<'a> {
     /// Hosts of a configuration, not yet connected.
     #[must_use]
     pub fn new(config: &'a Config, world: &'a World, performer: &'a str, cancel: Cancel) -> Self {
-        Self { config, world, performer, cancel, connected: Mutex::default() }
+        let keyring = Mutex::new(Arc::new(Keyring::new(world.redactor.clone())));
+        Self { config, world, performer, cancel, connected: Mutex::default(), keyring }
     }
 
     /// Runs something on many hosts side by side and waits for all of them, even when some fail.
@@ -163,7 +166,17 @@ impl<'a> Fleet<'a> {
     #[must_use]
     pub fn unstoppable(&self) -> Self {
         let connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { cancel: Cancel::never(), connected: Mutex::new(connected), ..*self }
+        Self { cancel: Cancel::never(), connected: Mutex::new(connected), keyring: Mutex::new(self.keyring()), ..*self }
+    }
+
+    /// The secrets that were looked up for what is done here.
+    pub(crate) fn keyring(&self) -> Arc<Keyring> {
+        self.keyring.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the secrets of what is done next.
+    pub(crate) fn take_keys(&self, keyring: Keyring) {
+        *self.keyring.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
     }
 
     fn observation(&self) -> Script {
@@ -197,9 +210,10 @@ impl<'a> Fleet<'a> {
         progress: Progress<'_>,
         captured: &mut Vec<u8>,
     ) -> Result<(), HostError> {
+        let keyring = self.keyring();
         let cx = Render {
             config: self.config,
-            secrets: &*self.world.secrets,
+            secrets: &keyring,
             entropy: &*self.world.entropy,
             now: self.world.clock.now(),
             performer: self.performer,

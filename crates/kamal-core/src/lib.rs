@@ -11,6 +11,8 @@ pub mod event;
 pub mod fleet;
 pub mod gate;
 pub mod glob;
+pub mod hint;
+pub mod keyring;
 pub mod machine;
 pub mod name;
 pub mod naming;

@@ -7,6 +7,7 @@ mod exec;
 mod hooks;
 mod interceptor;
 mod local;
+mod secrets;
 mod world;
 
 pub use builder::{BuildError, BuildOrder, Builder};
@@ -15,4 +16,5 @@ pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use hooks::{HookOrder, HookProject, Hooks};
 pub use interceptor::{Interceptor, Moment, Refusal};
 pub use local::{Claim, Command, Local, LocalError, LocalFolders};
-pub use world::{Clock, Entropy, Events, Secrets, Templates, World};
+pub use secrets::{SecretError, SecretErrorKind, Secrets};
+pub use world::{Clock, Entropy, Events, TemplateError, Templates, World};

@@ -37,7 +37,7 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         Step::WriteEnv { path, secrets } => {
             let mut content = Zeroizing::new(String::new());
             for name in secrets {
-                let missing = |error| RenderError::Secret(format!("{error} (needed by {path})"));
+                let missing = |source| RenderError::Secret { source, needed_by: path.clone() };
                 let secret = cx.secrets.get(&name.key).map_err(missing)?;
                 let value = Zeroizing::new(env_file_value(secret.expose()));
                 content.extend([&name.name, "=", value.as_str(), "\n"]);
@@ -47,7 +47,8 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             write_file(path, content.as_bytes(), 0o600)
         }
         Step::WriteSecret { path, key, mode, reader } => {
-            let secret = cx.secrets.get(key).map_err(RenderError::Secret)?;
+            let missing = |source| RenderError::Secret { source, needed_by: path.clone() };
+            let secret = cx.secrets.get(key).map_err(missing)?;
             match reader {
                 Some(reader) => write_file_for(path, secret.expose().as_bytes(), *reader, *mode),
                 None => write_file(path, secret.expose().as_bytes(), *mode),

@@ -214,7 +214,6 @@ impl<'r, 'a> Runner<'r, 'a> {
     async fn begin(cx: &'r Cx<'a>, op: &'r Op, reviewed: Option<Reviewed<'r>>) -> Result<Self, Error> {
         op.check(cx.fleet.config)?;
         let inputs = Inputs::gather(cx, op).await?;
-        needs::look_up(cx, op, &inputs.hooks)?;
         let (keeper, waiter) = gate();
         Ok(Self {
             cx,
@@ -594,7 +593,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             config: cx.fleet.config,
             version: cx.run.asked_version.as_ref().or(cx.version),
             local: &*world.local,
-            secrets: &*world.secrets,
+            secrets: &cx.fleet.keyring(),
             events: &*world.events,
             clock: &*world.clock,
         };

@@ -24,10 +24,10 @@ mod invariants;
 mod listener;
 mod local;
 mod operations;
-mod outside;
 mod sim;
 mod vault;
 
+pub use crate::config::NothingOutside;
 pub use chance::SimEntropy;
 pub use clock::{Stalled, VirtualClock};
 pub use dialect::{SimDocker, SimProxy};
@@ -37,6 +37,5 @@ pub use host::{SimContainer, SimHost};
 pub use listener::Recorder;
 pub use local::{Ran, SimLocal};
 pub use operations::every_operation;
-pub use outside::NothingOutside;
 pub use sim::{Serving, SimFleet};
 pub use vault::TableSecrets;

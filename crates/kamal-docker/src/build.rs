@@ -93,7 +93,7 @@ async fn build(
         _ => argv::build(order, backend, flags)?,
     };
     for name in &order.config.builder.secrets {
-        command.env.push((name.clone(), order.secrets.get(name).map_err(BuildError::Unfit)?));
+        command.env.push((name.clone(), order.secrets.get(name)?));
     }
     command.folder = folder.map(str::to_owned);
     let built = run(order, "build the image", &command, Show::All).await;
@@ -174,7 +174,7 @@ async fn log_in(order: &BuildOrder<'_>) -> Result<(), BuildError> {
     if registry.username.is_none() || registry.password.is_none() {
         return Ok(());
     }
-    let text = login::text(registry, order.secrets).map_err(|error| BuildError::Unfit(error.to_string()))?;
+    let text = login::text(registry, order.secrets)?;
     let mut command = Command::new("sh", ["-s"]);
     command.input = Some(Secret::new(std::mem::take(&mut *text.expose())));
     let named = |error| match error {

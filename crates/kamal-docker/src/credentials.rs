@@ -2,17 +2,17 @@
 
 use base64::Engine as _;
 use kamal_core::{
-    config::model::Registry,
-    ports::{RenderError, Secrets},
+    config::model::{Registry, SecretOr},
+    keyring::Keyring,
+    ports::SecretError,
     secret::Secret,
 };
 
-use crate::render::literal_or_secret;
-
 /// User and password.
-pub(crate) fn resolve(registry: &Registry, secrets: &dyn Secrets) -> Result<(Secret, Secret), RenderError> {
+pub(crate) fn resolve(registry: &Registry, secrets: &Keyring) -> Result<(Secret, Secret), SecretError> {
     let get = |value: &Option<_>| match value {
-        Some(value) => literal_or_secret(value, secrets),
+        Some(SecretOr::Literal(text)) => Ok(Secret::new(text.as_str())),
+        Some(SecretOr::Secret(key)) => secrets.get(key),
         None => Ok(Secret::new("")),
     };
     Ok((get(&registry.username)?, get(&registry.password)?))

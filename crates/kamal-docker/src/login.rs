@@ -8,7 +8,8 @@
 
 use kamal_core::{
     config::model::{Registry, SecretOr},
-    ports::{RenderError, Secrets},
+    keyring::Keyring,
+    ports::SecretError,
     secret::Secret,
     shell::{Text, escape::word},
 };
@@ -51,7 +52,7 @@ exit 1"#;
 
 /// Shell text that logs in, unless docker holds these very credentials already: a login asks the registry over the
 /// network each time.
-pub(crate) fn text(registry: &Registry, secrets: &dyn Secrets) -> Result<Text, RenderError> {
+pub(crate) fn text(registry: &Registry, secrets: &Keyring) -> Result<Text, SecretError> {
     let (user, password) = credentials::resolve(registry, secrets)?;
     let (server, key) = (registry.server.as_deref().unwrap_or_default(), credentials::config_key(registry));
     // As docker writes it.
@@ -86,25 +87,11 @@ mod tests {
         process::{Command, Stdio},
     };
 
-    use kamal_core::redact::Redactor;
-
     use super::*;
 
-    #[derive(Debug)]
-    struct Table(Redactor);
-
-    impl Secrets for Table {
-        fn get(&self, key: &str) -> Result<Secret, String> {
-            Ok(Secret::new(if key == "USER" { "us\"er$" } else { "p4ss\\ 'w`rd" }))
-        }
-
-        fn all(&self) -> Result<Vec<(String, Secret)>, String> {
-            Ok(Vec::new())
-        }
-
-        fn redactor(&self) -> &Redactor {
-            &self.0
-        }
+    /// A user's name and a password nothing may take for syntax.
+    fn keyring() -> Keyring {
+        [("USER", Secret::new("us\"er$")), ("PASSWORD", Secret::new("p4ss\\ 'w`rd"))].into_iter().collect()
     }
 
     /// What docker's client does with stored credentials: it has them checked and writes its configuration anew.
@@ -135,7 +122,7 @@ case $* in *--password-stdin*) cat >>"$LOG"; exit;; esac
         let server = Some("r.example:5000".to_owned());
         let registry =
             Registry { server, username: Some(username), password: Some(SecretOr::Secret("PASSWORD".into())) };
-        let text = text(&registry, &Table(Redactor::new())).unwrap();
+        let text = text(&registry, &keyring()).unwrap();
         let path = format!("{}:{}", home.display(), std::env::var("PATH").unwrap());
         let mut shell = Command::new("sh");
         shell.env("HOME", home).env("LOG", home.join("log")).env("PATH", path).env_remove("DOCKER_CONFIG");

@@ -1,10 +1,8 @@
 //! Steps as docker commands (spec 9.4 to 9.9, golden vectors 13.1 to 13.5).
 
 use kamal_core::{
-    config::model::SecretOr,
     naming,
     ports::{Render, RenderError},
-    secret::Secret,
     shell::{
         Text,
         escape::{options, pairs, word},
@@ -17,7 +15,10 @@ use crate::{login, network, proxy};
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
-        Step::Login { registry } => login::text(registry, cx.secrets)?,
+        Step::Login { registry } => {
+            let missing = |source| RenderError::Secret { source, needed_by: "registry".to_owned() };
+            login::text(registry, cx.secrets).map_err(missing)?
+        }
         Step::Logout { registry } => {
             let server = registry.server.iter().map(|server| format!(" {}", word(server))).collect::<String>();
             format!("docker logout{server}").into()
@@ -240,14 +241,6 @@ fn assets(
         ));
     }
     text
-}
-
-/// The registry's user and password as the host's docker will see them.
-pub(crate) fn literal_or_secret(value: &SecretOr, cx: &dyn kamal_core::ports::Secrets) -> Result<Secret, RenderError> {
-    match value {
-        SecretOr::Literal(text) => Ok(Secret::new(text.as_str())),
-        SecretOr::Secret(key) => cx.get(key).map_err(RenderError::Secret),
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use kamal_core::{
         Config,
         model::{Proxy as Settings, Ssl},
     },
+    keyring::Keyring,
     naming,
-    ports::{Proxy, Render, RenderError, Secrets},
+    ports::{Proxy, Render, RenderError},
     render::write_file_for,
     shell::{
         Text,
@@ -50,12 +51,13 @@ fn files(route: &Route) -> Vec<(&String, Flag)> {
 }
 
 /// Writes the files a route has, then switches.
-fn with_files(route: &Route, config: &Config, secrets: &dyn Secrets) -> Result<Text, RenderError> {
+fn with_files(route: &Route, config: &Config, secrets: &Keyring) -> Result<Text, RenderError> {
     let folder = naming::policies(&route.service);
     let mut text = Text::new();
     let mut named = Vec::new();
     for (key, Flag { name, .. }) in files(route) {
-        let secret = secrets.get(key).map_err(|error| RenderError::Secret(format!("{error} (needed by {KEY})")))?;
+        let missing = |source| RenderError::Secret { source, needed_by: KEY.to_owned() };
+        let secret = secrets.get(key).map_err(missing)?;
         let path = format!("{}/{folder}/{name}", naming::apps_config(config));
         let written = write_file_for(&path, secret.expose().as_bytes(), naming::PROXY_USER, 0o644);
         text.append(&written).push("\n[ $? -eq 0 ] || exit 1\n");
@@ -198,7 +200,6 @@ mod tests {
             Source, load,
             model::{Buffering, HealthCheck, Policies},
         },
-        redact::Redactor,
         secret::Secret,
         testing::NothingOutside,
     };
@@ -291,34 +292,17 @@ mod tests {
         );
     }
 
-    #[derive(Debug, Default)]
-    struct Here(Redactor);
-
-    impl Secrets for Here {
-        fn get(&self, key: &str) -> Result<Secret, String> {
-            if key == "USERS" { Ok(Secret::new("ann:$2y$05$hash\n")) } else { Err(format!("no {key}")) }
-        }
-
-        fn all(&self) -> Result<Vec<(String, Secret)>, String> {
-            Ok(Vec::new())
-        }
-
-        fn redactor(&self) -> &Redactor {
-            &self.0
-        }
-    }
-
     #[test]
     fn users_are_written_where_the_proxy_finds_them() {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\nx-proxy: {basic_auth: USERS}\n";
-        let here = Here::default();
+        let here = [("USERS", Secret::new("ann:$2y$05$hash\n"))].into_iter().collect();
         let config = load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
         let asked = |key: &str| {
             let policies = Policies { basic_auth: Some(key.into()), ..Policies::default() };
             with_files(&route(Settings { app_port: 80, policies, ..Settings::default() }), &config, &here)
         };
-        assert!(asked("NOBODY").unwrap_err().to_string().contains("no NOBODY (needed by x-proxy)"));
+        assert!(asked("NOBODY").unwrap_err().to_string().ends_with("(needed by x-proxy)"));
         let text = asked("USERS").unwrap();
         assert!(!text.to_string().contains("$2y"), "{text}");
         let folder = std::env::temp_dir().join(format!("kamal-users-{}", std::process::id()));

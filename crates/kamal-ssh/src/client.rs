@@ -14,7 +14,6 @@ use crate::{
     forward::Forwards,
     host_key::{HostKeyCheck, describe_shown},
     said::{said, said_bytes},
-    stream::Stream,
     trace::{Stage, Trace},
 };
 
@@ -60,7 +59,7 @@ impl Handler for Client {
         // Dropping the reply refuses.
         if let Some(place) = self.forwards.place(port) {
             reply.accept().await;
-            place.send(Stream::new(channel));
+            place.send(channel);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::{
     client::Client,
     fault::Cause,
-    forward::{Forwards, RemoteForward},
+    forward::{Denial, Forwards, LOOPBACK, RemoteForward},
     pool::Idle,
     shell::{Shell, ShellFault},
     stream::Stream,
@@ -147,7 +147,7 @@ impl Connection {
 
     /// Connects to an address as seen from the host.
     pub(crate) async fn open_tcp(&self, to: &str, port: u16) -> Result<Stream, TransportErrorKind> {
-        match self.handle.channel_open_direct_tcpip(to, port.into(), "127.0.0.1", 0).await {
+        match self.handle.channel_open_direct_tcpip(to, port.into(), LOOPBACK, 0).await {
             Ok(channel) => Ok(Stream::new(channel)),
             Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited)) => {
                 Err(TransportErrorKind::Protocol(format!(
@@ -161,31 +161,43 @@ impl Connection {
         }
     }
 
-    /// Lets the host listen for us.
-    pub(crate) async fn forward(self: Arc<Self>, bind: &str, port: u16) -> Result<RemoteForward, TransportErrorKind> {
-        // Before the host listens, since the first connection may come with its answer. Not if the host chooses.
-        let mut incoming = (port != 0).then(|| self.forwards.add(port));
-        match self.handle.tcpip_forward(bind, port.into()).await {
-            Ok(chosen) => {
-                let port = u16::try_from(chosen).ok().filter(|chosen| *chosen != 0).unwrap_or(port);
-                let incoming = incoming.take().unwrap_or_else(|| self.forwards.add(port));
-                Ok(RemoteForward::new(bind.to_owned(), port, incoming, self))
-            }
+    /// Lets the host listen for us on a port of its loopback.
+    pub(crate) async fn forward(
+        self: &Arc<Self>,
+        port: u16,
+    ) -> Result<Result<RemoteForward, Denial>, TransportErrorKind> {
+        // Before the host listens, since the first connection may come with its answer.
+        let Some(incoming) = self.forwards.add(port) else { return Ok(Err(Denial::Taken)) };
+        match self.handle.tcpip_forward(LOOPBACK, port.into()).await {
+            Ok(_) => Ok(Ok(RemoteForward::new(port, incoming, self.clone()))),
             Err(error) => {
                 self.forwards.remove(port);
-                Err(match error {
-                    russh::Error::RequestDenied => TransportErrorKind::Protocol(format!(
-                        "the server does not listen on {bind}:{port}; the port is taken, or sshd_config lacks AllowTcpForwarding yes"
-                    )),
-                    _ => self.gone(),
-                })
+                match error {
+                    russh::Error::RequestDenied => Ok(Err(self.why_denied(port).await)),
+                    _ => Err(self.gone()),
+                }
             }
         }
     }
 
+    /// A server does not say why it does not listen. Somebody who answers there has the port; else it is the port that is
+    /// wrong if the server listens on another one.
+    async fn why_denied(&self, port: u16) -> Denial {
+        if self.open_tcp(LOOPBACK, port).await.is_ok() {
+            return Denial::Taken;
+        }
+        match self.handle.tcpip_forward(LOOPBACK, 0).await {
+            Ok(chosen) => {
+                let _ = self.handle.cancel_tcpip_forward(LOOPBACK, chosen).await;
+                Denial::Taken
+            }
+            Err(_) => Denial::Forbidden,
+        }
+    }
+
     /// Ends a forward. When the connection has ended, so has the forward.
-    pub(crate) async fn cancel_forward(&self, bind: String, port: u16) {
-        let _ = self.handle.cancel_tcpip_forward(bind, port.into()).await;
+    pub(crate) async fn cancel_forward(&self, port: u16) {
+        let _ = self.handle.cancel_tcpip_forward(LOOPBACK, port.into()).await;
     }
 
     pub(crate) fn forwards(&self) -> &Forwards {

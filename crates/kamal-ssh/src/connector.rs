@@ -19,7 +19,7 @@ use crate::{
     connection::Connection,
     destination::Destination,
     dial,
-    forward::RemoteForward,
+    forward::{Denial, ForwardError, RemoteForward},
     host::Host,
     host_key::Accepted,
     keyring::Keyring,
@@ -87,20 +87,20 @@ impl Connector {
         attach::attach(&connection, script, terminal).await.map_err(|failure| host.error(failure.into_kind()))
     }
 
-    /// Lets a host listen on an address and port (0: one of its choice) and hands over the connections made to it.
+    /// Lets a host listen on a port of its loopback and hands over the connections made to it, as many and as long as
+    /// somebody takes them. Commands go on beside them, over the same connection.
     ///
     /// # Errors
     ///
-    /// [`TransportErrorKind::Protocol`] when the port is taken or the server forbids forwarding.
-    pub async fn forward_remote(
-        &self,
-        host: &HostName,
-        bind: &str,
-        port: u16,
-    ) -> Result<RemoteForward, TransportError> {
-        let host = self.host(host)?;
-        let connection = host.live_connection().await?;
-        connection.forward(bind, port).await.map_err(|kind| host.error(kind))
+    /// [`ForwardError::Taken`] when something else has the port, [`ForwardError::Forbidden`] when the server forbids it.
+    pub async fn forward_remote(&self, host: &HostName, port: u16) -> Result<RemoteForward, ForwardError> {
+        let reached = self.host(host)?;
+        let connection = reached.live_connection().await?;
+        let forward = connection.forward(port).await.map_err(|kind| reached.error(kind))?;
+        forward.map_err(|denial| match denial {
+            Denial::Taken => ForwardError::Taken { host: host.clone(), port },
+            Denial::Forbidden => ForwardError::Forbidden { host: host.clone() },
+        })
     }
 
     /// Connects to an address as seen from a host.

@@ -53,7 +53,7 @@ mod upload;
 pub use attach::{Pty, Size, Terminal};
 pub use attendant::{Attendant, Question, QuestionKind};
 pub use connector::Connector;
-pub use forward::RemoteForward;
+pub use forward::{ForwardError, RemoteForward};
 pub use options::{Environment, Options, Pin};
 pub use stream::Stream;
 pub use trace::{Finding, Stage};

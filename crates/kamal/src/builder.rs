@@ -17,13 +17,14 @@ use kamal_core::{
     secret::Secret,
 };
 use kamal_ssh::{Attendant, Connector};
+use tokio::runtime::Handle;
 
 use crate::{
     error::Error,
     events::{Callback, Silence},
     files::{CONFIG_FILE, ProjectFiles},
     git::Identity,
-    machine::{Environment, FileSecrets, Surroundings, SystemClock, SystemEntropy, ThisMachine},
+    machine::{Environment, FileSecrets, ProjectTemplates, Surroundings, SystemClock, SystemEntropy, ThisMachine},
     nowhere::Nowhere,
     project::{Parts, Project},
     proxy_image,
@@ -142,7 +143,7 @@ impl ProjectBuilder {
         secrets: Secrets
     }
 
-    /// What covers the secrets of the project's files, where somebody else has to know of it.
+    /// What covers secrets, where somebody else has to know of it or has taught it something.
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = Some(redactor);
         self
@@ -235,6 +236,7 @@ impl ProjectBuilder {
             events,
             secrets,
             templates,
+            redactor,
         } = world;
         self.ssh = Some(ssh);
         self.docker = Some(docker);
@@ -248,6 +250,7 @@ impl ProjectBuilder {
         self.events = Some(events);
         self.secrets = Some(secrets);
         self.templates = Some(templates);
+        self.redactor = Some(redactor);
         self
     }
 
@@ -273,19 +276,20 @@ impl ProjectBuilder {
 
         let loaded = self.load(&place, &surroundings())?.supported().map_err(Error::Config)?;
         let config = &loaded.config;
-        let redactor = self.secrets.as_ref().map(|secrets| secrets.redactor().clone());
-        let redactor = redactor.or(self.redactor).unwrap_or_default();
+        let redactor = self.redactor.unwrap_or_default();
         first_lessons(&loaded, &redactor);
         let listener = self.events.unwrap_or_else(|| Arc::new(Silence));
         let events: Arc<dyn Events> = Arc::new(Redacted::new(listener.clone(), redactor.clone()));
-        let secrets = self
-            .secrets
-            .unwrap_or_else(|| Arc::new(FileSecrets::new(config, surroundings(), redactor, Some(events.clone()))));
+        let secrets = self.secrets.unwrap_or_else(|| {
+            Arc::new(FileSecrets::new(config, surroundings(), redactor.clone(), Some(events.clone())))
+        });
         let mut connector = None;
         let ssh = match self.ssh {
             Some(ssh) => ssh,
             None => {
-                let options = ssh_options::of(config, &place, &home, &environment, &*secrets)?;
+                // This thread may wait for a secret; the runtime goes on meanwhile.
+                let options = ssh_options::of(config, &place, &home, &environment, &*secrets);
+                let options = Handle::current().block_on(options)?;
                 let own = Arc::new(Connector::new(kamal_ssh::Options { attendant: self.attendant, ..options }));
                 connector = Some(own.clone());
                 own
@@ -309,7 +313,8 @@ impl ProjectBuilder {
             entropy: self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default())),
             events,
             secrets,
-            templates: self.templates.unwrap_or_else(|| Arc::new(surroundings())),
+            templates: self.templates.unwrap_or_else(|| Arc::new(ProjectTemplates::new(surroundings()))),
+            redactor,
         };
         let known = if self.performer.is_some() && self.user_name.is_some() {
             Identity::default()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use kamal_core::{config::ConfigErrors, name::NameError, targets::SelectionError};
+use kamal_core::{config::ConfigErrors, name::NameError, ports::SecretError, targets::SelectionError};
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum Error {
     NoVersion(#[from] NoVersion),
     /// A key for SSH that is kept as a secret cannot be had.
     #[error("ssh/key_data: {0}")]
-    KeyData(String),
+    KeyData(SecretError),
     /// A file is no proxy that hosts could run.
     #[error("{} is no static binary for Linux on amd64 or arm64, which the proxy's image is made of", .path.display())]
     ProxyBinary {

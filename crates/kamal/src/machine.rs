@@ -13,7 +13,7 @@ mod time;
 pub use chance::SystemEntropy;
 pub use environment::Environment;
 pub use local::ThisMachine;
-pub use outside::Surroundings;
+pub use outside::{ProjectTemplates, Surroundings};
 pub use programs::terminal_alone;
 pub use secrets::FileSecrets;
 pub use secrets_command::{Extract, Fetch, SecretsCommand};

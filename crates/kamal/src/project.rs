@@ -86,7 +86,7 @@ impl Project {
     /// What covers the secrets that are known so far.
     #[must_use]
     pub fn redactor(&self) -> &Redactor {
-        self.0.world.secrets.redactor()
+        &self.0.world.redactor
     }
 
     /// The connections to hosts; `None` where the project has another transport.

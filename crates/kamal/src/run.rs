@@ -70,6 +70,15 @@ impl Run {
         self.stop.send_replace(true);
     }
 
+    /// Whether it has come to its end.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match &self.work {
+            Work::Begun(task) => task.is_finished(),
+            Work::Impossible => true,
+        }
+    }
+
     /// Asks it to stop, and waits until it has.
     ///
     /// # Errors

@@ -1,35 +1,34 @@
 //! Secrets a program has itself, instead of files of the project.
 
+use async_trait::async_trait;
 use indexmap::IndexMap;
-use kamal_core::{ports::Secrets, redact::Redactor, secret::Secret};
+use kamal_core::{
+    ports::{SecretError, Secrets},
+    secret::Secret,
+};
 
 /// Secrets by key, in order.
 #[derive(Debug, Default)]
 pub struct SecretMap {
     secrets: IndexMap<String, Secret>,
-    redactor: Redactor,
 }
 
 impl<N: Into<String>, V: AsRef<str>> FromIterator<(N, V)> for SecretMap {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(secrets: I) -> Self {
         let secrets: IndexMap<_, _> =
             secrets.into_iter().map(|(name, value)| (name.into(), Secret::new(value.as_ref()))).collect();
-        let redactor = Redactor::new();
-        secrets.values().for_each(|secret| redactor.learn(secret));
-        Self { secrets, redactor }
+        Self { secrets }
     }
 }
 
+#[async_trait]
 impl Secrets for SecretMap {
-    fn get(&self, key: &str) -> Result<Secret, String> {
-        self.secrets.get(key).cloned().ok_or_else(|| format!("Secret '{key}' not found among those that were given"))
+    async fn get(&self, key: &str) -> Result<Secret, SecretError> {
+        let missing = || SecretError::missing(format!("Secret '{key}' not found among those that were given"));
+        self.secrets.get(key).cloned().ok_or_else(missing)
     }
 
-    fn all(&self) -> Result<Vec<(String, Secret)>, String> {
+    async fn all(&self) -> Result<Vec<(String, Secret)>, SecretError> {
         Ok(self.secrets.iter().map(|(key, secret)| (key.clone(), secret.clone())).collect())
-    }
-
-    fn redactor(&self) -> &Redactor {
-        &self.redactor
     }
 }

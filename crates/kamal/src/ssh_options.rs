@@ -17,7 +17,7 @@ use kamal_core::{
 use crate::{error::Error, machine::Environment};
 
 /// The options of a project's connections.
-pub(crate) fn of(
+pub(crate) async fn of(
     config: &Config,
     project: &Path,
     home: &Path,
@@ -33,13 +33,11 @@ pub(crate) fn of(
     options.user = Some(ssh.user.clone());
     options.port = Some(ssh.port);
     options.keys = ssh.keys.iter().map(expand).collect();
-    options.key_data = ssh
-        .key_data
-        .iter()
-        // A name of a secret, or a key in full (deprecated, but Kamal still takes it).
-        .map(|name| if name.contains('\n') { Ok(Secret::new(name.as_str())) } else { secrets.get(name) })
-        .collect::<Result<_, _>>()
-        .map_err(Error::KeyData)?;
+    // Names of secrets, and keys in full (deprecated, but Kamal still takes them).
+    for name in &ssh.key_data {
+        let key = if name.contains('\n') { Ok(Secret::new(name.as_str())) } else { secrets.get(name).await };
+        options.key_data.push(key.map_err(Error::KeyData)?);
+    }
     options.keys_only = ssh.keys_only;
     options.agent = environment.get("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
     options.config_files = match &ssh.config {

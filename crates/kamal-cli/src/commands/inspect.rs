@@ -60,8 +60,8 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
 }
 
 /// `secrets print`.
-pub(super) fn secrets(context: &Context) -> Result<(), Failure> {
-    for (name, secret) in context.project.world().secrets.all().map_err(Failure::User)? {
+pub(super) async fn secrets(context: &Context) -> Result<(), Failure> {
+    for (name, secret) in context.project.world().secrets.all().await? {
         super::secrets::print(&format!("{name}={}", secret.expose()));
     }
     Ok(())

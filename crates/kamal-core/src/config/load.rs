@@ -41,7 +41,8 @@ impl Loaded {
     }
 }
 
-/// Loads a configuration: ERB, YAML, the destination's file over the base, checks.
+/// Loads a configuration: ERB, YAML, the destination's file over the base, checks. Templates may run programs and read
+/// files ([`Outside`]) and are waited for: call it on a thread that may block.
 ///
 /// # Errors
 ///

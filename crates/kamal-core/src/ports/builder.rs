@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{Clock, Events, Exit, Local, LocalError, Secrets};
-use crate::{build::BuildTask, config::Config, name::Version};
+use super::{Clock, Events, Exit, Local, LocalError, SecretError};
+use crate::{build::BuildTask, config::Config, keyring::Keyring, name::Version};
 
 /// Builds images. Implemented by `kamal-docker`; an own builder does the tasks that are its own and hands on the rest.
 #[async_trait]
@@ -24,8 +24,8 @@ pub struct BuildOrder<'a> {
     pub version: Option<&'a Version>,
     /// The local machine.
     pub local: &'a dyn Local,
-    /// Where builder secrets and the registry's password come from.
-    pub secrets: &'a dyn Secrets,
+    /// Builder secrets, and the registry's user and password.
+    pub secrets: &'a Keyring,
     /// Listeners: the build's output.
     pub events: &'a dyn Events,
     /// Time, for how long things take.
@@ -50,6 +50,9 @@ pub enum BuildError {
         /// Whether somebody has seen them already, so that they need not be repeated.
         shown: bool,
     },
+    /// A secret is missing.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Something is missing or does not fit.
     #[error("{0}")]
     Unfit(String),

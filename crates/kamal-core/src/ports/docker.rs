@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Entropy, Secrets};
-use crate::{config::Config, name::HostName, query::Query, shell::Text, state::HostState, step::Step};
+use super::{Entropy, SecretError};
+use crate::{
+    config::Config, keyring::Keyring, name::HostName, query::Query, shell::Text, state::HostState, step::Step,
+};
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
 pub trait Docker: Send + Sync + std::fmt::Debug {
@@ -33,8 +35,8 @@ pub trait Proxy: Send + Sync + std::fmt::Debug {
 pub struct Render<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// Where secrets come from.
-    pub secrets: &'a dyn Secrets,
+    /// The secrets of the operation.
+    pub secrets: &'a Keyring,
     /// Chance, for hostnames.
     pub entropy: &'a dyn Entropy,
     /// Now, for the audit log.
@@ -47,8 +49,13 @@ pub struct Render<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A secret it needs is not there.
-    #[error("{0}")]
-    Secret(String),
+    #[error("{source} (needed by {needed_by})")]
+    Secret {
+        /// What is the matter with it.
+        source: SecretError,
+        /// Where it is wanted: a file on the host, a setting.
+        needed_by: String,
+    },
     /// It writes a file of which only the size and the digest are known.
     #[error("what {0} holds is not known: plans do not keep the contents of files")]
     Content(String),

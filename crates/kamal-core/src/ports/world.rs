@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Builder, Docker, Hooks, Interceptor, Local, Proxy, Ssh};
+use super::{Builder, Docker, Hooks, Interceptor, Local, Proxy, Secrets, Ssh};
 use crate::{event::EventKind, redact::Redactor, secret::Secret};
 
 /// Time.
@@ -38,28 +38,29 @@ pub trait Events: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// Looks secrets up by key.
-pub trait Secrets: Send + Sync + std::fmt::Debug {
-    /// The secret something needs, or a message that names the key and where it was looked for.
-    fn get(&self, key: &str) -> Result<Secret, String>;
-
-    /// Several at once, the answers in the order of the keys. Where a secret takes a command or a question to a
-    /// password manager, these go on side by side.
-    fn get_many(&self, keys: &[&str]) -> Vec<Result<Secret, String>> {
-        keys.iter().map(|key| self.get(key)).collect()
-    }
-
-    /// All of them, in the order of the files: what hooks get to see.
-    fn all(&self) -> Result<Vec<(String, Secret)>, String>;
-
-    /// What covers the secrets handed out so far, wherever something is shown or written down.
-    fn redactor(&self) -> &Redactor;
+/// Renders templates (ERB) among accessories' files.
+#[async_trait]
+pub trait Templates: Send + Sync + std::fmt::Debug {
+    /// The text of a template rendered with variables added to the environment. Templates run programs: whatever
+    /// blocks belongs on threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the template, and where.
+    async fn render(&self, path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, TemplateError>;
 }
 
-/// Renders templates (ERB) among accessories' files.
-pub trait Templates: Send + Sync + std::fmt::Debug {
-    /// The text of a template rendered with variables added to the environment. The error names the place.
-    fn render(&self, path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, String>;
+/// Why a template cannot be rendered: the place in it, and what is wrong there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateError(String);
+
+impl TemplateError {
+    /// An error in words.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
 }
 
 /// Everything outside the engine.
@@ -89,4 +90,7 @@ pub struct World {
     pub secrets: Arc<dyn Secrets>,
     /// Templates.
     pub templates: Arc<dyn Templates>,
+    /// Keeps secrets out of what is shown and written down. It learns those the engine looks up; whoever knows of more
+    /// tells it.
+    pub redactor: Redactor,
 }

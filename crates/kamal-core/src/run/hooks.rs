@@ -70,7 +70,8 @@ pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Facts<'_>)
     }
     let mut env = environment(cx, told);
     if TRUSTED.contains(&name) {
-        env.extend(cx.fleet.world.secrets.all().map_err(|error| Error::Secrets(vec![error]))?);
+        let missing = |error| Error::HookSecrets { name: name.to_owned(), error };
+        env.extend(cx.fleet.keyring().all().map_err(missing)?);
     }
     let order = HookOrder { name, env: &env, project: project(cx) };
     let command = files::path(cx.fleet.config, name);

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use super::{Cx, hooks};
+use super::{Cx, hooks, needs};
 use crate::{
     config::model::{Accessory, AccessoryPath},
-    error::Error,
+    error::{Error, MissingSecret},
     event::{EventKind, Tone},
     op::Op,
     secret::Secret,
@@ -52,8 +52,10 @@ pub struct AccessoryFile {
 
 impl Inputs {
     pub(crate) async fn gather(cx: &Cx<'_>, op: &Op) -> Result<Self, Error> {
+        let hooks = hooks::present(cx).await;
+        needs::look_up(cx, op, &hooks).await?;
         Ok(Self {
-            hooks: hooks::present(cx).await,
+            hooks,
             error_pages: if op.needs_error_pages() { error_pages(cx).await? } else { Vec::new() },
             accessory_files: accessory_files(cx, op).await?,
         })
@@ -85,7 +87,7 @@ async fn accessory_files(cx: &Cx<'_>, op: &Op) -> Result<Vec<AccessoryFile>, Err
                 let mode = cx.fleet.world.local.mode(&path).await?;
                 // Kamal takes any name that ends so for a template (spec 2.11).
                 if path.ends_with("erb") {
-                    let text = rendered(cx, accessory, &path, &content)?;
+                    let text = rendered(cx, accessory, &path, &content).await?;
                     warn_of_readers(cx, &path, octal(file).unwrap_or(mode), &text);
                     content = text.into_bytes();
                 }
@@ -114,7 +116,7 @@ pub(crate) fn octal(file: &AccessoryPath) -> Option<u32> {
 /// An accessory's file is often readable to all of the host, since the container's user has to read it; who puts a secret
 /// into one should know.
 fn warn_of_readers(cx: &Cx<'_>, path: &str, mode: u32, text: &str) {
-    if mode & 0o007 != 0 && matches!(cx.fleet.world.secrets.redactor().text(text), Cow::Owned(_)) {
+    if mode & 0o007 != 0 && matches!(cx.fleet.world.redactor.text(text), Cow::Owned(_)) {
         let text = format!(
             "{path} holds a secret and every user of the host can read it; give it a `mode`, 0600 if it can be"
         );
@@ -123,12 +125,18 @@ fn warn_of_readers(cx: &Cx<'_>, path: &str, mode: u32, text: &str) {
 }
 
 /// A template among an accessory's files, rendered with the accessory's environment.
-fn rendered(cx: &Cx<'_>, accessory: &Accessory, path: &str, template: &[u8]) -> Result<String, Error> {
-    let world = cx.fleet.world;
+async fn rendered(cx: &Cx<'_>, accessory: &Accessory, path: &str, template: &[u8]) -> Result<String, Error> {
+    let keyring = cx.fleet.keyring();
     let clear = accessory.env.clear.iter().map(|(name, value)| Ok((name.clone(), Secret::new(value.as_str()))));
-    let secret = accessory.env.secret.iter().map(|secret| Ok((secret.name.clone(), world.secrets.get(&secret.key)?)));
-    let variables: Result<Vec<(String, Secret)>, String> = clear.chain(secret).collect();
-    let variables = variables.map_err(|error| Error::Secrets(vec![error]))?;
-    let usage = |error| Error::Usage(format!("accessories/{}/files: {path}: {error}", accessory.name));
-    world.templates.render(path, &String::from_utf8_lossy(template), &variables).map_err(usage)
+    let needed_by = || vec![format!("accessories/{}/files: {path}", accessory.name)];
+    let secret = accessory.env.secret.iter().map(|secret| {
+        let missing =
+            |error| Error::Secrets(vec![MissingSecret { key: secret.key.clone(), needed_by: needed_by(), error }]);
+        Ok((secret.name.clone(), keyring.get(&secret.key).map_err(missing)?))
+    });
+    let variables: Vec<(String, Secret)> = clear.chain(secret).collect::<Result<_, Error>>()?;
+    let template = String::from_utf8_lossy(template);
+    let rendering = cx.fleet.world.templates.render(path, &template, &variables);
+    let rendered = cx.fleet.cancel.guard(rendering).await.ok_or(Error::Cancelled)?;
+    rendered.map_err(|source| Error::Template { accessory: accessory.name.clone(), path: path.to_owned(), source })
 }

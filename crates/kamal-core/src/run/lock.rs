@@ -25,7 +25,7 @@ pub fn details(cx: &Cx<'_>, message: &str) -> String {
     let user = if cx.run.user_name.trim().is_empty() { cx.fleet.performer } else { &cx.run.user_name };
     let version = cx.run.asked_version.as_ref().or(cx.version).map(ToString::to_string).unwrap_or_default();
     let text = format!("Locked by: {user} at {now}\nVersion: {version}\nMessage: {message}");
-    cx.fleet.world.secrets.redactor().text(&text).into_owned()
+    cx.fleet.world.redactor.text(&text).into_owned()
 }
 
 /// Takes the lock, waiting for it if the settings say so, and observes its host in the same round trip. A request to

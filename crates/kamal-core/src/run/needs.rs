@@ -9,7 +9,8 @@ use crate::{
         Config,
         model::{Accessory, Proxy, Registry, Role, SecretOr, Ssl, TaggedHost},
     },
-    error::Error,
+    error::{Error, MissingSecret},
+    keyring::Keyring,
     op::Op,
     ports::Secrets,
 };
@@ -113,27 +114,34 @@ impl Needs {
         }
     }
 
-    /// Looks all of them up.
+    /// Looks all of them up and puts them on a keyring.
     ///
     /// # Errors
     ///
-    /// A line for each that is missing, with all who need it.
-    pub fn look_up(&self, secrets: &dyn Secrets) -> Result<(), Error> {
+    /// Each that cannot be had, with all who need it.
+    pub async fn look_up(&self, secrets: &dyn Secrets, keyring: &mut Keyring) -> Result<(), Error> {
         let keys: Vec<&str> = self.keys().collect();
-        let answers = secrets.get_many(&keys).into_iter().zip(self.0.values());
-        let missing =
-            answers.filter_map(|(answer, who)| Some(format!("{} (needed by {})", answer.err()?, who.join(", "))));
-        let missing: Vec<String> = missing.collect();
+        let mut missing = Vec::new();
+        for ((key, who), answer) in self.0.iter().zip(secrets.get_many(&keys).await) {
+            if let Err(error) = &answer {
+                missing.push(MissingSecret { key: key.clone(), needed_by: who.clone(), error: error.clone() });
+            }
+            keyring.add(key, answer);
+        }
         if missing.is_empty() { Ok(()) } else { Err(Error::Secrets(missing)) }
     }
 }
 
 /// Looks up every secret an operation needs, side by side, before anything is changed.
-pub(super) fn look_up(cx: &Cx<'_>, op: &Op, hooks: &Hooks) -> Result<(), Error> {
-    let secrets = &*cx.fleet.world.secrets;
+pub(super) async fn look_up(cx: &Cx<'_>, op: &Op, hooks: &Hooks) -> Result<(), Error> {
+    let (fleet, world) = (&cx.fleet, cx.fleet.world);
+    let mut keyring = Keyring::new(world.redactor.clone());
     if op.hooks().iter().any(|name| hooks::TRUSTED.contains(name) && hooks.has(name)) {
-        // Hooks will ask for all of them; what cannot be had is told then.
-        drop(secrets.all());
+        // What cannot be had is told when a hook asks for it.
+        keyring.add_all(fleet.cancel.guard(world.secrets.all()).await.ok_or(Error::Cancelled)?);
     }
-    op.needs(cx.fleet.config, cx.targets).look_up(secrets)
+    let needs = op.needs(fleet.config, cx.targets);
+    fleet.cancel.guard(needs.look_up(&*world.secrets, &mut keyring)).await.ok_or(Error::Cancelled)??;
+    fleet.take_keys(keyring);
+    Ok(())
 }

@@ -22,6 +22,7 @@ use crate::{
     cancel::Cancel,
     name::{HostName, RoleName, Version},
     ports::{Clock, Exec, Refusal, Ssh, TransportError, TransportErrorKind, World},
+    redact::Redactor,
     run::hooks::HookFiles,
 };
 
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     entropy: Arc<SimEntropy>,
     events: Arc<Recorder>,
     secrets: Arc<TableSecrets>,
+    redactor: Redactor,
     state: Mutex<State>,
 }
 
@@ -90,6 +92,7 @@ impl SimFleet {
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::default(),
+            redactor: Redactor::new(),
             state: Mutex::new(State { hosts, clock: Some(clock), ..State::default() }),
         }))
     }
@@ -114,6 +117,7 @@ impl SimFleet {
             entropy: Arc::default(),
             events: Arc::default(),
             secrets: Arc::new(self.0.secrets.copy()),
+            redactor: Redactor::new(),
             state: Mutex::new(copy),
         }))
     }
@@ -134,6 +138,7 @@ impl SimFleet {
             events: self.0.events.clone(),
             secrets: self.0.secrets.clone(),
             templates: Arc::new(PlainTemplates),
+            redactor: self.0.redactor.clone(),
         }
     }
 

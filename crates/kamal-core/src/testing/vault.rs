@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use async_trait::async_trait;
+
 use crate::{
-    ports::{Secrets, Templates},
-    redact::Redactor,
+    ports::{SecretError, Secrets, TemplateError, Templates},
     secret::Secret,
 };
 
@@ -12,7 +13,6 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct TableSecrets {
     table: Mutex<Vec<(String, Secret)>>,
-    redactor: Redactor,
 }
 
 impl TableSecrets {
@@ -21,10 +21,10 @@ impl TableSecrets {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).push((key.to_owned(), Secret::new(value)));
     }
 
-    /// The same secrets, none of which anybody was told yet.
+    /// The same secrets.
     pub(super) fn copy(&self) -> Self {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { table: Mutex::new(table), redactor: Redactor::default() }
+        Self { table: Mutex::new(table) }
     }
 
     /// Takes a secret out.
@@ -33,22 +33,16 @@ impl TableSecrets {
     }
 }
 
+#[async_trait]
 impl Secrets for TableSecrets {
-    fn get(&self, key: &str) -> Result<Secret, String> {
+    async fn get(&self, key: &str) -> Result<Secret, SecretError> {
         let all = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let found = all.iter().find(|(known, _)| known == key).map(|(_, secret)| secret.clone());
-        found.iter().for_each(|secret| self.redactor.learn(secret));
-        found.ok_or_else(|| format!("Secret '{key}' not found in .kamal/secrets"))
+        found.ok_or_else(|| SecretError::missing(format!("Secret '{key}' not found in .kamal/secrets")))
     }
 
-    fn all(&self) -> Result<Vec<(String, Secret)>, String> {
-        let all = self.table.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        all.iter().for_each(|(_, secret)| self.redactor.learn(secret));
-        Ok(all)
-    }
-
-    fn redactor(&self) -> &Redactor {
-        &self.redactor
+    async fn all(&self) -> Result<Vec<(String, Secret)>, SecretError> {
+        Ok(self.table.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 
@@ -56,8 +50,9 @@ impl Secrets for TableSecrets {
 #[derive(Debug)]
 pub(super) struct PlainTemplates;
 
+#[async_trait]
 impl Templates for PlainTemplates {
-    fn render(&self, _path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, String> {
+    async fn render(&self, _path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, TemplateError> {
         let put = |text: String, (name, value): &(String, Secret)| text.replace(&format!("<{name}>"), value.expose());
         Ok(variables.iter().fold(text.to_owned(), put))
     }

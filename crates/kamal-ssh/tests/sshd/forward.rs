@@ -1,46 +1,16 @@
-//! Forwarded ports and the forwarded agent.
+//! Connections through a host, and the forwarded agent.
 
 use kamal_core::ports::{Ssh as _, TransportErrorKind as Kind};
 use kamal_ssh::Connector;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
 };
 
 use crate::{
     free_port::free_port,
     server::{Server, sh},
 };
-
-#[tokio::test]
-async fn a_host_listens_for_us() {
-    let server = Server::start();
-    let connector = Connector::new(server.options());
-    for asked in [0, free_port()] {
-        let mut forward = connector.forward_remote(&server.host(), "127.0.0.1", asked).await.unwrap();
-        let port = forward.port();
-        assert!(port != 0 && (asked == 0 || asked == port));
-        let mut near = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let mut far = forward.accept().await.unwrap();
-        near.write_all(b"question").await.unwrap();
-        near.shutdown().await.unwrap();
-        let mut text = String::new();
-        far.read_to_string(&mut text).await.unwrap();
-        far.write_all(b"answer").await.unwrap();
-        far.shutdown().await.unwrap();
-        let mut answer = String::new();
-        near.read_to_string(&mut answer).await.unwrap();
-        assert_eq!((text.as_str(), answer.as_str()), ("question", "answer"));
-        drop(forward);
-        while TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-    }
-    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = taken.local_addr().unwrap().port();
-    let error = connector.forward_remote(&server.host(), "127.0.0.1", port).await.unwrap_err();
-    assert!(matches!(error.kind, Kind::Protocol(_)), "{error:?}");
-}
 
 #[tokio::test]
 async fn we_connect_through_a_host() {

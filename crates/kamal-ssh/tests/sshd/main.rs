@@ -12,6 +12,7 @@ mod forward;
 mod free_port;
 mod host_keys;
 mod hostile;
+mod listen;
 mod login_shells;
 mod person;
 mod route;

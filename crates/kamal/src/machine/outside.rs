@@ -5,12 +5,14 @@ mod ruby;
 
 use std::{
     cell::RefCell, collections::BTreeMap, io::Write, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio,
+    sync::Arc,
 };
 
+use async_trait::async_trait;
 use jiff::Zoned;
 use kamal_core::{
     config::{self, Answer, Complaints, Fact, FileError, Found, Outside, RubyError, Source},
-    ports::{Entropy as _, Templates},
+    ports::{Entropy as _, TemplateError, Templates},
     secret::Secret,
     secrets::{Commands, Ran, vendors::Sessions},
 };
@@ -250,11 +252,33 @@ impl Outside for WithVariables<'_> {
     }
 }
 
-impl Templates for Surroundings {
-    fn render(&self, path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, String> {
-        let variables = variables.iter().map(|(name, value)| (name.clone(), Some(value.expose().to_owned())));
-        let outside = WithVariables { asked: self, variables: RefCell::new(variables.collect()) };
-        config::render_template(&Source::new(path, text), &outside).map_err(|errors| errors.to_string())
+impl Surroundings {
+    /// A template among an accessory's files.
+    fn render(&self, source: &Source, variables: Changes) -> Result<String, TemplateError> {
+        let outside = WithVariables { asked: self, variables: RefCell::new(variables) };
+        config::render_template(source, &outside).map_err(|errors| TemplateError::new(errors.to_string()))
+    }
+}
+
+/// Templates of a project, rendered where programs may be waited for.
+#[derive(Debug)]
+pub struct ProjectTemplates(Arc<Surroundings>);
+
+impl ProjectTemplates {
+    /// Templates that see these surroundings.
+    #[must_use]
+    pub fn new(surroundings: Surroundings) -> Self {
+        Self(Arc::new(surroundings))
+    }
+}
+
+#[async_trait]
+impl Templates for ProjectTemplates {
+    async fn render(&self, path: &str, text: &str, variables: &[(String, Secret)]) -> Result<String, TemplateError> {
+        let (asked, source) = (self.0.clone(), Source::new(path, text));
+        let variables = variables.iter().map(|(name, value)| (name.clone(), Some(value.expose().to_owned()))).collect();
+        let rendered = tokio::task::spawn_blocking(move || asked.render(&source, variables)).await;
+        rendered.unwrap_or_else(|error| Err(TemplateError::new(format!("{path} was not rendered to the end: {error}"))))
     }
 }
 
@@ -286,8 +310,11 @@ mod tests {
     #[test]
     fn templates_see_the_accessorys_variables_also_in_commands() {
         let asked = Surroundings::new(std::env::temp_dir(), None, Environment::of_process());
-        let variables = [("PASSWORD".to_owned(), Secret::new("s3cret"))];
-        let render = |text: &str| asked.render("my.cnf.erb", text, &variables);
+        let variables = Changes::from([("PASSWORD".to_owned(), Some("s3cret".to_owned()))]);
+        let render = |text: &str| {
+            let rendered = asked.render(&Source::new("my.cnf.erb", text), variables.clone());
+            rendered.map_err(|error| error.to_string())
+        };
         assert_eq!(render("a=<%= ENV[\"PASSWORD\"] %>\n").as_deref(), Ok("a=s3cret\n"));
         assert_eq!(render("<%= `printf %s \"$PASSWORD\"` %>").as_deref(), Ok("s3cret"));
         assert_eq!(

@@ -11,10 +11,11 @@ use std::{
     thread,
 };
 
+use async_trait::async_trait;
 use kamal_core::{
     config::Config,
     event::{EventKind, Tone},
-    ports::{Events, Secrets},
+    ports::{Events, SecretError, Secrets},
     redact::Redactor,
     run::Needs,
     secret::Secret,
@@ -24,11 +25,14 @@ use kamal_core::{
 use super::outside::Surroundings;
 
 /// Secrets of `.kamal/secrets-common` and `.kamal/secrets[.DESTINATION]` (spec 3.1), and of encrypted files beside them.
+#[derive(Clone, Debug)]
+pub struct FileSecrets(Arc<Files>);
+
 #[derive(Debug)]
-pub struct FileSecrets {
+struct Files {
     candidates: Vec<String>,
     asked: Surroundings,
-    store: OnceLock<Result<Store, String>>,
+    store: OnceLock<Result<Store, SecretError>>,
     redactor: Redactor,
     notices: Notices,
 }
@@ -82,7 +86,7 @@ impl FileSecrets {
             config.destination.as_ref().map_or_else(|| path.clone(), |destination| format!("{path}.{destination}"));
         let candidates = vec![format!("{path}-common"), own];
         let notices = Notices::new(config, events);
-        let secrets = Self { candidates, asked, store: OnceLock::new(), redactor, notices };
+        let secrets = Self(Arc::new(Files { candidates, asked, store: OnceLock::new(), redactor, notices }));
         secrets.plain(config);
         secrets
     }
@@ -91,15 +95,28 @@ impl FileSecrets {
     /// `app logs` need no secret, but show what may repeat one. A secret that takes a command is covered once it is
     /// resolved. What is odd about them comes back.
     pub fn plain(&self, config: &Config) -> Vec<String> {
+        let Files { candidates, asked, redactor, notices, .. } = &*self.0;
         // What is wrong with the files is said when a secret is needed.
-        let Ok(store) = load(&self.asked.project, &self.candidates, None) else { return Vec::new() };
-        let store = store.redacted_by(self.redactor.clone());
+        let Ok(store) = load(&asked.project, candidates, None) else { return Vec::new() };
+        let store = store.redacted_by(redactor.clone());
         let needs = Needs::all(config);
-        let known = needs.keys().filter_map(|key| Some((key, store.get(key, &Commandless(&self.asked)).ok()?)));
-        known.filter_map(|(key, value)| self.notices.of(&store, key, &value)).collect()
+        let known = needs.keys().filter_map(|key| Some((key, store.get(key, &Commandless(asked)).ok()?)));
+        known.filter_map(|(key, value)| notices.of(&store, key, &value)).collect()
     }
 
-    fn store(&self) -> Result<&Store, String> {
+    /// Asks the files where programs may be waited for.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Files) -> T + Send + 'static,
+    ) -> Result<T, SecretError> {
+        let files = self.0.clone();
+        let asked = tokio::task::spawn_blocking(move || question(&files)).await;
+        asked.map_err(|error| SecretError::unavailable(format!("secrets were not looked up to the end: {error}")))
+    }
+}
+
+impl Files {
+    fn store(&self) -> Result<&Store, SecretError> {
         let load = || {
             let store = load(&self.asked.project, &self.candidates, Some(&self.asked))?;
             for (path, lint) in store.lints() {
@@ -109,6 +126,19 @@ impl FileSecrets {
         };
         let store = self.store.get_or_init(load);
         store.as_ref().map_err(Clone::clone)
+    }
+
+    fn get(&self, key: &str) -> Result<Secret, SecretError> {
+        let store = self.store()?;
+        let value = store.need(key, &self.asked)?;
+        self.notices.tell(store, key, &value);
+        Ok(value)
+    }
+
+    fn all(&self) -> Result<Vec<(String, Secret)>, SecretError> {
+        let store = self.store()?;
+        let value = |key: &&str| Ok(((*key).to_owned(), store.get(key, &self.asked)?));
+        side_by_side(&store.keys(), value).into_iter().collect()
     }
 }
 
@@ -152,42 +182,38 @@ fn at<'s, I, O>(items: &'s [I], answers: &'s [OnceLock<O>], index: usize) -> Opt
 }
 
 /// Reads the files that are there. Encrypted ones are left out where there are no programs to decrypt them.
-fn load(project: &Path, candidates: &[String], programs: Option<&dyn Programs>) -> Result<Store, String> {
+fn load(project: &Path, candidates: &[String], programs: Option<&dyn Programs>) -> Result<Store, SecretError> {
     let mut files = Vec::new();
     for path in candidates.iter().flat_map(|path| encrypted::SUFFIXES.map(|suffix| format!("{path}{suffix}"))) {
         match std::fs::read(project.join(&path)) {
             Ok(bytes) => {
-                if let Some(text) = encrypted::plain(&path, bytes, programs).map_err(|error| error.to_string())? {
+                let plain = encrypted::plain(&path, bytes, programs);
+                if let Some(text) = plain.map_err(|error| SecretError::unavailable(error.to_string()))? {
                     files.push(SecretsFile { path, text });
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("cannot read {path}: {error}")),
+            Err(error) => return Err(SecretError::unavailable(format!("cannot read {path}: {error}"))),
         }
     }
-    Store::new(&files, candidates).map_err(|error| error.to_string())
+    Ok(Store::new(&files, candidates)?)
 }
 
+#[async_trait]
 impl Secrets for FileSecrets {
-    fn get(&self, key: &str) -> Result<Secret, String> {
-        let store = self.store()?;
-        let value = store.need(key, &self.asked).map_err(|error| error.to_string())?;
-        self.notices.tell(store, key, &value);
-        Ok(value)
+    async fn get(&self, key: &str) -> Result<Secret, SecretError> {
+        let key = key.to_owned();
+        self.ask(move |files| files.get(&key)).await?
     }
 
-    fn get_many(&self, keys: &[&str]) -> Vec<Result<Secret, String>> {
-        side_by_side(keys, |key| self.get(key))
+    async fn get_many(&self, keys: &[&str]) -> Vec<Result<Secret, SecretError>> {
+        let names: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        let answers = self.ask(move |files| side_by_side(&names, |name| files.get(name))).await;
+        answers.unwrap_or_else(|error| keys.iter().map(|_| Err(error.clone())).collect())
     }
 
-    fn all(&self) -> Result<Vec<(String, Secret)>, String> {
-        let store = self.store()?;
-        let value = |key: &&str| store.get(key, &self.asked).map(|secret| ((*key).to_owned(), secret));
-        side_by_side(&store.keys(), value).into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())
-    }
-
-    fn redactor(&self) -> &Redactor {
-        &self.redactor
+    async fn all(&self) -> Result<Vec<(String, Secret)>, SecretError> {
+        self.ask(Files::all).await?
     }
 }
 
@@ -195,12 +221,12 @@ impl Secrets for FileSecrets {
 mod tests {
     use super::*;
 
-    fn secrets(project: &Path, text: &str) -> FileSecrets {
+    fn secrets(project: &Path, text: &str) -> Files {
         std::fs::write(project.join("secrets"), text).unwrap();
         let asked = Surroundings::new(project, None, super::super::Environment::of_process());
         let candidates = vec!["secrets".to_owned()];
         let (redactor, notices) = (Redactor::new(), Notices::default());
-        FileSecrets { candidates, asked, store: OnceLock::new(), redactor, notices }
+        Files { candidates, asked, store: OnceLock::new(), redactor, notices }
     }
 
     /// Each command waits until all of them have begun, so that they end only when they run at the same time.
@@ -223,8 +249,10 @@ mod tests {
             format!("S=$(echo run >>runs; echo shared)\nK=$S\nL=[$S]\nUNUSED=$(touch unused)\n{}", meeting(&names));
         let secrets = secrets(folder.path(), &text);
         let keys: Vec<&str> = names.into_iter().chain(["K", "L"]).collect();
-        let answers: Vec<String> =
-            secrets.get_many(&keys).into_iter().map(|answer| answer.unwrap().expose().to_owned()).collect();
+        let answers: Vec<String> = side_by_side(&keys, |key| secrets.get(key))
+            .into_iter()
+            .map(|answer| answer.unwrap().expose().to_owned())
+            .collect();
         let met = names.map(|name| format!("{name} here"));
         assert_eq!(answers, [&met[..], &["shared".to_owned(), "[shared]".to_owned()]].concat());
         assert_eq!(std::fs::read_to_string(folder.path().join("runs")).unwrap(), "run\n");
@@ -251,8 +279,33 @@ mod tests {
             secrets
                 .get("B")
                 .unwrap_err()
+                .message
                 .starts_with("secrets:3: Secret 'B' is blank: its command ended with exit status 3,")
         );
-        assert!(secrets.get("C").unwrap_err().contains("exit status 137"));
+        assert!(secrets.get("C").unwrap_err().message.contains("exit status 137"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_slow_secret_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = FileSecrets(Arc::new(secrets(folder.path(), "A=$(sleep 1; echo a)\nB=$(sleep 1; echo b)\n")));
+        let ticking = async {
+            let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
+            for tick in 0.. {
+                ticks.tick().await;
+                if tick == 10 {
+                    break;
+                }
+            }
+        };
+        let began = std::time::Instant::now();
+        let asking = async { (secrets.get_many(&["A", "B"]).await, began.elapsed()) };
+        let ((answers, answered), ticked) = tokio::join!(asking, async {
+            ticking.await;
+            began.elapsed()
+        });
+        let answers: Vec<String> = answers.into_iter().map(|answer| answer.unwrap().expose().to_owned()).collect();
+        assert_eq!(answers, ["a", "b"]);
+        assert!(ticked < answered, "the other task ended after {ticked:?}, the secrets came after {answered:?}");
     }
 }

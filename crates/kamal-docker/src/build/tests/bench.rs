@@ -17,11 +17,9 @@ use kamal_core::{
     build::BuildTask,
     config::{self, Config, Source},
     event::EventKind,
+    keyring::Keyring,
     name::Version,
-    ports::{
-        BuildError, BuildOrder, Chunk, Claim, Clock, Command, Events, Exit, Local, LocalError, LocalFolders, Secrets,
-    },
-    redact::Redactor,
+    ports::{BuildError, BuildOrder, Chunk, Claim, Clock, Command, Events, Exit, Local, LocalError, LocalFolders},
     secret::Secret,
     testing::NothingOutside,
 };
@@ -59,9 +57,6 @@ pub(super) struct Heard {
     pub(super) quiet: bool,
 }
 
-#[derive(Debug)]
-struct Table(Redactor);
-
 /// Goes on by half a second and more whenever it is looked at.
 #[derive(Debug, Default)]
 struct Ticking(AtomicU64);
@@ -95,7 +90,8 @@ impl Bench {
 
     pub(super) async fn perform(&self, task: &BuildTask) -> Result<String, BuildError> {
         let version = Version::parse("123").unwrap();
-        let secrets = Table(Redactor::new());
+        let named = |key: &str| (key.to_owned(), Secret::new(format!("secret of {key}")));
+        let secrets = ["P", "token_a", "token_b", "TOKEN"].map(named).into_iter().collect();
         super::super::perform(&self.order(task, Some(&version), &secrets)).await
     }
 
@@ -105,15 +101,10 @@ impl Bench {
 
     /// Prepares the clone alone.
     pub(super) async fn prepare(&self) -> Result<super::super::clone::Prepared, BuildError> {
-        super::super::clone::prepare(&self.order(&BuildTask::Details, None, &Table(Redactor::new()))).await
+        super::super::clone::prepare(&self.order(&BuildTask::Details, None, &Keyring::default())).await
     }
 
-    fn order<'o>(
-        &'o self,
-        task: &'o BuildTask,
-        version: Option<&'o Version>,
-        secrets: &'o dyn Secrets,
-    ) -> BuildOrder<'o> {
+    fn order<'o>(&'o self, task: &'o BuildTask, version: Option<&'o Version>, secrets: &'o Keyring) -> BuildOrder<'o> {
         BuildOrder {
             task,
             config: &self.config,
@@ -294,20 +285,6 @@ impl Events for Heard {
 
     fn shows_output(&self) -> bool {
         !self.quiet
-    }
-}
-
-impl Secrets for Table {
-    fn get(&self, key: &str) -> Result<Secret, String> {
-        Ok(Secret::new(format!("secret of {key}")))
-    }
-
-    fn all(&self) -> Result<Vec<(String, Secret)>, String> {
-        Ok(Vec::new())
-    }
-
-    fn redactor(&self) -> &Redactor {
-        &self.0
     }
 }
 

@@ -1,11 +1,11 @@
-//! A machine that has nothing to say.
+//! A machine that has nothing to say: for configurations that are only looked at.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use crate::config::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError};
+use super::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError};
 
-/// No variables, no files, no commands, and always the same time.
+/// No variables, no files, no commands, and always the same time: a configuration is a function of its text.
 #[derive(Clone, Copy, Debug)]
 pub struct NothingOutside;
 
