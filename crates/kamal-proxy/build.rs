@@ -2,11 +2,12 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=src/memory.c");
-    #[cfg(feature = "server")]
+    #[cfg(feature = "program")]
     replace_slow_functions();
 }
 
-#[cfg(feature = "server")]
+#[cfg(feature = "program")]
+#[expect(clippy::disallowed_methods, reason = "that is how cargo tells")]
 fn replace_slow_functions() {
     let target = |part: &str| std::env::var(format!("CARGO_CFG_TARGET_{part}")).unwrap_or_default();
     // For other processors musl has good ones.

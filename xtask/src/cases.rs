@@ -1,19 +1,35 @@
 //! Every case of `tests/cases`, tried, and a line for each: whether it comes out as it should, or what differs.
 //!
-//! Tests try them (`tests/shared/cases.rs`), several in one where they share a host, and print a line for each. A folder
-//! that no test tries is told as well.
+//! Tests try them (`tests/shared/cases.rs`), several in one where they share a host, and print a line for each. What has
+//! no folder, or is tried by tests with a wider subject, is listed in `tests/cases/elsewhere.txt`, with those tests. A
+//! case that no test comes to is told as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::process::Stdio;
 
 use crate::ci::{cargo, require_tools};
 use crate::command::print;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::workspace;
 
-/// Which tests try cases.
+/// Which tests print a line for each case they try.
 const TESTS: &str = "binary(cases) | test(/^cases::/)";
+
+/// Where cases are listed that other tests try.
+const ELSEWHERE: &str = "tests/cases/elsewhere.txt";
+
+/// The packages with those tests.
+const PACKAGES: [&str; 4] = ["kamal-core", "kamal-cli", "kamal-proxy", "kamal-tests"];
+
+/// A case, and one of the tests that try it.
+#[derive(Debug, PartialEq, Eq)]
+struct Elsewhere<'a> {
+    case: &'a str,
+    /// What nextest calls the program with the test, such as `kamal-proxy::server`.
+    binary: &'a str,
+    test: &'a str,
+}
 
 /// Runs the tests, prints a line for each case, and tells whether all are as they should be.
 ///
@@ -22,13 +38,18 @@ const TESTS: &str = "binary(cases) | test(/^cases::/)";
 /// When the tests cannot be run, or the folders not be read.
 pub fn run() -> Result<bool> {
     require_tools()?;
+    let list = workspace().join(ELSEWHERE);
+    let list = fs::read_to_string(&list).context(|| format!("reading {}", list.display()))?;
+    let elsewhere = elsewhere(&list)?;
     let mut nextest = cargo();
-    nextest.args(["nextest", "run", "-p", "kamal-cli", "-p", "kamal-tests", "-E", TESTS, "--no-fail-fast"]);
-    nextest.args(["--success-output", "immediate", "--failure-output", "immediate", "--color", "never"]);
+    nextest.args(["nextest", "run", "--all-features", "--no-fail-fast", "--color", "never", "-E", &filter(&elsewhere)]);
+    nextest.args(PACKAGES.iter().flat_map(|package| ["-p", package]));
+    nextest.args(["--success-output", "immediate", "--failure-output", "immediate", "--status-level", "pass"]);
     let output = nextest.stderr(Stdio::piped()).spawn().and_then(std::process::Child::wait_with_output);
     let output = output.context(|| "starting `cargo nextest`".to_owned())?;
     let text = String::from_utf8_lossy(&output.stderr);
     let mut verdicts = verdicts(&text);
+    judge(&elsewhere, &text, &mut verdicts);
     for name in folders()? {
         verdicts.entry(name).or_insert_with(|| "differs: no test came to it".to_owned());
     }
@@ -51,6 +72,43 @@ fn folders() -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+/// Reads the list: `CASE = BINARY TEST`, `#` before what is for people.
+fn elsewhere(list: &str) -> Result<Vec<Elsewhere<'_>>> {
+    let lines = list.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let read =
+        |line| read(line).ok_or_else(|| Error::Refused(format!("{ELSEWHERE}: not `CASE = BINARY TEST`: {line}")));
+    lines.map(read).collect()
+}
+
+fn read(line: &str) -> Option<Elsewhere<'_>> {
+    let (case, test) = line.split_once(" = ")?;
+    let (binary, test) = test.split_once(' ')?;
+    Some(Elsewhere { case, binary, test })
+}
+
+/// What nextest is asked for: the tests that print lines, and those of the list.
+fn filter(elsewhere: &[Elsewhere<'_>]) -> String {
+    let tests = elsewhere.iter().map(|Elsewhere { binary, test, .. }| format!("(binary_id({binary}) & test(={test}))"));
+    std::iter::once(TESTS.to_owned()).chain(tests).collect::<Vec<_>>().join(" | ")
+}
+
+/// Adds what became of the list's cases: each of their tests has to have passed.
+fn judge(elsewhere: &[Elsewhere<'_>], printed: &str, verdicts: &mut BTreeMap<String, String>) {
+    let passed: HashSet<&str> = printed.lines().filter_map(passed).collect();
+    for Elsewhere { case, binary, test } in elsewhere {
+        let known = verdicts.entry((*case).to_owned()).or_insert_with(|| "ok".to_owned());
+        if !passed.contains(format!("{binary} {test}").as_str()) {
+            *known = format!("differs: {binary} {test} has not passed");
+        }
+    }
+}
+
+/// The test in a line such as `PASS [   0.012s] (1/9) kamal-core name::tests::all`, with its program.
+fn passed(line: &str) -> Option<&str> {
+    let (_, rest) = line.trim_start().strip_prefix("PASS [")?.split_once("] ")?;
+    Some(rest.split_once(") ").filter(|(number, _)| number.starts_with('(')).map_or(rest, |(_, test)| test))
 }
 
 /// What the tests printed of each case. One that several tests have a part of is well when all of them are.
@@ -90,5 +148,20 @@ mod tests {
         let wanted = [("files/1", "ok"), ("files/2", "differs: it says\n    one\n    two"), ("files/3", "differs: so")];
         let wanted = wanted.map(|(name, verdict)| (name.to_owned(), verdict.to_owned()));
         assert_eq!(verdicts(printed), BTreeMap::from(wanted));
+    }
+
+    #[test]
+    fn a_case_of_the_list_is_well_when_all_its_tests_passed() {
+        let list = "# why\n\na/1 = kamal-core name::tests::all\na/1 = kamal-proxy::server wire::it\nb/2 = x y\n";
+        let elsewhere = elsewhere(list).unwrap();
+        assert!(filter(&elsewhere).ends_with(" | (binary_id(x) & test(=y))"), "{}", filter(&elsewhere));
+        let printed = "        PASS [   0.012s] (1/3) kamal-core name::tests::all\n        PASS [   1.100s] kamal-proxy::server wire::it\n\
+                       FAIL [   0.1s] (3/3) x y\n";
+        let mut found = BTreeMap::new();
+        judge(&elsewhere, printed, &mut found);
+        assert_eq!(found["a/1"], "ok");
+        assert_eq!(found["b/2"], "differs: x y has not passed");
+        let error = super::elsewhere("a/1 kamal-core x").unwrap_err().to_string();
+        assert!(error.contains("elsewhere.txt") && error.contains("a/1 kamal-core x"), "{error}");
     }
 }

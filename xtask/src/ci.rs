@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{find_program, note, print, run, show};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::sandbox::{self, Sandbox};
-use crate::{tidy, workspace};
+use crate::{fuzz, tidy, workspace};
 
 /// Cargo's arguments for each step, in the order of how soon they tell.
 const STEPS: [(&str, &[&str]); 4] = [
@@ -18,7 +18,7 @@ const STEPS: [(&str, &[&str]); 4] = [
 ];
 
 /// What the tests run besides what the sandbox needs, and the Debian package each is in.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("pg_ctlcluster", "postgresql"),
     ("musl-gcc", "musl-tools"),
     ("pebble", "pebble"),
@@ -28,7 +28,13 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("fish", "fish"),
     ("busybox", "busybox-static"),
     ("openssl", "openssl"),
+    ("curl", "curl"),
+    ("chromium", "chromium"),
 ];
+
+/// For how long each fuzz target runs unless `KAMAL_FUZZ_SECONDS` says so: long enough to find what a change has broken,
+/// and short beside the tests. Whoever looks for more runs `cargo xtask fuzz`, a minute each or as long as told.
+const FUZZ_SECONDS: u64 = 20;
 
 /// Runs all checks, also after one has failed, and tells whether all passed. The summary of the tests comes last.
 ///
@@ -56,6 +62,8 @@ pub fn run_all() -> Result<bool> {
     if !sandbox_was_up && Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty()) {
         results.push(timed("sandbox down", || Ok(sandbox::down().inspect_err(|error| note(error)).is_ok()))?);
     }
+    let seconds = fuzz_seconds()?;
+    results.push(timed("fuzz targets", || fuzz::run_all(&[], seconds))?);
 
     for (name, passed, elapsed) in &results {
         let verdict = if *passed { "ok" } else { "FAILED" };
@@ -70,6 +78,12 @@ fn timed(name: &'static str, step: impl FnOnce() -> Result<bool>) -> Result<(&'s
     let started = Instant::now();
     let passed = step()?;
     Ok((name, passed, started.elapsed()))
+}
+
+fn fuzz_seconds() -> Result<u64> {
+    let Some(text) = env::var_os("KAMAL_FUZZ_SECONDS") else { return Ok(FUZZ_SECONDS) };
+    let seconds = text.to_str().and_then(|text| text.parse().ok());
+    seconds.ok_or_else(|| Error::Refused(format!("KAMAL_FUZZ_SECONDS is {text:?}, which is no number of seconds")))
 }
 
 fn tidy_passes() -> Result<bool> {

@@ -10,6 +10,7 @@ pub mod ci;
 pub mod command;
 pub mod demo;
 pub mod error;
+pub mod fuzz;
 pub mod hello;
 pub mod load;
 pub mod parity;
@@ -17,6 +18,7 @@ pub mod programs;
 pub mod project;
 pub mod sandbox;
 pub mod schema;
+pub mod surface;
 pub mod tidy;
 
 use std::path::Path;

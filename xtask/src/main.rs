@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, hello, parity, schema, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, fuzz, hello, parity, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -40,8 +40,18 @@ enum Chore {
     },
     /// Writes schema/deploy.schema.json, which editors complete deploy.yml by.
     Schema,
+    /// Writes crates/kamal-core/surface.txt, the list of what the engine shows to programs that embed it.
+    Surface,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
     Ci,
+    /// Gives what reads the text of others text nobody would write; exits non-zero if something was found.
+    Fuzz {
+        /// Names of targets; all when there are none.
+        targets: Vec<String>,
+        /// How long each is fuzzed.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Every case of tests/cases, tried, and a line for each; exits non-zero if one does not come out as it should.
     Cases,
     /// Which test shows which row of a checklist; exits non-zero if a row has none.
@@ -117,11 +127,13 @@ fn main() -> ExitCode {
         Chore::Bench(chore) => run_bench(chore),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
-        Chore::Ci => ci::run_all().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
-        Chore::Cases => cases::run().map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Chore::Surface => surface::write().map(|()| ExitCode::SUCCESS),
+        Chore::Ci => ci::run_all().map(verdict),
+        Chore::Fuzz { targets, seconds } => fuzz::run_all(&targets, seconds).map(verdict),
+        Chore::Cases => cases::run().map(verdict),
         Chore::Parity { proxy } => {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };
-            parity::show(list).map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            parity::show(list).map(verdict)
         }
         Chore::Tidy => run_tidy(),
     };
@@ -132,6 +144,10 @@ fn main() -> ExitCode {
     })
 }
 
+fn verdict(passed: bool) -> ExitCode {
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn run_bench(chore: BenchChore) -> Result<ExitCode> {
     bench::quiet::look();
     let reached = match chore {
@@ -140,7 +156,7 @@ fn run_bench(chore: BenchChore) -> Result<ExitCode> {
         BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
         BenchChore::Proxy { soak } => soak.map_or_else(bench::proxy::compare, bench::proxy::soak),
     }?;
-    Ok(if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(verdict(reached))
 }
 
 fn run_sandbox(chore: SandboxChore) -> Result<ExitCode> {
@@ -168,7 +184,7 @@ fn show_status(json: bool) -> Result<ExitCode> {
     } else {
         print(&status)?;
     }
-    Ok(if status.healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(verdict(status.healthy()))
 }
 
 fn exec(host: &str, command: &[String]) -> Result<ExitCode> {
@@ -186,5 +202,5 @@ fn run_tidy() -> Result<ExitCode> {
     for complaint in &complaints {
         print(complaint)?;
     }
-    Ok(if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(verdict(complaints.is_empty()))
 }

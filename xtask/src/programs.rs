@@ -57,6 +57,16 @@ pub fn build(profile: Profile) -> Result<Programs> {
     Ok(Programs { kamal: folder.join("kamal"), server: proxy.with_file_name("hello") })
 }
 
+/// Builds an example of the crate `kamal`, and tells where it is.
+///
+/// # Errors
+///
+/// When the build fails.
+pub fn example(name: &str, profile: Profile) -> Result<PathBuf> {
+    cargo(profile, &["--package", "kamal", "--example", name])?;
+    Ok(target().join(profile.names().1).join("examples").join(name))
+}
+
 /// Builds the static proxy alone.
 ///
 /// # Errors
@@ -66,7 +76,7 @@ pub fn static_proxy(profile: Profile) -> Result<PathBuf> {
     require_static_target()?;
     note("building kamal-proxy (a few minutes the first time)");
     let package =
-        ["--package", "kamal-proxy", "--bin", "kamal-proxy", "--features", "http3", "--target", STATIC_TARGET];
+        ["--package", "kamal-proxy", "--bin", "kamal-proxy", "--features", "program,http3", "--target", STATIC_TARGET];
     cargo(profile, &package)?;
     Ok(target().join(STATIC_TARGET).join(profile.names().1).join("kamal-proxy"))
 }

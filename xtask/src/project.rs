@@ -99,10 +99,16 @@ impl Project {
     /// The kamal command in this project, to which the caller adds arguments.
     #[must_use]
     pub fn kamal(&self) -> Command {
-        let mut kamal = Command::new(&self.kamal);
-        kamal.current_dir(&self.folder).env("HOME", &self.home).env_remove("SSH_AUTH_SOCK").env_remove("VERSION");
-        kamal.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        kamal
+        self.command(&self.kamal)
+    }
+
+    /// Another program in this project, with its environment.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.folder).env("HOME", &self.home).env_remove("SSH_AUTH_SOCK").env_remove("VERSION");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     fn git(&self, arguments: &[&str]) -> Result<String> {

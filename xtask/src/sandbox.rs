@@ -27,7 +27,7 @@ use std::thread;
 use std::time::Instant;
 
 pub(crate) use self::install::require;
-pub use self::install::require_packages;
+pub use self::install::{newest_engine, require_packages};
 pub use self::registry::serve as serve_registry;
 pub use self::status::{HostStatus, Status};
 

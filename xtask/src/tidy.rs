@@ -7,13 +7,16 @@ use std::process::Command;
 
 use crate::command::run;
 use crate::error::{Context, Result};
-use crate::{parity, schema, workspace};
+use crate::{parity, schema, surface, workspace};
 
 /// Most lines of production code in a file; the test module at its end does not count.
 const LINE_LIMIT: usize = 600;
 
 /// What the pure engine must not have anywhere in its dependencies.
 const BANNED_FROM_CORE: [&str; 4] = ["tokio", "russh", "hyper", "clap"];
+
+/// The most crates the engine may take.
+const MOST_BELOW_CORE: usize = 40;
 
 /// Crates that only the named members may depend on directly.
 const RESERVED: [(&str, &[&str]); 2] = [("russh", &["kamal-ssh"]), ("clap", &["kamal-cli", "xtask"])];
@@ -26,6 +29,7 @@ const RESERVED: [(&str, &[&str]); 2] = [("russh", &["kamal-ssh"]), ("clap", &["k
 pub fn check() -> Result<Vec<String>> {
     let mut complaints = check_core_dependencies()?;
     complaints.extend(schema::check()?);
+    complaints.extend(surface::check()?);
     complaints.extend(parity::check()?);
     complaints.extend(check_reserved_dependencies()?);
     for path in sources(workspace())? {
@@ -35,6 +39,9 @@ pub fn check() -> Result<Vec<String>> {
         if name.starts_with("crates/kamal-core/src/") {
             found.extend(check_pure(&text));
         }
+        if name.starts_with("crates/kamal-cli/src/") {
+            found.extend(check_thin(&text));
+        }
         complaints.extend(found.into_iter().map(|complaint| format!("{name}: {complaint}")));
     }
     Ok(complaints)
@@ -43,7 +50,14 @@ pub fn check() -> Result<Vec<String>> {
 fn check_core_dependencies() -> Result<Vec<String>> {
     let dependencies = tree(&["--package", "kamal-core", "--edges", "normal"])?;
     let found = BANNED_FROM_CORE.iter().filter(|banned| dependencies.contains(**banned));
-    Ok(found.map(|banned| format!("kamal-core: depends on {banned}; the engine does no IO")).collect())
+    let mut complaints: Vec<String> =
+        found.map(|banned| format!("kamal-core: depends on {banned}; the engine does no IO")).collect();
+    // It is in the list itself.
+    let below = dependencies.len().saturating_sub(1);
+    if below > MOST_BELOW_CORE {
+        complaints.push(format!("kamal-core: takes {below} crates to build; {MOST_BELOW_CORE} is the limit"));
+    }
+    Ok(complaints)
 }
 
 fn check_reserved_dependencies() -> Result<Vec<String>> {
@@ -106,8 +120,38 @@ fn check_pure(text: &str) -> Vec<String> {
     found.map(|(index, _)| format!("line {}: a command of docker's; make it a step", index + 1)).collect()
 }
 
+/// The engine's ports that have their place in the crate `kamal`: the command has the terminal's alone.
+const PORTS: [&str; 15] = [
+    "Builder",
+    "Clock",
+    "Commands",
+    "Docker",
+    "Entropy",
+    "Exec",
+    "Hooks",
+    "Interceptor",
+    "Local",
+    "Outside",
+    "Programs",
+    "Proxy",
+    "Secrets",
+    "Ssh",
+    "Templates",
+];
+
+/// The command is a layer over the library, which somebody else can use as well.
+fn check_thin(text: &str) -> Vec<String> {
+    let lines = text.lines().take(production_lines(text)).enumerate();
+    let port = |line: &str| {
+        let port = line.strip_prefix("impl ")?.split_once(" for ")?.0.rsplit("::").next()?.to_owned();
+        PORTS.contains(&port.as_str()).then_some(port)
+    };
+    let found = lines.filter_map(|(index, line)| Some((index, port(line)?)));
+    found.map(|(index, port)| format!("line {}: {port} is implemented in the crate kamal", index + 1)).collect()
+}
+
 /// Lines up to the test module.
-fn production_lines(text: &str) -> usize {
+pub(crate) fn production_lines(text: &str) -> usize {
     let lines = text.lines().collect::<Vec<_>>();
     let tests = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests {"));
     tests.unwrap_or(lines.len())
@@ -160,6 +204,13 @@ mod tests {
     fn the_engine_has_no_commands_of_dockers_but_in_tests() {
         let text = "//! Why.\nlet a = \"docker ps\";\n#[cfg(test)]\nmod tests {\nlet a = \"docker ps\";\n}\n";
         assert_eq!(check_pure(text), ["line 2: a command of docker's; make it a step"]);
+    }
+
+    #[test]
+    fn the_command_implements_no_port_but_the_terminals() {
+        assert_eq!(check_thin("//! Why.\nimpl Events for Reporter {}\nimpl Attendant for Person {}\n"), [""; 0]);
+        let text = "//! Why.\nimpl kamal_core::ports::Secrets for Files {}\nimpl Local for Here {}\n";
+        assert_eq!(check_thin(text).len(), 2);
     }
 
     #[test]

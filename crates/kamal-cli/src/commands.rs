@@ -31,7 +31,7 @@ pub(crate) fn main() -> ExitCode {
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let aliases = |config_file: &str, destination: Option<&str>| {
         let destination = destination.map(Destination::parse).transpose().map_err(|error| error.to_string())?;
-        context::aliases(config_file, destination.as_ref()).map_err(|failure| failure.to_string())
+        context::aliases(config_file, destination.as_ref()).map_err(|failure| failure.told())
     };
     match args::read(&words, &aliases) {
         Ok(Line::Help(text)) => {
@@ -55,8 +55,7 @@ fn fail(failure: &Failure) -> ExitCode {
         Failure::Config(errors) => output::complain(&errors.to_string()),
         failure => {
             let red = anstyle::Style::new().fg_color(Some(anstyle::AnsiColor::Red.into())).bold();
-            output::complain(&format!("  {}ERROR{} {failure}", red.render(), red.render_reset()));
-            failure.hints().iter().for_each(|hint| output::complain(&format!("help: {hint}")));
+            output::complain(&format!("  {}ERROR{} {}", red.render(), red.render_reset(), failure.told()));
         }
     }
     ExitCode::from(failure.exit_status())

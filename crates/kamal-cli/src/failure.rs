@@ -1,7 +1,12 @@
 //! What ends a command: a message for the user, and the exit status.
 
 use kamal_core::{
-    config::ConfigErrors, error::Error, hint::Hint, ports::SecretError, redact::Redactor, targets::SelectionError,
+    config::ConfigErrors,
+    error::{Error, ErrorKind},
+    hint::Hint,
+    ports::SecretError,
+    redact::Redactor,
+    targets::SelectionError,
 };
 
 /// Why a command failed.
@@ -10,6 +15,9 @@ pub(crate) enum Failure {
     /// The engine says why.
     #[error(transparent)]
     Engine(#[from] Error),
+    /// The project cannot be acted on.
+    #[error(transparent)]
+    Project(kamal::Error),
     /// The configuration is wrong. It prints itself, source lines and all.
     #[error("{0}")]
     Config(ConfigErrors),
@@ -41,12 +49,16 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The process's exit status: 130 after Ctrl-C as shells have it, the command's own for `app exec`, else 1.
+    /// The process's exit status: the command's own for `app exec`, else what the kind of error has.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Interrupted | Self::Engine(Error::Cancelled) => 130,
             Self::Status(status) | Self::Redacted { status, .. } => *status,
-            _ => 1,
+            Self::Engine(error) => error.kind().exit_status(),
+            Self::Project(error) => error.kind().exit_status(),
+            Self::Interrupted => ErrorKind::Cancelled.exit_status(),
+            Self::Config(_) => ErrorKind::Config.exit_status(),
+            Self::Secret(_) => ErrorKind::SecretMissing.exit_status(),
+            Self::Selection(_) | Self::User(_) => ErrorKind::Usage.exit_status(),
         }
     }
 
@@ -54,10 +66,16 @@ impl Failure {
     pub(crate) fn hints(&self) -> Vec<Hint> {
         match self {
             Self::Engine(error) => error.hints(),
+            Self::Project(error) => error.hints(),
             Self::Secret(error) => error.hints.clone(),
             Self::Redacted { hints, .. } => hints.clone(),
             _ => Vec::new(),
         }
+    }
+
+    /// The message, and a line for each hint.
+    pub(crate) fn told(&self) -> String {
+        self.hints().iter().fold(self.to_string(), |told, hint| format!("{told}\nhelp: {hint}"))
     }
 
     /// As it may be shown.
@@ -77,11 +95,7 @@ impl From<kamal::Error> for Failure {
         match error {
             kamal::Error::Engine(error) => Self::Engine(error),
             kamal::Error::Config(errors) => Self::Config(errors),
-            kamal::Error::KeyData(mut error) => {
-                error.message.insert_str(0, "ssh/key_data: ");
-                Self::Secret(error)
-            }
-            other => Self::User(other.to_string()),
+            other => Self::Project(other),
         }
     }
 }

@@ -94,6 +94,13 @@ impl Engine {
         self
     }
 
+    /// Runs an operation only if its plan has this digest, before the lock is taken and after.
+    #[must_use]
+    pub fn expecting(mut self, digest: impl Into<String>) -> Self {
+        self.settings.expected_digest = Some(digest.into());
+        self
+    }
+
     /// Its configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -110,7 +117,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`run::plan`], and [`Error::Usage`] where the selection matches nothing.
+    /// Those of [`run::plan`], and [`Error::Selection`] where the selection matches nothing.
     #[must_use]
     pub fn plan(&self, request: Request) -> BoxFuture<'static, Result<Plan, Error>> {
         let engine = self.clone();
@@ -126,7 +133,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`run::run`], and [`Error::Usage`] where the selection matches nothing.
+    /// Those of [`run::run`], and [`Error::Selection`] where the selection matches nothing.
     #[must_use]
     pub fn run(&self, request: Request, cancel: Cancel) -> BoxFuture<'static, Result<Report, Error>> {
         let engine = self.clone();
@@ -141,7 +148,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`run::apply`], and [`Error::Usage`] where the selection matches nothing.
+    /// Those of [`run::apply`], and [`Error::Selection`] where the selection matches nothing.
     #[must_use]
     pub fn apply(&self, plan: Plan, cancel: Cancel) -> BoxFuture<'static, Result<Report, Error>> {
         let engine = self.clone();
@@ -153,8 +160,7 @@ impl Engine {
     }
 
     fn prepared(&self, request: &Request) -> Result<(Targets, RunSettings), Error> {
-        let targets =
-            Targets::select(&self.config, &request.selection).map_err(|error| Error::Usage(error.to_string()))?;
+        let targets = Targets::select(&self.config, &request.selection)?;
         Ok((targets, self.settings.of(request)))
     }
 

@@ -1,10 +1,22 @@
-//! What can go wrong in an operation, as values: which host, which step, what it printed, and what would mend it.
+//! What can go wrong in an operation, as values: which host, which step, what it printed, of which kind it is, and what
+//! would put it right.
+
+mod cover;
+mod kind;
+
+pub(crate) use cover::Cover;
+pub use kind::ErrorKind;
 
 use crate::{
     hint::Hint,
     machine::IllegalMove,
     name::{HostName, Version},
-    ports::{BuildError, Exit, LocalError, RenderError, SecretError, TemplateError, TransportError},
+    ports::{
+        AnswerError, BuildError, Exit, LocalError, RenderError, SecretError, TemplateError, TransportError,
+        TransportErrorKind,
+    },
+    run::ArchiveError,
+    targets::SelectionError,
 };
 
 /// Why an operation did not succeed.
@@ -15,7 +27,7 @@ pub enum Error {
     #[error("{}", hosts(.0))]
     Hosts(Vec<HostError>),
     /// Somebody holds the deploy lock.
-    #[error("Deploy lock found on {host}. Run 'kamal lock release' when nobody is deploying any more\n{}", .details.trim_end())]
+    #[error("Deploy lock found on {host}\n{}", .details.trim_end())]
     LockHeld {
         /// The host.
         host: HostName,
@@ -78,17 +90,28 @@ pub enum Error {
         source: TemplateError,
     },
     /// The version to go back to is not there.
-    #[error(
-        "The app version '{version}' is not available as a container on {hosts} (use 'kamal app containers' for available versions)"
-    )]
+    #[error("The app version '{version}' is not available as a container on {hosts}")]
     VersionUnavailable {
         /// The version.
         version: Version,
         /// Where it is missing.
         hosts: String,
     },
+    /// There is no version to go back to.
+    #[error("there is no earlier version to roll back to on every host")]
+    NoEarlierVersion,
+    /// The beginning of a version that is the beginning of several.
+    #[error("{asked} is the beginning of several versions, {one} and {other} among them")]
+    AmbiguousVersion {
+        /// What was asked for.
+        asked: Version,
+        /// One of them.
+        one: Version,
+        /// Another.
+        other: Version,
+    },
     /// The plan is not the one that was reviewed.
-    #[error("the plan is not the one reviewed: its digest is {found}, not {reviewed}; see it with --dry-run{}", indented(&.differences.join("\n")))]
+    #[error("the plan is not the one reviewed: its digest is {found}, not {reviewed}{}", indented(&.differences.join("\n")))]
     PlanChanged {
         /// The digest of the plan that was reviewed.
         reviewed: String,
@@ -98,11 +121,43 @@ pub enum Error {
         differences: Vec<String>,
     },
     /// The operation is about a version, and none can be told.
-    #[error("there is no version: commit the project to git, or give --version (or the variable VERSION)")]
+    #[error("there is no version")]
     NoVersion,
     /// The phases came in an order that makes no sense.
     #[error(transparent)]
     IllegalMove(#[from] IllegalMove),
+    /// There is no accessory of that name.
+    #[error("No accessory by the name of '{name}'{}", options(.known))]
+    NoAccessory {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// Accessories run on none of the hosts that are selected.
+    #[error("{names} runs on none of the hosts that are selected")]
+    NotOnSelected {
+        /// Their names.
+        names: String,
+    },
+    /// The selection of hosts and roles matches nothing.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The operation takes one host, and none is selected.
+    #[error("no host is selected")]
+    NoHost,
+    /// No role is where one is needed.
+    #[error("no role runs on {place}")]
+    NoRole {
+        /// The host, or all of them.
+        place: String,
+    },
+    /// No container of the app is where one is needed.
+    #[error("no container of the app runs on {host}")]
+    NotRunning {
+        /// The host.
+        host: HostName,
+    },
     /// What was asked for makes no sense here.
     #[error("{0}")]
     Usage(String),
@@ -130,7 +185,7 @@ pub enum HostError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// A step failed.
-    #[error("{host}: could not {step} (exit status {status}){}{}", indented(.output), indented(.post_mortem))]
+    #[error("{host}: could not {step} (exit status {}){}{}", Exit(*.status), indented(.output), indented(.post_mortem))]
     Step {
         /// The host.
         host: HostName,
@@ -142,22 +197,40 @@ pub enum HostError {
         output: String,
         /// What was found out about it afterwards: a container's state and last log lines.
         post_mortem: String,
+        /// What the failure comes to, as far as it is understood.
+        fault: StepFault,
     },
     /// What the host printed was not understood.
-    #[error("{host}: {message}")]
+    #[error("{host}: {source}")]
     Unreadable {
         /// The host.
         host: HostName,
         /// What was not understood.
-        message: String,
+        source: AnswerError,
     },
-    /// The host lacks something.
+    /// Docker does not answer.
+    #[error("{host}: Docker does not answer")]
+    DockerMissing {
+        /// The host.
+        host: HostName,
+    },
+    /// The host is not as it has to be.
     #[error("{host}: {message}")]
     Unfit {
         /// The host.
         host: HostName,
-        /// What it lacks, and the mend.
+        /// What is the matter.
         message: String,
+        /// What would put it right.
+        hints: Vec<Hint>,
+    },
+    /// An image that is to be handed to the host cannot be made.
+    #[error("{host}: {source}")]
+    Archive {
+        /// The host.
+        host: HostName,
+        /// Why.
+        source: ArchiveError,
     },
     /// A step could not be spelled.
     #[error("{host}: {source}")]
@@ -187,19 +260,75 @@ impl Error {
     pub fn hints(&self) -> Vec<Hint> {
         match self {
             Self::Secrets(missing) => missing.iter().flat_map(|missing| missing.error.hints.clone()).collect(),
-            Self::HookSecrets { error, .. } => error.hints.clone(),
+            Self::HookSecrets { error, .. } | Self::Build(BuildError::Secret(error)) => error.hints.clone(),
+            Self::Hosts(errors) => {
+                let mut hints: Vec<Hint> = Vec::new();
+                for hint in errors.iter().flat_map(HostError::hints) {
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+                hints
+            }
+            Self::LockHeld { .. } => one("run `kamal lock release` when nobody is deploying any more"),
+            Self::VersionUnavailable { .. } => one("`kamal app containers` shows the versions that are available"),
+            Self::NoEarlierVersion => one("`kamal app containers` shows what there is"),
+            Self::PlanChanged { .. } => one("see the plan there is now with --dry-run"),
+            Self::NoVersion => one("commit the project to git, or give --version (or the variable VERSION)"),
+            Self::NotRunning { .. } => one("leave out --reuse, or run `kamal app start`"),
             _ => Vec::new(),
         }
     }
 }
 
+fn one(hint: &str) -> Vec<Hint> {
+    vec![Hint::new(hint)]
+}
+
+/// What the failure of a step comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StepFault {
+    /// The container, or the proxy, did not become healthy.
+    Unhealthy,
+    /// The image is not there.
+    ImageMissing,
+    /// The registry does not take the user and password.
+    RegistryRefused,
+    /// There is no room left.
+    DiskFull,
+    /// Docker is not there, or does not answer.
+    DockerMissing,
+    /// Something else.
+    #[default]
+    Other,
+}
+
 impl HostError {
+    /// What would put it right, as far as that is known.
+    #[must_use]
+    pub fn hints(&self) -> Vec<Hint> {
+        match self {
+            Self::Unfit { hints, .. } => hints.clone(),
+            Self::DockerMissing { .. } | Self::Step { fault: StepFault::DockerMissing, .. } => {
+                one("run `kamal server bootstrap` to install Docker, or start it")
+            }
+            Self::Transport(TransportError { kind: TransportErrorKind::Lost(_), .. }) => {
+                one("run the command again: it finds out what is there and goes on from that")
+            }
+            Self::Render { source: RenderError::Secret { source, .. }, .. } => source.hints.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The host.
     #[must_use]
     pub fn host(&self) -> &HostName {
         match self {
             Self::Transport(error) => &error.host,
             Self::Step { host, .. }
+            | Self::DockerMissing { host }
+            | Self::Archive { host, .. }
             | Self::Unreadable { host, .. }
             | Self::Unfit { host, .. }
             | Self::Render { host, .. }
@@ -216,6 +345,15 @@ fn hosts(errors: &[HostError]) -> String {
             let lines: Vec<String> = many.iter().map(ToString::to_string).collect();
             format!("{} hosts failed:\n{}", many.len(), lines.join("\n"))
         }
+    }
+}
+
+fn options(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!(" (options: {one})"),
+        [one, other] => format!(" (options: {one} and {other})"),
+        [many @ .., last] => format!(" (options: {}, and {last})", many.join(", ")),
     }
 }
 

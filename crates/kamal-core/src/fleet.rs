@@ -13,7 +13,7 @@ use crate::{
     batch::{self, Batch, Decoder, Fragment, Signal},
     cancel::Cancel,
     config::Config,
-    error::{Error, HostError},
+    error::{Error, HostError, StepFault},
     event::{EventKind, Outcome},
     keyring::Keyring,
     name::HostName,
@@ -63,6 +63,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// Runs something on many hosts side by side and waits for all of them, even when some fail.
+    ///
+    /// # Errors
+    ///
+    /// What failed, host by host.
     pub async fn on<'f, T>(
         &'f self,
         hosts: &'f [HostName],
@@ -72,12 +76,20 @@ impl<'a> Fleet<'a> {
     }
 
     /// Observes a host: one round trip.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes; when its answer makes no sense.
     pub async fn observe(&self, host: &HostName) -> Result<HostState, HostError> {
         let captured = self.capture(host, &self.observation()).await?;
         self.parse(host, &captured.stdout)
     }
 
     /// Runs steps on a host, then observes it: one round trip for both.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fleet::run`] and [`Fleet::observe`].
     pub async fn run_and_observe(&self, host: &HostName, label: &str, steps: &[Step]) -> Result<HostState, HostError> {
         let observe = Fragment { text: self.world.docker.observe(self.config), tolerant: true };
         let mut printed = Vec::new();
@@ -86,6 +98,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// Runs steps on a host, one after another: one round trip.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes; when a step fails.
     pub async fn run(
         &self,
         host: &HostName,
@@ -100,6 +116,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// Runs a script and keeps what it prints. A non-zero exit is data.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes.
     pub async fn capture(&self, host: &HostName, script: &Script) -> Result<Captured, HostError> {
         let mut captured = (Vec::new(), Vec::new());
         let exit = self
@@ -116,6 +136,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// Runs a script and hands on what it prints while it comes.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes.
     pub async fn exec(
         &self,
         host: &HostName,
@@ -130,6 +154,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// Uploads a file: one round trip. One that takes long is told of every second.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes; when the file cannot be written.
     pub async fn upload(&self, host: &HostName, content: &[u8], to: &str, mode: u32) -> Result<(), HostError> {
         let exec = self.connect(host).await?;
         let began = self.world.clock.elapsed();
@@ -146,6 +174,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// The connection to a host, opened when it is first needed.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes.
     pub async fn connect(&self, host: &HostName) -> Result<Arc<dyn Exec>, HostError> {
         let began = self.world.clock.elapsed();
         let exec = self.guard(host, self.world.ssh.connect(host)).await??;
@@ -157,9 +189,9 @@ impl<'a> Fleet<'a> {
         Ok(exec)
     }
 
-    /// Emits an event.
+    /// Emits an event, without secrets.
     pub fn emit(&self, event: EventKind) {
-        self.world.events.emit(event);
+        self.world.events.emit(event.redacted(&self.world.redactor));
     }
 
     /// A copy of this fleet that no request stops any more: for putting things right after one.
@@ -184,7 +216,7 @@ impl<'a> Fleet<'a> {
     }
 
     fn parse(&self, host: &HostName, printed: &str) -> Result<HostState, HostError> {
-        let unreadable = |message| HostError::Unreadable { host: host.clone(), message };
+        let unreadable = |source| HostError::Unreadable { host: host.clone(), source };
         self.world.docker.parse(self.config, host, printed).map_err(unreadable)
     }
 
@@ -331,7 +363,7 @@ impl Watch<'_, '_> {
         let outcome = match status {
             0 => Outcome::Ok,
             _ if step.is_tolerant() => Outcome::Ignored,
-            _ => Outcome::Failed(format!("exit status {status}")),
+            _ => Outcome::Failed(format!("exit status {}", Exit(status))),
         };
         if matches!(outcome, Outcome::Failed(_)) {
             self.failed = Some((fragment, status, current.tail));
@@ -355,10 +387,19 @@ impl Watch<'_, '_> {
             (self.progress)(current.fragment, Some(exit.0));
             self.failed = Some((current.fragment, exit.0, current.tail));
         }
-        let (fragment, status, output) = self.failed.unwrap_or((0, exit.0, Tail::default()));
+        let (fragment, status, output) = self.failed.take().unwrap_or((0, exit.0, Tail::default()));
         let output = output.text();
-        let step = self.steps.get(fragment).map_or_else(|| "run the script".to_owned(), ToString::to_string);
-        Err(HostError::Step { host: self.host.clone(), step, status, output, post_mortem: String::new() })
+        let failed = self.steps.get(fragment);
+        let step = failed.map_or_else(|| "run the script".to_owned(), ToString::to_string);
+        let fault = failed.map_or(StepFault::Other, |step| self.fault(step, status, &output));
+        Err(HostError::Step { host: self.host.clone(), step, status, output, post_mortem: String::new(), fault })
+    }
+
+    fn fault(&self, step: &Step, status: i32, output: &str) -> StepFault {
+        match self.fleet.world.docker.fault(step, status, output) {
+            StepFault::Other if step.awaits_health() => StepFault::Unhealthy,
+            fault => fault,
+        }
     }
 }
 

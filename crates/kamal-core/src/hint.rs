@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A sentence a person can follow to put something right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Hint(String);
+pub struct Hint(pub(crate) String);
 
 /// What a line with a hint begins with, in texts that hold both.
 const MARK: &str = "help: ";

@@ -11,7 +11,7 @@ mod secrets;
 mod world;
 
 pub use builder::{BuildError, BuildOrder, Builder};
-pub use docker::{Docker, Proxy, Render, RenderError};
+pub use docker::{AnswerError, Docker, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use hooks::{HookOrder, HookProject, Hooks};
 pub use interceptor::{Interceptor, Moment, Refusal};

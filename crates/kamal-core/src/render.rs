@@ -19,6 +19,10 @@ use crate::{
 pub const LOCK_HELD: i32 = 91;
 
 /// Shell text for any step.
+///
+/// # Errors
+///
+/// When a secret it needs cannot be had, and when no adapter knows the step.
 pub fn step(world: &World, step: &Step, cx: &Render<'_>) -> Result<Text, RenderError> {
     if let Some(text) = own(step, cx)? {
         return Ok(text);

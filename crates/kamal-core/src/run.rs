@@ -20,11 +20,11 @@ use futures_util::{
 
 pub use inputs::AccessoryFile;
 pub use needs::Needs;
-pub use ship::{Archive, ProxyImage};
+pub use ship::{Archive, ArchiveError, ProxyImage};
 
 use crate::{
     build::BuildTask,
-    error::{Error, HostError},
+    error::{Cover, Error, HostError},
     event::{EventKind, Outcome, Tone},
     fleet::{Captured, Fleet, gather},
     gate::{Keeper, Waiter, gate},
@@ -33,7 +33,9 @@ use crate::{
     op::{Facts, Op, Policy},
     plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
     ports::{BuildOrder, Moment},
+    redact::{Redacted, Redactor},
     request::Request,
+    secret::Secret,
     shell::Script,
     state::HostState,
     step::Step,
@@ -104,13 +106,40 @@ pub struct Report {
 
 /// An answer to show.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Answer {
     /// The host it is about.
     pub host: Option<HostName>,
     /// What it is shown under: `App`, `Proxy`, `Accessory db`; nothing for none.
     pub heading: String,
-    /// The answer, or why there is none.
+    /// The answer, without secrets, or why there is none.
     pub outcome: Result<Captured, HostError>,
+    raw: Option<Secret>,
+}
+
+impl Answer {
+    fn new(host: Option<HostName>, heading: String, outcome: Result<Captured, HostError>) -> Self {
+        Self { host, heading, outcome, raw: None }
+    }
+
+    /// What was printed on standard output, as it came: for another program, which needs it as it is.
+    #[must_use]
+    pub fn raw(&self) -> Option<&Secret> {
+        self.raw.as_ref()
+    }
+}
+
+impl Cover for Answer {
+    fn cover(&mut self, redactor: &Redactor) {
+        match &mut self.outcome {
+            Ok(captured) => {
+                self.raw = Some(Secret::new(captured.stdout.as_str()));
+                captured.stdout.cover(redactor);
+                captured.stderr.cover(redactor);
+            }
+            Err(error) => error.cover(redactor),
+        }
+    }
 }
 
 impl Cx<'_> {
@@ -122,6 +151,12 @@ impl Cx<'_> {
     fn lock_host(&self) -> Option<&HostName> {
         self.targets.lock_host().filter(|_| !self.run.lock_held)
     }
+
+    /// An error as it may leave the engine.
+    fn covered(&self, mut error: Error) -> Error {
+        error.cover(&self.fleet.world.redactor);
+        error
+    }
 }
 
 /// Makes the plan and changes nothing: one reading round trip per host.
@@ -130,6 +165,10 @@ impl Cx<'_> {
 ///
 /// What keeps the operation from being planned: missing secrets, hosts that cannot be reached, a version that is not there.
 pub async fn plan(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
+    look_ahead(cx, op).await.map_err(|error| cx.covered(error))
+}
+
+async fn look_ahead(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
     let mut runner = Runner::begin(cx, op, None).await?;
     runner.pre_connect().await?;
     runner.states = runner.observe(&runner.hosts_of()).await?;
@@ -158,8 +197,7 @@ pub async fn run(cx: &Cx<'_>, op: &Op) -> Result<Report, Error> {
 /// [`Error::PlanChanged`] where the plan is not what would be done now, and those of [`run`].
 pub async fn apply(cx: &Cx<'_>, reviewed: &Plan) -> Result<Report, Error> {
     let asked = &reviewed.asked;
-    let targets =
-        Targets::select(cx.fleet.config, &asked.selection).map_err(|error| Error::Usage(error.to_string()))?;
+    let targets = Targets::select(cx.fleet.config, &asked.selection)?;
     let of_plan = Cx {
         fleet: Fleet::new(cx.fleet.config, cx.fleet.world, cx.fleet.performer, cx.fleet.cancel.clone()),
         targets: &targets,
@@ -183,6 +221,10 @@ async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result
         Ok(mut runner) => runner.run(began).await,
         Err(error) => Err(error),
     };
+    let result = result.map_err(|error| cx.covered(error)).map(|mut report| {
+        report.answers.cover(&cx.fleet.world.redactor);
+        report
+    });
     let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
     let outcome = match &result {
         Ok(_) => Outcome::Ok,
@@ -425,10 +467,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         if !self.op.row().docker {
             return Ok(());
         }
-        let unfit = |state: &HostState| HostError::Unfit {
-            host: state.host.clone(),
-            message: "Docker does not answer; run `kamal server bootstrap` to install it, or start it".to_owned(),
-        };
+        let unfit = |state: &HostState| HostError::DockerMissing { host: state.host.clone() };
         let missing: Vec<HostError> = states.iter().filter(|state| !state.docker).map(unfit).collect();
         if missing.is_empty() { Ok(()) } else { Err(Error::Hosts(missing)) }
     }
@@ -594,7 +633,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             version: cx.run.asked_version.as_ref().or(cx.version),
             local: &*world.local,
             secrets: &cx.fleet.keyring(),
-            events: &*world.events,
+            events: &Redacted::new(world.events.clone(), world.redactor.clone()),
             clock: &*world.clock,
         };
         Ok(cx.fleet.cancel.guard(world.builder.build(&order)).await.ok_or(Error::Cancelled)??)
@@ -675,7 +714,7 @@ pub(crate) async fn ask(fleet: &Fleet<'_>, questions: &[Question]) -> Vec<Answer
         let Question { host, heading, query } = question.clone();
         async move {
             let outcome = fleet.capture(&host, &script(fleet, &query)).await;
-            Answer { host: Some(host), heading, outcome }
+            Answer::new(Some(host), heading, outcome)
         }
         .boxed()
     };
@@ -693,6 +732,6 @@ pub fn script(fleet: &Fleet<'_>, query: &crate::query::Query) -> Script {
 impl From<Told> for Answer {
     fn from(told: Told) -> Self {
         let captured = Captured { stdout: told.text, ..Captured::default() };
-        Self { host: told.host, heading: told.heading, outcome: Ok(captured) }
+        Self::new(told.host, told.heading, Ok(captured))
     }
 }

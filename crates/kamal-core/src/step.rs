@@ -360,6 +360,12 @@ impl Step {
         !matches!(self, Self::Audit { .. } | Self::CheckProxy)
     }
 
+    /// True when the step waits until something is healthy.
+    #[must_use]
+    pub fn awaits_health(&self) -> bool {
+        matches!(self, Self::SwitchTraffic(_) | Self::AwaitReady { .. })
+    }
+
     /// True when a failure of the step is of no matter.
     #[must_use]
     pub fn is_tolerant(&self) -> bool {

@@ -70,6 +70,10 @@ pub struct Targets {
 
 impl Targets {
     /// Selects.
+    ///
+    /// # Errors
+    ///
+    /// When a pattern matches nothing.
     pub fn select(config: &Config, selection: &Selection) -> Result<Self, SelectionError> {
         let everything = all_hosts(config);
         let mut chosen_hosts = match &selection.hosts {

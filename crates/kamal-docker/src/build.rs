@@ -16,7 +16,7 @@ mod tests;
 use kamal_core::{
     build::BuildTask,
     event::{EventKind, Tone},
-    ports::{BuildError, BuildOrder, Command, LocalError},
+    ports::{BuildError, BuildOrder, Command},
     secret::Secret,
 };
 
@@ -121,13 +121,11 @@ fn help(output: &str) -> Option<&'static str> {
 
 /// docker with buildx has to be there.
 async fn check_programs(order: &BuildOrder<'_>) -> Result<(), BuildError> {
-    let missing = |what: &str| Err(BuildError::Unfit(format!("{what} is not installed locally")));
     match look(order, &Command::new("docker", ["buildx", "version"])).await {
         Ok(printed) if printed.exit.success() => Ok(()),
-        Err(BuildError::Local(LocalError::Missing { .. })) => missing("Docker"),
         Err(error) => Err(error),
         Ok(_) if order.config.builder.pack.is_some() => Ok(()),
-        Ok(_) => missing("Docker buildx plugin"),
+        Ok(_) => Err(BuildError::Unfit("Docker buildx plugin is not installed locally".to_owned())),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod registry;
 
 mod build;
 mod credentials;
+mod fault;
 mod login;
 mod network;
 mod observe;
@@ -15,8 +16,9 @@ mod render;
 use async_trait::async_trait;
 use kamal_core::{
     config::Config,
+    error::StepFault,
     name::HostName,
-    ports::{BuildError, BuildOrder, Builder, Docker, Entropy, Render, RenderError},
+    ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Render, RenderError},
     query::Query,
     shell::Text,
     state::HostState,
@@ -35,8 +37,12 @@ impl Docker for DockerCli {
         observe::text(config)
     }
 
-    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
+    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError> {
         observe::parse(config, host, printed)
+    }
+
+    fn fault(&self, step: &Step, status: i32, printed: &str) -> StepFault {
+        fault::of(step, status, printed)
     }
 
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {

@@ -7,6 +7,7 @@ use kamal_core::{
     config::Config,
     name::{HostName, NameError},
     naming,
+    ports::AnswerError,
     shell::{Text, escape::word},
     state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
 };
@@ -49,7 +50,7 @@ pub(crate) fn text(config: &Config) -> Text {
 const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Networks}}\t{{.Status}}\t{{.Label \"service\"}}\t{{.Label \"destination\"}}\t{{.Label \"role\"}}";
 
 /// Reads what the script printed.
-pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
+pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError> {
     let mut state = HostState {
         host: host.clone(),
         machine: Machine::default(),
@@ -100,7 +101,8 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         }
     }
     let [arch, user, home] = machine[..] else {
-        return Err(format!("the host's answer was cut short: {:?}", printed.chars().take(200).collect::<String>()));
+        let beginning: String = printed.chars().take(200).collect();
+        return Err(AnswerError::new(format!("the host's answer was cut short: {beginning:?}")));
     };
     state.machine = Machine { arch: docker_arch(arch), user: user.into(), home: home.into() };
     state.hides_overlay = swarm == ["active false", "bridge"];
@@ -120,7 +122,7 @@ fn owner(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Puts a container where it belongs; what is somebody else's is left out, in whatever form it comes.
-fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), String> {
+fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), AnswerError> {
     let fields: Vec<&str> = line.split(TAB).collect();
     let [id, names, image, word, networks, status, service, destination, role] = fields[..] else { return Ok(()) };
     // A linked container has further names, the own one comes without a slash.
@@ -131,8 +133,8 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
     if !(is_proxy || is_app || is_accessory) {
         return Ok(());
     }
-    let named =
-        ContainerState::parse(word).ok_or_else(|| format!("docker named an unknown state of {name}: {word:?}"))?;
+    let unknown = || AnswerError::new(format!("docker named an unknown state of {name}: {word:?}"));
+    let named = ContainerState::parse(word).ok_or_else(unknown)?;
     if is_proxy {
         let networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
         state.proxy = Some(ProxyContainer { image: strange(image)?, state: named, networks });
@@ -154,8 +156,8 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Stri
 }
 
 /// A name docker printed, which could not be one if it printed something else.
-fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, String> {
-    text.parse().map_err(|error: NameError| format!("docker named something strangely: {error}"))
+fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
+    text.parse().map_err(|error: NameError| AnswerError::new(format!("docker named something strangely: {error}")))
 }
 
 fn image(line: &str) -> Option<Image> {
@@ -229,7 +231,7 @@ mod tests {
         route\t\u{1b}[1;34mapp-web\u{1b}[0m  \u{1b}[ma.com\u{1b}[0m  \u{1b}[m/\u{1b}[0m     \u{1b}[maaa:80\u{1b}[0m  \u{1b}[mrunning\u{1b}[0m  \u{1b}[mno\u{1b}[0m   \n\
         sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== network\nkamal\n";
 
-    fn read(printed: &str) -> Result<HostState, String> {
+    fn read(printed: &str) -> Result<HostState, AnswerError> {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\naccessories: {db: {image: mysql:8, host: h}}\n";
         let loaded = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap();
@@ -274,6 +276,6 @@ mod tests {
         assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
         assert!(read("== machine\nx86_64\n").is_err());
         let odd = PRINTED.replace("\trunning\tkamal\tUp 2 hours", "\tsinking\tkamal\tUp 2 hours");
-        assert!(read(&odd).unwrap_err().contains("sinking"));
+        assert!(read(&odd).unwrap_err().to_string().contains("sinking"));
     }
 }

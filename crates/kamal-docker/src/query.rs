@@ -3,7 +3,7 @@
 use kamal_core::{
     config::{Config, model::Accessory},
     naming,
-    ports::Entropy,
+    ports::{Entropy, Exit},
     query::{Attach, ExecNew, LogLines, Query},
     shell::{
         Text,
@@ -124,8 +124,11 @@ fn exec_accessory(config: &Config, accessory: &Accessory, volumes: &[String], co
 /// What became of a container that did not come up; it is stopped as well.
 fn post_mortem(container: &str, timeout: Option<u64>) -> String {
     let name = word(container);
+    let meanings = Exit::MEANINGS
+        .map(|(status, meaning)| format!("{{{{if eq .State.ExitCode {status}}}}} ({meaning}){{{{end}}}}"))
+        .concat();
     format!(
-        "docker inspect --format 'container: {{{{.State.Status}}}}, exit code {{{{.State.ExitCode}}}}{{{{if .RestartCount}}}}, \
+        "docker inspect --format 'container: {{{{.State.Status}}}}, exit code {{{{.State.ExitCode}}}}{meanings}{{{{if .RestartCount}}}}, \
          restarted {{{{.RestartCount}}}} times{{{{end}}}}{{{{if .State.OOMKilled}}}}, \
          killed for lack of memory{{{{end}}}}{{{{if .State.Error}}}}, {{{{.State.Error}}}}{{{{end}}}}{{{{if .State.Health}}}}, health \
          {{{{.State.Health.Status}}}}{{{{end}}}}' {name} 2>/dev/null\n\

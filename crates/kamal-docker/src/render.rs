@@ -181,7 +181,7 @@ fn pull(image: &str, service: Option<&str>, held: bool) -> String {
     let check = service.map(|service| {
         format!(
             " && {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \
-             {{ echo \"Image {image} is missing the 'service' label\" >&2; (exit 1); }}; }}",
+             {{ echo \"Image \"{image}\" is missing the 'service' label\" >&2; (exit 1); }}; }}",
             word(service)
         )
     });

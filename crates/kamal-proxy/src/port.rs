@@ -97,8 +97,8 @@ fn switch(route: &Route, files: &[String]) -> String {
     let deploy = command(&format!("deploy {} {flags}", word(&route.service)));
     format!(
         "([ \"$kamal_started\" = {name} ] && cid=$kamal_cid || \
-         cid=$(docker container ls --no-trunc --quiet --filter 'name=^{plain}$') && [ -n \"$cid\" ] || \
-         {{ echo \"{plain} is not running, did the container boot?\" >&2; exit 1; }}\n\
+         cid=$(docker container ls --no-trunc --quiet --filter {filter}) && [ -n \"$cid\" ] || \
+         {{ echo {name}\" is not running, did the container boot?\" >&2; exit 1; }}\n\
          cid=$(printf %.12s \"$cid\")\n\
          {deploy} & deploy=$!\n\
          look() {{ docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {name} 2>/dev/null || echo gone 0; }}\n\
@@ -107,10 +107,10 @@ fn switch(route: &Route, files: &[String]) -> String {
          [ ${{s#* }} -lt {CRASH_LOOP} ] || {{ kill -9 $deploy; exit; }}; done) >/dev/null 2>&1 & watch=$!\n\
          wait $deploy; s=$?; kill $watch 2>/dev/null\n\
          if [ $s -eq 137 ]; then r=$(look); r=${{r#* }}; if [ $r -lt {CRASH_LOOP} ]; \
-         then echo \"{plain} stopped while its health was checked\" >&2; \
-         else echo \"{plain} was restarted $r times while its health was checked\" >&2; fi; fi\n\
+         then echo {name}\" stopped while its health was checked\" >&2; \
+         else echo {name}\" was restarted $r times while its health was checked\" >&2; fi; fi\n\
          exit $s)",
-        plain = route.container,
+        filter = word(&format!("name=^{}$", route.container)),
     )
 }
 
@@ -293,6 +293,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's folder may be anywhere")]
     fn users_are_written_where_the_proxy_finds_them() {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\nx-proxy: {basic_auth: USERS}\n";

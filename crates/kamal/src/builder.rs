@@ -279,10 +279,10 @@ impl ProjectBuilder {
         let redactor = self.redactor.unwrap_or_default();
         first_lessons(&loaded, &redactor);
         let listener = self.events.unwrap_or_else(|| Arc::new(Silence));
-        let events: Arc<dyn Events> = Arc::new(Redacted::new(listener.clone(), redactor.clone()));
-        let secrets = self.secrets.unwrap_or_else(|| {
-            Arc::new(FileSecrets::new(config, surroundings(), redactor.clone(), Some(events.clone())))
-        });
+        let aside: Arc<dyn Events> = Arc::new(Redacted::new(listener.clone(), redactor.clone()));
+        let secrets = self
+            .secrets
+            .unwrap_or_else(|| Arc::new(FileSecrets::new(config, surroundings(), redactor.clone(), Some(aside))));
         let mut connector = None;
         let ssh = match self.ssh {
             Some(ssh) => ssh,
@@ -311,7 +311,7 @@ impl ProjectBuilder {
             local: self.local.unwrap_or_else(own_local),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
             entropy: self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default())),
-            events,
+            events: listener,
             secrets,
             templates: self.templates.unwrap_or_else(|| Arc::new(ProjectTemplates::new(surroundings()))),
             redactor,
@@ -331,7 +331,8 @@ impl ProjectBuilder {
             ProxySource::Image(image) => Some(image),
             ProxySource::DockerHub => None,
         };
-        Ok(Project::of(Parts { loaded, world, listener, connector, folder, environment, identity, proxy_image }))
+        let config = Arc::new(loaded.config.clone());
+        Ok(Project::of(Parts { loaded, config, world, connector, folder, environment, identity, proxy_image }))
     }
 
     fn load(&self, place: &Path, outside: &Surroundings) -> Result<Loaded, Error> {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use kamal_core::{config::ConfigErrors, name::NameError, ports::SecretError, targets::SelectionError};
+use kamal_core::{
+    config::ConfigErrors, error::ErrorKind, hint::Hint, name::NameError, ports::SecretError, targets::SelectionError,
+};
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +17,7 @@ pub enum Error {
     #[error("{0}")]
     Config(ConfigErrors),
     /// There is no configuration where it was looked for.
-    #[error("Configuration file not found in {}\nhelp: {help}", .path.display())]
+    #[error("Configuration file not found in {}", .path.display())]
     NoConfig {
         /// Where.
         path: PathBuf,
@@ -53,6 +55,34 @@ pub enum Error {
     NoRuntime,
 }
 
+impl Error {
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Engine(error) => error.kind(),
+            Self::Config(_) | Self::NoConfig { .. } => ErrorKind::Config,
+            Self::Unreadable { .. } | Self::ProxyBinary { .. } => ErrorKind::Local,
+            Self::Name(_) | Self::Selection(_) => ErrorKind::Usage,
+            Self::NoVersion(_) => ErrorKind::NoVersion,
+            Self::KeyData(_) => ErrorKind::SecretMissing,
+            Self::NoRuntime => ErrorKind::Internal,
+        }
+    }
+
+    /// What would put it right, as far as that is known.
+    #[must_use]
+    pub fn hints(&self) -> Vec<Hint> {
+        match self {
+            Self::Engine(error) => error.hints(),
+            Self::NoConfig { help, .. } => vec![Hint::new(help)],
+            Self::NoVersion(why) => why.hint().into_iter().collect(),
+            Self::KeyData(error) => error.hints.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// Why the project has no version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -61,26 +91,43 @@ pub enum NoVersion {
     #[error("VERSION: {0}")]
     Variable(String),
     /// Git is not there.
-    #[error("{}", commit("git is not installed", "install git"))]
+    #[error("{}", commit("git is not installed"))]
     NoGit,
     /// The folder is in no repository.
-    #[error("{}", commit(&format!("no git repository found in {}", .0), "commit the project to git"))]
+    #[error("{}", commit(&format!("no git repository found in {}", .0)))]
     NoRepository(String),
     /// The repository has no commit yet.
-    #[error("{}", commit(&format!("the repository in {} has no commits yet", .0), "commit the project"))]
+    #[error("{}", commit(&format!("the repository in {} has no commits yet", .0)))]
     NoCommit(String),
     /// Git does not trust the repository, which belongs to another user.
-    #[error("{}", commit(&format!("the repository in {} belongs to somebody else", .0), &format!("`git config --global --add safe.directory {}` if you trust it", .0)))]
+    #[error("{}", commit(&format!("the repository in {} belongs to somebody else", .0)))]
     ForeignRepository(String),
     /// Git says something else.
-    #[error("{}", commit(&format!("git says: {}", .0), "see to that"))]
+    #[error("{}", commit(&format!("git says: {}", .0)))]
     Git(String),
     /// The project has no folder to look into.
     #[error("the project has no folder whose commit could be its version; give it one")]
     NoFolder,
 }
 
-/// In Kamal's words, and what to do.
-fn commit(why: &str, fix: &str) -> String {
-    format!("Can't use commit hash as version, {why}\nhelp: {fix}, or give --version (or the variable VERSION)")
+impl NoVersion {
+    /// What would put it right, as far as that is known.
+    fn hint(&self) -> Option<Hint> {
+        let fix = match self {
+            Self::Variable(_) | Self::NoFolder => return None,
+            Self::NoGit => "install git".to_owned(),
+            Self::NoRepository(_) => "commit the project to git".to_owned(),
+            Self::NoCommit(_) => "commit the project".to_owned(),
+            Self::ForeignRepository(place) => {
+                format!("`git config --global --add safe.directory {place}` if you trust it")
+            }
+            Self::Git(_) => "see to that".to_owned(),
+        };
+        Some(Hint::new(format!("{fix}, or give --version (or the variable VERSION)")))
+    }
+}
+
+/// In Kamal's words.
+fn commit(why: &str) -> String {
+    format!("Can't use commit hash as version, {why}")
 }

@@ -5,12 +5,14 @@ use std::{path::PathBuf, sync::Arc};
 use kamal_core::{
     cancel::Cancel,
     config::{Config, Diagnostic, Loaded},
+    engine::Engine,
     fleet::Fleet,
     name::Version,
     op::{Accessory, App, Build, Deploy, Lock, Op, Proxy, Prune, Registry, Rollback, Server},
+    plan::Plan,
     ports::{Events, World},
-    redact::{Redacted, Redactor},
-    run::{ProxyImage, RunSettings},
+    redact::Redactor,
+    run::ProxyImage,
 };
 use kamal_ssh::Connector;
 
@@ -20,6 +22,7 @@ use crate::{
     git::{self, Identity},
     machine::Environment,
     operation::Operation,
+    run::Run,
 };
 
 /// A `deploy.yml`, and everything it takes to act on it. Clones are the same project; connections are shared.
@@ -29,9 +32,9 @@ pub struct Project(Arc<Parts>);
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) loaded: Loaded,
+    /// The configuration by itself, for those who outlive a borrow.
+    pub(crate) config: Arc<Config>,
     pub(crate) world: World,
-    /// Who listens, to whom secrets are not told.
-    pub(crate) listener: Arc<dyn Events>,
     pub(crate) connector: Option<Arc<Connector>>,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) environment: Environment,
@@ -215,14 +218,31 @@ impl Project {
         Operation::new(self.clone(), op)
     }
 
-    /// The ports, with another listener in front of the project's.
-    pub(crate) fn world_told_by(&self, listener: impl FnOnce(Arc<dyn Events>) -> Arc<dyn Events>) -> World {
-        let events = Arc::new(Redacted::new(listener(self.0.listener.clone()), self.redactor().clone()));
-        World { events, ..self.0.world.clone() }
+    /// Does what a plan says, or nothing where the hosts have moved on since it was made
+    /// ([`PlanChanged`](kamal_core::error::Error::PlanChanged)). The plan may be one that was kept and read back.
+    pub fn apply(&self, plan: Plan) -> Run {
+        Run::begin(self, Cancel::never(), |engine, cancel| async move { Ok(engine.apply(plan, cancel).await?) })
     }
 
-    /// What a run of this project is given unless it is told otherwise.
-    pub(crate) fn settings(&self) -> RunSettings {
-        RunSettings { user_name: self.0.identity.name.clone(), ..RunSettings::default() }
+    /// The engine that does the work.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine_in(self.world().clone())
+    }
+
+    /// The same, telling somebody besides the project's listener what happens.
+    pub(crate) fn engine_told_by(&self, listener: impl FnOnce(Arc<dyn Events>) -> Arc<dyn Events>) -> Engine {
+        let events = listener(self.world().events.clone());
+        self.engine_in(World { events, ..self.world().clone() })
+    }
+
+    fn engine_in(&self, world: World) -> Engine {
+        let engine = Engine::new(self.0.config.clone(), world)
+            .performer(self.performer())
+            .user_name(self.0.identity.name.clone());
+        match self.proxy_image() {
+            Some(image) => engine.proxy_image(image.clone()),
+            None => engine,
+        }
     }
 }

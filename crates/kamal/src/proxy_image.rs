@@ -6,7 +6,7 @@ use std::{fs::File, io::Read, path::Path};
 use aws_lc_rs::digest::{SHA256, digest};
 use kamal_core::{
     name::ImageRef,
-    run::{Archive, ProxyImage},
+    run::{Archive, ArchiveError, ProxyImage},
 };
 
 /// The proxy's version in its tag; Kamal asks for v0.9.2 at least (spec kamal.md 2.10).
@@ -33,7 +33,8 @@ pub(crate) fn of(path: &Path) -> Option<ProxyImage> {
     let reference = ImageRef::parse(format!("kamal-rs/kamal-proxy:{VERSION}-{}", &hex(&head)[..8])).ok()?;
     let (path, name) = (path.to_owned(), reference.clone());
     let archive = Archive::new(move || {
-        let error = |error| format!("cannot make an image of {}: {error}", path.display());
+        let error =
+            |error: std::io::Error| ArchiveError::new(format!("cannot make an image of {}: {error}", path.display()));
         archive(&std::fs::read(&path).map_err(error)?, arch, &name).map_err(error)
     });
     Some(ProxyImage { reference, arch: arch.to_owned(), archive })

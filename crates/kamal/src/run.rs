@@ -8,12 +8,17 @@ use std::{
 };
 
 use futures_util::future::{self, FutureExt as _};
-use kamal_core::{cancel::Cancel, run::Report};
-use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
+use kamal_core::{
+    cancel::{Cancel, Canceller},
+    engine::Engine,
+    run::Report,
+};
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     error::Error,
-    events::{EventLog, EventStream},
+    events::{Both, EventLog, EventStream},
+    project::Project,
 };
 
 /// An operation at work. A future of its report, which need not be polled for the work to go on.
@@ -24,7 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Run {
     work: Work,
-    stop: Arc<watch::Sender<bool>>,
+    stop: Canceller,
     log: Arc<EventLog>,
     detached: bool,
 }
@@ -36,22 +41,20 @@ enum Work {
 }
 
 impl Run {
-    /// Begins work that heeds the request to stop it is given.
-    pub(crate) fn begin<F>(log: Arc<EventLog>, also: Cancel, work: impl FnOnce(Cancel) -> F) -> Self
+    /// Begins work of a project's engine that heeds the request to stop it is given.
+    pub(crate) fn begin<F>(project: &Project, also: Cancel, work: impl FnOnce(Engine, Cancel) -> F) -> Self
     where
         F: Future<Output = Result<Report, Error>> + Send + 'static,
     {
-        let stop = Arc::new(watch::Sender::new(false));
-        let (sender, mut asked) = (Arc::clone(&stop), stop.subscribe());
-        let own = async move {
-            // The work itself keeps the sender, so that it outlives whoever waits.
-            let _kept = sender;
-            drop(asked.wait_for(|asked| *asked).await);
-        };
+        let log = EventLog::new();
+        let told = Arc::clone(&log);
+        let engine = project.engine_told_by(|listener| Arc::new(Both { listener, log: told }));
+        let (stop, asked) = Cancel::pair();
         let either = async move {
-            future::select(Box::pin(own), Box::pin(async move { also.wait().await })).await;
+            future::select(Box::pin(async move { asked.wait().await }), Box::pin(async move { also.wait().await }))
+                .await;
         };
-        let work = work(Cancel::when(either));
+        let work = work(engine, Cancel::when(either));
         let done = Arc::clone(&log);
         let work = async move {
             let result = work.await;
@@ -67,7 +70,7 @@ impl Run {
 
     /// Asks it to stop: what has begun is brought to a safe end. The run is then awaited as before.
     pub fn cancel(&self) {
-        self.stop.send_replace(true);
+        self.stop.cancel();
     }
 
     /// Whether it has come to its end.
@@ -95,12 +98,10 @@ impl Run {
         self.log.stream()
     }
 
-    /// Something that stops it, for somebody else to keep. It keeps nothing alive.
-    pub fn stopper(&self) -> impl Fn() + Send + Sync + Clone + 'static + use<> {
-        let stop = Arc::clone(&self.stop);
-        move || {
-            stop.send_replace(true);
-        }
+    /// What stops it, for somebody else to keep. Dropping it stops nothing.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.stop.clone()
     }
 
     /// Lets it go on by itself to its end.

@@ -18,6 +18,10 @@ const HEAD_LIMIT: u64 = 64 * 1024;
 /// Longest pause `GET /sleep/MILLISECONDS` grants.
 const SLEEP_LIMIT: u64 = 60_000;
 
+/// What `GET /protocol` says, once a browser has run it: how it was fetched.
+const PROTOCOL_PAGE: &str = "<!doctype html><title>hello</title><p>Fetched over <b id=protocol></b>.</p>\n\
+    <script>protocol.textContent = performance.getEntriesByType('navigation')[0].nextHopProtocol</script>\n";
+
 /// Serves one client. Errors end only this connection.
 pub(crate) fn serve(stream: &TcpStream, server: &Server) {
     // Without TCP_NODELAY every keep-alive answer would wait for the client's delayed acknowledgement.
@@ -85,7 +89,12 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
 
 fn answer(request: &Request, server: &Server, keep_alive: bool) -> Vec<u8> {
     let version = &server.settings.version;
+    let mut kind = "plain";
     let (status, body) = match request.path.as_str() {
+        "/protocol" => {
+            kind = "html";
+            ("200 OK", PROTOCOL_PAGE.to_owned())
+        }
         "/" => ("200 OK", format!("hello {version}\n")),
         "/up" if server.settings.health == Health::Fail => {
             crate::log("health check refused");
@@ -102,7 +111,7 @@ fn answer(request: &Request, server: &Server, keep_alive: bool) -> Vec<u8> {
     };
     let connection = if keep_alive { "keep-alive" } else { "close" };
     let mut response = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nx-version: {version}\r\n\
+        "HTTP/1.1 {status}\r\ncontent-type: text/{kind}; charset=utf-8\r\ncontent-length: {}\r\nx-version: {version}\r\n\
          connection: {connection}\r\n\r\n",
         body.len()
     );
@@ -164,6 +173,14 @@ mod tests {
     #[test]
     fn head_answers_without_a_body() {
         assert!(talk(Health::Ok, "HEAD / HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn one_page_is_for_browsers() {
+        for (path, kind) in [("/", "plain"), ("/protocol", "html"), ("/none", "plain")] {
+            let answer = talk(Health::Ok, &format!("GET {path} HTTP/1.1\r\n\r\n"));
+            assert!(answer.contains(&format!("content-type: text/{kind}; charset=utf-8\r\n")), "{path}: {answer}");
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! * `HEALTH`: `fail` refuses health checks, `crash` ends at once with exit code 3.
 //! * `ECHO`: names of variables, with commas between them, that it logs at start, as careless apps do.
 //!
+//! `GET /protocol` is a page that says over which version of HTTP a browser fetched it.
+//!
 //! As process 1 of a container it gets no default action for SIGTERM, so it handles that signal itself.
 
 mod connection;

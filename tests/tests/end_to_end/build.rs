@@ -49,6 +49,17 @@ fn submodules_come_from_the_work_tree() {
 }
 
 #[test]
+fn a_repository_without_a_commit() {
+    let app = App::on_one("e2e-unborn");
+    let project = app.project.folder();
+    fs::remove_dir_all(project.join(".git")).unwrap();
+    git(project, &["init", "--quiet"]);
+    app.fails(&["setup"]).says(&["has no commits yet", "commit the project", "--version"]);
+    assert!(!app.host().home.join(".kamal/apps/e2e-unborn").exists(), "no host was touched");
+    assert!(!app.locked());
+}
+
+#[test]
 fn the_work_tree_is_built_with_what_is_not_committed() {
     let app = App::on_one("e2e-dev");
     app.project.write(".dockerignore", "docs\n").unwrap();

@@ -23,7 +23,7 @@ fn a_container_killed_while_its_health_is_checked() {
         &app.host().address.to_string(),
         "stopped while its health was checked",
         "refusing health checks",
-        "exit code 137",
+        "exit code 137 (killed",
     ]);
     assert!(ended.took < Duration::from_secs(25), "it waited for what cannot come: {:?}\n{}", ended.took, ended.text);
     assert_eq!(tally.failed, Vec::<String>::new(), "{tally:?}");

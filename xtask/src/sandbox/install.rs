@@ -99,13 +99,44 @@ fn has_buildx() -> bool {
 }
 
 /// Installs buildx from the distribution, or, as Debian 12 has none, the package of Debian 13, which needs nothing but
-/// libc. apt verifies it with Debian's keys, in a state of its own, so the machine's sources stay as they are.
+/// libc.
 fn install_buildx() -> Result<()> {
     let _quiet = Quiet::new()?;
     if run(apt().args(["install", "-y", "--no-install-recommends", "docker-buildx"])).is_ok() {
         return Ok(());
     }
     let folder = Scratch::new()?;
+    let packages = download_from_trixie(&folder, &["docker-buildx"])?;
+    run(Command::new("dpkg").arg("--install").args(packages)).map(drop)
+}
+
+/// The newest docker engine there is a package of, unpacked into a folder beside the machine's own: its programs are in
+/// `usr/bin` and `usr/sbin` there.
+///
+/// # Errors
+///
+/// When it cannot be had here.
+pub fn newest_engine() -> Result<PathBuf> {
+    let unpacked = crate::workspace().join("target/docker-trixie");
+    if unpacked.exists() {
+        return Ok(unpacked);
+    }
+    let folder = Scratch::new()?;
+    let fresh = unpacked.with_file_name(format!("docker-trixie.{}", std::process::id()));
+    for package in download_from_trixie(&folder, &["docker.io", "containerd", "runc"])? {
+        run(Command::new("dpkg").arg("--extract").arg(package).arg(&fresh))?;
+    }
+    match fs::rename(&fresh, &unpacked) {
+        // Somebody else was faster.
+        Err(_) if unpacked.exists() => fs::remove_dir_all(&fresh).context(|| format!("removing {}", fresh.display())),
+        renamed => renamed.context(|| format!("creating {}", unpacked.display())),
+    }?;
+    Ok(unpacked)
+}
+
+/// Downloads packages of Debian 13 into a folder. apt verifies them with Debian's keys, in a state of its own, so the
+/// machine's sources stay as they are.
+fn download_from_trixie(folder: &Scratch, packages: &[&str]) -> Result<Vec<PathBuf>> {
     let sources = folder.0.join("sources.list");
     let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
     fs::write(&sources, format!("deb [signed-by={keys}] http://deb.debian.org/debian trixie main\n"))
@@ -126,12 +157,14 @@ fn install_buildx() -> Result<()> {
         apt
     };
     run(trixie().arg("update"))?;
-    run(trixie().args(["download", "docker-buildx"]))?;
+    run(trixie().arg("download").args(packages))?;
     let entries = fs::read_dir(&folder.0).context(|| format!("reading {}", folder.0.display()))?;
-    let package =
-        entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "deb"));
-    let package = package.ok_or_else(|| Error::Refused("apt downloaded no docker-buildx".to_owned()))?;
-    run(Command::new("dpkg").arg("--install").arg(package)).map(drop)
+    let files = entries.flatten().map(|entry| entry.path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "deb")).collect::<Vec<_>>();
+    if files.len() != packages.len() {
+        return Err(Error::Refused(format!("apt downloaded {} of {}", files.len(), packages.join(", "))));
+    }
+    Ok(files)
 }
 
 fn apt() -> Command {

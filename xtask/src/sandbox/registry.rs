@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use kamal_docker::registry::{self, Store};
+use kamal_docker::registry::Registry;
 use tokio::net::TcpListener;
 
 use super::layout::Layout;
@@ -25,11 +25,11 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 ///
 /// When the store cannot be opened or the address cannot be listened on.
 pub fn serve(listen: SocketAddr, store: &Path) -> Result<()> {
-    let store = Store::open(store).context(|| format!("opening {}", store.display()))?;
+    let registry = Registry::open(store).map_err(|error| Error::Refused(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context(|| "starting a runtime".to_owned())?.block_on(async {
         let listener = TcpListener::bind(listen).await.context(|| format!("listening on {listen}"))?;
-        registry::serve(listener, store).await.context(|| format!("serving {listen}"))
+        registry.serve(listener).await.context(|| format!("serving {listen}"))
     })
 }
 

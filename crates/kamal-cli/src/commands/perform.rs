@@ -6,7 +6,7 @@ use kamal_core::{
     fleet::Captured,
     op::Op,
     plan::Question,
-    ports::Chunk,
+    ports::{Chunk, Exit},
     query::{Attach, Query},
     run::{self, Answer, Report},
 };
@@ -51,7 +51,8 @@ pub(super) async fn perform(context: &Context, command: Command) -> Result<(), F
 fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(), Failure> {
     let is_log = op.row().subcommand == Some("logs");
     let (mut status, mut failed) = (0, Vec::new());
-    for Answer { host, heading, outcome } in answers {
+    for answer in answers {
+        let Answer { host, heading, outcome, .. } = answer;
         let captured = match outcome {
             Ok(captured) => captured,
             Err(error) => {
@@ -67,7 +68,7 @@ fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(),
                 "stderr": captured.stderr, "status": captured.status,
             })),
             // For another program, which needs it as it is.
-            _ if raw => drop(context.reporter.bytes(captured.stdout.as_bytes())),
+            _ if raw => drop(context.reporter.bytes(answer.raw().map_or(&[], |raw| raw.expose().as_bytes()))),
             Some(host) if heading == "Host" => context.reporter.data(&format!("Host {host}: {}\n", text.trim_end())),
             Some(host) if !heading.is_empty() => context.reporter.host(heading, host, text),
             _ => context.reporter.data(&format!("{}\n", text.trim_end())),
@@ -92,7 +93,7 @@ fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(),
 fn complaint(host: Option<&str>, captured: &Captured) -> String {
     let said = captured.stderr.trim_end();
     let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
-    format!("{}: exit status {}{said}", host.unwrap_or("local"), captured.status)
+    format!("{}: exit status {}{said}", host.unwrap_or("local"), Exit(captured.status))
 }
 
 /// What needs the caller's terminal or screen.
@@ -135,7 +136,7 @@ async fn follow(context: &Context, question: &Question) -> Result<(), Failure> {
             show(None);
             Ok(())
         }
-        Some(Ok(exit)) => Err(Failure::User(format!("{}: the log ended with exit status {}", question.host, exit.0))),
+        Some(Ok(exit)) => Err(Failure::User(format!("{}: the log ended with exit status {}", question.host, exit))),
         Some(Err(error)) => Err(error.into()),
     }
 }

@@ -90,9 +90,9 @@ impl Accessory {
 
     /// Fails unless the configuration has them all.
     pub(super) fn check(&self, config: &Config) -> Result<(), Error> {
-        let known = |name: &String| config.accessories.iter().any(|accessory| accessory.name == *name);
-        match self.names.iter().find(|name| !known(name)) {
-            Some(name) => Err(Error::Usage(format!("No accessory by the name of '{name}'{}", options(config)))),
+        let known = || config.accessories.iter().map(|accessory| accessory.name.clone());
+        match self.names.iter().find(|name| !known().any(|known| known == **name)) {
+            Some(name) => Err(Error::NoAccessory { name: name.clone(), known: known().collect() }),
             None => Ok(()),
         }
     }
@@ -406,15 +406,5 @@ pub(super) fn details(facts: &Facts<'_>, accessories: &[&model::Accessory]) -> V
 }
 
 fn nowhere(accessory: &Accessory) -> Error {
-    Error::Usage(format!("{} runs on none of the hosts that are selected", accessory.names.join(", ")))
-}
-
-fn options(config: &Config) -> String {
-    let names: Vec<&str> = config.accessories.iter().map(|accessory| accessory.name.as_str()).collect();
-    match &names[..] {
-        [] => String::new(),
-        [one] => format!(" (options: {one})"),
-        [one, other] => format!(" (options: {one} and {other})"),
-        [many @ .., last] => format!(" (options: {}, and {last})", many.join(", ")),
-    }
+    Error::NotOnSelected { names: accessory.names.join(", ") }
 }

@@ -149,7 +149,7 @@ fn check_gone(facts: &Facts<'_>) -> Result<(), Error> {
         facts.config.role(&role.name).is_none() && !left
     };
     let stranger = facts.targets.roles.iter().find(is_nowhere);
-    stranger.map_or(Ok(()), |role| Err(Error::Usage(no_role(facts.config, &role.name).to_string())))
+    stranger.map_or(Ok(()), |role| Err(no_role(facts.config, &role.name).into()))
 }
 
 /// The tag that stands for the latest version, and names containers as if it were one (spec 12.1, 7).
@@ -340,7 +340,7 @@ impl Exec {
         if matches!(self.attach, Attach::Input | Attach::Terminal) {
             let primary = facts.primary_host()?;
             let Some(placed) = facts.targets.placements().find(|(_, tagged)| tagged.name == *primary) else {
-                return Err(Error::Usage(format!("no role runs on {primary}")));
+                return Err(Error::NoRole { place: primary.to_string() });
             };
             notes = facts.chosen(primary, &facts.targets.app_hosts, Some(placed.0));
             let say =
@@ -384,9 +384,7 @@ impl Exec {
         let primary = facts.primary_host()?;
         let (state, role) = (facts.state(primary), facts.targets.roles_on(primary).next());
         let current = state.zip(role).and_then(|(state, (role, _))| state.current_version(facts.config, &role.name));
-        current.ok_or_else(|| {
-            Error::Usage(format!("no container of the app runs on {primary}; leave out --reuse, or `kamal app start`"))
-        })
+        current.ok_or_else(|| Error::NotRunning { host: primary.clone() })
     }
 
     fn query(&self, facts: &Facts<'_>, role: &Role, host: &HostName, version: &Version) -> Query {
@@ -434,7 +432,8 @@ impl Logs {
         let primary = facts.primary_host()?;
         let Some((role, question)) = asked.into_iter().find(|(_, question)| question.host == *primary) else {
             let here = told.into_iter().find(|told| told.host.as_ref() == Some(primary));
-            return Err(Error::Usage(here.map_or_else(|| format!("no role runs on {primary}"), |told| told.text)));
+            let nowhere = || Error::NoRole { place: primary.to_string() };
+            return Err(here.map_or_else(nowhere, |told| Error::Usage(told.text)));
         };
         let say = format!("Following logs of {} on {primary}...", role.name);
         let notes = facts.chosen(primary, &facts.targets.app_hosts, Some(role));

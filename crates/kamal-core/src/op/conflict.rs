@@ -26,7 +26,10 @@ pub(super) fn check(facts: &Facts<'_>, draft: &Draft) -> Result<(), Error> {
         let others =
             state.routes.iter().filter(|other| other.service != route.service && !given_up(host, &other.service));
         let conflict = others.filter_map(|other| Some((other, shared(route, other)?))).next();
-        found.extend(conflict.map(|(other, name)| unfit(host, told(facts, state, other, &name))));
+        found.extend(conflict.map(|(other, name)| {
+            let (message, hint) = told(facts, state, other, &name);
+            unfit(host, message, hint)
+        }));
     }
     if found.is_empty() { Ok(()) } else { Err(Error::Hosts(found)) }
 }
@@ -54,28 +57,30 @@ fn plain_path(path: &str) -> String {
     format!("/{}", path.trim().trim_matches('/'))
 }
 
-fn told(facts: &Facts<'_>, state: &HostState, other: &RouteState, name: &str) -> String {
+/// What is the matter, and what would put it right.
+fn told(facts: &Facts<'_>, state: &HostState, other: &RouteState, name: &str) -> (String, String) {
     let (service, host) = (&other.service, &state.host);
     let of_service = |role: &&crate::name::RoleName| naming::container_prefix(facts.config, role) == *service;
     let role = state.containers.iter().filter_map(|container| container.role.as_ref()).find(of_service);
     let has = format!("the proxy leads requests for {name} to {service} already");
+    let another = "give one of the two another host or path_prefix";
     match role {
         Some(role) if facts.config.role(role).is_some_and(|role| role.hosts.iter().any(|on| on.name == *host)) => {
-            format!("{has}, the role {role} of this service; give one of the two another host or path_prefix")
+            (format!("{has}, the role {role} of this service"), another.to_owned())
         }
-        Some(role) => format!(
-            "{has}, an earlier role of this service; `kamal app stop -r {role} -h {host}` takes it out, and nobody answers \
-             until the next deploy is done"
+        Some(role) => (
+            format!("{has}, an earlier role of this service"),
+            format!(
+                "`kamal app stop -r {role} -h {host}` takes it out, and nobody answers until the next deploy is done"
+            ),
         ),
         None => {
             let owner = other.owner.as_ref();
             let whose =
                 owner.map_or_else(String::new, |owner| format!(", whose container has the label service={owner}"));
-            format!(
-                "{has}{whose}; if it has made way for this one, `docker exec {} kamal-proxy remove {service}` on that host \
-                 takes it out, else give one of the two another host or path_prefix",
-                naming::PROXY_CONTAINER
-            )
+            let out = format!("docker exec {} kamal-proxy remove {service}", naming::PROXY_CONTAINER);
+            let hint = format!("if it has made way for this one, `{out}` on that host takes it out, else {another}");
+            (format!("{has}{whose}"), hint)
         }
     }
 }

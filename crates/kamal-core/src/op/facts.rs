@@ -3,6 +3,7 @@
 use crate::{
     config::{Config, model::Role},
     error::{Error, HostError},
+    hint::Hint,
     name::{HostName, ImageRef, Version},
     naming,
     plan::{HostWork, Kind, Question, Stage, Work},
@@ -59,7 +60,7 @@ impl<'a> Facts<'a> {
         match (found.next(), found.next()) {
             (Some(one), None) => Ok(one.clone()),
             (Some(one), Some(other)) => {
-                Err(Error::Usage(format!("{asked} is the beginning of several versions, {one} and {other} among them")))
+                Err(Error::AmbiguousVersion { asked: asked.clone(), one: one.clone(), other: other.clone() })
             }
             (None, _) => Ok(asked.clone()),
         }
@@ -111,7 +112,7 @@ impl<'a> Facts<'a> {
 
     /// The host a command for a single one goes to.
     pub(crate) fn primary_host(&self) -> Result<&'a HostName, Error> {
-        self.targets.lock_host().ok_or_else(|| Error::Usage("no host is selected".to_owned()))
+        self.targets.lock_host().ok_or_else(|| Error::NoHost)
     }
 
     /// Tells which host a command for a single one took, where there are several.
@@ -135,7 +136,7 @@ pub(super) fn audit(text: impl Into<String>, role: Option<&Role>) -> Step {
     Step::Audit { text: text.into(), role: role.map(|role| role.name.clone()) }
 }
 
-/// A host that lacks something.
-pub(super) fn unfit(host: &HostName, message: impl Into<String>) -> HostError {
-    HostError::Unfit { host: host.clone(), message: message.into() }
+/// A host that is not as it has to be, and what would put it right.
+pub(super) fn unfit(host: &HostName, message: impl Into<String>, hint: impl Into<String>) -> HostError {
+    HostError::Unfit { host: host.clone(), message: message.into(), hints: vec![Hint::new(hint)] }
 }

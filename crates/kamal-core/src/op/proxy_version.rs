@@ -17,15 +17,17 @@ pub(super) fn check(facts: &Facts<'_>) -> Result<(), Error> {
 }
 
 fn too_old(state: &HostState) -> Option<HostError> {
-    Some(unfit(&state.host, complaint(&state.proxy.as_ref()?.image)?))
+    let version = outdated(&state.proxy.as_ref()?.image)?;
+    let fix = format!("run `kamal proxy reboot` in order to update to at least {}", naming::PROXY_MINIMUM_VERSION);
+    Some(unfit(&state.host, format!("kamal-proxy version {version} is too old"), fix))
 }
 
-fn complaint(image: &str) -> Option<String> {
+/// The version of an image, where that is too old.
+fn outdated(image: &str) -> Option<&str> {
     let version = image.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'))?;
     let (found, needed) = (version.trim_start_matches('v'), naming::PROXY_MINIMUM_VERSION);
     let older = compare_versions(found, needed.trim_start_matches('v')) == Some(Ordering::Less);
-    let fix = format!("run `kamal proxy reboot` in order to update to at least {needed}");
-    older.then(|| format!("kamal-proxy version {version} is too old, {fix}"))
+    older.then_some(version)
 }
 
 #[cfg(test)]
@@ -34,13 +36,11 @@ mod tests {
 
     #[test]
     fn versions_before_the_oldest_that_works_are_refused() {
-        let fix = "run `kamal proxy reboot` in order to update to at least v0.9.2";
-        let expected = format!("kamal-proxy version v0.8.7 is too old, {fix}");
-        assert_eq!(complaint("basecamp/kamal-proxy:v0.8.7"), Some(expected));
+        assert_eq!(outdated("basecamp/kamal-proxy:v0.8.7"), Some("v0.8.7"));
         for fine in
             ["basecamp/kamal-proxy:v0.9.2", "localhost:5000/p:v0.10.0", "p:latest", "localhost:5000/p", "p@sha256:0a1b"]
         {
-            assert_eq!(complaint(fine), None, "{fine}");
+            assert_eq!(outdated(fine), None, "{fine}");
         }
     }
 }

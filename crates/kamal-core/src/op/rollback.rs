@@ -62,7 +62,7 @@ fn introduction(facts: &Facts<'_>, version: &Version) -> String {
 /// The version to go back to.
 fn previous(facts: &Facts<'_>) -> Result<Version, Error> {
     let states: Vec<&HostState> = facts.states_of(&facts.targets.app_hosts).collect();
-    let first = states.first().ok_or_else(|| Error::Usage("there is no role to roll back".to_owned()))?;
+    let first = states.first().ok_or_else(|| Error::NoRole { place: "any host that is selected".to_owned() })?;
     let live = current(facts, first);
     let latest = naming::latest_tag(facts.config);
     // A host where what is live was not finished tells from where it came: the same command again ends what was begun.
@@ -85,12 +85,7 @@ fn previous(facts: &Facts<'_>) -> Result<Version, Error> {
     let mut there = candidates.iter().rev().filter(available);
     // The same image under another name is no way back, unless there is no other.
     let found = there.clone().find(other_image).or_else(|| there.next());
-    found.cloned().ok_or_else(|| {
-        Error::Usage(
-            "there is no earlier version to roll back to on every host (use 'kamal app containers' to see what there is)"
-                .to_owned(),
-        )
-    })
+    found.cloned().ok_or(Error::NoEarlierVersion)
 }
 
 /// Versions that were live, as a history to go back and forward in.

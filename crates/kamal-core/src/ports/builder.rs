@@ -10,6 +10,10 @@ use crate::{build::BuildTask, config::Config, keyring::Keyring, name::Version};
 pub trait Builder: Send + Sync + std::fmt::Debug {
     /// Does something about images on the local machine. Returns what a person asked to see, if anything. Safe to run
     /// again; cancelling leaves nothing that keeps the next one from its work.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not done.
     async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError>;
 }
 

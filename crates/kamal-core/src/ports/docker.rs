@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{Entropy, SecretError};
 use crate::{
-    config::Config, keyring::Keyring, name::HostName, query::Query, shell::Text, state::HostState, step::Step,
+    config::Config, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text, state::HostState,
+    step::Step,
 };
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
@@ -13,11 +14,25 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     /// docker is missing.
     fn observe(&self, config: &Config) -> Text;
 
-    /// Reads what [`Docker::observe`]'s text printed. The error names what could not be understood.
-    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, String>;
+    /// Reads what [`Docker::observe`]'s text printed.
+    ///
+    /// # Errors
+    ///
+    /// What could not be understood.
+    fn parse(&self, config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError>;
+
+    /// What the failure of a step comes to, by its exit status and what it printed last. Where this cannot tell, the step
+    /// tells: one that waits for a container failed because that is unhealthy.
+    fn fault(&self, _step: &Step, _status: i32, _printed: &str) -> StepFault {
+        StepFault::Other
+    }
 
     /// Shell text for a step, `None` when it is not one of docker's. A non-zero exit of the text means that the step
     /// failed. Every text is safe to run again.
+    ///
+    /// # Errors
+    ///
+    /// When a secret the step needs cannot be had.
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
 
     /// Shell text for a question whose answer a person reads. Chance is for names of containers.
@@ -27,6 +42,10 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
 /// The proxy's dialect. Implemented by `kamal-proxy`.
 pub trait Proxy: Send + Sync + std::fmt::Debug {
     /// Shell text for a step, `None` when it is not one of the proxy's. As [`Docker::render`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Docker::render`].
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
 }
 
@@ -43,6 +62,19 @@ pub struct Render<'a> {
     pub now: Timestamp,
     /// Who is at work, for the audit log.
     pub performer: &'a str,
+}
+
+/// What a host printed makes no sense: it was cut short, or docker names something in a way that is unknown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AnswerError(pub(crate) String);
+
+impl AnswerError {
+    /// An error in words, which name what could not be understood.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
 }
 
 /// A step cannot be spelled.

@@ -8,6 +8,10 @@ use crate::{name::HostName, shell::Script};
 #[async_trait]
 pub trait Ssh: Send + Sync + std::fmt::Debug {
     /// Connects to a host, or hands out the connection it already has. Cancelling leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection.
     async fn connect(&self, host: &HostName) -> Result<std::sync::Arc<dyn Exec>, TransportError>;
 
     /// Closes the connection to a host, so that the next one logs in anew. Nothing must be running on it.
@@ -24,6 +28,10 @@ pub trait Exec: Send + Sync + std::fmt::Debug {
     /// it prints. A non-zero exit is data, not an error; an error means that the outcome is unknown or that nothing
     /// was run ([`TransportError::outcome_unknown`]). One round trip on an open connection. Calls may overlap: each
     /// gets a shell of its own. Cancelling stops listening; the script may run on.
+    ///
+    /// # Errors
+    ///
+    /// When nothing was run, or its outcome is unknown ([`TransportError::outcome_unknown`]).
     async fn exec(
         &self,
         script: &Script,
@@ -32,12 +40,20 @@ pub trait Exec: Send + Sync + std::fmt::Debug {
 
     /// Writes a file whose path is relative to the login directory, creating its folder. The content is never visible
     /// at a wider mode than asked for, nor in part: it is written beside its place and renamed. Idempotent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exec::exec`], and when the file cannot be written.
     async fn upload(&self, content: &[u8], to: &str, mode: u32) -> Result<(), TransportError> {
         self.upload_watched(content, to, mode, &mut |_| ()).await
     }
 
     /// As [`Exec::upload`], and tells `sent` now and then how many bytes of the content have gone to the host so far. It
     /// starts again from a small number where the connection had to be made anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exec::upload`].
     async fn upload_watched(
         &self,
         content: &[u8],
@@ -61,6 +77,17 @@ pub enum Chunk<'a> {
 pub struct Exit(pub i32);
 
 impl Exit {
+    /// The numbers whose meaning is agreed on, and that meaning in words without quotes.
+    pub const MEANINGS: [(i32, &str); 7] = [
+        (126, "the program cannot be executed"),
+        (127, "a program was not found"),
+        (130, "interrupted"),
+        (134, "the program aborted"),
+        (137, "killed, often for want of memory"),
+        (139, "the program crashed"),
+        (143, "told to stop"),
+    ];
+
     /// True for status 0.
     #[must_use]
     pub fn success(self) -> bool {
@@ -71,17 +98,10 @@ impl Exit {
 /// The number, and what it means where that is agreed on.
 impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let meaning = match self.0 {
-            126 => "the program cannot be executed",
-            127 => "a program was not found",
-            130 => "interrupted",
-            134 => "the program aborted",
-            137 => "killed, often for want of memory",
-            139 => "the program crashed",
-            143 => "told to stop",
-            status => return write!(f, "{status}"),
-        };
-        write!(f, "{} ({meaning})", self.0)
+        match Self::MEANINGS.iter().find(|(status, _)| *status == self.0) {
+            Some((status, meaning)) => write!(f, "{status} ({meaning})"),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -124,7 +144,7 @@ pub enum TransportErrorKind {
     #[error("{0}")]
     Client(String),
     /// The connection broke while a script ran: it may or may not have had its effect.
-    #[error("connection lost while running: {0}; what it did is unknown, run the command again to converge")]
+    #[error("connection lost while running: {0}; what it did is unknown")]
     Lost(String),
     /// The server refused what the protocol asked for.
     #[error("{0}")]
@@ -142,5 +162,35 @@ impl TransportError {
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
         matches!(self.kind, TransportErrorKind::Lost(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, HostError, StepFault};
+    use crate::ports::BuildError;
+
+    // Nobody knows the numbers by heart.
+    #[test]
+    fn whoever_tells_a_status_tells_what_it_means() {
+        let host: HostName = "a".parse().unwrap();
+        for (status, meaning) in Exit::MEANINGS {
+            let (output, shown) = (String::new(), false);
+            let step = HostError::Step {
+                host: host.clone(),
+                step: "run it".to_owned(),
+                status,
+                output: output.clone(),
+                post_mortem: String::new(),
+                fault: StepFault::default(),
+            };
+            let hook = Error::Hook { name: "pre-build".to_owned(), status, output: output.clone(), shown };
+            let build = BuildError::Failed { what: "`docker`".to_owned(), status, output, shown };
+            for said in [step.to_string(), hook.to_string(), build.to_string()] {
+                assert!(said.contains(&format!("exit status {status} ({meaning})")), "{said}");
+            }
+        }
+        assert_eq!(Exit(1).to_string(), "1");
     }
 }

@@ -10,6 +10,10 @@ use crate::secret::Secret;
 #[async_trait]
 pub trait Local: Send + Sync + std::fmt::Debug {
     /// Runs a program to its end and streams what it prints. A non-zero exit is data. Cancelling kills the program.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be run at all.
     async fn run(
         &self,
         command: &Command,
@@ -20,6 +24,10 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     async fn exists(&self, path: &str) -> bool;
 
     /// A file's content.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read.
     async fn read(&self, path: &str) -> Result<Vec<u8>, LocalError>;
 
     /// What a file's owner, its group and others may do with it: the nine bits of its mode.
@@ -36,13 +44,25 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     async fn tree(&self, path: &str) -> Option<Vec<String>>;
 
     /// Creates a folder and its parents.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be created.
     async fn create_folder(&self, path: &str) -> Result<(), LocalError>;
 
     /// Removes a folder and all that is in it; it need not exist.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be removed.
     async fn remove_folder(&self, path: &str) -> Result<(), LocalError>;
 
     /// Claims what a file stands for, creating the file and its folder; `None` while somebody else on this machine
     /// holds the claim. It ends when it is dropped, or with this program, in whatever way that ends.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody could claim it: the file cannot be created.
     async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError>;
 
     /// Where builds may put clones: absolute, and the project's own absolute path beside it.

@@ -53,7 +53,7 @@ pub trait Templates: Send + Sync + std::fmt::Debug {
 /// Why a template cannot be rendered: the place in it, and what is wrong there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct TemplateError(String);
+pub struct TemplateError(pub(crate) String);
 
 impl TemplateError {
     /// An error in words.
@@ -84,7 +84,7 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
-    /// Listeners. [`Redacted`](crate::redact::Redacted) keeps secrets out of what they are told.
+    /// Listeners. The engine keeps secrets out of what it tells them.
     pub events: Arc<dyn Events>,
     /// Secrets.
     pub secrets: Arc<dyn Secrets>,

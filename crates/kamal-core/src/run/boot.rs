@@ -202,7 +202,7 @@ async fn patiently(cx: &Cx<'_>, host: &HostName, steps: &[Step], progress: Progr
 
 /// Finds out why a new container did not come up, stops it, and adds what was found to the error.
 async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> HostError {
-    let HostError::Step { host, step, status, output, .. } = error else { return error };
+    let HostError::Step { host, step, status, output, fault, .. } = error else { return error };
     let problem = format!("Failed to boot {} on {host}", placement.role);
     cx.fleet.emit(EventKind::tell(Tone::Problem, problem));
     let query = Query::PostMortem { container: placement.new.clone(), stop_timeout: placement.stop_timeout };
@@ -213,7 +213,7 @@ async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> Ho
         Some(Err(error)) => format!("and what happened could not be found out: {error}"),
         None => String::new(),
     };
-    HostError::Step { host, step, status, output, post_mortem }
+    HostError::Step { host, step, status, output, post_mortem, fault }
 }
 
 /// Leads every host that switched, or perhaps did, back to the container it still has, and gives those that made way for a

@@ -23,13 +23,26 @@ pub struct ProxyImage {
     pub archive: Archive,
 }
 
-/// Makes an image's archive: megabytes most runs have no use for. The error says what is missing.
+/// Makes an image's archive: megabytes most runs have no use for.
 #[derive(Clone)]
-pub struct Archive(Arc<dyn Fn() -> Result<Vec<u8>, String> + Send + Sync>);
+pub struct Archive(Arc<dyn Fn() -> Result<Vec<u8>, ArchiveError> + Send + Sync>);
+
+/// Why an image's archive cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ArchiveError(pub(crate) String);
+
+impl ArchiveError {
+    /// An error in words, which say what is missing.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
 
 impl Archive {
     /// Wraps a function.
-    pub fn new(make: impl Fn() -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+    pub fn new(make: impl Fn() -> Result<Vec<u8>, ArchiveError> + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }
 }
@@ -42,7 +55,7 @@ impl std::fmt::Debug for Archive {
 
 /// Hands the image to a host: two round trips.
 pub(super) async fn image(fleet: &Fleet<'_>, host: &HostName, image: &ProxyImage) -> Result<(), HostError> {
-    let archive = (image.archive.0)().map_err(|message| HostError::Unfit { host: host.clone(), message })?;
+    let archive = (image.archive.0)().map_err(|source| HostError::Archive { host: host.clone(), source })?;
     fleet.upload(host, &archive, ARCHIVE, 0o600).await?;
     fleet.run(host, "load", &[Step::LoadImage { archive: ARCHIVE.to_owned() }], &mut |_, _| {}).await
 }

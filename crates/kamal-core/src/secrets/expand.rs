@@ -12,10 +12,18 @@ pub trait Commands {
 
     /// Runs a command line as `sh -c` would. The error says why it could not be run at all; it must not repeat the
     /// command, which may hold a secret.
+    ///
+    /// # Errors
+    ///
+    /// Why there was no command to run.
     fn run(&self, command: &str) -> Result<Ran, String>;
 
     /// Runs `kamal secrets …` inside this process. `args` begins with `secrets`; the answer is what goes into the
     /// value, for `fetch` shell-escaped so that it is one word again when it is inserted into another command.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no value.
     fn inline_kamal(&self, args: &[String]) -> Result<String, String>;
 }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::dotenv::{Entry, Value, entries};
 use super::expand::{Command, Commands, Ran, expand, shell_construct};
 use super::lint::{Lint, lints};
-use crate::{redact::Redactor, secret::Secret};
+use crate::{ports::Exit, redact::Redactor, secret::Secret};
 
 /// A secrets file that exists.
 #[derive(Clone, Debug)]
@@ -105,7 +105,8 @@ fn shell_constructs(found: &[(String, usize, String, String)]) -> String {
 }
 
 fn why_blank(status: Option<i32>) -> String {
-    let cause = status.map(|status| format!(": its command ended with exit status {status}, what it said is above"));
+    let cause =
+        status.map(|status| format!(": its command ended with exit status {}, what it said is above", Exit(status)));
     format!("{}; if it is meant to be, name it in {ALLOW_BLANK}", cause.unwrap_or_default())
 }
 

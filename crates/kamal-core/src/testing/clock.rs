@@ -59,6 +59,10 @@ pub struct Stalled(pub Duration);
 
 impl VirtualClock {
     /// Runs a future to its end, letting time pass whenever it waits.
+    ///
+    /// # Errors
+    ///
+    /// When everybody waits for something that can no longer happen.
     pub fn drive<T>(&self, future: impl Future<Output = T>) -> Result<T, Stalled> {
         self.time().drivers += 1;
         let _driver = Driver(self);

@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use crate::{
     build::BuildTask,
     config::Config,
+    error::StepFault,
     name::HostName,
     naming,
-    ports::{BuildError, BuildOrder, Builder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError},
+    ports::{
+        AnswerError, BuildError, BuildOrder, Builder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError,
+    },
     query::Query,
     shell::Text,
     state::HostState,
@@ -31,8 +34,17 @@ impl Docker for SimDocker {
         format!("{OBSERVE} {} {destination} {}{accessories}", config.service, naming::lock_directory(config)).into()
     }
 
-    fn parse(&self, _config: &Config, host: &HostName, printed: &str) -> Result<HostState, String> {
-        serde_json::from_str(printed).map_err(|error| format!("{host}'s answer was cut short: {error}"))
+    fn parse(&self, _config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError> {
+        serde_json::from_str(printed)
+            .map_err(|error| AnswerError::new(format!("{host}'s answer was cut short: {error}")))
+    }
+
+    fn fault(&self, _step: &Step, status: i32, printed: &str) -> StepFault {
+        match printed {
+            _ if status == 127 => StepFault::DockerMissing,
+            _ if printed.contains("manifest unknown") || printed.contains("No such image") => StepFault::ImageMissing,
+            _ => StepFault::Other,
+        }
     }
 
     fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {

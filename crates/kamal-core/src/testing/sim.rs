@@ -143,6 +143,10 @@ impl SimFleet {
     }
 
     /// Runs a future to its end, and then lets everything on the hosts come to rest.
+    ///
+    /// # Errors
+    ///
+    /// As [`VirtualClock::drive`].
     pub fn drive<T>(&self, future: impl Future<Output = T>) -> Result<T, Stalled> {
         let value = self.0.clock.drive(future);
         self.0.clock.settle();

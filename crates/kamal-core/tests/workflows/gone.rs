@@ -48,7 +48,10 @@ fn a_role_that_is_gone_is_stopped_where_it_is_left() {
     let left = |what: &AppOp| app.perform(&Op::App(what.clone()), None, None).unwrap_err();
     for what in [AppOp::Stop, AppOp::Details, AppOp::Remove] {
         let error = left(&what);
-        assert!(matches!(&error, Error::Usage(text) if text == "No --roles match for jobs (roles: web)"), "{error}");
+        assert!(
+            matches!(&error, Error::Selection(_)) && error.to_string() == "No --roles match for jobs (roles: web)",
+            "{error}"
+        );
     }
 }
 
@@ -66,12 +69,17 @@ fn a_role_is_stopped_on_a_host_it_has_no_more() {
     assert_eq!(roles(true), roles(false));
 }
 
+/// The message and the hints.
+fn told(error: &Error) -> String {
+    error.hints().iter().fold(error.to_string(), |told, hint| format!("{told}\n{hint}"))
+}
+
 #[test]
 fn requests_somebody_has_already_are_told_before_anything_changes() {
     let mut app = App::deployed("servers: [h1]\n", "v1");
     becomes(&mut app, "servers: {front: {hosts: [h1], proxy: true}}\nprimary_role: front\n");
     for error in [app.deploy("v2").unwrap_err(), app.dry_run(Verb::Setup, "v2").unwrap_err()] {
-        let text = error.to_string();
+        let text = told(&error);
         for piece in
             ["h1: ", "every host", "app-web", "an earlier role of this service", "`kamal app stop -r web -h h1`"]
         {
@@ -86,7 +94,7 @@ fn requests_somebody_has_already_are_told_before_anything_changes() {
         let id = host.routes.remove("app-web").unwrap();
         host.routes.insert("shop-web".into(), id);
     });
-    let text = app.deploy("v2").unwrap_err().to_string();
+    let text = told(&app.deploy("v2").unwrap_err());
     assert!(text.contains("to shop-web already") && text.contains("kamal-proxy remove shop-web"), "{text}");
     becomes(&mut app, "servers: {front: {hosts: [h1], proxy: {host: a.test}}}\nprimary_role: front\n");
     app.deploy("v2").unwrap();

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod covered;
 mod deploys;
 mod embedded;
+mod errors;
 mod faults;
 mod gone;
 mod harness;

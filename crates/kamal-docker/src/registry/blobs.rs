@@ -1,21 +1,24 @@
 //! Blobs on their way out: whole, or the range a client resumes at.
 //!
-//! OCI distribution specification, "Pulling blobs".
+//! OCI distribution specification, "Pulling blobs" and "Deleting blobs".
 
+use std::fs::{self, File};
 use std::io::SeekFrom;
+use std::time::SystemTime;
 
 use futures_util::TryStreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE};
+use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
 use hyper::{HeaderMap, Method, Response, StatusCode};
-use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::answer::{Body, Refusal, empty, set, with_body};
+use super::answer::{Body, DOCKER_CONTENT_DIGEST, Refusal, empty, set, with_body};
 use super::digest::Digest;
+use super::range::{self, Part};
 use super::store::{Store, if_found};
+use super::{blocking, gc};
 
 /// Read from disk and handed to the connection in pieces of this size.
 const PIECE: usize = 128 * 1024;
@@ -27,19 +30,17 @@ pub(super) async fn get(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
-    let mut file = if_found(File::open(store.blob(digest)).await)?.ok_or(Refusal::BlobUnknown)?;
-    let size = file.metadata().await?.len();
-    let range = match headers.get(RANGE).and_then(|value| value.to_str().ok()) {
-        Some(text) => parse_range(text, size)?,
-        None => None,
-    };
-    let (status, start, length) = match range {
-        Some((start, end)) => (StatusCode::PARTIAL_CONTENT, start, end - start + 1),
-        None => (StatusCode::OK, 0, size),
+    let (file, size) = open(store, digest.clone()).await?.ok_or(Refusal::BlobUnknown)?;
+    let tag = format!("\"{digest}\"");
+    let (status, start, length) = match part(method, headers, &tag, size) {
+        Part::Whole => (StatusCode::OK, 0, size),
+        Part::Bytes(start, end) => (StatusCode::PARTIAL_CONTENT, start, end - start + 1),
+        Part::Outside => return Err(Refusal::RangeInvalid(size)),
     };
     let mut response = if method == Method::HEAD {
         empty(status)
     } else {
+        let mut file = tokio::fs::File::from_std(file);
         file.seek(SeekFrom::Start(start)).await?;
         let stream = ReaderStream::with_capacity(file.take(length), PIECE).map_ok(Frame::data);
         with_body(status, BodyExt::boxed(StreamBody::new(stream)))
@@ -47,50 +48,50 @@ pub(super) async fn get(
     set(&mut response, CONTENT_LENGTH, &length.to_string());
     set(&mut response, CONTENT_TYPE, "application/octet-stream");
     set(&mut response, ACCEPT_RANGES, "bytes");
-    set(&mut response, HeaderName::from_static("docker-content-digest"), &digest.to_string());
-    if let Some((start, end)) = range {
-        set(&mut response, CONTENT_RANGE, &format!("bytes {start}-{end}/{size}"));
+    set(&mut response, ETAG, &tag);
+    set(&mut response, DOCKER_CONTENT_DIGEST, &digest.to_string());
+    if status == StatusCode::PARTIAL_CONTENT {
+        set(&mut response, CONTENT_RANGE, &format!("bytes {start}-{}/{size}", start + length - 1));
     }
     Ok(response)
 }
 
-/// The first and last byte of a single range, `None` for what HTTP lets a server ignore (RFC 9110, 14.2).
-fn parse_range(text: &str, size: u64) -> Result<Option<(u64, u64)>, Refusal> {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|spec| spec.split_once('-')) else {
-        return Ok(None);
-    };
-    let end_of_file = size.saturating_sub(1);
-    let (start, end) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(start), Ok(end)) if start <= end => (start, end.min(end_of_file)),
-        (Ok(start), Err(_)) if last.trim().is_empty() => (start, end_of_file),
-        (Err(_), Ok(count)) if first.trim().is_empty() && count > 0 => (size.saturating_sub(count), end_of_file),
-        _ => return Ok(None),
-    };
-    if start >= size {
-        return Err(Refusal::RangeInvalid);
-    }
-    Ok(Some((start, end)))
+/// `DELETE /v2/NAME/blobs/DIGEST`. As all repositories share a blob, it can go only when none needs it.
+pub(super) async fn delete(store: &Store, digest: Digest) -> Result<Response<Body>, Refusal> {
+    let store = store.clone();
+    blocking(move || {
+        let _guard = store.exclusive()?;
+        if !fs::exists(store.blob(&digest))? {
+            return Err(Refusal::BlobUnknown);
+        }
+        if gc::is_named(&store, &digest)? {
+            return Err(Refusal::BlobInUse);
+        }
+        fs::remove_file(store.blob(&digest))?;
+        Ok(empty(StatusCode::ACCEPTED))
+    })
+    .await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Opens a blob and tells its size. Whoever asks for one relies on it from now on.
+async fn open(store: &Store, digest: Digest) -> Result<Option<(File, u64)>, Refusal> {
+    let store = store.clone();
+    blocking(move || {
+        let _guard = store.shared()?;
+        let Some(file) = if_found(File::open(store.blob(&digest)))? else { return Ok(None) };
+        file.set_modified(SystemTime::now())?;
+        let size = file.metadata()?.len();
+        Ok(Some((file, size)))
+    })
+    .await
+}
 
-    #[test]
-    fn ranges_are_cut_to_the_blob() {
-        for (text, expected) in [
-            ("bytes=0-", Some((0, 9))),
-            ("bytes=4-6", Some((4, 6))),
-            ("bytes=4-99", Some((4, 9))),
-            ("bytes=-3", Some((7, 9))),
-            ("bytes=-99", Some((0, 9))),
-            ("bytes=6-4", None),
-            ("bytes=0-1,4-5", None),
-            ("lines=1-2", None),
-        ] {
-            assert_eq!(parse_range(text, 10).unwrap(), expected, "{text}");
-        }
-        assert!(matches!(parse_range("bytes=10-", 10), Err(Refusal::RangeInvalid)));
-        assert!(matches!(parse_range("bytes=0-", 0), Err(Refusal::RangeInvalid)));
+/// HTTP knows ranges of `GET` alone, and only of what the client had the beginning of.
+fn part(method: &Method, headers: &HeaderMap, tag: &str, size: u64) -> Part {
+    let text = headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let same = headers.get(IF_RANGE).is_none_or(|value| value == tag);
+    match text {
+        Some(text) if method == Method::GET && same => range::parse(text, size),
+        _ => Part::Whole,
     }
 }

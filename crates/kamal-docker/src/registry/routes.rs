@@ -3,9 +3,11 @@
 //! OCI distribution specification, "Endpoints". Repository names hold slashes, so the fixed words are looked for from the
 //! right.
 
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::HeaderName;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use super::answer::{Body, Refusal, json_body, set};
@@ -13,53 +15,74 @@ use super::digest::Digest;
 use super::manifests::Reference;
 use super::names::is_repository;
 use super::store::Store;
-use super::{blobs, manifests, uploads};
+use super::{Access, blobs, manifests, referrers, tags, uploads};
 
 /// What a path asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route<'a> {
     /// `/v2/`: whether this is a registry at all, and whether the credentials are right. Any are.
     Base,
     Tags,
     Manifest(&'a str),
     Blob(&'a str),
-    /// The id is empty when an upload begins.
+    Referrers(&'a str),
+    Uploads,
     Upload(&'a str),
 }
 
+impl Route<'_> {
+    /// The methods it has.
+    fn allowed(self) -> &'static str {
+        match self {
+            Self::Base | Self::Tags | Self::Referrers(_) => "GET, HEAD",
+            Self::Manifest(_) => "GET, HEAD, PUT, DELETE",
+            Self::Blob(_) => "GET, HEAD, DELETE",
+            Self::Uploads => "POST",
+            Self::Upload(_) => "GET, HEAD, PATCH, PUT, DELETE",
+        }
+    }
+}
+
 /// Answers one request.
-pub(super) async fn respond(store: &Store, request: Request<Incoming>) -> Response<Body> {
-    let mut response = dispatch(store, request).await.unwrap_or_else(Refusal::into_response);
+pub(super) async fn respond(store: &Store, access: Access, request: Request<Incoming>) -> Response<Body> {
+    let (parts, mut body) = request.into_parts();
+    let answer = match access {
+        Access::Pull if !matches!(parts.method, Method::GET | Method::HEAD) => Err(Refusal::ReadOnly),
+        _ => dispatch(store, &parts, &mut body).await,
+    };
+    // A client reads the answer only when it has sent everything, and would miss one that hangs up before.
+    while let Some(Ok(_)) = body.frame().await {}
+    let mut response = answer.unwrap_or_else(|refusal| refusal.of_store_in(store.root()).into_response());
     set(&mut response, HeaderName::from_static("docker-distribution-api-version"), "registry/2.0");
     response
 }
 
-async fn dispatch(store: &Store, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
-    let path = request.uri().path().to_owned();
-    let method = request.method().clone();
-    let (name, route) = parse(&path).ok_or(Refusal::NameUnknown)?;
+async fn dispatch(store: &Store, parts: &Parts, body: &mut Incoming) -> Result<Response<Body>, Refusal> {
+    let (name, route) = parse(parts.uri.path()).ok_or(Refusal::NotFound)?;
     if route != Route::Base && !is_repository(name) {
         return Err(Refusal::NameInvalid);
     }
-    let reading = method == Method::GET || method == Method::HEAD;
-    match route {
-        Route::Base if reading => Ok(json_body(StatusCode::OK, &json!({}))),
-        Route::Tags if reading => manifests::tags(store, name, request.uri()).await,
-        Route::Manifest(text) if reading => manifests::get(store, name, &Reference::parse(text)?, &method).await,
-        Route::Manifest(text) if method == Method::PUT => {
-            manifests::put(store, name, &Reference::parse(text)?, request).await
-        }
-        Route::Blob(text) if reading => {
-            let digest = Digest::parse(text).ok_or(Refusal::DigestInvalid)?;
-            blobs::get(store, &digest, &method, request.headers()).await
-        }
-        Route::Upload("") if method == Method::POST => uploads::begin(store, name, request).await,
-        Route::Upload(id) if reading => uploads::stand(store, name, id).await,
-        Route::Upload(id) if method == Method::PATCH => uploads::append(store, name, id, request).await,
-        Route::Upload(id) if method == Method::PUT => uploads::finish(store, name, id, request).await,
-        Route::Upload(id) if method == Method::DELETE => uploads::cancel(store, id).await,
-        _ => Err(Refusal::Unsupported),
+    let method = &parts.method;
+    match (route, method.as_str()) {
+        (Route::Base, "GET" | "HEAD") => Ok(json_body(StatusCode::OK, &json!({}))),
+        (Route::Tags, "GET" | "HEAD") => tags::list(store, name, &parts.uri).await,
+        (Route::Referrers(text), "GET" | "HEAD") => referrers::list(store, name, digest(text)?, &parts.uri).await,
+        (Route::Manifest(text), "GET" | "HEAD") => manifests::get(store, name, Reference::parse(text)?, parts).await,
+        (Route::Manifest(text), "PUT") => manifests::put(store, name, Reference::parse(text)?, parts, body).await,
+        (Route::Manifest(text), "DELETE") => manifests::delete(store, name, Reference::parse(text)?).await,
+        (Route::Blob(text), "GET" | "HEAD") => blobs::get(store, &digest(text)?, method, &parts.headers).await,
+        (Route::Blob(text), "DELETE") => blobs::delete(store, digest(text)?).await,
+        (Route::Uploads, "POST") => uploads::begin(store, name, parts, body).await,
+        (Route::Upload(id), "GET" | "HEAD") => uploads::stand(store, name, id).await,
+        (Route::Upload(id), "PATCH") => uploads::append(store, name, id, parts, body).await,
+        (Route::Upload(id), "PUT") => uploads::finish(store, name, id, parts, body).await,
+        (Route::Upload(id), "DELETE") => uploads::cancel(store, id).await,
+        _ => Err(Refusal::MethodNotAllowed(route.allowed())),
     }
+}
+
+fn digest(text: &str) -> Result<Digest, Refusal> {
+    text.parse::<Digest>().map_err(|error| Refusal::DigestInvalid(error.to_string()))
 }
 
 /// The repository name, not yet checked, and what is asked of it.
@@ -72,8 +95,8 @@ fn parse(path: &str) -> Option<(&str, Route<'_>)> {
     if let Some(name) = rest.strip_suffix("/tags/list") {
         return Some((name, Route::Tags));
     }
-    if let Some(name) = rest.strip_suffix("/blobs/uploads") {
-        return Some((name, Route::Upload("")));
+    if let Some(name) = rest.strip_suffix("/blobs/uploads").or_else(|| rest.strip_suffix("/blobs/uploads/")) {
+        return Some((name, Route::Uploads));
     }
     let (front, last) = rest.rsplit_once('/')?;
     if let Some(name) = front.strip_suffix("/blobs/uploads") {
@@ -83,29 +106,9 @@ fn parse(path: &str) -> Option<(&str, Route<'_>)> {
     match kind {
         "manifests" => Some((name, Route::Manifest(last))),
         "blobs" => Some((name, Route::Blob(last))),
+        "referrers" => Some((name, Route::Referrers(last))),
         _ => None,
     }
-}
-
-/// The value of a query parameter, percent-decoded. Clients write the colon of a digest as `%3A`.
-pub(super) fn query(uri: &Uri, key: &str) -> Option<String> {
-    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.into_iter().find(|(name, _)| *name == key).and_then(|(_, value)| percent_decode(value))
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            decoded.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            decoded.push(byte);
-        }
-    }
-    String::from_utf8(decoded).ok()
 }
 
 #[cfg(test)]
@@ -119,19 +122,11 @@ mod tests {
         assert_eq!(parse("/v2/app/tags/list"), Some(("app", Route::Tags)));
         assert_eq!(parse("/v2/a/b/c/manifests/latest"), Some(("a/b/c", Route::Manifest("latest"))));
         assert_eq!(parse("/v2/blobs/blobs/x"), Some(("blobs", Route::Blob("x"))));
-        assert_eq!(parse("/v2/a/b/blobs/uploads/"), Some(("a/b", Route::Upload(""))));
-        assert_eq!(parse("/v2/a/b/blobs/uploads"), Some(("a/b", Route::Upload(""))));
+        assert_eq!(parse("/v2/a/b/blobs/uploads/"), Some(("a/b", Route::Uploads)));
+        assert_eq!(parse("/v2/a/b/blobs/uploads"), Some(("a/b", Route::Uploads)));
         assert_eq!(parse("/v2/a/blobs/uploads/77"), Some(("a", Route::Upload("77"))));
+        assert_eq!(parse("/v2/a/referrers/x"), Some(("a", Route::Referrers("x"))));
         assert_eq!(parse("/v1/search"), None);
         assert_eq!(parse("/v2x/"), None);
-    }
-
-    #[test]
-    fn query_values_are_percent_decoded() {
-        let uri: Uri = "/v2/a/blobs/uploads/1?state=x&digest=sha256%3Aab".parse().unwrap();
-        assert_eq!(query(&uri, "digest").as_deref(), Some("sha256:ab"));
-        assert_eq!(query(&uri, "mount"), None);
-        assert_eq!(percent_decode("%zz"), None);
-        assert_eq!(percent_decode("%4"), None);
     }
 }

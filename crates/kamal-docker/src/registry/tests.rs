@@ -1,30 +1,60 @@
 //! The registry as its clients meet it: over a byte stream, with the requests Docker sends.
 
+mod api;
+mod archive;
+mod collection;
+mod library;
+mod memory;
+mod processes;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::DuplexStream;
 
-use super::digest::Digest;
+use super::digest::Algorithm;
 use super::*;
 
-/// A client at the other end of a duplex pipe, as an SSH channel would be.
+const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+fn sha256(content: &[u8]) -> Digest {
+    Algorithm::Sha256.of(content)
+}
+
+/// A registry in a folder that goes with it.
+fn registry() -> (TempDir, Registry) {
+    let folder = TempDir::new().unwrap();
+    let registry = Registry::open(folder.path().join("registry")).unwrap();
+    (folder, registry)
+}
+
+/// The far end of a connection to the registry, as an SSH channel would be.
+fn connect(registry: &Registry) -> DuplexStream {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let registry = registry.clone();
+    tokio::spawn(async move { registry.serve_connection(far).await });
+    near
+}
+
+/// An HTTP client of the registry.
 struct Client {
     send: SendRequest<Full<Bytes>>,
-    _folder: TempDir,
 }
 
 impl Client {
-    async fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let (near, far) = tokio::io::duplex(64 * 1024);
-        tokio::spawn(serve_connection(far, store));
-        let (send, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
+    async fn of(registry: &Registry) -> Self {
+        Self::over(connect(registry)).await
+    }
+
+    async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        let (send, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        Self { send, _folder: folder }
+        Self { send }
     }
 
     async fn call(
@@ -43,142 +73,59 @@ impl Client {
         (Response::from_parts(parts, ()), body.collect().await.unwrap().to_bytes())
     }
 
-    async fn push(&mut self, name: &str, content: &str) -> Digest {
-        let digest = Digest::of(content.as_bytes());
+    /// Pushes a blob as Docker does.
+    async fn push(&mut self, name: &str, content: impl Into<Bytes>) -> Digest {
+        let content = content.into();
+        let digest = sha256(&content);
         let (begun, _) = self.call("POST", &format!("/v2/{name}/blobs/uploads/"), &[], "").await;
         assert_eq!(begun.status(), StatusCode::ACCEPTED);
         let location = header(&begun, "location");
-        let (patched, _) = self.call("PATCH", &location, &[], content.to_owned()).await;
+        let (patched, _) = self.call("PATCH", &location, &[], content).await;
         assert_eq!(patched.status(), StatusCode::ACCEPTED);
         let put = format!("{location}?digest={}", digest.to_string().replace(':', "%3A"));
         assert_eq!(self.call("PUT", &put, &[], "").await.0.status(), StatusCode::CREATED);
         digest
     }
+
+    /// Pushes an image of these layers for `amd64` and tells the digest of its manifest.
+    async fn push_image(&mut self, name: &str, tag: &str, layers: &[&[u8]]) -> Digest {
+        let mut descriptors = Vec::new();
+        for layer in layers {
+            let digest = self.push(name, layer.to_vec()).await;
+            descriptors.push(json!({
+                "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": layer.len(),
+            }));
+        }
+        let diff_ids = layers.iter().map(|layer| sha256(layer)).collect::<Vec<_>>();
+        let config = json!({
+            "os": "linux", "architecture": "amd64", "rootfs": { "type": "layers", "diff_ids": diff_ids },
+        });
+        let config_digest = self.push(name, config.to_string()).await;
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": {
+                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "digest": config_digest, "size": config.to_string().len(),
+            },
+            "layers": descriptors,
+        });
+        self.put_manifest(name, tag, OCI_MANIFEST, &manifest).await
+    }
+
+    async fn put_manifest(&mut self, name: &str, reference: &str, media_type: &str, manifest: &Value) -> Digest {
+        let path = format!("/v2/{name}/manifests/{reference}");
+        let (put, body) = self.call("PUT", &path, &[("content-type", media_type)], manifest.to_string()).await;
+        assert_eq!(put.status(), StatusCode::CREATED, "{body:?}");
+        header(&put, "docker-content-digest").parse().unwrap()
+    }
+
+    async fn status(&mut self, method: &str, path: &str) -> u16 {
+        self.call(method, path, &[], "").await.0.status().as_u16()
+    }
 }
 
 fn header<T>(response: &Response<T>, name: &str) -> String {
-    response.headers()[name].to_str().unwrap().to_owned()
-}
-
-fn code(body: &[u8]) -> String {
-    serde_json::from_slice::<Value>(body).unwrap()["errors"][0]["code"].as_str().unwrap().to_owned()
-}
-
-const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-
-#[tokio::test]
-async fn a_pushed_image_comes_back_by_tag_and_by_digest() {
-    let mut client = Client::new().await;
-    let config = client.push("org/app", "{}").await;
-    let layer = client.push("org/app", "layer").await;
-    let manifest = json!({
-        "schemaVersion": 2, "mediaType": MANIFEST,
-        "config": { "digest": config.to_string() }, "layers": [{ "digest": layer.to_string() }],
-    })
-    .to_string();
-    let digest = Digest::of(manifest.as_bytes());
-    let (put, _) =
-        client.call("PUT", "/v2/org/app/manifests/v1", &[("content-type", MANIFEST)], manifest.clone()).await;
-    assert_eq!(put.status(), StatusCode::CREATED);
-    assert_eq!(header(&put, "docker-content-digest"), digest.to_string());
-
-    for reference in ["v1".to_owned(), digest.to_string()] {
-        let (got, body) = client.call("GET", &format!("/v2/org/app/manifests/{reference}"), &[], "").await;
-        assert_eq!((got.status(), header(&got, "content-type").as_str()), (StatusCode::OK, MANIFEST));
-        assert_eq!(body, manifest.as_bytes());
-    }
-    let (head, _) = client.call("HEAD", "/v2/org/app/manifests/v1", &[], "").await;
-    assert_eq!(header(&head, "content-length"), manifest.len().to_string());
-    let (_, tags) = client.call("GET", "/v2/org/app/tags/list", &[], "").await;
-    assert_eq!(serde_json::from_slice::<Value>(&tags).unwrap(), json!({ "name": "org/app", "tags": ["v1"] }));
-}
-
-#[tokio::test]
-async fn blobs_are_served_whole_and_in_ranges() {
-    let mut client = Client::new().await;
-    let digest = client.push("app", "0123456789").await;
-    let path = format!("/v2/app/blobs/{digest}");
-    assert_eq!(client.call("GET", &path, &[], "").await.1, "0123456789");
-    let (part, body) = client.call("GET", &path, &[("range", "bytes=7-")], "").await;
-    assert_eq!((part.status(), &body[..]), (StatusCode::PARTIAL_CONTENT, &b"789"[..]));
-    assert_eq!(header(&part, "content-range"), "bytes 7-9/10");
-    let (head, body) = client.call("HEAD", &path, &[], "").await;
-    assert_eq!((header(&head, "content-length").as_str(), body.len()), ("10", 0));
-    assert_eq!(client.call("GET", &path, &[("range", "bytes=10-")], "").await.0.status(), 416);
-}
-
-#[tokio::test]
-async fn a_wrong_digest_is_refused_and_leaves_nothing() {
-    let mut client = Client::new().await;
-    let wrong = Digest::of(b"something else");
-    let (begun, _) = client.call("POST", "/v2/app/blobs/uploads/", &[], "").await;
-    let location = header(&begun, "location");
-    let (put, body) = client.call("PUT", &format!("{location}?digest={wrong}"), &[], "content").await;
-    assert_eq!((put.status(), code(&body).as_str()), (StatusCode::BAD_REQUEST, "DIGEST_INVALID"));
-    assert_eq!(client.call("GET", &location, &[], "").await.0.status(), StatusCode::NOT_FOUND);
-    assert_eq!(client.call("HEAD", &format!("/v2/app/blobs/{wrong}"), &[], "").await.0.status(), 404);
-
-    let (put, body) = client.call("PUT", &format!("/v2/app/manifests/{wrong}"), &[], "{}").await;
-    assert_eq!((put.status(), code(&body).as_str()), (StatusCode::BAD_REQUEST, "DIGEST_INVALID"));
-}
-
-#[tokio::test]
-async fn a_manifest_with_a_hole_is_refused() {
-    let mut client = Client::new().await;
-    let missing = Digest::of(b"never pushed");
-    let manifest = json!({ "config": { "digest": missing.to_string() } }).to_string();
-    let (put, body) = client.call("PUT", "/v2/app/manifests/v1", &[("content-type", MANIFEST)], manifest).await;
-    assert_eq!((put.status(), code(&body).as_str()), (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"));
-    let (_, body) = client.call("GET", "/v2/app/manifests/v1", &[], "").await;
-    assert_eq!(code(&body), "MANIFEST_UNKNOWN");
-}
-
-#[tokio::test]
-async fn chunks_must_follow_each_other() {
-    let mut client = Client::new().await;
-    let (begun, _) = client.call("POST", "/v2/app/blobs/uploads/", &[], "").await;
-    let location = header(&begun, "location");
-    let (first, _) = client.call("PATCH", &location, &[("content-range", "0-3")], "abcd").await;
-    assert_eq!(header(&first, "range"), "0-3");
-    let (gap, body) = client.call("PATCH", &location, &[("content-range", "9-9")], "x").await;
-    assert_eq!((gap.status().as_u16(), code(&body).as_str()), (416, "RANGE_INVALID"));
-    let put = format!("{location}?digest={}", Digest::of(b"abcdef"));
-    assert_eq!(client.call("PUT", &put, &[("content-range", "4-5")], "ef").await.0.status(), StatusCode::CREATED);
-}
-
-#[tokio::test]
-async fn a_blob_mounts_from_another_repository_and_an_unknown_one_begins_an_upload() {
-    let mut client = Client::new().await;
-    let digest = client.push("a", "shared").await;
-    let (mounted, _) = client.call("POST", &format!("/v2/b/blobs/uploads/?mount={digest}&from=a"), &[], "").await;
-    assert_eq!(mounted.status(), StatusCode::CREATED);
-    let unknown = Digest::of(b"unknown");
-    let (begun, _) = client.call("POST", &format!("/v2/b/blobs/uploads/?mount={unknown}&from=a"), &[], "").await;
-    assert_eq!(begun.status(), StatusCode::ACCEPTED);
-}
-
-#[tokio::test]
-async fn any_credentials_log_in() {
-    let mut client = Client::new().await;
-    let (answer, _) = client.call("GET", "/v2/", &[("authorization", "Basic eDp5")], "").await;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(header(&answer, "docker-distribution-api-version"), "registry/2.0");
-}
-
-#[tokio::test]
-async fn paths_that_leave_the_store_are_refused() {
-    let mut client = Client::new().await;
-    for path in [
-        "/v2/../../etc/manifests/passwd",
-        "/v2/a/../../../etc/tags/list",
-        "/v2/app/manifests/..",
-        "/v2/app/blobs/sha256:..",
-        "/v2/app/blobs/uploads/..",
-        "/v2/UPPER/manifests/x",
-        "/v2/%2e%2e/manifests/x",
-    ] {
-        let (answer, _) = client.call("GET", path, &[], "").await;
-        assert!(answer.status().is_client_error(), "{path}: {}", answer.status());
-    }
-    assert_eq!(client.call("DELETE", "/v2/app/manifests/x", &[], "").await.0.status(), 405);
+    let value = response.headers().get(name).unwrap_or_else(|| panic!("no {name}"));
+    value.to_str().unwrap().to_owned()
 }

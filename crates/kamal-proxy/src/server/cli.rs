@@ -2,12 +2,16 @@
 //!
 //! clap is not used: what an argument means, which text an error has, and which stream help goes to all differ.
 
+#![expect(clippy::disallowed_methods, reason = "a program prints")]
+
 mod client;
 mod commands;
 mod deploy;
 mod flags;
 mod help;
 mod list;
+mod paths;
+mod run;
 mod values;
 
 use std::ffi::OsString;
@@ -27,8 +31,17 @@ impl<E: std::error::Error> From<E> for Failed {
     }
 }
 
-/// Runs the command the arguments name (the first is the program itself) and returns the process's exit code: 0, or 1
-/// after an error was printed to standard error.
+/// The program `kamal-proxy`: runs the command the arguments name (the first is the program itself) and returns the
+/// process's exit code: 0, or 1 after an error was printed to standard error.
+///
+/// This is for a process of its own: it reads the environment, raises the limit of open files, and `run` waits for
+/// signals. To have a proxy inside another program, see [`Proxy`](super::Proxy).
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     kamal_proxy::server::main(std::env::args_os())
+/// }
+/// ```
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<String> =
         arguments.into_iter().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -43,6 +56,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the server is asked by flags of `deploy`, separated by spaces.
+#[cfg(test)]
+pub(super) fn deploy_request(service: &str, flags: &str) -> super::control::protocol::Deploy {
+    let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+    let parsed = parse(crate::deploy_flags::ALL, &flags).unwrap();
+    deploy::request(service.to_owned(), &parsed).unwrap()
 }
 
 /// Does what the arguments say; the text is for standard output.

@@ -3,5 +3,4 @@
 pub(crate) mod client;
 pub(crate) mod protocol;
 pub(crate) mod server;
-pub(crate) mod socket;
 pub(crate) mod socket_file;

@@ -5,6 +5,7 @@ mod probe;
 mod redirect;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::header::{ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -45,6 +46,8 @@ pub(crate) struct Front {
     pub(crate) connections: Arc<Connections>,
     /// What answers over HTTPS say of HTTP/3, where that is served.
     pub(crate) alt_svc: Option<HeaderValue>,
+    /// For what is kept whole and does not fit into memory.
+    pub(crate) temporary: PathBuf,
 }
 
 /// What a client gets.
@@ -190,6 +193,7 @@ async fn respond(
         set: &set,
         prefer_reader,
         log: &front.observer.log,
+        temporary: &front.temporary,
     };
     let Some(policy) = policy else { return proxying::forward(request, claim, forwarding, record).await };
     let finish = policy.finish(request.method(), request.headers(), client.scheme, &set, claim.target());
@@ -243,6 +247,7 @@ pub(crate) async fn ask(
         set: &set,
         prefer_reader,
         log: &front.observer.log,
+        temporary: &front.temporary,
     };
     match proxying::forward(&mut request, claim, forwarding, &mut record).await.map_err(of)? {
         Reply::Response(response) => Ok(response.map(|body| body.recorded(record))),

@@ -1,7 +1,6 @@
 //! Entry points for the fuzz targets: what clients and files decide, judged by rules that are simpler than the code.
 
-use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use http::{Method, Request};
@@ -9,7 +8,7 @@ use http::{Method, Request};
 use super::balancer::Balancer;
 use super::host;
 use super::listen::http1::head;
-use super::observe::log::{Level, Log};
+use super::observe::log::Log;
 use super::options::{ServiceOptions, TargetOptions};
 use super::path;
 use super::pause::{Pause, PauseState};
@@ -56,18 +55,16 @@ pub fn route(text: &str) {
 }
 
 fn service(number: usize, line: &str) -> Service {
-    static LOG: OnceLock<Option<Log>> = OnceLock::new();
     let (hosts, prefixes) = line.split_once(' ').unwrap_or((line, ""));
     let list = |text: &str| text.split(',').take(8).map(str::to_owned).collect();
     let options = ServiceOptions { hosts: list(hosts), path_prefixes: list(prefixes), ..ServiceOptions::default() };
-    let log = LOG.get_or_init(|| Log::start(Level::Error, io::sink()).ok()).clone();
-    let targets = log.and_then(|log| Balancer::new(&[], &[], &Arc::default(), Health::Healthy, &log).ok());
+    let targets = Balancer::new(&[], &[], &Arc::default(), Health::Healthy, &Log::none());
     Service {
         name: number.to_string(),
         options: Arc::new(options.normalised()),
         target_options: Arc::new(TargetOptions::default()),
         assets: Assets::default(),
-        active: targets.unwrap_or_else(|| unreachable!("a thread for the log, and no target to be wrong")),
+        active: targets.unwrap_or_else(|_| unreachable!("there is no target to be wrong")),
         rollout: None,
         split: None,
         pause: Pause::new(PauseState::default()),

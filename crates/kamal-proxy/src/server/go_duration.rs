@@ -44,6 +44,13 @@ impl GoDuration {
     }
 }
 
+/// What is longer than Go has numbers for is as long as it has.
+impl From<Duration> for GoDuration {
+    fn from(duration: Duration) -> Self {
+        Self(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+    }
+}
+
 impl FromStr for GoDuration {
     type Err = DurationError;
 

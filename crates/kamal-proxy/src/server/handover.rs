@@ -1,6 +1,6 @@
 //! A new process takes the place of a running one, and no connection is refused meanwhile (spec 12.4.8).
 //!
-//! Beside its state a proxy listens on a Unix socket for a successor. It hands over its listening sockets, what it
+//! Beside its state file a proxy listens on a Unix socket for a successor. It hands over its listening sockets, what it
 //! serves and which targets are unwell, and goes on serving until the successor says that it serves too; only then does
 //! it stop accepting, finish what it is doing, and end. A successor that fails before that changes nothing.
 //!
@@ -12,11 +12,9 @@ pub(crate) mod take;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::control::socket;
 use super::go_duration::GoDuration;
 use super::state::Element;
 
@@ -43,10 +41,4 @@ pub(crate) struct Estate {
     pub(crate) services: Vec<Element>,
     /// The targets of each service that get no requests for now.
     pub(crate) unhealthy: BTreeMap<String, Vec<String>>,
-}
-
-/// Where a running proxy waits for its successor: beside the state file, since whoever takes over the one takes over
-/// the other.
-pub(crate) fn path() -> PathBuf {
-    socket::data_dir().join("kamal-proxy.handover")
 }

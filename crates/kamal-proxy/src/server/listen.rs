@@ -1,5 +1,6 @@
 //! The listeners: accepting connections, TLS, and the protocol each connection speaks (spec 8.1, 10.1).
 
+pub(crate) mod address;
 mod complete;
 mod heads;
 pub(crate) mod http1;
@@ -9,7 +10,7 @@ pub(crate) mod http3;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,16 +23,19 @@ use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use self::address::ListenAddress;
 use super::body::response::ResponseBody;
 use super::client::{Client, Scheme};
 use super::connections::Stop;
 use super::front::{self, Front};
 use super::observe::metrics::Metrics;
 use super::observe::state;
+use super::start::StartError;
 use super::tls;
 use super::workers::Workers;
 
@@ -41,23 +45,21 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 const CERTIFICATE_TIMEOUT: Duration = Duration::from_secs(300);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Why a port cannot be listened on, in Go's words.
-#[derive(Debug, thiserror::Error)]
-#[error("listen {protocol} :{port}: bind: {reason}")]
-pub(crate) struct ListenError {
-    protocol: &'static str,
-    port: u16,
-    reason: String,
+/// Listens for connections.
+pub(crate) fn bind(address: ListenAddress) -> Result<TcpListener, StartError> {
+    first(address, open).map_err(|error| StartError::listen("tcp", address, error))
 }
 
-/// Listens on all addresses, of both families where the machine has both. Port 0 takes any free one.
-pub(crate) fn bind(port: u16) -> Result<TcpListener, ListenError> {
-    let failed =
-        |error: io::Error| ListenError { protocol: "tcp", port, reason: super::control::client::reason(&error) };
-    // Whatever is wrong with IPv6 here, IPv4 may work; if it does not either, its error is the one to tell.
-    open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
-        .or_else(|_| open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
-        .map_err(failed)
+/// What works at one of the addresses that will do, or the last error.
+fn first<T>(address: ListenAddress, open: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for candidate in address.candidates() {
+        result = open(candidate);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
@@ -154,8 +156,13 @@ async fn handshake(
 
 /// Publishes metrics at any path, until dropped.
 pub(crate) async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, front: Arc<Front>) {
+    let mut open = JoinSet::new();
     loop {
-        let stream = match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = open.join_next() => continue,
+        };
+        let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
                 front.observer.log.warn("Error accepting connection", &[("error", error.to_string().into())]);
@@ -164,7 +171,7 @@ pub(crate) async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, 
             }
         };
         let (metrics, front) = (Arc::clone(&metrics), Arc::clone(&front));
-        tokio::spawn(async move {
+        open.spawn(async move {
             let service = service_fn(|_| {
                 let mut response =
                     Response::new(ResponseBody::full(metrics.text() + &state::text(&front.router, &front.connections)));

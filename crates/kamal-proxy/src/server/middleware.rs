@@ -29,6 +29,7 @@ use super::error_pages::{self, Pages};
 
 use super::options::Policies;
 use super::proxying::{Failure, Reply};
+use super::surroundings::Variables;
 use super::target::Target;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -61,7 +62,7 @@ pub(crate) enum PolicyError {
 
 impl Policy {
     /// Reads what the options name; `None` where they ask for nothing.
-    pub(crate) fn new(options: &Policies) -> Result<Option<Self>, PolicyError> {
+    pub(crate) fn new(options: &Policies, variables: &Variables) -> Result<Option<Self>, PolicyError> {
         if options.is_off() {
             return Ok(None);
         }
@@ -69,7 +70,7 @@ impl Policy {
             addresses: Addresses::new(&options.allow, &options.deny, &options.trusted_proxies)?,
             rate: Rate::new(&options.rate_limit, options.rate_limit_burst)?,
             redirects: Redirects::new(&options.redirects)?,
-            basic_auth: BasicAuth::load(&options.basic_auth_file, &options.basic_auth_env)?,
+            basic_auth: BasicAuth::load(&options.basic_auth_file, &options.basic_auth_env, variables)?,
             compression: options.compress.then(|| Compression::new(options)),
             sticky: options.sticky,
             eject_after: u32::try_from(options.eject_after).ok().filter(|after| *after > 0),

@@ -10,7 +10,7 @@ mod validate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use self::policies::Policies;
-pub(crate) use self::validate::OptionsError;
+pub use self::validate::OptionsError;
 use super::go_duration::GoDuration;
 
 /// How requests reach a service: hosts, paths, TLS, redirects, pages.
@@ -106,6 +106,11 @@ impl ServiceOptions {
     /// Whether the service owns `/`; only such a service has TLS settings of its own (spec 3.5).
     pub(crate) fn serves_root(&self) -> bool {
         self.path_prefixes.iter().any(|prefix| prefix == "/")
+    }
+
+    /// Whether certificates come from an authority and there is nowhere to keep them.
+    pub(crate) fn lacks_folder(&self) -> bool {
+        self.tls_enabled && !self.has_custom_certificate() && self.acme_cache_path.is_empty()
     }
 
     /// Whether certificates come from files rather than from an authority.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::deployed::ServiceState;
 use super::go_duration::GoDuration;
 
 /// Whether a service serves, in the form of the state file.
@@ -21,11 +22,11 @@ pub(crate) struct PauseState {
 }
 
 impl PauseState {
-    pub(crate) fn name(&self) -> &'static str {
+    pub(crate) fn state(&self) -> ServiceState {
         match self.state {
-            1 => "paused",
-            2 => "stopped",
-            _ => "running",
+            1 => ServiceState::Paused,
+            2 => ServiceState::Stopped,
+            _ => ServiceState::Running,
         }
     }
 }
@@ -49,7 +50,10 @@ pub(crate) enum Outcome {
 
 impl Pause {
     pub(crate) fn new(state: PauseState) -> Arc<Self> {
-        Arc::new(Self { running: AtomicBool::new(state.name() == "running"), state: watch::Sender::new(state) })
+        Arc::new(Self {
+            running: AtomicBool::new(state.state() == ServiceState::Running),
+            state: watch::Sender::new(state),
+        })
     }
 
     pub(crate) fn pause(&self, fail_after: GoDuration) {
@@ -143,7 +147,7 @@ mod tests {
         pause.stop("later".into());
         assert_eq!(waiting.await.unwrap(), Outcome::Stopped("later".into()));
         assert_eq!(pause.wait().await, Outcome::Stopped("later".into()));
-        assert_eq!(pause.state().name(), "stopped");
+        assert_eq!(pause.state().state(), ServiceState::Stopped);
     }
 
     // spec 11.J.170, 11.O.234

@@ -1,11 +1,12 @@
 //! Passing a request to its target and the response back (spec 8.2 to 8.4, 8.7).
 
-mod clock;
+pub(crate) mod clock;
 mod headers;
 mod tunnel;
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
@@ -57,6 +58,8 @@ pub(crate) struct Forwarding<'a> {
     pub(crate) set: &'a Balancer,
     pub(crate) prefer_reader: bool,
     pub(crate) log: &'a Log,
+    /// For what is kept whole and does not fit into memory.
+    pub(crate) temporary: &'a Path,
 }
 
 /// What comes of a request.
@@ -102,7 +105,7 @@ pub(crate) async fn forward(
     let hints = forwarding.hints.filter(|_| request.version() != Version::HTTP_10);
     let body = std::mem::take(request.body_mut());
     let (headers, uri) = (request.headers(), request.uri());
-    let (body, upload) = outgoing_body(body, headers, &target.options, &claim, forwarding.log, uri).await?;
+    let (body, upload) = outgoing_body(body, headers, &target.options, &claim, &forwarding, uri).await?;
     let mut outgoing = outgoing_request(request, body, forwarding.path.as_ref());
     headers::prepare(outgoing.headers_mut(), request.version(), &forwarding, &target, upgrade.as_ref());
     drop(target);
@@ -122,7 +125,7 @@ async fn outgoing_body(
     headers: &HeaderMap,
     options: &TargetOptions,
     claim: &Claim,
-    log: &Log,
+    forwarding: &Forwarding<'_>,
     uri: &Uri,
 ) -> Result<(RequestBody, Upload), Failure> {
     if body.is_end_stream() {
@@ -134,7 +137,7 @@ async fn outgoing_body(
         let (body, fault, sent) = RequestBody::streamed(body);
         return Ok((body, Upload { fault: Some(fault), sent: Some(sent) }));
     }
-    let limits = limits(options, options.max_request_body_size);
+    let limits = limits(options, options.max_request_body_size, forwarding.temporary);
     let collected = tokio::select! {
         collected = Box::pin(collect(patience::Upload::new(body), limits)) => collected,
         () = claim.until_cut() => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
@@ -144,22 +147,22 @@ async fn outgoing_body(
         Err(BufferError::TooLarge) => Err(StatusCode::PAYLOAD_TOO_LARGE.into()),
         Err(BufferError::Read(error)) => match upload_fault(&error) {
             UploadFault::Malformed => {
-                log_malformed(log, uri.path(), &error.to_string());
+                log_malformed(forwarding.log, uri.path(), &error.to_string());
                 Err(StatusCode::BAD_REQUEST.into())
             }
             UploadFault::Gone => Err(Failure::Aborted(CLIENT_CLOSED_REQUEST)),
         },
         Err(BufferError::Spill(error)) => {
             let about = [("path", uri.path().into()), ("error", error.to_string().into())];
-            log.error("Error buffering request", &about);
+            forwarding.log.error("Error buffering request", &about);
             Err(StatusCode::INTERNAL_SERVER_ERROR.into())
         }
     }
 }
 
-fn limits(options: &TargetOptions, total: i64) -> Limits {
+fn limits<'a>(options: &TargetOptions, total: i64, folder: &'a Path) -> Limits<'a> {
     let bytes = |size: i64| u64::try_from(size).unwrap_or(0);
-    Limits { memory: bytes(options.max_memory_buffer_size), total: bytes(total) }
+    Limits { memory: bytes(options.max_memory_buffer_size), total: bytes(total), folder }
 }
 
 /// A fresh request of version 1.1 in origin form, with the headers of another.
@@ -333,7 +336,7 @@ async fn relay(
     if let Some(prefix) = forwarding.scope_cookies_to.as_ref().filter(|_| options.scope_cookie_paths) {
         cookies::scope_paths(&mut head.headers, prefix, host::without_port(forwarding.host));
     }
-    let limits = limits(&options, options.max_response_body_size);
+    let limits = limits(&options, options.max_response_body_size, forwarding.temporary);
     if !options.buffer_responses || body.is_end_stream() {
         let relayed = Relayed::new(body, claim, 0);
         return Ok(Reply::Response(Response::from_parts(head, relayed.into())));

@@ -80,6 +80,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_split_is_written_again_as_it_was_read() {
+        let splits = (0..=100).map(|percent| Split::new(percent, vec![]));
+        let odd = Split { percentage_split_point: -5.895_344_444_444_444_4e57, ..Split::default() };
+        for split in splits.chain([odd]) {
+            let written = serde_json::to_string(&split).unwrap();
+            let read: Split = serde_json::from_str(&written).unwrap();
+            assert_eq!((serde_json::to_string(&read).unwrap(), read), (written, split));
+        }
+    }
+
     // spec 11.J.173, 11.J.174, 11.J.175
     #[test]
     fn who_is_in() {

@@ -2,12 +2,11 @@
 //!
 //! Commands are serialised by one lock, which requests never take; they read the current table through an `ArcSwap`.
 
+mod error;
 mod handover;
 mod reload;
 mod restore;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,21 +14,20 @@ use arc_swap::{ArcSwap, Guard};
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use self::error::{CommandError, Unhealthy};
 use super::balancer::Balancer;
-use super::control::protocol::{
-    Deploy, Pause as PauseRequest, RolloutDeploy, RolloutSet, ServiceDescription, Stop as StopRequest,
-};
+use super::control::protocol::{Deploy, Pause as PauseRequest, RolloutDeploy, RolloutSet, Stop as StopRequest};
+use super::deployed::DeployedService;
 use super::go_duration::GoDuration;
 use super::observe::log::Log;
 use super::observe::metrics::Metrics;
-use super::options::{DeploymentOptions, OptionsError};
+use super::options::DeploymentOptions;
 use super::pause::{Pause, PauseState};
 use super::rollout::Split;
 use super::routes::Routes;
-use super::service::{Assets, AssetsError, Service};
+use super::service::{Assets, Service};
 use super::state::{self, Element, Saved};
-use super::target::address::AddressError;
-use super::target::failure::CheckFailure;
+use super::surroundings::Surroundings;
 use super::target::{Health, Role};
 use super::tls::automatic::Certificates;
 
@@ -37,7 +35,7 @@ use super::tls::automatic::Certificates;
 #[derive(Debug)]
 pub(crate) struct Router {
     routes: ArcSwap<Routes>,
-    state_path: PathBuf,
+    surroundings: Surroundings,
     log: Log,
     metrics: Arc<Metrics>,
     certificates: Arc<Certificates>,
@@ -47,43 +45,16 @@ pub(crate) struct Router {
     handed_over: AtomicBool,
 }
 
-/// Why a command failed; these texts reach the user (spec 2.2).
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandError {
-    #[error("service not found")]
-    ServiceNotFound,
-    #[error("host settings conflict with another service")]
-    Conflict,
-    /// The part in parentheses is where Kamal stops reading; what follows says why.
-    #[error("target failed to become healthy within configured timeout ({limit}){}", because(.cause.as_deref()))]
-    Unhealthy { limit: GoDuration, cause: Option<Box<CheckFailure>> },
-    #[error("rollout target not set")]
-    NoRollout,
-    #[error("service {service} keeps what it has: {error}")]
-    Reload { service: String, error: AssetsError },
-    #[error("nothing was changed, as the state could not be saved in {path}: {error}")]
-    NotSaved { path: String, error: String },
-    #[error("it is done, but will be forgotten at the next start, as the state could not be saved in {path}: {error}")]
-    DoneNotSaved { path: String, error: String },
-    #[error("the proxy was replaced while the command ran; run it again")]
-    HandedOver,
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    #[error(transparent)]
-    Options(#[from] OptionsError),
-    #[error(transparent)]
-    Assets(#[from] AssetsError),
-}
-
-fn because(cause: Option<&CheckFailure>) -> String {
-    cause.map(|cause| format!(": {cause}")).unwrap_or_default()
-}
-
 impl Router {
-    pub(crate) fn new(state_path: PathBuf, log: Log, metrics: Arc<Metrics>, certificates: Arc<Certificates>) -> Self {
+    pub(crate) fn new(
+        surroundings: Surroundings,
+        log: Log,
+        metrics: Arc<Metrics>,
+        certificates: Arc<Certificates>,
+    ) -> Self {
         Self {
             routes: ArcSwap::default(),
-            state_path,
+            surroundings,
             log,
             metrics,
             certificates,
@@ -122,7 +93,7 @@ impl Router {
         let mut kept = self.change().await?;
         let routes = self.routes.load_full();
         self.refuse_conflict(&routes, &request.service, &options)?;
-        let assets = Assets::load(&options, &self.log)?;
+        let assets = Assets::load(&options, &self.surroundings.variables, &self.log)?;
         let options = Arc::new(options);
         let service = match routes.get(&request.service) {
             Some(current) => {
@@ -257,20 +228,13 @@ impl Router {
     }
 
     /// What is deployed, by name.
-    pub(crate) fn list(&self) -> BTreeMap<String, ServiceDescription> {
-        let describe = |service: &Arc<Service>| {
-            let host = service.options.hosts.join(",");
-            let targets = [service.active.addresses(Role::Writer), service.active.addresses(Role::Reader)].concat();
-            let description = ServiceDescription {
-                host: if host.is_empty() { "*".into() } else { host },
-                path: service.options.path_prefixes.join(","),
-                tls: service.tls.enabled,
-                target: targets.join(","),
-                state: service.pause.state().name().into(),
-            };
-            (service.name.clone(), description)
-        };
-        self.routes().services().map(describe).collect()
+    pub(crate) fn list(&self) -> Vec<DeployedService> {
+        self.routes().services().map(|service| DeployedService::of(service)).collect()
+    }
+
+    /// Asks no target how it is any more, as nothing is served.
+    pub(crate) fn rest(&self) {
+        self.routes().services().flat_map(|service| service.sets()).for_each(|set| set.stop_checks());
     }
 
     /// The right to change what is served.
@@ -320,12 +284,12 @@ impl Router {
 
     /// Writes what a table holds to the state file. A failure is in the log as well. The caller holds the lock.
     async fn save(&self, routes: &Routes, kept: &[Element]) -> Result<(), Unsaved> {
+        let Some(path) = self.surroundings.state.clone() else { return Ok(()) };
         let services: Vec<Saved> = routes.services().map(|service| saved(service)).collect();
-        let (path, kept) = (self.state_path.clone(), kept.to_vec());
+        let (shown, kept) = (path.display().to_string(), kept.to_vec());
         let result = tokio::task::spawn_blocking(move || state::save(&path, &services, &kept)).await;
         let result = result.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        let path = self.state_path.display().to_string();
-        let about = ("path", path.as_str().into());
+        let about = ("path", shown.as_str().into());
         match result {
             Ok(()) => {
                 self.log.debug("Saved state", &[about]);
@@ -334,7 +298,7 @@ impl Router {
             Err(error) => {
                 let error = error.to_string();
                 self.log.error("Unable to save state", &[about, ("error", error.as_str().into())]);
-                Err(Unsaved { path, error })
+                Err(Unsaved { path: shown, error })
             }
         }
     }
@@ -388,7 +352,7 @@ async fn make_ready(set: &Arc<Balancer>, options: DeploymentOptions) -> Result<(
         return Ok(());
     }
     let limit = options.deploy_timeout;
-    set.wait_ready(limit.as_std()).await.map_err(|cause| CommandError::Unhealthy { limit, cause: cause.map(Box::new) })
+    set.wait_ready(limit.as_std()).await.map_err(|cause| Unhealthy { limit, cause: cause.map(Box::new) }.into())
 }
 
 /// Takes leave of a set that no longer gets requests.

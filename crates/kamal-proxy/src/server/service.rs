@@ -17,6 +17,7 @@ use super::observe::metrics::Gauge;
 use super::options::{ServiceOptions, TargetOptions};
 use super::pause::Pause;
 use super::rollout::Split;
+use super::surroundings::Variables;
 use super::tls::automatic::Authority;
 use super::tls::certificate::{self, CertificateError};
 
@@ -54,9 +55,19 @@ pub(crate) struct Assets {
     pub(crate) policy: Option<Arc<Policy>>,
 }
 
-/// Why the options of a service cannot be put into force.
+/// Why what a service's options name cannot be used: certificates, error pages, users, networks, rates, redirects.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AssetsError {
+#[error(transparent)]
+pub struct AssetsError(Box<Unusable>);
+
+impl<E: Into<Unusable>> From<E> for AssetsError {
+    fn from(error: E) -> Self {
+        Self(Box::new(error.into()))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
     #[error("automatic TLS does not support wildcards")]
     AutomaticWildcard,
     #[error(transparent)]
@@ -69,8 +80,8 @@ pub(crate) enum AssetsError {
 
 impl Assets {
     /// Reads the files; causes go to the log.
-    pub(crate) fn load(options: &ServiceOptions, log: &Log) -> Result<Self, AssetsError> {
-        let policy = Policy::new(&options.policies)?.map(Arc::new);
+    pub(crate) fn load(options: &ServiceOptions, variables: &Variables, log: &Log) -> Result<Self, AssetsError> {
+        let policy = Policy::new(&options.policies, variables)?.map(Arc::new);
         let mut assets = Self { policy, ..Self::default() };
         if options.tls_enabled && options.has_custom_certificate() {
             let (certificate, key) =
@@ -81,7 +92,7 @@ impl Assets {
             assets.certificate = Some(loaded);
         } else if let Some(authority) = Authority::of(options) {
             if !authority.has_wildcards() && options.hosts.iter().any(|host| host.contains('*')) {
-                return Err(AssetsError::AutomaticWildcard);
+                return Err(Unusable::AutomaticWildcard.into());
             }
             assets.authority = Some(Arc::new(authority));
         }

@@ -190,7 +190,7 @@ mod tests {
         fs::create_dir(directory.path().join("sub")).unwrap();
         fs::write(&path, GO).unwrap();
         let services: Vec<_> = load(&path).unwrap().unwrap().services.into_iter().map(|(saved, _)| saved).collect();
-        assert_eq!(services[0].pause_controller.name(), "stopped");
+        assert_eq!(services[0].pause_controller.state().name(), "stopped");
         save(&path, &services, &[]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), GO);
     }

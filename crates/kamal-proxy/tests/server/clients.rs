@@ -73,6 +73,29 @@ fn deploy_tls(proxy: &Proxy, target: &str, more: &str) -> Pair {
     pair
 }
 
+/// So many times each, as what goes wrong with curl does so now and then.
+const TIMES: usize = 20;
+
+/// What curl says and the status behind it, and how long it took, for so many that run at once.
+fn curl(proxy: &Proxy, arguments: &[&str]) -> Vec<(String, Duration)> {
+    let port = proxy.https.port();
+    let (resolve, url) = (format!("example.com:{port}:127.0.0.1"), format!("https://example.com:{port}/"));
+    let one = || {
+        let mut curl = Command::new("curl");
+        curl.args(["--max-time", "10", "-sk", "-w", "%{http_code}", "--resolve", &resolve]).args(arguments).arg(&url);
+        let begun = Instant::now();
+        let output = curl.output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), begun.elapsed())
+    };
+    let all = || {
+        std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..TIMES).map(|_| scope.spawn(one)).collect();
+            runs.into_iter().map(|run| run.join().unwrap()).collect()
+        })
+    };
+    tokio::task::block_in_place(all)
+}
+
 // curl 7.88 reads no more once it has its answer, and waits for ever for room to send the rest.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_does_not_wait_for_the_upload() {
@@ -85,18 +108,53 @@ async fn an_answer_that_does_not_wait_for_the_upload() {
     deploy_tls(&proxy, &early, "");
     let big = proxy.home.path().join("big");
     std::fs::File::create(&big).unwrap().set_len(50 * 1024 * 1024).unwrap();
-    let run = move |version: &str| {
-        let upload = format!("--max-time 10 -sk {version} -X POST -H Expect: -T {} -w %{{http_code}}", big.display());
-        let url = format!("https://example.com:{}/", proxy.https.port());
-        let resolve = format!("--resolve example.com:{}:127.0.0.1", proxy.https.port());
-        let begun = Instant::now();
-        let output = Command::new("curl").args(upload.split(' ')).args(resolve.split(' ')).arg(url).output().unwrap();
-        (String::from_utf8(output.stdout).unwrap(), begun.elapsed())
-    };
-    for _ in 0..5 {
-        for version in ["--http2", "--http1.1"] {
-            let (said, took) = tokio::task::block_in_place(|| run(version));
-            assert!(said.ends_with("200") && took < Duration::from_secs(5), "{version}: {said:?} after {took:?}");
+    let big = big.to_str().unwrap();
+    for version in ["--http2", "--http1.1"] {
+        for expect in ["Expect:", "Expect: 100-continue"] {
+            let upload = [version, "-X", "POST", "-H", expect, "-T", big];
+            for (said, took) in curl(&proxy, &upload) {
+                assert!(said.ends_with("200") && took < Duration::from_secs(5), "{upload:?}: {said:?} after {took:?}");
+            }
+        }
+    }
+}
+
+// Every way in which curl asks and sends, over every version it is asked for, in a row and all at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_curl_sends_arrives() {
+    let proxy = Proxy::start();
+    let mirror = Upstream::mirror().await;
+    deploy_tls(&proxy, &mirror.address, "");
+    let file = proxy.home.path().join("file");
+    std::fs::write(&file, vec![b'x'; 300_000]).unwrap();
+    let (file, form) = (file.to_str().unwrap(), format!("a=@{}", file.display()));
+    let data = format!("@{file}");
+    let ways: [(&[&str], &str); 7] = [
+        (&[], "\"body\":0"),
+        (&["-d", "small"], "\"body\":5"),
+        (&["-T", file], "\"body\":300000"),
+        (&["-T", file, "-H", "Expect: 100-continue"], "\"body\":300000"),
+        (&["-T", file, "-H", "Expect:"], "\"body\":300000"),
+        (&["--data-binary", &data, "-H", "Transfer-Encoding: chunked"], "\"body\":300000"),
+        (&["-F", &form], "\"method\":\"POST\""),
+    ];
+    // One that offers HTTP/1.0 and nothing else is refused, as by Go's.
+    for version in [&["--http1.0", "--no-alpn"][..], &["--http1.1"], &["--http2"]] {
+        for (way, wanted) in &ways {
+            let arguments = [version, *way].concat();
+            // HTTP/1.0 has no chunks.
+            if version.len() == 2 && arguments.iter().any(|word| word.ends_with("chunked")) {
+                continue;
+            }
+            for (said, took) in curl(&proxy, &arguments) {
+                let right = said.contains(wanted) && said.ends_with("200") && took < Duration::from_secs(5);
+                assert!(right, "{arguments:?}: {said:?} after {took:?}");
+            }
+        }
+    }
+    for version in ["--http1.1", "--http2"] {
+        for (said, _) in curl(&proxy, &[version, "--head"]) {
+            assert!(said.ends_with("\r\n\r\n200"), "{version}: {said:?}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod acme;
 mod bodies;
 mod clients;
 mod deploys;
+mod embedding;
 #[path = "../../../../tests/shared/free_port.rs"]
 mod free_port;
 mod h2c;

@@ -105,6 +105,43 @@ async fn rates() {
     }
 }
 
+// A name or value in Latin-1 or UTF-8 is somebody else's cookie; what the proxy's own say holds all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_outside_ascii_hide_none_of_the_proxys() {
+    let proxy = Proxy::start();
+    let (active, other) = (Upstream::named("active").await, Upstream::named("other").await);
+    let ask = async |lines: &[&[u8]]| {
+        let mut request = get("http://localhost/");
+        for line in lines {
+            request.headers_mut().append("cookie", http::HeaderValue::from_bytes(line).unwrap());
+        }
+        proxy.send(request).await.body
+    };
+    proxy.ok(&format!("deploy app --target {}", active.address));
+    proxy.ok(&format!("rollout deploy app --target {}", other.address));
+    proxy.ok("rollout set app --percent 0 --list 1");
+    for (lines, body) in [
+        (&[&b"kamal-rollout=1"[..]][..], "other"),
+        (&[b"name=Jos\xc3\xa9; kamal-rollout=1"], "other"),
+        (&[b"kamal-rollout=1; name=Jos\xe9"], "other"),
+        (&[b"kamal-rollout=1", b"\xff=\xff"], "other"),
+        (&[b"kamal-rollout=2; name=Jos\xc3\xa9"], "active"),
+    ] {
+        assert_eq!(ask(lines).await, body, "{lines:?}");
+    }
+    proxy.ok("rollout stop app");
+    proxy.ok(&format!("deploy app --target {} --read-target {}", active.address, other.address));
+    assert_eq!(ask(&[]).await, "other", "what is only read is for the reader");
+    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap() + PATIENCE;
+    for written in
+        [format!("kamal-writer={}", soon.as_millis()), format!("n=\u{e9}; kamal-writer={}", soon.as_millis())]
+    {
+        for _ in 0..4 {
+            assert_eq!(ask(&[written.as_bytes()]).await, "active", "{written}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redirects() {
     let proxy = Proxy::start();

@@ -20,6 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 /// Longer than anything here should take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The proxy, and how it is started.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kamal-proxy");
+const RUN: [&str; 3] = ["run", "--http-port=0", "--https-port=0"];
+
 pub(crate) type TestBody = BoxBody<Bytes, std::io::Error>;
 
 /// A proxy of its own, killed at the end of the test.
@@ -38,12 +42,21 @@ impl Proxy {
 
     /// Starts with a home that may hold the state of an earlier proxy.
     pub(crate) fn start_in(home: Arc<TempDir>, arguments: &[&str]) -> Self {
-        let mut child = command(&home)
-            .args(["run", "--http-port=0", "--https-port=0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut run = command(&home);
+        run.args(RUN).args(arguments);
+        Self::run(home, run)
+    }
+
+    /// Starts where a process may have so many files open.
+    pub(crate) fn start_with_files(files: u32) -> Self {
+        let home = Arc::new(tempfile::tempdir().unwrap());
+        let mut shell = in_home(&home, "/bin/sh");
+        shell.args(["-c", "ulimit -n $0; exec \"$@\"", &files.to_string(), PROGRAM]).args(RUN);
+        Self::run(home, shell)
+    }
+
+    fn run(home: Arc<TempDir>, mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (started, ports) = std::sync::mpsc::channel();
@@ -157,7 +170,11 @@ impl Drop for Proxy {
 }
 
 fn command(home: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kamal-proxy"));
+    in_home(home, PROGRAM)
+}
+
+fn in_home(home: &TempDir, program: &str) -> Command {
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("HOME", home.path())

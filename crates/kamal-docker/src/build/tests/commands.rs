@@ -313,9 +313,12 @@ async fn what_is_not_installed_is_named() {
     let mut bench = Bench::new("");
     bench.machine.missing.push("docker");
     for task in [BuildTask::CreateBuilder, BuildTask::RemoveBuilder] {
-        assert_eq!(bench.perform(&task).await.unwrap_err().to_string(), "Docker is not installed locally");
+        assert_eq!(
+            bench.perform(&task).await.unwrap_err().to_string(),
+            "docker is not installed locally, or not in PATH"
+        );
     }
-    assert_eq!(bench.push().await.unwrap_err().to_string(), "Docker is not installed locally");
+    assert_eq!(bench.push().await.unwrap_err().to_string(), "docker is not installed locally, or not in PATH");
     let mut bench = Bench::new("");
     bench.machine.answers.push(("docker buildx", 1, "docker: 'buildx' is not a docker command.\n"));
     assert_eq!(bench.push().await.unwrap_err().to_string(), "Docker buildx plugin is not installed locally");

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, SeekFrom};
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -17,12 +18,13 @@ use tokio::io::{AsyncRead, AsyncSeekExt, AsyncWriteExt, ReadBuf};
 /// Bytes read from the file at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How much may be kept, and how much of it in memory. Bytes.
+/// How much may be kept, how much of it in memory, in bytes, and where the rest.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct Limits<'a> {
     pub(crate) memory: u64,
     /// Zero means unlimited.
     pub(crate) total: u64,
+    pub(crate) folder: &'a Path,
 }
 
 /// A whole body, read once.
@@ -46,7 +48,7 @@ pub(crate) enum BufferError<E> {
 }
 
 /// Reads a body to its end.
-pub(crate) async fn collect<B>(mut body: B, limits: Limits) -> Result<Buffered, BufferError<B::Error>>
+pub(crate) async fn collect<B>(mut body: B, limits: Limits<'_>) -> Result<Buffered, BufferError<B::Error>>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -76,7 +78,7 @@ where
             continue;
         }
         if file.is_none() {
-            file = Some(spill_file().await.map_err(BufferError::Spill)?);
+            file = Some(spill_file(limits.folder).await.map_err(BufferError::Spill)?);
         }
         if let Some(file) = &mut file {
             file.write_all(&data).await.map_err(BufferError::Spill)?;
@@ -89,8 +91,9 @@ where
     Ok(Buffered { chunks, file, left: total, trailers })
 }
 
-async fn spill_file() -> io::Result<File> {
-    let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(io::Error::other)??;
+async fn spill_file(folder: &Path) -> io::Result<File> {
+    let folder = folder.to_owned();
+    let file = tokio::task::spawn_blocking(|| tempfile::tempfile_in(folder)).await.map_err(io::Error::other)??;
     Ok(File::from_std(file))
 }
 
@@ -146,14 +149,15 @@ mod tests {
     // spec 11.I.135-146
     #[tokio::test]
     async fn what_goes_in_comes_out_and_no_more_than_the_limit() {
+        let limits = |total, memory| Limits { memory, total, folder: Path::new("/tmp") };
         for (total, memory) in [(0, 0), (0, 5), (2048, 1024), (2048, 5), (13, 7)] {
-            let buffered = collect(body(&["Hello, ", "World!"]), Limits { memory, total }).await.unwrap();
+            let buffered = collect(body(&["Hello, ", "World!"]), limits(total, memory)).await.unwrap();
             assert_eq!(buffered.size_hint().exact(), Some(13));
             assert_eq!(buffered.collect().await.unwrap().to_bytes(), "Hello, World!");
         }
-        let error = collect(body(&["Hello, ", "World!"]), Limits { memory: 5, total: 8 }).await.unwrap_err();
+        let error = collect(body(&["Hello, ", "World!"]), limits(8, 5)).await.unwrap_err();
         assert!(matches!(error, BufferError::TooLarge));
-        let empty = collect(body(&[]), Limits { memory: 0, total: 0 }).await.unwrap();
+        let empty = collect(body(&[]), limits(0, 0)).await.unwrap();
         assert!(empty.is_end_stream());
         assert_eq!(empty.collect().await.unwrap().to_bytes(), "");
     }

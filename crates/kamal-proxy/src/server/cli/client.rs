@@ -1,14 +1,15 @@
 //! Performing a command: `run` here, every other by asking the server that runs.
 
+#![expect(clippy::disallowed_methods, reason = "what flags leave open is in the program's environment")]
+
 use std::env;
 
 use super::commands::{Action, Command};
 use super::flags::Parsed;
-use super::{Failed, deploy, list, values};
+use super::run::{RunOptions, run};
+use super::{Failed, deploy, list, paths, values};
 use crate::server::control::client::call;
 use crate::server::control::protocol::{Answer, Pause, Request, RolloutDeploy, RolloutSet, Stop};
-use crate::server::control::socket;
-use crate::server::run::{RunOptions, run};
 
 /// Does it; the text is for standard output.
 pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Failed> {
@@ -46,7 +47,7 @@ pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Faile
         }
         Action::RolloutStop => Request::RolloutStop { service },
     };
-    match call(&socket::socket_path(), &request)? {
+    match call(&paths::socket_path(), &request)? {
         Answer::Services(services) => Ok(list::table(&services)),
         Answer::Done | Answer::Error(_) | Answer::Unhealthy { .. } => Ok(String::new()),
     }
@@ -67,7 +68,7 @@ fn run_options(flags: &Parsed) -> Result<RunOptions, Failed> {
         metrics_port: port("metrics-port", "METRICS_PORT")?,
         http3: flags.bool("http3"),
         max_connections: usize::try_from(flags.int("max-connections")).unwrap_or(0),
-        takeover: flags.bool("takeover").then(|| flags.duration("takeover-timeout")),
+        takeover: flags.bool("takeover").then(|| flags.duration("takeover-timeout").as_std()),
     })
 }
 

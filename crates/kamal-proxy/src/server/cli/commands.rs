@@ -1,6 +1,7 @@
 //! The commands and their flags (spec 1.2 to 1.7).
 
 use crate::deploy_flags::{self as deploy, Flag, Kind};
+use crate::server::switches::PATIENCE;
 
 /// What a command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,7 @@ const fn flag(name: &'static str, kind: Kind, help: &'static str) -> Flag {
     Flag { name, kind, help }
 }
 
-const SECONDS_30: Kind = Kind::Seconds(30);
+const SECONDS_30: Kind = Kind::Seconds(PATIENCE);
 const DRAIN: &str = "How long to allow in-flight requests to complete";
 
 const RUN: &[Flag] = &[

@@ -1,13 +1,11 @@
 //! From the flags of `deploy` to what the server is asked (spec 1.4).
 
-use super::Failed;
 use super::flags::Parsed;
+use super::{Failed, paths};
 use crate::deploy_flags as flag;
 use crate::server::control::protocol::Deploy;
-use crate::server::control::socket;
 use crate::server::options::{DeploymentOptions, HealthCheckOptions, Policies, ServiceOptions, TargetOptions};
-
-const STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+use crate::server::tls::automatic::STAGING;
 
 /// Checks what can be checked here and gathers the rest.
 pub(crate) fn request(service: String, flags: &Parsed) -> Result<Deploy, Failed> {
@@ -57,7 +55,7 @@ fn service_options(flags: &Parsed) -> ServiceOptions {
         } else {
             flags.str(flag::TLS_ACME_DIRECTORY)
         },
-        acme_cache_path: if given { cache } else { socket::data_dir().join("certs").display().to_string() },
+        acme_cache_path: if given { cache } else { paths::data_dir().join("certs").display().to_string() },
         error_page_path: flags.str(flag::ERROR_PAGES),
         strip_prefix: flags.bool(flag::STRIP_PATH_PREFIX),
         writer_affinity_timeout: flags.duration(flag::WRITER_AFFINITY_TIMEOUT),

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::commands::{Action, Command, ROLLOUT, ROOT};
+use super::paths;
 use crate::deploy_flags::{self, Flag, Kind};
-use crate::server::control::socket;
 use crate::server::go_duration::GoDuration;
 
 const ABOUT: &str = "HTTP proxy for zero downtime deployments";
@@ -52,7 +52,7 @@ fn row(flag: &Flag) -> (String, String) {
         Kind::Int(value) => (" int", (value != 0).then(|| value.to_string())),
         Kind::Seconds(value) => (" duration", (value != 0).then(|| GoDuration::from_secs(value.into()).to_string())),
         Kind::Str("") if flag.name == deploy_flags::TLS_ACME_CACHE_PATH.name => {
-            (" string", Some(format!("{:?}", socket::data_dir().join("certs"))))
+            (" string", Some(format!("{:?}", paths::data_dir().join("certs"))))
         }
         Kind::Str(value) => (" string", (!value.is_empty()).then(|| format!("{value:?}"))),
         Kind::List => (" strings", None),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::server::deployed::DeployedService;
 use crate::server::go_duration::GoDuration;
 use crate::server::options::{DeploymentOptions, ServiceOptions, TargetOptions};
 use crate::server::target::failure::CheckFailure;
@@ -86,6 +87,19 @@ pub(crate) struct ServiceDescription {
     pub(crate) tls: bool,
     pub(crate) target: String,
     pub(crate) state: String,
+}
+
+impl From<DeployedService> for ServiceDescription {
+    fn from(service: DeployedService) -> Self {
+        let host = if service.hosts.is_empty() { "*".into() } else { service.hosts.join(",") };
+        Self {
+            host,
+            path: service.path_prefixes.join(","),
+            tls: service.tls,
+            target: [service.targets, service.readers].concat().join(","),
+            state: service.state.name().into(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,20 +15,27 @@ use super::protocol::{Answer, Request};
 use super::socket_file::SocketFile;
 use crate::server::connections::Connections;
 use crate::server::observe::log::Log;
-use crate::server::router::{CommandError, Router};
+use crate::server::router::{CommandError, Router, Unhealthy};
+use crate::server::tasks::Tasks;
 
 /// Longer requests are refused; the longest sensible one is a few kilobytes. Bytes.
 const LONGEST_REQUEST: u64 = 1024 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers requests until dropped. A command under way is finished even if its client leaves.
-pub(crate) async fn serve(socket: &SocketFile, router: &Arc<Router>, connections: &Arc<Connections>, log: &Log) {
+pub(crate) async fn serve(
+    socket: &SocketFile,
+    router: &Arc<Router>,
+    connections: &Arc<Connections>,
+    tasks: &Tasks,
+    log: &Log,
+) {
     loop {
         match socket.accept().await {
             Ok(stream) => {
                 let (router, connections) = (Arc::clone(router), Arc::clone(connections));
                 let path = Arc::from(socket.path());
-                tokio::spawn(async move {
+                tasks.spawn(async move {
                     // A client that leaves early does not want the answer.
                     let _ = converse(stream, &router, &connections, path).await;
                 });
@@ -81,7 +88,9 @@ async fn answer(router: &Router, connections: &Connections, request: Request, pa
         Err(error) => {
             let text = error.to_string();
             match error {
-                CommandError::Unhealthy { cause: Some(failure), .. } => Answer::Unhealthy { error: text, failure },
+                CommandError::Unhealthy(Unhealthy { cause: Some(failure), .. }) => {
+                    Answer::Unhealthy { error: text, failure }
+                }
                 _ => Answer::Error(text),
             }
         }
@@ -90,7 +99,10 @@ async fn answer(router: &Router, connections: &Connections, request: Request, pa
 
 async fn perform(router: &Router, connections: &Connections, request: Request) -> Result<Answer, CommandError> {
     match request {
-        Request::List => return Ok(Answer::Services(router.list())),
+        Request::List => {
+            let services = router.list().into_iter().map(|service| (service.name.clone(), service.into()));
+            return Ok(Answer::Services(services.collect()));
+        }
         Request::Leave { drain_timeout } => {
             // Another proxy serves what this one serves now, and would not hear of a change.
             let _held = router.hold().await;

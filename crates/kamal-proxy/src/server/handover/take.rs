@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::{Estate, READY, Take, VERSION, YOURS, wire};
 use crate::server::go_duration::GoDuration;
+use crate::server::listen::address::ListenAddress;
 
 /// How long the predecessor may take to answer: it waits for a command that is just changing what is served.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,11 +66,11 @@ async fn ask(mut stream: UnixStream, drain_timeout: GoDuration) -> io::Result<Ta
 }
 
 impl Taken {
-    /// The listening socket of a name, if it was handed over and is for this port; any port will do where none is asked.
-    pub(crate) fn listener(&mut self, name: &str, port: u16) -> io::Result<Option<TcpListener>> {
+    /// The listening socket of a name, if it was handed over and is where one is asked for.
+    pub(crate) fn listener(&mut self, name: &str, asked: ListenAddress) -> io::Result<Option<TcpListener>> {
         let Some(at) = self.sockets.iter().position(|(given, _)| given == name) else { return Ok(None) };
         let listener = std::net::TcpListener::from(self.sockets.swap_remove(at).1);
-        if port != 0 && listener.local_addr()?.port() != port {
+        if !asked.is_met_by(listener.local_addr()?) {
             return Ok(None);
         }
         listener.set_nonblocking(true)?;

@@ -110,31 +110,35 @@ async fn until_gone(pings: Option<PingPong>, heard: &AtomicBool) {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::{io, path};
 
     use bytes::Bytes;
     use h2::client::{self, SendRequest};
     use http::Request;
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio_util::sync::CancellationToken;
 
     use super::request::STALL;
     use super::*;
     use crate::server::client::Scheme;
     use crate::server::connections::Connections;
     use crate::server::observe::Observer;
-    use crate::server::observe::log::{Level, Log};
+    use crate::server::observe::log::Log;
     use crate::server::router::Router;
+    use crate::server::surroundings::Surroundings;
+    use crate::server::tasks::Tasks;
     use crate::server::tls::automatic::Certificates;
 
     /// Serves a connection of which this is the other end, for services there are none of; gives how long that took.
     fn serving() -> (DuplexStream, impl Future<Output = Duration>) {
-        let log = Log::start(Level::Error, io::sink()).unwrap();
-        let certificates = Arc::new(Certificates::new(log.clone()).unwrap());
-        let router = Router::new(path::PathBuf::from("/none"), log.clone(), Arc::default(), certificates);
+        let log = Log::none();
+        let tasks = Tasks::new(tokio::runtime::Handle::current(), CancellationToken::new());
+        let certificates = Arc::new(Certificates::new(&[], tasks, log.clone()).unwrap());
+        let router = Router::new(Surroundings::default(), log.clone(), Arc::default(), certificates);
         let connections = Arc::new(Connections::new(0));
         let stop = connections.enter().unwrap();
         let observer = Arc::new(Observer { log, metrics: None });
-        let front = Arc::new(Front { router: Arc::new(router), observer, connections, alt_svc: None });
+        let (router, temporary) = (Arc::new(router), "/tmp".into());
+        let front = Arc::new(Front { router, observer, connections, alt_svc: None, temporary });
         let client = Client::new(Scheme::Https, 443, SocketAddr::from(([127, 0, 0, 1], 1)), 0);
         let (near, far) = duplex(64 * 1024);
         let served = async move {

@@ -6,7 +6,7 @@
 mod request;
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,15 +16,16 @@ use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, TokioRuntime, Trans
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::address::ListenAddress;
 use super::heads::Heads;
-use super::{HANDSHAKE_TIMEOUT, ListenError};
+use super::{HANDSHAKE_TIMEOUT, first};
 use crate::server::client::{Client, Scheme};
 use crate::server::connections::Stop;
-use crate::server::control::client::reason;
 use crate::server::front::Front;
+use crate::server::start::StartError;
 use crate::server::workers::Workers;
 
 /// Without a packet for so long, a connection is gone. Milliseconds.
@@ -53,17 +54,36 @@ const FAREWELL: Duration = Duration::from_millis(20);
 /// `H3_NO_ERROR`.
 const NO_ERROR: VarInt = VarInt::from_u32(0x100);
 
-/// The listener; when this is dropped, clients are sent away and the port is free once the last has gone.
+/// The listener; when this is dropped, it ends with its connections.
 #[derive(Debug)]
 pub(crate) struct Listening {
-    _open: oneshot::Sender<()>,
+    open: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
 }
 
-/// Listens on all addresses, as the TCP listeners do.
-pub(crate) fn bind(port: u16) -> Result<UdpSocket, ListenError> {
-    open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
-        .or_else(|_| open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
-        .map_err(|error| ListenError { protocol: "udp", port, reason: reason(&error) })
+impl Listening {
+    /// Sends clients away from here on; the port is free once the last has gone.
+    pub(crate) fn close(&mut self) {
+        self.open = None;
+    }
+
+    /// Waits until the port is free.
+    pub(crate) async fn closed(&mut self) {
+        self.close();
+        // One that panicked has ended as well.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Listens for packets.
+pub(crate) fn bind(address: ListenAddress) -> Result<UdpSocket, StartError> {
+    first(address, open).map_err(|error| StartError::listen("udp", address, error))
 }
 
 fn open(address: SocketAddr) -> io::Result<UdpSocket> {
@@ -98,21 +118,21 @@ pub(crate) fn config(tls: &ServerConfig) -> io::Result<quinn::ServerConfig> {
     Ok(config)
 }
 
-/// Serves HTTP/3 on a port. Without a socket it waits for the port: a predecessor keeps it until its HTTP/3 connections
-/// have ended, and clients come by TCP meanwhile.
+/// Serves HTTP/3 at an address. Without a socket it waits for the port: a predecessor keeps it until its HTTP/3
+/// connections have ended, and clients come by TCP meanwhile.
 pub(crate) fn serve(
     socket: Option<UdpSocket>,
-    port: u16,
+    (address, port): (ListenAddress, u16),
     config: quinn::ServerConfig,
     front: Arc<Front>,
     workers: Arc<Workers>,
 ) -> Listening {
-    let (sender, mut closed) = oneshot::channel();
-    tokio::spawn(async move {
+    let (open, mut closed) = oneshot::channel();
+    let task = tokio::spawn(async move {
         let socket = match socket {
             Some(socket) => socket,
             None => tokio::select! {
-                socket = free(port) => socket,
+                socket = free(address) => socket,
                 _ = &mut closed => return,
             },
         };
@@ -132,12 +152,12 @@ pub(crate) fn serve(
             () = endpoint.wait_idle() => {}
         }
     });
-    Listening { _open: sender }
+    Listening { open: Some(open), task }
 }
 
-async fn free(port: u16) -> UdpSocket {
+async fn free(address: ListenAddress) -> UdpSocket {
     loop {
-        match bind(port) {
+        match bind(address) {
             Ok(socket) => return socket,
             Err(_) => sleep(PORT_PAUSE).await,
         }

@@ -5,9 +5,9 @@
 //! somebody who guesses does not take the processor away from everybody else, nor make them wait.
 
 use std::collections::HashMap;
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{env, fs};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +16,7 @@ use http::header::AUTHORIZATION;
 use tokio::task::spawn_blocking;
 
 use super::turns::Turns;
+use crate::server::surroundings::Variables;
 
 /// Checks at the same time.
 const CHECKS: usize = 2;
@@ -51,14 +52,14 @@ pub(crate) enum UsersError {
 
 impl BasicAuth {
     /// Reads the users from a file, a variable, or both; `None` where neither is asked for.
-    pub(super) fn load(file: &str, variable: &str) -> Result<Option<Self>, UsersError> {
+    pub(super) fn load(file: &str, variable: &str, variables: &Variables) -> Result<Option<Self>, UsersError> {
         let mut lines = String::new();
         if !file.is_empty() {
             lines = fs::read_to_string(file)
                 .map_err(|error| UsersError::File { path: file.to_owned(), reason: error.to_string() })?;
         }
         if !variable.is_empty() {
-            let more = env::var(variable).map_err(|_| UsersError::Variable(variable.to_owned()))?;
+            let more = variables.get(variable).ok_or_else(|| UsersError::Variable(variable.to_owned()))?;
             lines = format!("{lines}\n{more}");
         }
         if file.is_empty() && variable.is_empty() { Ok(None) } else { Self::new(&lines).map(Some) }

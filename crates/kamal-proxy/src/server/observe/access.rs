@@ -183,6 +183,9 @@ impl Drop for Record {
         if let Some(metrics) = self.observer.metrics.as_ref().filter(|_| !self.excluded) {
             metrics.record(service, &self.method, self.status, duration);
         }
+        if !self.observer.log.takes(Level::Info) {
+            return;
+        }
         let client = &*self.client;
         let mut line = Line::new(Level::Info, "Request");
         line.str("host", &self.host);

@@ -1,14 +1,14 @@
-//! The log: one JSON object per line on standard output, in the shape of Go's `slog` (spec 9.1).
+//! The log: one JSON object per line, in the shape of Go's `slog` (spec 9.1).
 //!
-//! Lines are put into buffers from which a thread writes them in batches, so that a slow reader of standard output never
+//! Lines are put into buffers from which a thread writes them in batches, so that a slow reader never
 //! holds up a request. When a buffer is full, lines are dropped and counted, and the count is logged. Each thread has a
 //! buffer of its own: its lines are in order, those of different threads by batches.
 
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,12 +25,17 @@ const KEPT: usize = 64 * 1024;
 /// time under load spent in the kernel.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// How much a line matters.
+/// How much a line of the log matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
+#[non_exhaustive]
+pub enum Level {
+    /// What only whoever looks for a fault wants to read.
     Debug,
+    /// A line per request, and what commands did.
     Info,
+    /// What went wrong and was got over.
     Warn,
+    /// What was not done.
     Error,
 }
 
@@ -53,8 +58,16 @@ pub(crate) struct Log(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     lines: Arc<Lines>,
-    writer: Thread,
+    /// `None` where nobody wants to read it.
+    writer: Option<Writer>,
     lowest: Level,
+}
+
+#[derive(Debug)]
+struct Writer {
+    thread: Thread,
+    /// Until the log was closed.
+    end: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What is between those who log and the writer.
@@ -65,14 +78,10 @@ struct Lines {
     /// Whether the writer has to be woken for a line.
     idle: AtomicBool,
     closed: AtomicBool,
-    /// Flushes that were asked for, and those that are done.
-    asked: AtomicU64,
-    flushed: Mutex<u64>,
-    flush: Condvar,
 }
 
 thread_local! {
-    /// The buffer of this thread.
+    /// The number of the buffer this thread uses, in whichever log.
     static SHARD: usize = {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
@@ -85,7 +94,18 @@ impl Log {
         let lines = Arc::new(Lines::default());
         let theirs = Arc::clone(&lines);
         let writer = thread::Builder::new().name("log".into()).spawn(move || write_all(&theirs, out))?;
-        Ok(Self(Arc::new(Inner { lines, writer: writer.thread().clone(), lowest })))
+        let writer = Writer { thread: writer.thread().clone(), end: Mutex::new(Some(writer)) };
+        Ok(Self(Arc::new(Inner { lines, writer: Some(writer), lowest })))
+    }
+
+    /// A log nobody reads.
+    pub(crate) fn none() -> Self {
+        Self(Arc::new(Inner { lines: Arc::default(), writer: None, lowest: Level::Error }))
+    }
+
+    /// Whether lines of a level are written.
+    pub(crate) fn takes(&self, level: Level) -> bool {
+        self.0.writer.is_some() && level >= self.0.lowest
     }
 
     pub(crate) fn debug(&self, message: &str, attributes: &[(&str, Value)]) {
@@ -105,7 +125,7 @@ impl Log {
     }
 
     fn event(&self, level: Level, message: &str, attributes: &[(&str, Value)]) {
-        if level < self.0.lowest {
+        if !self.takes(level) {
             return;
         }
         let mut line = Line::new(level, message);
@@ -117,7 +137,7 @@ impl Log {
 
     /// Queues a finished line.
     pub(crate) fn send(&self, line: Line) {
-        let lines = &self.0.lines;
+        let Inner { lines, writer: Some(writer), .. } = &*self.0 else { return };
         let dropped = lines.dropped.load(Ordering::Relaxed);
         if dropped > 0 && lines.dropped.compare_exchange(dropped, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             let mut note = Line::new(Level::Warn, "Log lines dropped");
@@ -131,24 +151,26 @@ impl Log {
         }
         // The writer says that it is idle before it looks for the last time: one of the two sees the other.
         if lines.idle.load(Ordering::SeqCst) {
-            self.0.writer.unpark();
+            writer.thread.unpark();
         }
     }
 
-    /// Waits until everything queued so far has been written.
-    pub(crate) fn flush(&self) {
-        let lines = &self.0.lines;
-        let number = lines.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        self.0.writer.unpark();
-        let flushed = lines.flushed.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(lines.flush.wait_while(flushed, |flushed| *flushed < number));
+    /// Waits until everything queued so far has been written, and the writer has ended. What comes later is lost.
+    pub(crate) fn close(&self) {
+        let Inner { lines, writer: Some(writer), .. } = &*self.0 else { return };
+        lines.closed.store(true, Ordering::SeqCst);
+        writer.thread.unpark();
+        if let Some(end) = writer.end.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // One that panicked, as whoever is written to did, has ended as well.
+            let _ = end.join();
+        }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.lines.closed.store(true, Ordering::SeqCst);
-        self.writer.unpark();
+        self.writer.iter().for_each(|writer| writer.thread.unpark());
     }
 }
 
@@ -170,7 +192,7 @@ impl Lines {
             std::mem::swap(batch, &mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
             if !batch.is_empty() {
                 any = true;
-                // A closed standard output is no reason to stop serving.
+                // That nobody can read it is no reason to stop serving.
                 let _ = out.write_all(batch).and_then(|()| out.flush());
                 batch.clear();
                 batch.shrink_to(KEPT);
@@ -183,15 +205,8 @@ impl Lines {
 fn write_all(lines: &Lines, mut out: impl Write) {
     let mut batch = Vec::new();
     loop {
-        let (closed, asked) = (lines.closed.load(Ordering::SeqCst), lines.asked.load(Ordering::SeqCst));
+        let closed = lines.closed.load(Ordering::SeqCst);
         let wrote = lines.write(&mut batch, &mut out);
-        {
-            let mut flushed = lines.flushed.lock().unwrap_or_else(PoisonError::into_inner);
-            if *flushed < asked {
-                *flushed = asked;
-                lines.flush.notify_all();
-            }
-        }
         if closed {
             return;
         }
@@ -334,7 +349,7 @@ pub(crate) mod tests {
         let log = Log::start(Level::Info, sink.clone()).unwrap();
         log.debug("hidden", &[]);
         log.info("Deployed", &[("service", "a\"b<c>".into()), ("hosts", vec!["x", ""].into()), ("tls", false.into())]);
-        log.flush();
+        log.close();
         let text = sink.text();
         assert!(text.starts_with("{\"time\":\"20"), "{text}");
         assert!(
@@ -355,7 +370,7 @@ pub(crate) mod tests {
         line.str("rest", &"x".repeat(LONGEST));
         log.send(line);
         log.info("Other", &[("path", long.into())]);
-        log.flush();
+        log.close();
         let text = sink.text();
         assert!(text.len() < 4 * LONGEST && text.matches("é…\"").count() == 2, "{}", text.len());
         assert!(text.contains(&format!("\"rest\":\"{}\"", "x".repeat(LONGEST))), "what fits is whole");
@@ -385,7 +400,7 @@ pub(crate) mod tests {
         }
         assert!(log.0.lines.dropped.load(Ordering::Relaxed) > 0);
         drop(release);
-        log.flush();
+        log.close();
     }
 
     #[test]

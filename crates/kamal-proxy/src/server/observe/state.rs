@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::metrics::escape;
 use crate::server::balancer::Balancer;
 use crate::server::connections::Connections;
+use crate::server::deployed::ServiceState;
 use crate::server::router::Router;
 use crate::server::service::Service;
 use crate::server::target::{Health, Role, Target};
@@ -19,9 +20,9 @@ pub(crate) fn text(router: &Router, connections: &Connections) -> String {
     let routes = router.routes();
     gauge(&mut out, "service_state", "Whether a service is running, paused or stopped: the one that is has 1.");
     for service in routes.services() {
-        let now = service.pause.state();
-        for state in ["running", "paused", "stopped"] {
-            let value = u8::from(now.name() == state);
+        let now = service.pause.state().state();
+        for state in [ServiceState::Running, ServiceState::Paused, ServiceState::Stopped] {
+            let (value, state) = (u8::from(now == state), state.name());
             let name = escape(&service.name);
             let _ = writeln!(out, "kamal_proxy_service_state{{service=\"{name}\",state=\"{state}\"}} {value}");
         }

@@ -3,10 +3,10 @@
 
 use super::ServiceOptions;
 
-/// Why service options cannot be used.
+/// Options that contradict each other, or lack what they need.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("service options invalid: {0}")]
-pub(crate) struct OptionsError(String);
+pub struct OptionsError(pub(crate) String);
 
 impl ServiceOptions {
     /// Checks normalised options; the first contradiction found is the error.

@@ -49,6 +49,6 @@ impl Held<'_> {
     pub(crate) fn give_up(self) {
         self.router.handed_over.store(true, Ordering::Relaxed);
         // The successor checks them.
-        self.router.routes().services().flat_map(|service| service.sets()).for_each(|set| set.stop_checks());
+        self.router.rest();
     }
 }

@@ -18,8 +18,9 @@ impl Router {
     /// Serves what was served before, without waiting for health. One that cannot be restored is logged and kept in
     /// the file; the others are not affected.
     pub(crate) async fn restore(&self) {
-        let path = ("path", self.state_path.display().to_string().into());
-        let loaded = match state::load(&self.state_path) {
+        let Some(state) = &self.surroundings.state else { return };
+        let path = ("path", state.display().to_string().into());
+        let loaded = match state::load(state) {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return self.log.info("No previous state to restore", &[path]),
             Err(error) => {
@@ -69,7 +70,7 @@ impl Router {
         let writers = saved.rollout_targets.unwrap_or_default();
         let readers = saved.rollout_readers.unwrap_or_default();
         let rollout = if writers.is_empty() && readers.is_empty() { None } else { Some(set(&writers, &readers)?) };
-        let assets = Assets::load(&options, &self.log)?;
+        let assets = Assets::load(&options, &self.surroundings.variables, &self.log)?;
         for set in std::iter::once(&active).chain(&rollout) {
             set.distrust(unhealthy);
         }

@@ -1,11 +1,24 @@
 //! The address of a target, as given at deploy (spec 4.2).
 
 use std::fmt;
+use std::net::SocketAddrV4;
+use std::str::FromStr;
 use std::sync::Arc;
 
-/// `host` or `host:port`. The text as given is the target's identity in lists, logs and the state file.
+/// The address of a target: `host` or `host:port`, with port 80 where none is said.
+///
+/// The text as given is the target's identity in lists, logs and the state file.
+///
+/// ```
+/// use kamal_proxy::server::Address;
+///
+/// let address: Address = "web-1.local:3000".parse()?;
+/// assert_eq!(address.port(), 3000);
+/// assert!("http://web".parse::<Address>().is_err());
+/// # Ok::<(), kamal_proxy::server::AddressError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Address {
+pub struct Address {
     text: Arc<str>,
     host_len: usize,
     port: u16,
@@ -14,7 +27,7 @@ pub(crate) struct Address {
 /// A text that is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} :invalid host pattern")]
-pub(crate) struct AddressError(String);
+pub struct AddressError(String);
 
 impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
@@ -35,16 +48,37 @@ impl Address {
         Ok(Self { text: text.into(), host_len: host.len(), port })
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The text it was made from.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    pub(crate) fn host(&self) -> &str {
+    /// A name, or an IPv4 address.
+    #[must_use]
+    pub fn host(&self) -> &str {
         &self.text[..self.host_len]
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
         self.port
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text)
+    }
+}
+
+impl From<SocketAddrV4> for Address {
+    fn from(address: SocketAddrV4) -> Self {
+        let (text, host_len) = (address.to_string(), address.ip().to_string().len());
+        Self { text: text.into(), host_len, port: address.port() }
     }
 }
 
@@ -64,6 +98,8 @@ mod tests {
         let address = Address::parse("web-1.local:3000").unwrap();
         assert_eq!((address.as_str(), address.host(), address.port()), ("web-1.local:3000", "web-1.local", 3000));
         assert_eq!(Address::parse("app_1").unwrap().port(), 80);
+        let socket = SocketAddrV4::new([10, 0, 0, 1].into(), 8080);
+        assert_eq!(Address::parse("10.0.0.1:8080").unwrap(), socket.into());
         for bad in ["", "_", "/", "a", "-ab", "http://x", "[::1]:80", "ab:", "ab:x", "ab:99999", "ab:1:2", "a b"] {
             assert_eq!(Address::parse(bad).unwrap_err().to_string(), format!("{bad} :invalid host pattern"));
         }

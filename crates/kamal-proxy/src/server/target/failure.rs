@@ -10,7 +10,7 @@ pub(crate) const BODY: usize = 1024;
 
 /// The last failed check of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CheckFailure {
+pub struct CheckFailure {
     pub(crate) target: String,
     pub(crate) url: String,
     pub(crate) error: String,
@@ -20,7 +20,7 @@ pub(crate) struct CheckFailure {
 
 /// The response that was not good enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SeenResponse {
+pub struct SeenResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     /// The first kilobyte.
@@ -28,6 +28,24 @@ pub(crate) struct SeenResponse {
 }
 
 impl SeenResponse {
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The headers, names and values, as they came.
+    #[must_use]
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// The first kilobyte of the body.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     pub(crate) fn new(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
@@ -43,6 +61,30 @@ impl fmt::Display for CheckFailure {
 }
 
 impl CheckFailure {
+    /// The address of the target, as given at deploy.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Why the answer is not good enough, or that there was none.
+    #[must_use]
+    pub fn error(&self) -> &str {
+        &self.error
+    }
+
+    /// The answer, if there was one.
+    #[must_use]
+    pub const fn response(&self) -> Option<&SeenResponse> {
+        self.response.as_ref()
+    }
+
     /// What was asked and answered, a line each; nothing in it moves a terminal's cursor.
     pub(crate) fn details(&self) -> String {
         let mut text = format!("  GET {}\n", self.url);

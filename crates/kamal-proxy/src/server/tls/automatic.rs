@@ -24,7 +24,7 @@ use rustls::sign::CertifiedKey;
 use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 use tokio::time::{Instant, sleep};
 
-pub(crate) use self::authority::Authority;
+pub(crate) use self::authority::{Authority, STAGING};
 use self::challenges::Challenges;
 use self::denials::Denials;
 use self::lifetime::Lifetime;
@@ -35,6 +35,7 @@ use crate::server::body::response::ResponseBody;
 use crate::server::observe::log::Log;
 use crate::server::routes::Routes;
 use crate::server::service::Service;
+use crate::server::tasks::Tasks;
 
 /// Orders at the same time.
 const ORDERS: usize = 4;
@@ -58,6 +59,8 @@ pub(crate) struct Certificates {
     denials: Denials,
     orders: Semaphore,
     changed: Notify,
+    /// Where orders go on when those who wait have left.
+    tasks: Tasks,
     log: Log,
 }
 
@@ -88,15 +91,17 @@ pub(crate) enum Unavailable {
 }
 
 impl Certificates {
-    pub(crate) fn new(log: Log) -> Result<Self, rustls::Error> {
+    /// Trusts authorities with these certificates in DER besides those everybody trusts.
+    pub(crate) fn new(trusted: &[Vec<u8>], tasks: Tasks, log: Log) -> Result<Self, rustls::Error> {
         Ok(Self {
             held: RwLock::default(),
             attempts: Mutex::default(),
             challenges: Challenges::default(),
-            outbound: Outbound::new()?,
+            outbound: Outbound::new(trusted)?,
             denials: Denials::default(),
             orders: Semaphore::new(ORDERS),
             changed: Notify::new(),
+            tasks,
             log,
         })
     }
@@ -117,8 +122,11 @@ impl Certificates {
             return Ok(pair);
         }
         let (certificates, authority, name) = (Arc::clone(self), Arc::clone(authority), name.to_owned());
-        let got = tokio::spawn(async move { certificates.get(&authority, &name).await }).await;
-        got.unwrap_or_else(|error| Err(Unavailable::Order(error.to_string())))
+        match self.tasks.spawn(async move { certificates.get(&authority, &name).await }).await {
+            Ok(Some(got)) => got,
+            Ok(None) => Err(Unavailable::Order("the proxy has been stopped".into())),
+            Err(error) => Err(Unavailable::Order(error.to_string())),
+        }
     }
 
     /// Says that services changed.
@@ -139,7 +147,7 @@ impl Certificates {
                     _ if self.is_pausing(&authority, &name) => {}
                     _ => {
                         let certificates = Arc::clone(&self);
-                        tokio::spawn(async move { certificates.get(&authority, &name).await });
+                        self.tasks.spawn(async move { certificates.get(&authority, &name).await });
                     }
                 }
             }

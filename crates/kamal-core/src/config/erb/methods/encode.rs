@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use sha1::Digest as _;
 
 use super::super::run::{Found, Run};
 use super::super::value::Value;
@@ -94,11 +93,11 @@ fn digest(call: &Call<'_>) -> Result<Vec<u8>, super::Stop> {
 
 fn digested(class: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(match class {
-        "Digest::MD5" => md5::Md5::digest(bytes).to_vec(),
-        "Digest::SHA1" => sha1::Sha1::digest(bytes).to_vec(),
-        "Digest::SHA256" => sha2::Sha256::digest(bytes).to_vec(),
-        "Digest::SHA384" => sha2::Sha384::digest(bytes).to_vec(),
-        "Digest::SHA512" => sha2::Sha512::digest(bytes).to_vec(),
+        "Digest::MD5" => md5::compute(bytes).to_vec(),
+        "Digest::SHA1" => sha1_smol::Sha1::from(bytes).digest().bytes().to_vec(),
+        "Digest::SHA256" => hmac_sha256::Hash::hash(bytes).to_vec(),
+        "Digest::SHA384" => hmac_sha512::sha384::Hash::hash(bytes).to_vec(),
+        "Digest::SHA512" => hmac_sha512::Hash::hash(bytes).to_vec(),
         _ => return None,
     })
 }

@@ -8,6 +8,8 @@ use crate::server::options::ServiceOptions;
 
 /// What is asked when the options name no directory.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// Where whoever tries something asks instead; nobody trusts what it issues.
+pub(crate) const STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 /// An authority as one service uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Requests of the proxy's own to the outside: to an authority, and to whoever is asked about names.
 //!
-//! Whom to trust: the roots of the system or of `SSL_CERT_FILE` and `SSL_CERT_DIR` (spec 1.3), and Mozilla's, because the
-//! proxy's image has no files of a system.
+//! Whom to trust: Mozilla's roots, and those whoever starts the proxy names.
 
 use std::error::Error as StdError;
 use std::pin::Pin;
@@ -16,6 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
@@ -27,9 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Outbound(Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>);
 
 impl Outbound {
-    pub(crate) fn new() -> Result<Self, rustls::Error> {
+    /// Trusts these certificates in DER too; what is no certificate is nobody's.
+    pub(crate) fn new(trusted: &[Vec<u8>]) -> Result<Self, rustls::Error> {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots.add_parsable_certificates(trusted.iter().map(|der| CertificateDer::from_slice(der)));
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         let tls = ClientConfig::builder_with_provider(std::sync::Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?

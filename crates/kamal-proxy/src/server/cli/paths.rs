@@ -1,4 +1,6 @@
-//! Where things are: the control socket, the data directory, the state file (spec 1.3, 2.1, 2.4).
+//! Where things are for the program: the control socket, the data directory and what is in it (spec 1.3, 2.1, 2.4).
+
+#![expect(clippy::disallowed_methods, reason = "where things are for the program is in its environment")]
 
 use std::env;
 use std::ffi::OsString;
@@ -56,6 +58,12 @@ fn claim(directory: &Path, temporary: &Path) -> io::Result<()> {
 /// The state file in the data directory.
 pub(crate) fn state_path() -> PathBuf {
     data_dir().join("kamal-proxy.state")
+}
+
+/// Where a running proxy waits for its successor: beside the state file, since whoever takes over the one takes over
+/// the other.
+pub(crate) fn handover_path() -> PathBuf {
+    data_dir().join("kamal-proxy.handover")
 }
 
 #[cfg(test)]

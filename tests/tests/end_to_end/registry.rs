@@ -1,0 +1,244 @@
+//! The registry inside the program, with real engines at the other end.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use kamal_docker::registry::{Digest, Held, Registry};
+use kamal_tests::{
+    cable::Cable,
+    engine::{Engine, Kind, context, noise},
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const MIB: usize = 1024 * 1024;
+
+/// A registry that is served to this machine.
+struct Served {
+    registry: Registry,
+    runtime: Runtime,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Served {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::from(folder)
+    }
+
+    fn from(folder: TempDir) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let registry = Registry::open(folder.path()).unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let served = registry.clone();
+        runtime.spawn(async move { served.serve(listener).await });
+        Self { registry, runtime, port, _folder: folder }
+    }
+
+    fn cable(&self) -> (u16, Cable) {
+        self.runtime.block_on(Cable::to(self.port)).unwrap()
+    }
+
+    /// How many bytes are on their way into it.
+    fn uploading(&self) -> u64 {
+        let uploads = fs::read_dir(self.registry.folder().join("uploads")).unwrap().flatten();
+        uploads.filter_map(|upload| Some(upload.metadata().ok()?.len())).sum()
+    }
+
+    fn image(&self, repository: &str, reference: &str) -> kamal_docker::registry::ImageFacts {
+        self.runtime.block_on(self.registry.image_facts(repository, reference)).unwrap().remove(0)
+    }
+}
+
+fn digests(layers: &[String]) -> Vec<Digest> {
+    layers.iter().map(|layer| layer.parse().unwrap()).collect()
+}
+
+#[test]
+fn every_engine_pulls_what_every_engine_pushed() {
+    let served = Served::new();
+    let at = format!("127.0.0.1:{}", served.port);
+    let layers = [noise(1, 2 * MIB), noise(2, MIB)];
+    let layers = layers.each_ref().map(Vec::as_slice);
+    let engines = Kind::ALL.map(|kind| (kind, Engine::start(kind)));
+    let mut images = Vec::new();
+    for (kind, engine) in &engines {
+        let image = format!("{at}/org/of-{}:v1", kind.word());
+        engine.build(&image, &layers);
+        engine.ok(&["push", &image]);
+        images.push(image);
+        // A build that goes right into the registry, as deploys are built.
+        let image = format!("{at}/org/built-{}:v1", kind.word());
+        let folder = context(&layers);
+        engine.ok(&["buildx", "build", "--push", "--tag", &image, &folder.path().display().to_string()]);
+        images.push(image);
+    }
+    for (kind, engine) in &engines {
+        for image in &images {
+            drop(engine.docker(&["image", "rm", "--force", image]));
+            engine.ok(&["pull", "--quiet", image]);
+            assert_eq!(engine.file_of(image, "/1"), layers[1], "{kind:?} {image}");
+            // Pinned by what was built, wherever the tag moves.
+            let repository = image.split_once('/').unwrap().1.trim_end_matches(":v1");
+            let facts = served.image(repository, "v1");
+            engine.ok(&["pull", "--quiet", &format!("{at}/{repository}@{}", facts.digest)]);
+            assert_eq!(
+                digests(&engine.layers(image)),
+                facts.layers.iter().map(|l| l.diff_id.clone()).collect::<Vec<_>>()
+            );
+            assert!(
+                facts.unpacked().is_some_and(|bytes| (3 * MIB as u64..4 * MIB as u64).contains(&bytes)),
+                "{facts:?}"
+            );
+        }
+    }
+    let listed = served.runtime.block_on(served.registry.ls()).unwrap();
+    assert_eq!(listed.len(), 6);
+}
+
+#[test]
+fn a_pull_that_is_cut_goes_on_where_it_was() {
+    let served = Served::new();
+    let layer = noise(3, 24 * MIB);
+    let own = Engine::start(Kind::Own);
+    let image = format!("127.0.0.1:{}/app:v1", served.port);
+    own.build(&image, &[&layer]);
+    own.ok(&["push", &image]);
+    let own = std::iter::once((Kind::Own, own));
+    let others = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Own).map(|kind| (kind, Engine::start(kind)));
+    for (kind, engine) in own.chain(others) {
+        drop(engine.docker(&["image", "rm", "--force", &image]));
+        engine.ok(&["builder", "prune", "--all", "--force"]);
+        let (port, cable) = served.cable();
+        cable.cut_after(12 * MIB as u64);
+        let image = format!("127.0.0.1:{port}/app:v1");
+        engine.ok(&["pull", "--quiet", &image]);
+        assert!(cable.was_cut(), "{kind:?}");
+        // What was on its way when it was cut comes again, no more.
+        assert!(cable.down() < 28 * MIB as u64, "{kind:?}: {}", cable.down());
+        assert!(engine.file_of(&image, "/0") == layer, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_push_that_ended_halfway_sends_only_that_layer_again() {
+    for kind in Kind::ALL {
+        let served = Served::new();
+        let (base, top) = (noise(4, 8 * MIB), noise(5, 64 * MIB));
+        let engine = Engine::start(kind);
+        let (port, cable) = served.cable();
+        let (first, second) = (format!("127.0.0.1:{port}/app:base"), format!("127.0.0.1:{port}/app:v1"));
+        engine.build(&first, &[&base]);
+        engine.build(&second, &[&base, &top]);
+        engine.ok(&["push", &first]);
+        let mut push = engine.command(&["push", &second]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while served.uploading() < 32 * MIB as u64 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{kind:?}: {} bytes", served.uploading());
+            thread::sleep(Duration::from_millis(2));
+        }
+        push.kill().unwrap();
+        push.wait().unwrap();
+        let names = served.runtime.block_on(served.registry.ls()).unwrap().remove(0).tags;
+        assert_eq!(names.iter().map(|tag| &*tag.name).collect::<Vec<_>>(), ["base"], "{kind:?}");
+
+        thread::sleep(Duration::from_millis(500));
+        let before = cable.up();
+        engine.ok(&["push", &second]);
+        let sent = cable.up() - before;
+        assert!(sent > 63 * MIB as u64 && sent < 66 * MIB as u64, "{kind:?}: {sent}");
+        assert_eq!(served.image("app", "v1").layers.len(), 2);
+    }
+}
+
+#[test]
+fn a_host_without_a_way_to_the_registry_loads_what_it_lacks() {
+    let served = Served::new();
+    let at = format!("127.0.0.1:{}", served.port);
+    let (base, top) = (noise(6, 8 * MIB), noise(7, MIB));
+    let builder = Engine::start(Kind::Own);
+    for (tag, layers) in [("base", &[&*base][..]), ("v1", &[&base, &top])] {
+        let image = format!("{at}/app:{tag}");
+        builder.build(&image, layers);
+        builder.ok(&["push", &image]);
+    }
+    // The base as the builder would save it, which is not compressed as it is in the registry.
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("base.tar").display().to_string();
+    builder.ok(&["save", "--output", &saved, &format!("{at}/app:base")]);
+    let facts = served.image("app", "v1");
+    let names = ["registry.example/app:v1".to_owned(), "registry.example/app:latest".to_owned()];
+
+    for kind in Kind::ALL {
+        for pulled in [true, false] {
+            let engine = Engine::start(kind);
+            let lacking = load(&served, &engine, &facts, &names, &Held::default());
+            assert!((9 * MIB..10 * MIB).contains(&lacking), "{kind:?}: {lacking}");
+            assert!(engine.file_of(&names[0], "/1") == top, "{kind:?}");
+            for name in &names {
+                engine.ok(&["image", "rm", name]);
+            }
+
+            if pulled {
+                engine.ok(&["pull", "--quiet", &format!("{at}/app:base")]);
+            } else {
+                engine.ok(&["load", "--input", &saved]);
+            }
+            let mut held = Held::default();
+            held.image(&digests(&engine.layers(&format!("{at}/app:base"))));
+            let lacking = load(&served, &engine, &facts, &names, &held);
+            assert!((MIB..MIB + 16 * 1024).contains(&lacking), "{kind:?}: {lacking}");
+            for name in &names {
+                assert!(engine.file_of(name, "/0") == base && engine.file_of(name, "/1") == top, "{kind:?}");
+            }
+        }
+    }
+}
+
+/// Loads an archive into an engine and tells its size.
+fn load(
+    served: &Served,
+    engine: &Engine,
+    image: &kamal_docker::registry::ImageFacts,
+    names: &[String],
+    held: &Held,
+) -> usize {
+    let archive = served.runtime.block_on(served.registry.archive(image, names, held)).unwrap();
+    let mut written = Vec::new();
+    served.runtime.block_on(archive.write(&mut written)).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &written).unwrap();
+    engine.ok(&["load", "--input", &file.path().display().to_string()]);
+    written.len()
+}
+
+#[test]
+fn docker_tells_of_a_full_disk_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().to_owned();
+    let mount =
+        |arguments: &[&str]| assert!(Command::new(arguments[0]).args(&arguments[1..]).status().unwrap().success());
+    mount(&["mount", "-t", "tmpfs", "-o", "size=4m", "none", &disk.display().to_string()]);
+    let served = Served::from(folder);
+    let said = Kind::ALL.map(|kind| {
+        let engine = Engine::start(kind);
+        let image = format!("127.0.0.1:{}/app:v1", served.port);
+        engine.build(&image, &[&noise(8, 8 * MIB)]);
+        let begun = Instant::now();
+        let pushed = engine.docker(&["push", &image]);
+        assert!(!pushed.status.success());
+        (kind, begun.elapsed(), String::from_utf8_lossy(&pushed.stderr).into_owned())
+    });
+    mount(&["umount", &disk.display().to_string()]);
+    for (kind, took, said) in said {
+        assert!(took < Duration::from_secs(10), "{kind:?} {took:?}");
+        // Docker shows the message, containerd the status line.
+        assert!(said.to_lowercase().contains("no space"), "{kind:?}: {said}");
+    }
+}
