@@ -4,6 +4,7 @@
 
 mod covered;
 mod deploys;
+mod embedded;
 mod errors;
 mod faults;
 mod gone;
@@ -12,7 +13,9 @@ mod histories;
 mod hooks;
 mod locks;
 mod plans;
+mod reviewed;
 mod roles;
+mod seams;
 mod secrets;
 mod small;
 mod table;
