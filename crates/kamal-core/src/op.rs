@@ -47,7 +47,6 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-#[non_exhaustive]
 pub enum Op {
     /// Prepares hosts, then deploys.
     Setup(Deploy),

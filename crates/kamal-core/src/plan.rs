@@ -268,13 +268,13 @@ impl Draft {
 
     /// Steps on hosts and nothing else.
     #[must_use]
-    pub fn hosts(works: Vec<HostWork>) -> Self {
+    pub(crate) fn hosts(works: Vec<HostWork>) -> Self {
         Self::of([Stage::hosts(Kind::Change, works)])
     }
 
     /// Questions to hosts and nothing else.
     #[must_use]
-    pub fn asking(questions: Vec<Question>) -> Self {
+    pub(crate) fn asking(questions: Vec<Question>) -> Self {
         Self::of([Stage::new(Kind::Look, Work::Ask(questions))])
     }
 }
@@ -288,7 +288,7 @@ impl Plan {
 
     /// The index of the stage that takes the lock.
     #[must_use]
-    pub(crate) fn position_of_lock(&self) -> Option<usize> {
+    pub fn position_of_lock(&self) -> Option<usize> {
         self.stages.iter().position(|stage| matches!(stage.work, Work::Lock { message: None, .. }))
     }
 
