@@ -90,7 +90,7 @@ fn build(folder: &Path, targets: &[&str]) -> Result<PathBuf> {
     note("building the fuzz targets (a few minutes the first time)");
     let host = run(Command::new("rustc").args(["--print", "host-tuple"]).current_dir(workspace()))?;
     let mut cargo = cargo();
-    cargo.args(["build", "--quiet", "--locked", "--profile", "fuzz", "--manifest-path", "fuzz/Cargo.toml"]);
+    cargo.args(["build", "--quiet", "--profile", "fuzz", "--manifest-path", "fuzz/Cargo.toml"]);
     // With a target named, flags are for what is fuzzed alone, not for build scripts and macros.
     cargo.args(["--target", host.trim()]).arg("--target-dir").arg(folder).env("RUSTFLAGS", FLAGS);
     cargo.args(targets.iter().flat_map(|target| ["--bin", target]));

@@ -39,6 +39,9 @@ pub fn check() -> Result<Vec<String>> {
         if name.starts_with("crates/kamal-core/src/") {
             found.extend(check_pure(&text));
         }
+        if name.starts_with("crates/kamal-cli/src/") {
+            found.extend(check_thin(&text));
+        }
         complaints.extend(found.into_iter().map(|complaint| format!("{name}: {complaint}")));
     }
     Ok(complaints)
@@ -117,6 +120,36 @@ fn check_pure(text: &str) -> Vec<String> {
     found.map(|(index, _)| format!("line {}: a command of docker's; make it a step", index + 1)).collect()
 }
 
+/// The engine's ports that have their place in the crate `kamal`: the command has the terminal's alone.
+const PORTS: [&str; 15] = [
+    "Builder",
+    "Clock",
+    "Commands",
+    "Docker",
+    "Entropy",
+    "Exec",
+    "Hooks",
+    "Interceptor",
+    "Local",
+    "Outside",
+    "Programs",
+    "Proxy",
+    "Secrets",
+    "Ssh",
+    "Templates",
+];
+
+/// The command is a layer over the library, which somebody else can use as well.
+fn check_thin(text: &str) -> Vec<String> {
+    let lines = text.lines().take(production_lines(text)).enumerate();
+    let port = |line: &str| {
+        let port = line.strip_prefix("impl ")?.split_once(" for ")?.0.rsplit("::").next()?.to_owned();
+        PORTS.contains(&port.as_str()).then_some(port)
+    };
+    let found = lines.filter_map(|(index, line)| Some((index, port(line)?)));
+    found.map(|(index, port)| format!("line {}: {port} is implemented in the crate kamal", index + 1)).collect()
+}
+
 /// Lines up to the test module.
 pub(crate) fn production_lines(text: &str) -> usize {
     let lines = text.lines().collect::<Vec<_>>();
@@ -171,6 +204,13 @@ mod tests {
     fn the_engine_has_no_commands_of_dockers_but_in_tests() {
         let text = "//! Why.\nlet a = \"docker ps\";\n#[cfg(test)]\nmod tests {\nlet a = \"docker ps\";\n}\n";
         assert_eq!(check_pure(text), ["line 2: a command of docker's; make it a step"]);
+    }
+
+    #[test]
+    fn the_command_implements_no_port_but_the_terminals() {
+        assert_eq!(check_thin("//! Why.\nimpl Events for Reporter {}\nimpl Attendant for Person {}\n"), [""; 0]);
+        let text = "//! Why.\nimpl kamal_core::ports::Secrets for Files {}\nimpl Local for Here {}\n";
+        assert_eq!(check_thin(text).len(), 2);
     }
 
     #[test]

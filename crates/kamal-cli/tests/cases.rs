@@ -13,7 +13,7 @@ mod filled;
 
 use std::{
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -99,6 +99,19 @@ fn files() {
         cases.case(&case, || check(&case));
     }
     cases.end();
+}
+
+// It says what is wrong in the user's language, unless it is asked in another.
+#[test]
+fn what_git_says_is_understood_in_every_language() {
+    let bench = Bench::of("reports/60-warnings-on-standard-output");
+    let git = bench.folder.path().join("bin/git");
+    let script = "#!/bin/sh\n[ \"$LC_ALL\" = C ] && echo 'fatal: not a git repository' >&2 || echo 'Kein Git-Repository' >&2\n\
+                  exit 128\n";
+    fs::write(&git, script).unwrap();
+    fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
+    let output = bench.run("kamal config");
+    assert!(text(&output.stderr).contains("no git repository found in "), "{}", text(&output.stderr));
 }
 
 fn check(case: &str) {

@@ -13,16 +13,17 @@ const MARK_END: u8 = 0o37;
 
 /// One step's part of a script.
 #[derive(Clone, Debug)]
-pub struct Fragment {
+pub(crate) struct Fragment {
     /// Shell text; its exit status is the step's.
-    pub text: Text,
+    pub(crate) text: Text,
     /// True when the script goes on after a failure.
-    pub tolerant: bool,
+    pub(crate) tolerant: bool,
 }
 
 /// What a script made of steps does, as data: for an `Exec` that acts steps out and has no shell, such as a simulated
 /// host. Its output is expected with the markers [`begin_marker`] and [`end_marker`] give.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Batch {
     /// What its markers begin with.
     pub nonce: String,
@@ -34,7 +35,7 @@ pub struct Batch {
 
 /// What a script's output says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// A fragment began.
     Started(usize),
     /// A fragment printed a piece of output.
@@ -60,7 +61,7 @@ pub enum Signal {
 /// Fragments run in one shell, so that a later one can use a variable an earlier one set. A failure ends the script
 /// with the fragment's status unless the fragment is tolerant.
 #[must_use]
-pub fn compose(nonce: &str, fragments: &[Fragment]) -> Text {
+pub(crate) fn compose(nonce: &str, fragments: &[Fragment]) -> Text {
     let mut text = Text::from(format!(
         "__kamal_mark() {{ printf '\\036{nonce}%s\\037' \"$1\"; printf '\\036{nonce}%s\\037' \"$1\" >&2; }}\n"
     ));
@@ -90,13 +91,13 @@ pub fn end_marker(nonce: &str, fragment: usize, status: i32) -> String {
 
 /// The script of a batch, labelled.
 #[must_use]
-pub fn script(label: &str, batch: Batch, fragments: &[Fragment]) -> Script {
+pub(crate) fn script(label: &str, batch: Batch, fragments: &[Fragment]) -> Script {
     Script::write(label, compose(&batch.nonce, fragments)).made_of(batch)
 }
 
 /// Finds the markers in a script's output, however it is cut into pieces.
 #[derive(Debug)]
-pub struct Decoder {
+pub(crate) struct Decoder {
     marker: Vec<u8>,
     out: Stream,
     err: Stream,
@@ -111,14 +112,14 @@ struct Stream {
 impl Decoder {
     /// A decoder for a script composed with this nonce.
     #[must_use]
-    pub fn new(nonce: &str) -> Self {
+    pub(crate) fn new(nonce: &str) -> Self {
         let mut marker = vec![0o36];
         marker.extend_from_slice(nonce.as_bytes());
         Self { marker, out: Stream::default(), err: Stream::default() }
     }
 
     /// Takes a piece of output.
-    pub fn feed(&mut self, chunk: Chunk<'_>, signal: &mut dyn FnMut(Signal)) {
+    pub(crate) fn feed(&mut self, chunk: Chunk<'_>, signal: &mut dyn FnMut(Signal)) {
         match chunk {
             Chunk::Stdout(bytes) => self.out.feed(&self.marker, bytes, false, signal),
             Chunk::Stderr(bytes) => self.err.feed(&self.marker, bytes, true, signal),
@@ -126,7 +127,7 @@ impl Decoder {
     }
 
     /// Hands out what was held back in case it were a marker's beginning.
-    pub fn finish(&mut self, signal: &mut dyn FnMut(Signal)) {
+    pub(crate) fn finish(&mut self, signal: &mut dyn FnMut(Signal)) {
         for (stream, error) in [(&mut self.out, false), (&mut self.err, true)] {
             let held = std::mem::take(&mut stream.held);
             stream.print(&held, error, signal);

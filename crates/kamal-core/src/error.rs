@@ -7,9 +7,10 @@ mod kind;
 pub(crate) use cover::Cover;
 pub use kind::ErrorKind;
 
+pub use crate::machine::IllegalMove;
+
 use crate::{
     hint::Hint,
-    machine::IllegalMove,
     name::{HostName, Version},
     ports::{
         AnswerError, BuildError, Exit, LocalError, RegistryError, RenderError, SecretError, TemplateError,
@@ -171,6 +172,7 @@ pub enum Error {
 
 /// A secret that cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MissingSecret {
     /// Its name.
     pub key: String,

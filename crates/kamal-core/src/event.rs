@@ -7,8 +7,8 @@ use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::machine::Phase;
 use crate::{
-    machine::Phase,
     name::{HostName, Version},
     redact::Redactor,
 };

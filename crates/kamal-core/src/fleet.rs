@@ -42,6 +42,7 @@ pub struct Fleet<'a> {
 
 /// What a script printed and how it ended.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Captured {
     /// Standard output.
     pub stdout: String,
@@ -99,7 +100,12 @@ impl<'a> Fleet<'a> {
     /// # Errors
     ///
     /// As [`Fleet::run`] and [`Fleet::observe`].
-    pub async fn run_and_observe(&self, host: &HostName, label: &str, steps: &[Step]) -> Result<HostState, HostError> {
+    pub(crate) async fn run_and_observe(
+        &self,
+        host: &HostName,
+        label: &str,
+        steps: &[Step],
+    ) -> Result<HostState, HostError> {
         let observe = Fragment { text: self.world.docker.observe(self.config), tolerant: true };
         let mut printed = Vec::new();
         self.batch(host, label, steps, Some(observe), &mut |_, _| {}, &mut printed).await?;
@@ -218,7 +224,7 @@ impl<'a> Fleet<'a> {
 
     /// A copy of this fleet that no request stops any more: for putting things right after one.
     #[must_use]
-    pub fn unstoppable(&self) -> Self {
+    pub(crate) fn unstoppable(&self) -> Self {
         let connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Self { cancel: Cancel::never(), connected: Mutex::new(connected), keyring: Mutex::new(self.keyring()), ..*self }
     }

@@ -13,15 +13,15 @@ use futures_util::{
 
 /// Waits at the gate.
 #[derive(Clone)]
-pub struct Waiter(Shared<BoxFuture<'static, bool>>);
+pub(crate) struct Waiter(Shared<BoxFuture<'static, bool>>);
 
 /// May open or close the gate. Share it among those who may, and drop it when none is left.
 #[derive(Debug)]
-pub struct Keeper(Mutex<Option<oneshot::Sender<bool>>>);
+pub(crate) struct Keeper(Mutex<Option<oneshot::Sender<bool>>>);
 
 /// A gate: who keeps it, and who waits.
 #[must_use]
-pub fn gate() -> (Keeper, Waiter) {
+pub(crate) fn gate() -> (Keeper, Waiter) {
     let (sender, receiver) = oneshot::channel();
     let waiter = receiver.map(|verdict| verdict.unwrap_or(false)).boxed().shared();
     (Keeper(Mutex::new(Some(sender))), Waiter(waiter))
@@ -29,7 +29,7 @@ pub fn gate() -> (Keeper, Waiter) {
 
 impl Keeper {
     /// Opens or closes the gate; true when this was the verdict.
-    pub fn decide(&self, open: bool) -> bool {
+    pub(crate) fn decide(&self, open: bool) -> bool {
         let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         sender.is_some_and(|sender| sender.send(open).is_ok())
     }
@@ -37,7 +37,7 @@ impl Keeper {
 
 impl Waiter {
     /// Waits for the verdict.
-    pub async fn open(self) -> bool {
+    pub(crate) async fn open(self) -> bool {
         self.0.await
     }
 }

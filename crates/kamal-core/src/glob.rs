@@ -3,7 +3,7 @@
 /// True when the whole text matches the pattern: `*`, `?`, `[a-z]`, `[!a]`, `{a,b}` and backslash escapes. A leading
 /// dot has to be written out.
 #[must_use]
-pub fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     alternatives(pattern).iter().any(|pattern| {
         let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
         let hidden = text.first() == Some(&'.') && pattern.first() != Some(&'.') && pattern.first() != Some(&'\\');

@@ -1,4 +1,10 @@
 //! The deploy engine: configuration, model, observe, plan and run, without any IO.
+//!
+//! A program that deploys takes the crate `kamal`, which brings the adapters along. This is for who brings their own: load
+//! a configuration ([`config::load`]), give an [`Engine`] the outside ([`World`]), and have it plan or run a [`Request`] for
+//! an operation ([`Op`]). Adapters find the traits in [`ports`], and what they render in [`step`], [`shell`] and [`naming`].
+
+#![warn(clippy::missing_errors_doc)]
 
 pub mod batch;
 pub mod build;
@@ -9,11 +15,11 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod fleet;
-pub mod gate;
-pub mod glob;
+mod gate;
+mod glob;
 pub mod hint;
 pub mod keyring;
-pub mod machine;
+mod machine;
 pub mod name;
 pub mod naming;
 pub mod op;
@@ -33,3 +39,32 @@ pub mod step;
 pub mod targets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+
+pub use cancel::Cancel;
+pub use config::Config;
+pub use engine::Engine;
+pub use error::{Error, ErrorKind, HostError};
+pub use event::EventKind;
+pub use fleet::Fleet;
+pub use hint::Hint;
+pub use name::{Destination, HostName, Version};
+pub use op::Op;
+pub use plan::Plan;
+pub use ports::World;
+pub use redact::Redactor;
+pub use request::Request;
+pub use run::{Cx, Report, RunSettings};
+pub use secret::Secret;
+pub use targets::{Selection, Targets};
+
+/// What most programs that use the engine need.
+pub mod prelude {
+    pub use crate::{
+        Cancel, Config, Cx, Destination, Engine, Error, ErrorKind, EventKind, Fleet, Hint, HostError, HostName, Op,
+        Plan, Redactor, Report, Request, RunSettings, Secret, Selection, Targets, Version, World,
+        config::{Outside, Source},
+        ports::{
+            Builder, Clock, Docker, Entropy, Events, Exec, Hooks, Interceptor, Local, Proxy, Secrets, Ssh, Templates,
+        },
+    };
+}

@@ -38,7 +38,7 @@ impl Phase {
     /// True when an operation may move from this phase to the next one. Operations that need no build or no lock of
     /// their own step over these phases; anything may fail.
     #[must_use]
-    pub fn may_become(self, next: Phase) -> bool {
+    pub(crate) fn may_become(self, next: Phase) -> bool {
         use Phase::{
             Booting, Built, Delivered, Done, Drained, Failed, Locked, Planned, Pruned, RolledBack, RollingBack,
             Switched,
@@ -65,11 +65,12 @@ impl Phase {
 
 /// An operation on its way through the phases.
 #[derive(Debug, Default)]
-pub struct Machine(Phase);
+pub(crate) struct Machine(Phase);
 
 /// A move the table does not allow: the plan had its stages in an order that makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operation cannot go from {from:?} to {to:?}; please report this")]
+#[non_exhaustive]
 pub struct IllegalMove {
     /// The phase it is in.
     pub from: Phase,
@@ -83,7 +84,7 @@ impl Machine {
     /// # Errors
     ///
     /// When the table does not allow it.
-    pub fn enter(&mut self, to: Phase) -> Result<bool, IllegalMove> {
+    pub(crate) fn enter(&mut self, to: Phase) -> Result<bool, IllegalMove> {
         if self.0 == to {
             return Ok(false);
         }

@@ -20,6 +20,7 @@ struct Rule {
 
 /// Why a text is not a name of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// There is nothing in it.
     #[error("the {kind} is empty")]

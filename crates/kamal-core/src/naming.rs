@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The folder below the login directory in which everything of Kamal's lives.
-pub const RUN_DIRECTORY: &str = ".kamal";
+pub(crate) const RUN_DIRECTORY: &str = ".kamal";
 /// The proxy's container.
 pub const PROXY_CONTAINER: &str = "kamal-proxy";
 /// The docker network containers share.
@@ -27,7 +27,7 @@ pub const PROXY_APPS_CONFIG_INSIDE: &str = "/home/kamal-proxy/.apps-config";
 
 /// `SERVICE[-DEST]`.
 #[must_use]
-pub fn service_with_destination(config: &Config) -> String {
+pub(crate) fn service_with_destination(config: &Config) -> String {
     with_destination(&config.service, config.destination.as_ref())
 }
 
@@ -55,7 +55,7 @@ pub fn version_of(config: &Config, role: &RoleName, container: &str) -> Option<V
 
 /// `.kamal/apps/SERVICE[-DEST]`.
 #[must_use]
-pub fn app_directory(config: &Config) -> String {
+pub(crate) fn app_directory(config: &Config) -> String {
     format!("{RUN_DIRECTORY}/apps/{}", service_with_destination(config))
 }
 
@@ -91,7 +91,7 @@ pub fn apps_config_inside(config: &Config) -> String {
 
 /// The folder of a version's error pages as the proxy sees it.
 #[must_use]
-pub fn error_pages_inside(config: &Config, version: &Version) -> String {
+pub(crate) fn error_pages_inside(config: &Config, version: &Version) -> String {
     format!("{}/error_pages/{version}", apps_config_inside(config))
 }
 
@@ -115,7 +115,7 @@ pub fn image(config: &Config, version: &Version) -> ImageRef {
 
 /// `latest`, or `latest-DEST`.
 #[must_use]
-pub fn latest_tag(config: &Config) -> Version {
+pub(crate) fn latest_tag(config: &Config) -> Version {
     Version::of_checked(with_destination("latest", config.destination.as_ref()))
 }
 
@@ -138,13 +138,13 @@ pub fn labels(config: &Config, role: Option<&RoleName>) -> Vec<(String, String)>
 
 /// The folder of a role's certificate below [`apps_config`].
 #[must_use]
-pub fn role_certificate(role: &RoleName) -> String {
+pub(crate) fn role_certificate(role: &RoleName) -> String {
     format!("tls/{role}")
 }
 
 /// The folder of an accessory's certificate below [`apps_config`]: each has its own, and no role has it.
 #[must_use]
-pub fn accessory_certificate(accessory: &str) -> String {
+pub(crate) fn accessory_certificate(accessory: &str) -> String {
     format!("tls/accessories/{accessory}")
 }
 

@@ -23,7 +23,7 @@ pub use accessory::{Accessory, AccessoryTask};
 pub use app::{App, Exec, Logs, Maintenance};
 pub use build::Build;
 pub use deploy::Deploy;
-pub use facts::Facts;
+pub(crate) use facts::Facts;
 pub use lock::Lock;
 pub use proxy::{BootConfig, Proxy};
 pub use prune::Prune;
@@ -141,7 +141,7 @@ pub enum Policy {
 impl Scope {
     /// True when a connection is made, or somebody is told that one will be.
     #[must_use]
-    pub fn contacts(self) -> bool {
+    pub(crate) fn contacts(self) -> bool {
         self != Self::Here
     }
 }
@@ -261,7 +261,7 @@ impl Op {
 
     /// The task that is done while the hosts are observed.
     #[must_use]
-    pub fn builds_first(&self) -> Option<BuildTask> {
+    pub(crate) fn builds_first(&self) -> Option<BuildTask> {
         match self {
             Self::Deploy(deploy) | Self::Redeploy(deploy) if !deploy.skip_push => Some(deploy.task()),
             _ => None,

@@ -30,6 +30,7 @@ pub const FORMAT: u32 = 2;
 
 /// A plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Plan {
     /// The number of the form it is serialised in.
     #[serde(deserialize_with = "file::format")]
@@ -145,6 +146,7 @@ pub enum Work {
 
 /// Steps of one host, one after another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HostWork {
     /// The host.
     pub host: HostName,
@@ -165,6 +167,7 @@ pub struct Question {
 
 /// An answer that is known already.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Told {
     /// The host it is about.
     pub host: Option<HostName>,
@@ -176,17 +179,17 @@ pub struct Told {
 
 /// What a planner makes: the runner puts the lock around it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// The version it is about, if it is about one.
-    pub version: Option<Version>,
+    pub(crate) version: Option<Version>,
     /// What needs no lock and comes before it is taken.
-    pub before: Vec<Stage>,
+    pub(crate) before: Vec<Stage>,
     /// What is done while the lock is held.
-    pub stages: Vec<Stage>,
+    pub(crate) stages: Vec<Stage>,
     /// What comes once the lock was given back.
-    pub after: Vec<Stage>,
+    pub(crate) after: Vec<Stage>,
     /// What a reader should know.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Stage {
@@ -259,19 +262,19 @@ impl Stage {
 impl Draft {
     /// Stages that need no lock, or are done while it is held.
     #[must_use]
-    pub fn of(stages: impl IntoIterator<Item = Stage>) -> Self {
+    pub(crate) fn of(stages: impl IntoIterator<Item = Stage>) -> Self {
         Self { stages: stages.into_iter().collect(), ..Self::default() }
     }
 
     /// Steps on hosts and nothing else.
     #[must_use]
-    pub fn hosts(works: Vec<HostWork>) -> Self {
+    pub(crate) fn hosts(works: Vec<HostWork>) -> Self {
         Self::of([Stage::hosts(Kind::Change, works)])
     }
 
     /// Questions to hosts and nothing else.
     #[must_use]
-    pub fn asking(questions: Vec<Question>) -> Self {
+    pub(crate) fn asking(questions: Vec<Question>) -> Self {
         Self::of([Stage::new(Kind::Look, Work::Ask(questions))])
     }
 }

@@ -144,7 +144,7 @@ pub struct LogLines {
 impl LogLines {
     /// With as many lines as Kamal shows where no number, no time and no pattern is given.
     #[must_use]
-    pub fn with_default(mut self) -> Self {
+    pub(crate) fn with_default(mut self) -> Self {
         if self.lines.is_none() && self.since.is_none() && self.grep.is_none() {
             self.lines = Some(if self.follow { 10 } else { 100 });
         }
@@ -155,7 +155,7 @@ impl LogLines {
 impl Query {
     /// True when it runs a command of the user's, which may change anything.
     #[must_use]
-    pub fn runs_a_command(&self) -> bool {
+    pub(crate) fn runs_a_command(&self) -> bool {
         matches!(self, Self::ExecNew(_) | Self::ExecAccessory { .. } | Self::ExecReuse { .. } | Self::Shell { .. })
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The exit status of [`Step::AcquireLock`] when somebody else holds the lock; their details are printed.
-pub const LOCK_HELD: i32 = 91;
+pub(crate) const LOCK_HELD: i32 = 91;
 
 /// Shell text for any step.
 ///
@@ -98,7 +98,7 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
 /// Writes a file beside its place and renames it, so that it is never seen in part nor at a wider mode. The text ends with
 /// a here document: what follows begins on a new line.
 #[must_use]
-pub fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
+pub(crate) fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
     // Base64 keeps every byte, and a here document keeps it out of every argument vector.
     let encoded = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(content));

@@ -2,6 +2,7 @@
 //! observed, a plan is made, the lock is taken and what was decided before is decided again on what is there then; the
 //! stages follow, the lock is given back on every way out.
 
+mod answer;
 mod boot;
 mod fit;
 pub mod hooks;
@@ -11,6 +12,7 @@ pub mod lock;
 mod needs;
 mod review;
 mod rollback;
+mod settings;
 mod ship;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -20,25 +22,26 @@ use futures_util::{
     future::{BoxFuture, join_all, try_join},
 };
 
+pub(crate) use answer::ask;
+pub use answer::{Answer, Report, script};
 pub use inputs::AccessoryFile;
 pub use needs::Needs;
+pub use settings::{Cx, RunSettings};
 pub use ship::{Archive, ArchiveError, ProxyImage};
 
 use crate::{
     build::BuildTask,
-    error::{Cover, Error, HostError},
+    error::{Cover as _, Error, HostError},
     event::{EventKind, Outcome, Tone},
-    fleet::{Captured, Fleet, gather},
+    fleet::{Fleet, gather},
     gate::{Keeper, Waiter, gate},
     machine::{Machine, Phase},
     name::{HostName, Version},
     op::{Facts, Op, Policy},
     plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
     ports::{BuildOrder, Moment},
-    redact::{Redacted, Redactor},
+    redact::Redacted,
     request::Request,
-    secret::Secret,
-    shell::Script,
     state::HostState,
     step::Step,
     targets::Targets,
@@ -46,121 +49,6 @@ use crate::{
 use inputs::Inputs;
 use local::Local;
 use review::Reviewed;
-
-/// What an operation is given besides what is asked for.
-#[derive(Debug)]
-pub struct Cx<'a> {
-    /// The hosts.
-    pub fleet: Fleet<'a>,
-    /// Which of them it acts on.
-    pub targets: &'a Targets,
-    /// The version of the project as it is: `VERSION`, or the commit; `None` where none can be told.
-    pub version: Option<&'a Version>,
-    /// The settings of this run.
-    pub run: &'a RunSettings,
-    /// The proxy's image where none is configured; `None` leaves it to Kamal's default.
-    pub proxy_image: Option<ProxyImage>,
-}
-
-/// What does not change during a run.
-#[derive(Clone, Debug, Default)]
-pub struct RunSettings {
-    /// `--version`: the version that was asked for, whole or its beginning.
-    pub asked_version: Option<Version>,
-    /// `--skip-hooks`.
-    pub skip_hooks: bool,
-    /// True when a parent process holds the lock for us (`KAMAL_LOCK`).
-    pub lock_held: bool,
-    /// `--lock-wait`: how long to wait for a held lock, and how long between looks.
-    pub lock_wait: Option<(Duration, Duration)>,
-    /// `git config user.name`, for the lock.
-    pub user_name: String,
-    /// `-r` as given, for hooks.
-    pub roles: Option<String>,
-    /// Runs only if the plan has this digest.
-    pub expected_digest: Option<String>,
-}
-
-impl RunSettings {
-    /// These settings for what is asked for.
-    #[must_use]
-    pub fn of(&self, request: &Request) -> Self {
-        Self {
-            asked_version: request.asked_version.clone(),
-            skip_hooks: request.skip_hooks,
-            roles: request.selection.roles.as_ref().map(|roles| roles.join(",")),
-            ..self.clone()
-        }
-    }
-}
-
-/// How it went.
-#[derive(Debug)]
-pub struct Report {
-    /// How long it took.
-    pub took: Duration,
-    /// What was done.
-    pub plan: Plan,
-    /// What was asked and answered, in the order of the plan.
-    pub answers: Vec<Answer>,
-    /// What is left for the caller to perform with a terminal or a screen of its own.
-    pub attach: Option<Question>,
-}
-
-/// An answer to show.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Answer {
-    /// The host it is about.
-    pub host: Option<HostName>,
-    /// What it is shown under: `App`, `Proxy`, `Accessory db`; nothing for none.
-    pub heading: String,
-    /// The answer, without secrets, or why there is none.
-    pub outcome: Result<Captured, HostError>,
-    raw: Option<Secret>,
-}
-
-impl Answer {
-    fn new(host: Option<HostName>, heading: String, outcome: Result<Captured, HostError>) -> Self {
-        Self { host, heading, outcome, raw: None }
-    }
-
-    /// What was printed on standard output, as it came: for another program, which needs it as it is.
-    #[must_use]
-    pub fn raw(&self) -> Option<&Secret> {
-        self.raw.as_ref()
-    }
-}
-
-impl Cover for Answer {
-    fn cover(&mut self, redactor: &Redactor) {
-        match &mut self.outcome {
-            Ok(captured) => {
-                self.raw = Some(Secret::new(captured.stdout.as_str()));
-                captured.stdout.cover(redactor);
-                captured.stderr.cover(redactor);
-            }
-            Err(error) => error.cover(redactor),
-        }
-    }
-}
-
-impl Cx<'_> {
-    pub(crate) fn say(&self, text: impl Into<String>) {
-        self.fleet.emit(EventKind::say(text));
-    }
-
-    /// The host that holds the deploy lock; `None` where there is none, or somebody holds it for us.
-    fn lock_host(&self) -> Option<&HostName> {
-        self.targets.lock_host().filter(|_| !self.run.lock_held)
-    }
-
-    /// An error as it may leave the engine.
-    fn covered(&self, mut error: Error) -> Error {
-        error.cover(&self.fleet.world.redactor);
-        error
-    }
-}
 
 /// Makes the plan and changes nothing: one reading round trip per host.
 ///
@@ -717,33 +605,5 @@ fn is_of_build(stage: &Stage) -> bool {
         Work::Build(_) => true,
         Work::Hook { name, .. } => name == "pre-build",
         _ => false,
-    }
-}
-
-/// Asks questions side by side and returns the answers in their order, whichever hosts fail.
-pub(crate) async fn ask(fleet: &Fleet<'_>, questions: &[Question]) -> Vec<Answer> {
-    let one = |question: &Question| -> BoxFuture<'_, Answer> {
-        let Question { host, heading, query } = question.clone();
-        async move {
-            let outcome = fleet.capture(&host, &script(fleet, &query)).await;
-            Answer::new(Some(host), heading, outcome)
-        }
-        .boxed()
-    };
-    join_all(questions.iter().map(one)).await
-}
-
-/// The script of a question.
-#[must_use]
-pub fn script(fleet: &Fleet<'_>, query: &crate::query::Query) -> Script {
-    let text = fleet.world.docker.query(query, fleet.config, &*fleet.world.entropy);
-    let label = if query.runs_a_command() { "exec" } else { "ask" };
-    Script::asking(label, query.clone(), text)
-}
-
-impl From<Told> for Answer {
-    fn from(told: Told) -> Self {
-        let captured = Captured { stdout: told.text, ..Captured::default() };
-        Self::new(told.host, told.heading, Ok(captured))
     }
 }

@@ -145,7 +145,7 @@ impl ContainerState {
 
     /// True when the container has processes, though it may answer nobody.
     #[must_use]
-    pub fn holds_resources(self) -> bool {
+    pub(crate) fn holds_resources(self) -> bool {
         matches!(self, Self::Running | Self::Restarting | Self::Paused)
     }
 }
@@ -192,7 +192,7 @@ impl HostState {
     }
 
     /// A role's containers, newest first.
-    pub fn of_role<'a>(&'a self, role: &'a RoleName) -> impl Iterator<Item = &'a Container> + Clone {
+    pub(crate) fn of_role<'a>(&'a self, role: &'a RoleName) -> impl Iterator<Item = &'a Container> + Clone {
         self.containers.iter().filter(move |container| container.role.as_ref() == Some(role))
     }
 
@@ -210,7 +210,7 @@ impl HostState {
 
     /// True when the host holds the image.
     #[must_use]
-    pub fn has_image(&self, reference: &ImageRef) -> bool {
+    pub(crate) fn has_image(&self, reference: &ImageRef) -> bool {
         self.images.iter().any(|image| image.reference == *reference)
     }
 

@@ -365,13 +365,13 @@ impl Step {
 
     /// True when the step waits until something is healthy.
     #[must_use]
-    pub fn awaits_health(&self) -> bool {
+    pub(crate) fn awaits_health(&self) -> bool {
         matches!(self, Self::SwitchTraffic(_) | Self::AwaitReady { .. })
     }
 
     /// True when a failure of the step is of no matter.
     #[must_use]
-    pub fn is_tolerant(&self) -> bool {
+    pub(crate) fn is_tolerant(&self) -> bool {
         match self {
             Self::Stop { .. } | Self::Unpause { .. } | Self::KeepOnly { .. } => true,
             Self::StartExisting { tolerant, .. } => *tolerant,

@@ -28,6 +28,7 @@ pub struct Selection {
 
 /// Nothing matched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SelectionError {
     /// No host matches.
     #[error("No --hosts match for {patterns} (hosts: {known})")]
@@ -49,6 +50,7 @@ pub enum SelectionError {
 
 /// The hosts and roles selected, in the order they are acted on: those of the primary role first.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Targets {
     /// All hosts selected, accessories' included.
     pub hosts: Vec<HostName>,

@@ -28,7 +28,7 @@ pub fn version_of(config: &Config, project: &Path, environment: &Environment) ->
 /// The commit of the project, or why there is none.
 fn revision(project: &Path) -> Result<String, NoVersion> {
     let place = project.display().to_string();
-    let asked = Command::new("git").args(["rev-parse", "--verify", "HEAD"]).current_dir(project).output();
+    let asked = git(project, &["rev-parse", "--verify", "HEAD"]).output();
     let output = asked.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => NoVersion::NoGit,
         _ => NoVersion::Git(format!("it cannot be run: {error}")),
@@ -71,7 +71,14 @@ impl Identity {
     }
 }
 
+/// git, in the words that are read here, whatever the user's language.
+fn git(project: &Path, args: &[&str]) -> Command {
+    let mut git = Command::new("git");
+    git.args(args).current_dir(project).env("LC_ALL", "C");
+    git
+}
+
 fn ask(project: &Path, args: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(args).current_dir(project).output().ok()?;
+    let output = git(project, args).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

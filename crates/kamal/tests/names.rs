@@ -19,6 +19,7 @@ use kamal_core::{
     fleet::Fleet,
     keyring::Keyring,
     name::{Destination, HostName, Version},
+    plan::Stage,
     ports::{Render, World},
     render,
     run::{self, Cx, RunSettings},
@@ -70,7 +71,7 @@ fn steps(config: &Config, version: &Version) -> Vec<Step> {
     for op in every_operation(config, version) {
         let planned = fleet.drive(run::plan(&cx(), &op)).unwrap();
         let stages = planned.map(|plan| plan.stages).unwrap_or_default();
-        steps.extend(stages.iter().flat_map(|stage| stage.steps()).map(|(_, step)| step.clone()));
+        steps.extend(stages.iter().flat_map(Stage::steps).map(|(_, step)| step.clone()));
         if op.row().name() == "setup" {
             fleet.drive(run::run(&cx(), &op)).unwrap().unwrap();
         }

@@ -59,11 +59,11 @@ fn browsed(app: &App, certificate: &Certificate, options: &[String]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn curl(app: &App, arguments: &[&str], path: &str) -> Output {
+fn curl(app: &App, arguments: &[&str]) -> Output {
     let name = format!("{}.test", app.service);
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--insecure", "--max-time", "20", "--resolve"]);
-    curl.arg(format!("{name}:443:{}", app.host().address)).args(arguments).arg(format!("https://{name}{path}"));
+    curl.arg(format!("{name}:443:{}", app.host().address)).args(arguments).arg(format!("https://{name}/up"));
     curl.output().unwrap()
 }
 
@@ -100,7 +100,7 @@ fn browsers_and_curl_over_every_version_of_http() {
             &["--upload-file", &upload, "--header", "Expect:"],
         ] {
             let wanted = [&[version, "--write-out", "%{http_code} %{http_version}"], more].concat();
-            let output = curl(&app, &wanted, "/");
+            let output = curl(&app, &wanted);
             let said = rig::text(&output);
             let number = version.trim_start_matches("--http");
             assert!(output.status.success() && said.ends_with(&format!("200 {number}")), "{wanted:?}: {said}");

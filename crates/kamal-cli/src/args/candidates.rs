@@ -3,15 +3,12 @@
 use std::{ffi::OsStr, process::Command};
 
 use clap_complete::{ArgValueCompleter, CompletionCandidate};
-use jiff::Zoned;
 use kamal_core::{
-    config::{Answer, Complaints, Config, Fact, FileError, Found, Outside, RubyError, docs},
+    config::{Config, docs},
     name::{Destination, HostName},
 };
 
 use super::read::configuration;
-use kamal::machine::Surroundings;
-
 use crate::context;
 
 /// How many versions are offered.
@@ -74,7 +71,7 @@ fn configured(names: impl Fn(&Config) -> Vec<String>) -> Vec<String> {
     let (file, destination) = typed();
     let config = || {
         let named = destination.as_deref().map(Destination::parse).transpose().ok()?;
-        let outside = Quiet(context::surroundings(destination.clone()).ok()?);
+        let outside = context::surroundings(destination.clone()).ok()?.quiet();
         Some(context::files(&file, named.as_ref()).ok()?.load(&outside).ok()?.config)
     };
     config().map(|config| names(&config)).unwrap_or_default()
@@ -96,57 +93,6 @@ fn several(current: &OsStr, names: &[String]) -> Vec<CompletionCandidate> {
     let (before, last) = current.split_at(current.rfind(',').map_or(0, |comma| comma + 1));
     let is_new = |name: &&String| name.starts_with(last) && !before.split(',').any(|known| known == *name);
     names.iter().filter(is_new).map(|name| CompletionCandidate::new(format!("{before}{name}"))).collect()
-}
-
-/// This machine, on which a template runs nothing while somebody types.
-struct Quiet(Surroundings);
-
-impl Outside for Quiet {
-    fn env(&self, name: &str) -> Option<String> {
-        Outside::env(&self.0, name)
-    }
-
-    fn variables(&self) -> Vec<(String, String)> {
-        self.0.variables()
-    }
-
-    fn set_env(&self, name: &str, value: Option<&str>) {
-        self.0.set_env(name, value);
-    }
-
-    fn read_file(&self, path: &str) -> Result<String, FileError> {
-        self.0.read_file(path)
-    }
-
-    fn look(&self, path: &str) -> Option<Found> {
-        self.0.look(path)
-    }
-
-    fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
-        self.0.list(folder)
-    }
-
-    fn run(&self, _command: &str, _complaints: Complaints) -> Result<Answer, String> {
-        Ok(Answer::default())
-    }
-
-    fn fact(&self, fact: Fact) -> String {
-        self.0.fact(fact)
-    }
-
-    fn now(&self) -> Zoned {
-        self.0.now()
-    }
-
-    fn random(&self, count: usize) -> Vec<u8> {
-        self.0.random(count)
-    }
-
-    fn say(&self, _text: &str) {}
-
-    fn ruby_erb(&self, _template: &str) -> Option<Result<String, RubyError>> {
-        None
-    }
 }
 
 #[cfg(test)]

@@ -33,9 +33,14 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     let version = context::version(global, &loaded.config)?;
     let effective = effective::effective(&loaded, &version);
     let effective = effective.redacted(&redactor);
-    let text = if args.format == "json" { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
+    let text = if as_json(global, args) { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
     output::show(&text);
     Ok(())
+}
+
+/// Whether the answer is to be JSON, by the command's own option or by everybody's.
+fn as_json(global: &Global, args: &ConfigArgs) -> bool {
+    args.format == "json" || global.json
 }
 
 /// `config validate`.
@@ -45,7 +50,7 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
         Err(Failure::Config(errors)) => (false, errors.0),
         Err(other) => return Err(other),
     };
-    if args.format == "json" || global.json {
+    if as_json(global, args) {
         output::line(&format!("{:#}", serde_json::json!({"valid": valid, "diagnostics": found})));
     } else {
         let separated: Vec<String> = found.iter().map(ToString::to_string).collect();

@@ -49,6 +49,7 @@ fn a_value_with_a_secret_in_it_is_covered_as_a_whole() {
     );
     assert!(!shown.contains("hunter2") && !shown.contains("7654321"), "{shown}");
     let json = bench.kamal(&["config", "--version", "v1", "--format", "json"]);
+    assert_eq!(bench.kamal(&["config", "--version", "v1", "--json"]).ok(), json.ok());
     let json: Value = serde_json::from_str(json.ok()).unwrap();
     let clear = &json["accessories"]["db"]["env"]["clear"];
     assert_eq!(
@@ -63,7 +64,7 @@ fn any_secret_leaves_a_document_that_reads_as_one() {
         ["--volume", "root", "amd64", ":port", "version", "roles", "hosts", "!ruby", "max-size", "logging", "fatal"]
     {
         let bench = project("env: {secret: [A]}\n", &format!("P=abcd1234\nA='{value}'\n"));
-        let json = bench.kamal(&["config", "--version", "v1", "--format", "json"]);
+        let json = bench.kamal(&["config", "--version", "v1", "--json"]);
         serde_json::from_str::<Value>(json.ok()).unwrap_or_else(|error| panic!("{value}: {error}"));
         let shown = yaml(&bench);
         assert!(shown.starts_with("---\n:") && !shown.contains(" [REDACTED]"), "{value}: {shown}");

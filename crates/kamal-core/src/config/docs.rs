@@ -251,9 +251,16 @@ mod tests {
             assert!(section.starts_with(&format!("# {title}\n")), "{section}");
             let others: String = base.iter().filter(|(key, _)| *key != place[0]).map(|(_, line)| *line).collect();
             let text = format!("{others}primary_role: {}\n{section}", if *name == "role" { "jobs" } else { "web" });
-            // Keys of which only one may be given stand side by side in a reference.
-            let known =
-                ["is ignored", "specify one of", "Specify one of", "Cannot set http_port", "for one arch", "on demand"];
+            // Keys of which only one may be given stand side by side in a reference, and tags without their hosts.
+            let known = [
+                "is ignored",
+                "specify one of",
+                "Specify one of",
+                "Cannot set http_port",
+                "for one arch",
+                "on demand",
+                "no host has the tag",
+            ];
             let wrong: Vec<_> = match load(&Source::new("docs", text.clone()), None, &NothingOutside) {
                 Ok(_) => Vec::new(),
                 Err(errors) => errors.0,

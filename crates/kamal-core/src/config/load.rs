@@ -13,6 +13,7 @@ use crate::name::Destination;
 
 /// A configuration that can be used, and what is odd about it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,

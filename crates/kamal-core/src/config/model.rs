@@ -13,6 +13,7 @@ use crate::name::{Destination, HostName, RoleName, ServiceName};
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Config {
     /// `service`.
     pub service: ServiceName,
@@ -76,6 +77,7 @@ pub struct Config {
 
 /// One role, root settings merged in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Role {
     /// Its name.
     pub name: RoleName,
@@ -103,6 +105,7 @@ pub struct Role {
 
 /// A host and its tags.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TaggedHost {
     /// The host.
     pub name: HostName,
@@ -127,6 +130,7 @@ pub enum OptionValue {
 
 /// Clear and secret environment of one place (spec 2.8).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Env {
     /// Clear variables in order. Values are text as Ruby prints them (`true`, `12`, `1.5`).
     pub clear: IndexMap<String, String>,
@@ -166,6 +170,7 @@ pub struct Registry {
 
 /// `logging` (spec 2.12).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Logging {
     /// `driver`.
     pub driver: Option<String>,
@@ -291,6 +296,7 @@ pub struct ProxyRun {
 
 /// `builder` (spec 2.7).
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Builder {
     /// `arch`.
     pub arches: Vec<String>,
@@ -324,6 +330,7 @@ pub struct Builder {
 
 /// `builder.pack`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Pack {
     /// `builder`.
     pub builder: String,
@@ -344,6 +351,7 @@ pub struct Cache {
 
 /// One accessory (spec 2.11).
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Accessory {
     /// Its key in the file.
     pub name: String,
@@ -381,6 +389,7 @@ pub struct Accessory {
 
 /// One entry of an accessory's `files` or `directories`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct AccessoryPath {
     /// Path in the project (files) or below the accessory's folder on the host (directories).
     pub local: String,
@@ -396,6 +405,7 @@ pub struct AccessoryPath {
 
 /// `ssh` (spec 2.12, 5.5).
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Ssh {
     /// `user`, default `root`.
     pub user: String,
@@ -459,6 +469,7 @@ pub enum SshConfigFiles {
 
 /// `sshkit` (spec 2.12).
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct SshKit {
     /// `max_concurrent_starts`, default 30.
     pub max_concurrent_starts: u32,
@@ -470,6 +481,7 @@ pub struct SshKit {
 
 /// `boot` (spec 2.12).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Boot {
     /// `limit`.
     pub limit: Option<BootLimit>,
@@ -491,6 +503,7 @@ pub enum BootLimit {
 
 /// `hooks_output`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct HooksOutput {
     /// The level for all hooks.
     pub all: Option<HookLevel>,

@@ -1,16 +1,17 @@
-//! Which spellings of a host are one host: an IPv6 address has many, with brackets and without.
+//! Which spellings of a host are one host: an IPv6 address has many, with brackets and without, and an IPv4 address is one
+//! of them.
 
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
 use super::HostName;
 
-/// A host that is given as an IPv6 address.
+/// A host that is given as an address, and with a port as IPv6 addresses have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Address<'t> {
     user: Option<&'t str>,
-    address: Ipv6Addr,
+    address: IpAddr,
     zone: Option<&'t str>,
-    port: Option<&'t str>,
+    port: Option<u16>,
 }
 
 impl HostName {
@@ -33,9 +34,8 @@ impl HostName {
 
 impl Address<'_> {
     fn is_same(&self, other: &Self, port: u16) -> bool {
-        let default = port.to_string();
-        let port = |one: &Self| one.port.unwrap_or(&default).to_owned();
-        (self.user, self.address, self.zone) == (other.user, other.address, other.zone) && port(self) == port(other)
+        let named = |one: &Self| one.port.unwrap_or(port);
+        (self.user, self.address, self.zone) == (other.user, other.address, other.zone) && named(self) == named(other)
     }
 }
 
@@ -45,12 +45,14 @@ fn address(text: &str) -> Option<Address<'_>> {
     let (inner, port) = match rest.strip_prefix('[') {
         Some(bracketed) => {
             let (inner, after) = bracketed.split_once(']')?;
-            (inner, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
+            (inner, if after.is_empty() { None } else { Some(after.strip_prefix(':')?.parse().ok()?) })
         }
         None => (rest, None),
     };
     let (address, zone) = inner.split_once('%').map_or((inner, None), |(address, zone)| (address, Some(zone)));
-    Some(Address { user, address: address.parse().ok()?, zone, port })
+    // `::ffff:10.0.0.1` is 10.0.0.1.
+    let address: IpAddr = address.parse().ok()?;
+    Some(Address { user, address: address.to_canonical(), zone, port })
 }
 
 #[cfg(test)]
@@ -61,7 +63,7 @@ mod tests {
     fn every_spelling_of_an_address_is_one_host() {
         let host = |text: &str| HostName::parse(text).unwrap();
         let spellings =
-            ["2001:db8::1", "[2001:db8::1]", "2001:DB8:0:0::1", "[2001:0db8::0001]:22", "ssh://[2001:db8::1]"];
+            ["2001:db8::1", "[2001:db8::1]", "2001:DB8:0:0::1", "[2001:0db8::0001]:022", "ssh://[2001:db8::1]"];
         for one in spellings {
             for other in spellings {
                 assert!(host(one).is_same(other, 22), "{one} {other}");
@@ -75,6 +77,10 @@ mod tests {
             assert!(host("[::1]:2222").is_meant_by(asked, 22), "{asked}");
         }
         assert!(!host("[::1]:2222").is_meant_by("[::1]:22", 22) && !host("::1").is_meant_by("::2", 22));
+        for mapped in ["::ffff:10.0.0.1", "[::ffff:a00:1]", "[::FFFF:10.0.0.1]:22"] {
+            assert!(host(mapped).is_same("10.0.0.1", 22) && host("10.0.0.1").is_same(mapped, 22), "{mapped}");
+        }
+        assert!(!host("::10.0.0.1").is_same("10.0.0.1", 22) && !host("10.0.0.1").is_same("10.0.0.1:22", 22));
         assert!(host("app").is_same("app", 22) && !host("app").is_same("app:22", 22));
     }
 }

@@ -29,6 +29,7 @@ pub struct Accessory {
 /// What is done about accessories.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AccessoryTask {
     /// Starts those that have no container.
     Boot,

@@ -19,6 +19,7 @@ use crate::{
 /// An app command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum App {
     /// Boots a version hosts have: the one asked for, else the image tagged as the latest.
     Boot,

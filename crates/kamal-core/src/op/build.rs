@@ -14,6 +14,7 @@ use crate::{
 /// A build command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Build {
     /// Builds, and hands the image to the registry or elsewhere.
     Push {

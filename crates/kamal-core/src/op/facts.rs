@@ -16,7 +16,7 @@ use crate::{
 
 /// What a planner knows.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// The configuration.
     pub(crate) config: &'a Config,
     /// The selection.

@@ -11,6 +11,7 @@ use crate::{
 /// A lock command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Lock {
     /// Shows who holds it.
     Status,

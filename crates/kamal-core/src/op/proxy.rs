@@ -16,6 +16,7 @@ use crate::{
 /// A proxy command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Proxy {
     /// Starts the proxy where it is missing, with the network.
     Boot,

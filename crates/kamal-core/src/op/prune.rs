@@ -8,6 +8,7 @@ use crate::{error::Error, naming, plan::Draft, step::Step};
 /// What is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Prune {
     /// Containers and images.
     All,

@@ -15,6 +15,7 @@ use crate::{
 /// A server command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Server {
     /// Installs Docker where it is missing.
     Bootstrap,

@@ -17,6 +17,7 @@ use crate::{
 
 /// One role on one host: the container that comes and the one that goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Placement {
     /// The host.
     pub host: HostName,
@@ -38,6 +39,7 @@ pub struct Placement {
 
 /// A container of a role that holds on to something though another one answers for the role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Stale {
     /// Its name.
     pub name: ContainerName,

@@ -40,6 +40,7 @@ pub struct BuildOrder<'a> {
 
 /// Why an image was not built.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// A program is missing or a file cannot be read.
     #[error(transparent)]

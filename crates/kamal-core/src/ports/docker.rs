@@ -79,6 +79,7 @@ impl AnswerError {
 
 /// A step cannot be spelled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RenderError {
     /// A secret it needs is not there.
     #[error("{source} (needed by {needed_by})")]

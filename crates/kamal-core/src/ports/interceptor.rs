@@ -9,6 +9,7 @@ use crate::{
     name::HostName,
     plan::{Plan, Stage},
     shell::{Script, Text},
+    state::HostState,
 };
 
 /// Why an own step failed.
@@ -60,6 +61,15 @@ impl<'a> Moment<'a> {
     /// When the host cannot be reached, or the request to stop comes.
     pub async fn run(&self, host: &HostName, text: impl Into<Text> + Send) -> Result<Captured, HostError> {
         self.fleet.capture(host, &Script::write("own step", text.into())).await
+    }
+
+    /// Looks at a host: what runs there, where the proxy leads.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes.
+    pub async fn observe(&self, host: &HostName) -> Result<HostState, HostError> {
+        self.fleet.observe(host).await
     }
 
     /// Says something to whoever listens.

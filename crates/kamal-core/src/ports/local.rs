@@ -122,6 +122,7 @@ impl std::fmt::Display for Command {
 
 /// Why something could not be done locally.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LocalError {
     /// The program is not installed.
     #[error("{program} is not installed locally, or not in PATH")]

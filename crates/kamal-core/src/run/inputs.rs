@@ -37,6 +37,7 @@ impl Hooks {
 
 /// A file of an accessory's, read from the project.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AccessoryFile {
     /// The accessory.
     pub accessory: String,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What Kamal writes into a lock nobody took by hand.
-pub const AUTOMATIC: &str = "Automatic deploy lock";
+pub(crate) const AUTOMATIC: &str = "Automatic deploy lock";
 
 /// A lock's three lines, without secrets: others read them.
 #[must_use]

@@ -69,7 +69,7 @@ impl Needs {
     }
 
     /// The login to the registry an accessory's image comes from.
-    pub fn login_of(&mut self, config: &Config, accessory: &Accessory) {
+    pub(crate) fn login_of(&mut self, config: &Config, accessory: &Accessory) {
         match &accessory.registry {
             Some(registry) => self.of_registry(&format!("accessories/{}/registry", accessory.name), registry),
             None => self.registry(config),
@@ -122,7 +122,7 @@ impl Needs {
     /// # Errors
     ///
     /// Each that cannot be had, with all who need it.
-    pub async fn look_up(&self, secrets: &dyn Secrets, keyring: &mut Keyring) -> Result<(), Error> {
+    pub(crate) async fn look_up(&self, secrets: &dyn Secrets, keyring: &mut Keyring) -> Result<(), Error> {
         let keys: Vec<&str> = self.keys().collect();
         let mut missing = Vec::new();
         for ((key, who), answer) in self.0.iter().zip(secrets.get_many(&keys).await) {

@@ -8,6 +8,7 @@ use super::expand::drops_backslashes;
 
 /// Something passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lint {
     /// The line, from 1.
     pub line: usize,

@@ -23,6 +23,7 @@ pub struct SecretsFile {
 
 /// Why a secret could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SecretsError {
     /// No file defines the key.
     #[error("Secret '{key}' not found in {}", files.join(", "))]

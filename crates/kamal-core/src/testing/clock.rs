@@ -1,5 +1,11 @@
 //! Virtual time: a sleep costs nothing, and a future that waits for something that can no longer happen is found at
 //! once rather than by a timeout.
+//!
+//! [`VirtualClock::drive`] runs a future and lets time pass whenever it waits. Where somebody else runs it, a runtime for
+//! instance, time passes by itself: whoever sleeps and is the next to wake lets all others have their turns, and when
+//! nobody has begun to sleep meanwhile, it is time. Sleeps end in the order they are due and none ends early, on any
+//! number of threads; only of what does not sleep, and goes on for long on another thread, it is not known that it is
+//! still at work.
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +29,9 @@ const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 /// How much virtual time an operation may take before it counts as stuck.
 const FOR_EVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How often others have a turn before whoever is next lets time pass.
+const TURNS: u32 = 32;
+
 /// Time that passes only while everybody waits. Clones show the same time.
 #[derive(Clone, Default)]
 pub struct VirtualClock(Arc<Mutex<Time>>);
@@ -32,6 +41,8 @@ struct Time {
     now: Duration,
     next: u64,
     timers: BTreeMap<Key, Timer>,
+    /// How many are at work in [`VirtualClock::drive`].
+    drivers: usize,
 }
 
 type Key = (Duration, u64);
@@ -53,6 +64,8 @@ impl VirtualClock {
     ///
     /// When everybody waits for something that can no longer happen.
     pub fn drive<T>(&self, future: impl Future<Output = T>) -> Result<T, Stalled> {
+        self.time().drivers += 1;
+        let _driver = Driver(self);
         let mut future = pin!(future);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&woken));
@@ -96,6 +109,39 @@ impl VirtualClock {
         true
     }
 
+    /// Wakes whoever sleeps and is next, where nobody drives.
+    fn pass_on(&self) {
+        let time = self.time();
+        if time.drivers > 0 {
+            return;
+        }
+        let next = time.sleepers().next().map(|(_, waker)| waker.clone());
+        // Waking may take a turn at once.
+        drop(time);
+        next.into_iter().for_each(Waker::wake);
+    }
+
+    /// Lets time pass until then, and everything happen that is due before.
+    fn pass(&self, until: Key) {
+        loop {
+            let mut time = self.time();
+            match time.timers.first_entry() {
+                Some(first) if *first.key() < until && matches!(first.get(), Timer::Act(_)) => {
+                    let ((at, _), timer) = first.remove_entry();
+                    time.now = time.now.max(at);
+                    drop(time);
+                    if let Timer::Act(act) = timer {
+                        act();
+                    }
+                }
+                _ => {
+                    time.now = time.now.max(until.0);
+                    return;
+                }
+            }
+        }
+    }
+
     fn time(&self) -> MutexGuard<'_, Time> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,6 +151,24 @@ impl Time {
     fn key(&mut self, delay: Duration) -> Key {
         self.next += 1;
         (self.now + delay, self.next)
+    }
+
+    /// Who sleeps, the next to wake first.
+    fn sleepers(&self) -> impl Iterator<Item = (Key, &Waker)> {
+        self.timers.iter().filter_map(|(key, timer)| match timer {
+            Timer::Wake(waker) => Some((*key, waker)),
+            Timer::Act(_) => None,
+        })
+    }
+}
+
+/// Ends driving, in whatever way it ends.
+struct Driver<'c>(&'c VirtualClock);
+
+impl Drop for Driver<'_> {
+    fn drop(&mut self) {
+        self.0.time().drivers -= 1;
+        self.0.pass_on();
     }
 }
 
@@ -120,7 +184,7 @@ impl Clock for VirtualClock {
 
     async fn sleep(&self, duration: Duration) {
         let key = self.time().key(duration);
-        Sleep { clock: self, key }.await;
+        Sleep { clock: self, key, turns: 0, begun: 0 }.await;
     }
 }
 
@@ -133,24 +197,45 @@ impl std::fmt::Debug for VirtualClock {
 struct Sleep<'c> {
     clock: &'c VirtualClock,
     key: Key,
+    /// How many turns the others had since this is the next to wake.
+    turns: u32,
+    /// How many sleeps had begun by then.
+    begun: u64,
 }
 
 impl Future for Sleep<'_> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut time = self.clock.time();
         if time.now >= self.key.0 {
             return Poll::Ready(());
         }
         time.timers.insert(self.key, Timer::Wake(cx.waker().clone()));
+        let is_next = time.sleepers().next().is_some_and(|(key, _)| key == self.key);
+        if time.drivers > 0 || !is_next {
+            return Poll::Pending;
+        }
+        if self.begun != time.next {
+            (self.begun, self.turns) = (time.next, 0);
+        }
+        drop(time);
+        self.turns += 1;
+        if self.turns > TURNS {
+            self.clock.pass(self.key);
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
         Poll::Pending
     }
 }
 
 impl Drop for Sleep<'_> {
     fn drop(&mut self) {
-        self.clock.time().timers.remove(&self.key);
+        let mut time = self.clock.time();
+        time.timers.remove(&self.key);
+        drop(time);
+        self.clock.pass_on();
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     cancel::Cancel,
     name::{HostName, RoleName, Version},
-    ports::{Clock, Exec, Ssh, TransportError, TransportErrorKind, World},
+    ports::{Clock, Exec, Refusal, Ssh, TransportError, TransportErrorKind, World},
     redact::Redactor,
     run::hooks::HookFiles,
 };
@@ -316,6 +316,19 @@ impl SimFleet {
     #[must_use]
     pub fn clock(&self) -> &VirtualClock {
         &self.0.clock
+    }
+
+    /// An effect of a test's own on the local machine, such as what an own hook or step does: it takes a moment, is counted,
+    /// and can be made to go wrong as all others.
+    ///
+    /// # Errors
+    ///
+    /// When it was made to fail.
+    pub async fn own_effect(&self, what: &str) -> Result<(), Refusal> {
+        let how = self.enter(None, EffectKind::Local, what);
+        let pace = self.state().pace();
+        self.0.clock.sleep(Duration::from_millis(pace)).await;
+        if how == Some(How::Fails) { Err("it was made to fail".into()) } else { Ok(()) }
     }
 
     /// Begins an effect; says how it is to go wrong, if it is.

@@ -146,6 +146,26 @@ fn what_people_write_is_understood() {
         ("<%\n=begin\nno code\n=end\n%>x", "x"),
         ("<%= {a: 1, b: 2}.reject { |k| k == :a }.inspect %> <%= [0.1, 0.2, 0.3].sum %>", "{:b=>2} 0.6"),
         ("<% _erbout << 'direct' %>", "direct"),
+        (
+            "<% if /v(?<major>\\d+)(?:\\.(?<minor>\\d+))?/ =~ 'a v7' %><%= major %>|<%= minor.inspect %><% end %>",
+            "7|nil",
+        ),
+        ("<%= (/(?<x>b)/ =~ 'ab').inspect %> <%= (/(?<x>z)/ =~ 'ab').inspect %><%= x.inspect %>", "1 nilnil"),
+        (
+            "<%= 'né'[/[[:alpha:]]+/] %> <%= 'a\u{a0}b'.split(/[[:space:]]/).inspect %> <%= 'aÉ1'[/[^[:lower:]]+/] %>",
+            "né [\"a\", \"b\"] É1",
+        ),
+        ("<%= 3.instance_of?(Numeric) %> <%= 3.is_a?(Numeric) %> <%= 3.instance_of?(Integer) %>", "false true true"),
+        ("<%= %w[a b\\ c [d] e\\] \\\\].inspect %>", "[\"a\", \"b c\", \"[d]\", \"e]\", \"\\\\\"]"),
+        ("<%= 'a b'[/a\\ b/x] %> <%= 'a  b'[/a \\s+ b # ( [\n/x] %> <%= 'a #b'[/a[ #]+ b/x] %>", "a b a  b a #b"),
+        (
+            "<%= 1.eql?(1.0) %> <%= 1 == 1.0 %> <%= [1].eql?([1.0]) %> <%= 'a'.eql?('a') %> <%= 1.equal?(1) %>",
+            "false true false true true",
+        ),
+        (
+            "<%= ('a'..'c').include?('bb') %> <%= ('a'..'c').cover?('bb') %> <%= ('a'..'c') === 'b' %>",
+            "false true true",
+        ),
         ("<%= Open3.capture2('echo', 'ex').first.strip %> <%= IO.popen(%w[echo ex]).read.strip %>", "ex ex"),
     ];
     for (template, expected) in cases {
@@ -171,6 +191,12 @@ fn what_goes_wrong_is_told_with_its_place() {
         ("<%= 'a' =~ /(/ %>", "1:12: this regular expression is not understood: "),
         ("<%= Integer('x') %>", "1:5: invalid value for Integer(): \"x\""),
         ("<%= {a: 1}.fetch(:b) %>", "1:12: key not found: :b"),
+        ("<%= 1.step(2, 0.5).to_a %>", "1:7: cannot call `step` so on an instance of Integer"),
+        ("<%= 2.downto(0.5).to_a %>", "1:7: cannot call `downto` so on an instance of Integer"),
+        ("<%= (1..2).step(0.5).to_a %>", "1:12: cannot call `step` so on an instance of Range"),
+        ("<%= 'ab'.rindex(/b/) %>", "1:10: cannot call `rindex` so on an instance of String"),
+        ("<%= 'a'.equal?('a') %>", "1:9: cannot call `equal?` so on an instance of String"),
+        ("<%= %W[a\\ b] %>", "1:7: an escaped blank is not understood here"),
         ("<% class Foo; end %>", "1:4: classes and modules are not understood"),
         ("<% abort 'no' %>", "1:4: no"),
         ("é\n  <%= foo(1) %>", "2:7: undefined method `foo`"),

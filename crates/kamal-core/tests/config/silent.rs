@@ -92,6 +92,9 @@ fn what_counts_for_nothing_is_told() {
             "accessories: {d: {image: i, host: h, files: [{local: a, remote: b, mod: \"0600\"}]}}",
             "accessories/d/files/0: mod is ignored",
         ),
+        ("accessories: {d: {image: i, tag: t}}", "no host has the tag `t`"),
+        ("servers: [{a: t}]\naccessories: {d: {image: i, tags: [t, u]}}", "no host has the tag `u`"),
+        ("servers: [{a: [t, u]}]\naccessories: {d: {image: i, tag: t}}", "nothing is defined for the tag `u`"),
         ("servers: [a, 5]", "`5` is not a text, so it is not taken as a host"),
     ] {
         let told = loaded(fragment).warnings;

@@ -1,6 +1,6 @@
 //! Operations that go well.
 
-use kamal_core::machine::Phase;
+use kamal_core::event::Phase;
 
 use crate::harness::{APART, App, THREE, TOGETHER, Verb};
 

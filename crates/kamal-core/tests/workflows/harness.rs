@@ -5,6 +5,7 @@ use std::time::Duration;
 use kamal_core::{
     cancel::Cancel,
     config::{Config, Source, load, model::BootLimit},
+    engine::Engine,
     error::Error,
     fleet::Fleet,
     name::HostName,
@@ -134,6 +135,30 @@ impl App {
         let run = self.asking(asked);
         let cx = self.cx(&run, cancel);
         self.fleet.drive(run::plan(&cx, op)).unwrap()
+    }
+
+    /// Does what a plan says; panics when it hangs.
+    pub(crate) fn apply(&self, plan: &Plan) -> Result<Report, Error> {
+        let cancel = self.fleet.begin(&self.groups(), None);
+        let cx = self.cx(&self.run, cancel);
+        self.fleet.drive(run::apply(&cx, plan)).unwrap_or_else(|stalled| panic!("{}: {stalled}", plan.operation))
+    }
+
+    /// The same app on a fleet of its own, as it is now.
+    pub(crate) fn fork(&self) -> Self {
+        let fleet = self.fleet.fork();
+        Self {
+            world: fleet.world(),
+            fleet,
+            config: self.config.clone(),
+            targets: self.targets.clone(),
+            run: self.run.clone(),
+        }
+    }
+
+    /// An engine for it.
+    pub(crate) fn engine(&self) -> Engine {
+        Engine::new(self.config.clone(), self.world.clone()).performer("ann").user_name("Ann")
     }
 
     /// The settings, with `--version`.

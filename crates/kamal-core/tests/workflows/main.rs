@@ -4,6 +4,7 @@
 
 mod covered;
 mod deploys;
+mod embedded;
 mod errors;
 mod faults;
 mod gone;
@@ -13,7 +14,9 @@ mod hooks;
 mod local;
 mod locks;
 mod plans;
+mod reviewed;
 mod roles;
+mod seams;
 mod secrets;
 mod small;
 mod table;

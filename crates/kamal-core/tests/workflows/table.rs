@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kamal_core::{
     name::Version,
     op::{App as AppOp, Deploy, Lock, Op, Policy, Proxy, Rollback},
-    testing::{Effect, Fault, How, SimHost, every_operation},
+    testing::{Effect, Fault, How, Serving, SimHost, every_operation},
 };
 
 use crate::harness::{App, Verb};
@@ -16,7 +16,7 @@ const YAML: &str = "servers: {web: [h1, h2], workers: {hosts: [h3], proxy: false
     accessories:\n  db: {image: acme/db, host: h3, files: [\"config/my.cnf:/etc/my.cnf\"], directories: [\"data:/data\"]}\n  \
     cache: {image: acme/cache, hosts: [h1, h2], proxy: {host: cache.test}, env: {secret: [DATABASE_URL]}}\n";
 
-fn base() -> App {
+pub(crate) fn base() -> App {
     of(App::new(YAML))
 }
 
@@ -31,7 +31,7 @@ fn of(app: App) -> App {
 }
 
 /// Operations that stop something on purpose.
-fn stops(op: &Op) -> bool {
+pub(crate) fn stops(op: &Op) -> bool {
     match op {
         Op::Remove | Op::Upgrade { .. } => true,
         Op::App(app) => matches!(app, AppOp::Stop | AppOp::Remove),
@@ -42,7 +42,7 @@ fn stops(op: &Op) -> bool {
 }
 
 /// What version each is given, as `--version` or as that of the project.
-fn asked(op: &Op) -> Option<&'static str> {
+pub(crate) fn asked(op: &Op) -> Option<&'static str> {
     match op {
         Op::Rollback(_) | Op::App(AppOp::Boot | AppOp::Exec(_)) => None,
         Op::App(AppOp::Start) | Op::Build(_) | Op::Deploy(Deploy { skip_push: true, .. }) => Some("v2"),
@@ -75,22 +75,24 @@ fn essences(app: &App) -> Vec<(String, BTreeMap<String, String>)> {
     app.targets.hosts.iter().map(|host| (host.to_string(), essence(&app.fleet.host(host)))).collect()
 }
 
-struct Swept {
+pub(crate) struct Swept {
     effects: usize,
     faults: usize,
     wrong: Vec<String>,
 }
 
-fn sweep(base: &App, op: &Op) -> Swept {
+/// What a sweep goes over.
+pub(crate) struct Sweep<'s> {
+    /// What each app is given besides.
+    pub(crate) dress: &'s dyn Fn(&mut App),
+    /// Which effects go wrong.
+    pub(crate) fails: &'s dyn Fn(&Effect) -> bool,
+}
+
+fn sweep(base: &App, op: &Op, what: &Sweep<'_>) -> Swept {
     let fork = || {
-        let fleet = base.fleet.fork();
-        let app = App {
-            world: fleet.world(),
-            fleet,
-            config: base.config.clone(),
-            targets: base.targets.clone(),
-            run: base.run.clone(),
-        };
+        let mut app = base.fork();
+        (what.dress)(&mut app);
         if stops(op) {
             app.fleet.expect_outage();
         }
@@ -104,7 +106,7 @@ fn sweep(base: &App, op: &Op) -> Swept {
     assert_eq!(smooth.locks().is_empty(), !locked, "{name}");
     let (wanted, effects) = (essences(&smooth), smooth.fleet.effects());
     let mut swept = Swept { effects: effects.len(), faults: 0, wrong: Vec::new() };
-    for (at, effect) in effects.iter().enumerate() {
+    for (at, effect) in effects.iter().enumerate().filter(|(_, effect)| (what.fails)(effect)) {
         for &how in effect.hows() {
             swept.faults += 1;
             let problems = fail_once(&fork(), op, Fault { at, how }, effect, &wanted);
@@ -123,10 +125,16 @@ fn fail_once(
     effect: &Effect,
     wanted: &[(String, BTreeMap<String, String>)],
 ) -> Vec<String> {
+    let old = app.fleet.serving();
     let first = app.perform(op, asked(op), Some(fault));
     let mut problems = app.fleet.violations();
     let by_hand = op.row().policy == Policy::Alone;
-    let excused = effect.what.contains("release the deploy lock") || fault.how == How::Unplugged || by_hand;
+    let stopped = matches!(fault.how, How::Stopped | How::StoppedLate);
+    let lost = effect.what.contains("release the deploy lock") || fault.how == How::Unplugged;
+    let excused = by_hand || lost && !stopped;
+    if first.is_err() && !stops(op) && fault.how != How::Unplugged {
+        problems.extend(half_switched(app, &old));
+    }
     if !excused && !app.locks().is_empty() {
         problems.push("the lock was left behind".to_owned());
     }
@@ -168,20 +176,39 @@ fn fail_once(
     problems
 }
 
+/// All hosts answer from what they had, and under the names they had, or all from something else; nothing that was to make
+/// way runs beside it.
+fn half_switched(app: &App, old: &[Serving]) -> Option<String> {
+    let now = app.fleet.serving();
+    let moved = |before: &Serving| !now.contains(before);
+    if old.iter().any(moved) && !old.iter().all(moved) {
+        return Some(format!("some hosts switched and some did not: {now:?}"));
+    }
+    let hosts = app.targets.hosts.iter().map(|host| (host, app.fleet.host(host)));
+    let renamed = hosts
+        .flat_map(|(host, state)| state.containers.into_iter().map(move |found| (host, found)))
+        .find(|(_, container)| container.name.contains("_replaced_") && (container.runs() || !old.iter().any(moved)));
+    renamed.map(|(host, container)| format!("{host}: {} was left", container.name))
+}
+
 fn is_back_already(app: &App, op: &Op) -> bool {
     matches!(op, Op::Rollback(Rollback { to: None, .. })) && app.versions() == ["v1"]
 }
 
 /// Sweeps the operations of one part of the table, so that the parts run side by side.
 fn sweep_all(of: impl Fn(&Op) -> bool) {
-    sweep_all_on(&base(), of);
+    sweep_with(of, &Sweep { dress: &|_| {}, fails: &|_| true });
 }
 
-fn sweep_all_on(base: &App, of: impl Fn(&Op) -> bool) {
+pub(crate) fn sweep_with(of: impl Fn(&Op) -> bool, what: &Sweep<'_>) {
+    sweep_all_on(&base(), of, what);
+}
+
+fn sweep_all_on(base: &App, of: impl Fn(&Op) -> bool, what: &Sweep<'_>) {
     let all = every_operation(&base.config, &Version::parse("v1").unwrap());
     let (mut commands, mut effects, mut faults, mut wrong) = (0, 0, 0, Vec::new());
     for op in all.iter().filter(|op| of(op)) {
-        let swept = sweep(base, op);
+        let swept = sweep(base, op, what);
         commands += 1;
         effects += swept.effects;
         faults += swept.faults;
@@ -205,9 +232,10 @@ fn without_a_registry() {
     let text = format!(
         "service: app\nimage: acme/app\nbuilder: {{arch: amd64}}\nenv: {{secret: [DATABASE_URL]}}\nretain_containers: 2\n{YAML}"
     );
-    sweep_all_on(&of(App::of(&text)), |op| {
+    let picks = |op: &Op| {
         matches!(op, Op::Setup(_) | Op::Deploy(_) | Op::Redeploy(_) | Op::Rollback(_) | Op::Remove | Op::Build(_))
-    });
+    };
+    sweep_all_on(&of(App::of(&text)), picks, &Sweep { dress: &|_| {}, fails: &|_| true });
 }
 
 #[test]

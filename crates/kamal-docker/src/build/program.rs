@@ -6,6 +6,7 @@ use kamal_core::{
     event::{EventKind, Outcome},
     output::{Lines, Tail},
     ports::{BuildError, BuildOrder, Chunk, Command, Exit},
+    secret::Secret,
 };
 
 use super::steps::{Ended, Steps};
@@ -125,14 +126,17 @@ impl Printed {
     }
 }
 
-/// Runs a program nobody need hear of, and returns what it printed.
+/// Runs a program nobody need hear of, and returns what it printed. What is read here is English, whatever the user's
+/// language.
 pub(super) async fn look(order: &BuildOrder<'_>, command: &Command) -> Result<Printed, BuildError> {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut output = |chunk: Chunk<'_>| match chunk {
         Chunk::Stdout(bytes) => out.extend_from_slice(bytes),
         Chunk::Stderr(bytes) => err.extend_from_slice(bytes),
     };
-    let exit = order.local.run(command, &mut output).await?;
+    let mut command = command.clone();
+    command.env.push(("LC_ALL".to_owned(), Secret::new("C")));
+    let exit = order.local.run(&command, &mut output).await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Printed { exit, out: text(&out), err: text(&err) })
 }

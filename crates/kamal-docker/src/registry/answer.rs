@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -122,6 +123,10 @@ impl Refusal {
             Self::UploadOutOfOrder(size) => set(&mut response, RANGE, &upload_range(size)),
             Self::RangeInvalid(size) => set(&mut response, CONTENT_RANGE, &format!("bytes */{size}")),
             Self::MethodNotAllowed(allowed) => set(&mut response, ALLOW, allowed),
+            // Of a failed push containerd shows the status line alone.
+            Self::Full(_) => {
+                response.extensions_mut().insert(ReasonPhrase::from_static(b"No Space Left for Images"));
+            }
             Self::BlobInUse | Self::ReadOnly => set(&mut response, ALLOW, "GET, HEAD"),
             _ => {}
         }

@@ -4,6 +4,7 @@ mod api;
 mod archive;
 mod collection;
 mod library;
+mod manifests;
 mod memory;
 mod processes;
 

@@ -405,8 +405,7 @@ async fn headers_that_were_next_to_nothing() {
     let entry = [&[0x40, 1, b'x', 0x7f, 0xa1, 0x1e][..], &[b'y'; 4000]].concat();
     let mut held = Vec::new();
     for (times, refused) in [(250, true), (28, false)] {
-        let before = proxy.memory();
-        for _ in 0..4 {
+        for _ in 0..20 {
             let mut http2 = Http2::open(&proxy, &pair).await;
             let blocks: Vec<u8> = (0..250_u32)
                 .flat_map(|number| {
@@ -422,8 +421,8 @@ async fn headers_that_were_next_to_nothing() {
             held.push(http2);
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let grown = proxy.memory().saturating_sub(before);
-        assert!(grown < 60 * 1024, "{grown} KiB more for {times}");
+        // What Go's takes for the same.
+        assert!(proxy.memory() < 284 * 1024, "{} KiB for {times}", proxy.memory());
     }
 }
 

@@ -18,6 +18,7 @@ mod person;
 mod route;
 mod server;
 mod silence;
+mod suite;
 mod typed;
 mod upload;
 mod wire;

@@ -30,13 +30,22 @@ pub struct Surroundings {
     /// Places for programs that secrets need.
     pub(super) slots: Slots,
     pub(super) environment: Environment,
+    /// Whether templates may run programs and say something.
+    lively: bool,
 }
 
 impl Surroundings {
     /// This machine, as seen from a project's folder.
     pub fn new(project: impl Into<PathBuf>, destination: Option<String>, environment: Environment) -> Self {
         let slots = Slots::new(&environment);
-        Self { project: project.into(), destination, sessions: Sessions::default(), slots, environment }
+        Self { project: project.into(), destination, sessions: Sessions::default(), slots, environment, lively: true }
+    }
+
+    /// The same for who only wants to know what a template says, while somebody types: it runs nothing and says nothing.
+    /// A program's output is empty.
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        Self { lively: false, ..self }
     }
 
     /// Runs a command line as `sh -c` would. Values of secrets stand in it, so the shell finds it in its environment,
@@ -67,6 +76,9 @@ impl Surroundings {
 
     /// Runs a command for a template.
     fn answer(&self, command: &str, variables: &Changes, complaints: Complaints) -> Result<Answer, String> {
+        if !self.lively {
+            return Ok(Answer::default());
+        }
         let changed = variables.get("PATH").cloned();
         let path = changed.unwrap_or_else(|| self.environment.get("PATH")).unwrap_or_default();
         if let Some(refusal) = command::refusal(command, &self.project, &path) {
@@ -153,12 +165,18 @@ impl Outside for Surroundings {
     }
 
     fn say(&self, text: &str) {
+        if !self.lively {
+            return;
+        }
         // Standard output is for what commands print. A terminal that is gone is no error of the template's.
         drop(std::io::stderr().write_all(text.as_bytes()));
     }
 
     fn ruby_erb(&self, template: &str) -> Option<Result<String, RubyError>> {
         let destination = [("KAMAL_DESTINATION".to_owned(), self.destination.clone())];
+        if !self.lively {
+            return None;
+        }
         let rendered = ruby::render(template, &self.project, &self.environment, &destination.into())?;
         Some(rendered.map(|rendered| {
             for (name, value) in rendered.environment {

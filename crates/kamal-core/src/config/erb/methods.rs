@@ -249,6 +249,8 @@ impl Call<'_> {
 
     pub(super) fn no_conversion(&self, value: &Value, class: &str) -> Stop {
         let is = match value {
+            // Where Ruby takes a text it most often takes one of these too.
+            Value::Regexp(_) => return self.unknown(),
             Value::Nil => "nil".to_owned(),
             Value::Bool(value) => value.to_string(),
             other => other.class().to_string(),

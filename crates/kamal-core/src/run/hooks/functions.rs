@@ -34,6 +34,7 @@ type Function = Arc<dyn Fn(Told) -> BoxFuture<'static, Result<(), Refusal>> + Se
 
 /// What a hook is told.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Told {
     /// Its name.
     pub name: String,

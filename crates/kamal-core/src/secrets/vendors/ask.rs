@@ -2,6 +2,7 @@
 
 /// A request: which secrets, of which account, from where. What the last two mean is the vendor's affair.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Ask<'a> {
     /// The names of the secrets.
     pub names: &'a [String],

@@ -3,6 +3,7 @@
 
 /// Why secrets could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VendorError {
     /// No vendor goes by that name.
     #[error("Unknown secrets adapter: {name}\nhelp: {}", meant.clone().unwrap_or_else(|| format!("there is {}", known.join(", "))))]

@@ -7,6 +7,7 @@ use crate::secret::Secret;
 
 /// A run of a program: never through a shell.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Program {
     /// Its name, to be found on the PATH.
     pub name: &'static str,

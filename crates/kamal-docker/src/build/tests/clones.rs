@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use kamal_core::ports::BuildError;
+use kamal_core::ports::{BuildError, Command};
 
 use super::bench::Bench;
 
@@ -88,6 +88,8 @@ async fn folders_without_a_commit() {
     bench.git("project", &["init", "--quiet"]);
     let said = refused(&bench).await;
     assert!(said.contains("has no commits yet") && said.contains("context: ."), "{said}");
+    let english = |command: &Command| command.env.iter().any(|(name, value)| name == "LC_ALL" && value.expose() == "C");
+    assert!(bench.machine.ran.lock().unwrap().iter().all(english), "what it says is read");
     bench.machine.missing.push("git");
     assert!(bench.prepare().await.unwrap().folder.is_none());
     assert!(bench.told().contains("git is not installed"));

@@ -61,7 +61,10 @@ impl Redirects {
 
 fn parse(text: &str) -> Option<Redirect> {
     let (from, to) = text.split_once('=')?;
-    let is_url = to.starts_with("http://") || to.starts_with("https://");
+    let behind_scheme = to.strip_prefix("http://").or_else(|| to.strip_prefix("https://"));
+    // Without a host of its own it would take one from the path that was asked for.
+    let is_url =
+        behind_scheme.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '\\', '*', '?', '#', '@', ':']));
     // What begins with two slashes is a host, and to browsers either slash is one.
     let is_path = to.starts_with('/') && !to[1..].starts_with(['/', '\\']);
     if from.is_empty() || HeaderValue::from_str(to).is_err() || !(is_url || is_path) {
@@ -155,9 +158,22 @@ mod tests {
 
     #[test]
     fn what_is_no_redirect() {
-        for wrong in
-            ["", "/a", "=/b", "/a=", "/a=b", "/a=//b", r"/a=/\b", "www.example.com=/x", "a*=https://b", "/a=/b\n"]
-        {
+        for wrong in [
+            "",
+            "/a",
+            "=/b",
+            "/a=",
+            "/a=b",
+            "/a=//b",
+            r"/a=/\b",
+            "www.example.com=/x",
+            "a*=https://b",
+            "/a=/b\n",
+            "/a/*=https://*",
+            "/a/*=https:///*",
+            "/a=http://?b",
+            "a=https://",
+        ] {
             assert!(Redirects::new(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
     }

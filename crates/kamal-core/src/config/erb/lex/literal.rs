@@ -78,11 +78,20 @@ impl Lexer<'_> {
             Some('r') => return self.regexp(open, close).map(Some),
             Some('s') => Kind::Symbol(vec![Part::Literal(self.single(open, close)?)]),
             Some('w' | 'i') => {
-                let words = self.single(open, close)?;
-                let words = words.split_whitespace().map(|word| vec![Part::Literal(word.to_owned())]).collect();
+                let words = self.words(open, close)?.into_iter().map(|word| vec![Part::Literal(word)]).collect();
                 Kind::Words(words, letter == Some('i'))
             }
-            Some('W' | 'I') => Kind::Words(words(self.double(open, close, false)?), letter == Some('I')),
+            Some('W' | 'I') => {
+                let start = self.at;
+                let parts = self.double(open, close, false)?;
+                // A blank that is escaped, or is what an escape stands for, is part of a word.
+                if self.characters[start..self.at].windows(2).any(|pair| {
+                    pair[0] == '\\' && (pair[1].is_whitespace() || matches!(pair[1], 'n' | 't' | 's' | 'r' | 'f' | 'v'))
+                }) {
+                    return Err(self.trouble(start, "an escaped blank is not understood here"));
+                }
+                Kind::Words(words(parts), letter == Some('I'))
+            }
             Some('q') => Kind::Text(vec![Part::Literal(self.single(open, close)?)]),
             _ => Kind::Text(self.double(open, close, false)?),
         }))
@@ -124,6 +133,38 @@ impl Lexer<'_> {
             text.push(character);
         }
         Err(self.trouble(start, "this string never ends"))
+    }
+
+    /// `%w[a b\ c]`: words without escapes but for the backslash, the brackets and blanks.
+    fn words(&mut self, open: char, close: char) -> Result<Vec<String>, Trouble> {
+        let start = self.at;
+        self.at += 1;
+        let (mut words, mut word, mut nested) = (Vec::new(), String::new(), 0_usize);
+        while let Some(mut character) = self.peek(0) {
+            self.at += 1;
+            let escapes = |c: &char| *c == '\\' || *c == open || *c == close || c.is_whitespace();
+            if let Some(escaped) = self.peek(0).filter(|c| character == '\\' && escapes(c)) {
+                self.at += 1;
+                word.push(escaped);
+                continue;
+            }
+            match character {
+                c if c == close && nested == 0 => {
+                    words.extend(Some(word).filter(|word| !word.is_empty()));
+                    return Ok(words);
+                }
+                c if c == close => nested -= 1,
+                c if c == open => nested += 1,
+                c if c.is_whitespace() => character = ' ',
+                _ => {}
+            }
+            if character == ' ' {
+                words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()));
+            } else {
+                word.push(character);
+            }
+        }
+        Err(self.trouble(start, "these words never end"))
     }
 
     /// A string with escapes and interpolation. Those of a regular expression keep their backslashes.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::run::{Found, Run, is_a};
-use super::super::value::{Callable, Value};
+use super::super::value::{Callable, Key, Value};
 use super::{ANY, Call, Method, block, json, plain, yaml};
 
 /// Methods of nil that other values have otherwise or not at all.
@@ -48,7 +48,19 @@ pub(super) const METHODS: &[Method] = &[
     plain("to_s", 0, 0, |run, call| run.print(call.receiver, call.place).map(Value::text)),
     plain("to_json", 0, ANY, |run, call| json::compact(run, call.receiver, call.place).map(Value::text)),
     plain("to_yaml", 0, 0, |run, call| yaml::print(run, call.receiver, call.place).map(Value::text)),
-    plain("== eql? equal?", 1, 1, |run, call| run.equal(call.receiver, call.value(0), call.place).map(Value::Bool)),
+    plain("==", 1, 1, |run, call| run.equal(call.receiver, call.value(0), call.place).map(Value::Bool)),
+    // Whole numbers and those with a fraction are never that.
+    plain("eql?", 1, 1, |run, call| {
+        let equal = run.equal(call.receiver, call.value(0), call.place)?;
+        Ok(Value::Bool(equal && Key::from(call.receiver) == Key::from(call.value(0))))
+    }),
+    plain("equal?", 1, 1, |run, call| match call.receiver {
+        Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Symbol(_) => {
+            let other = call.value(0);
+            Ok(Value::Bool(!matches!(other, Value::Float(_)) && run.equal(call.receiver, other, call.place)?))
+        }
+        _ => Err(call.unknown()),
+    }),
     plain("===", 1, 1, |run, call| run.fits(call.receiver, call.value(0), call.place).map(Value::Bool)),
     plain("<=>", 1, 1, |run, call| {
         run.measure(call.receiver, call.place)?;
@@ -56,6 +68,7 @@ pub(super) const METHODS: &[Method] = &[
         Ok(call.receiver.order(call.value(0)).map_or(Value::Nil, |order| Value::Int(order as i64)))
     }),
     plain("is_a? kind_of? instance_of?", 1, 1, |_, call| match call.value(0) {
+        Value::Module(class) if call.name == "instance_of?" => Ok(Value::Bool(call.receiver.class() == *class)),
         Value::Module(class) => Ok(Value::Bool(is_a(call.receiver, class))),
         _ => Err(call.raise("TypeError", "class or module required")),
     }),

@@ -232,6 +232,10 @@ fn of_ints(call: &Call<'_>, operator: &str, left: i64, right: i64) -> Found {
 }
 
 fn each(run: &mut Run<'_>, call: &Call<'_>, first: i64, last: i64, step: i64) -> Found {
+    // Between fractions the numbers would be others.
+    if call.values.iter().any(|value| matches!(value, Value::Float(_))) {
+        return Err(call.unknown());
+    }
     if step == 0 {
         return Err(call.raise("ArgumentError", "step can't be 0"));
     }

@@ -46,9 +46,21 @@ pub(super) const METHODS: &[Method] = &[
     }),
     plain("size length", 0, 0, |run, call| Ok(Value::count(items(run, own(call)?, call.place)?.len()))),
     plain("exclude_end?", 0, 0, |_, call| Ok(Value::Bool(own(call)?.exclusive))),
-    plain("cover? include? member? === in?", 1, 1, |_, call| Ok(Value::Bool(covers(own(call)?, call.value(0))))),
+    plain("cover? include? member? === in?", 1, 1, |run, call| {
+        let range = own(call)?;
+        // `"a".."c"` covers "bb" and has it not among its texts.
+        let listed = !matches!(call.name, "cover?" | "===") && matches!(range.first, Value::Text(_));
+        if !listed || range.last.is_nil() {
+            return Ok(Value::Bool(covers(range, call.value(0))));
+        }
+        let items = items(run, range, call.place)?;
+        Ok(Value::Bool(items.iter().any(|item| item.same(call.value(0)))))
+    }),
     block("step %", 1, 1, |run, call| {
         let range = own(call)?;
+        if matches!(call.value(0), Value::Float(_)) {
+            return Err(call.unknown());
+        }
         let step = call.size(0)?;
         if step == 0 {
             return Err(call.raise("ArgumentError", "step can't be 0"));

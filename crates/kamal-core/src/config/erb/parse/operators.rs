@@ -1,7 +1,9 @@
 //! Operators by how tight they bind, the ternary among them.
 
+use std::rc::Rc;
+
 use super::super::Trouble;
-use super::super::ast::{Argument, Call, Expression, Kind as E, Part};
+use super::super::ast::{Argument, Call, Expression, Kind as E, Part, Target};
 use super::super::lex::Kind;
 use super::{Mention, Parser};
 
@@ -109,9 +111,34 @@ impl Parser {
                 "||" | "&&" => logic(operator == "&&", left, right),
                 "!=" => not(called(place, left, "==", right)),
                 "!~" => not(called(place, left, "=~", right)),
+                "=~" => self.matched(place, left, right),
                 _ => called(place, left, operator, right),
             };
         }
+    }
+
+    /// `/(?<year>\d+)/ =~ text` sets the variable `year` as well.
+    fn matched(&mut self, place: super::Place, left: Expression, right: Expression) -> Expression {
+        let names = if let E::Regexp(parts, _) = &left.kind { group_names(parts) } else { Vec::new() };
+        let matched = called(place, left, "=~", right);
+        if names.is_empty() {
+            return matched;
+        }
+        let expression = |kind| Expression { place, kind };
+        let set =
+            |name: &Rc<str>, value| expression(E::Assign(Box::new(Target::Variable(Rc::clone(name))), Box::new(value)));
+        // No template can spell it.
+        let worth: Rc<str> = "=~".into();
+        self.declare(&worth);
+        let mut body = vec![set(&worth, matched)];
+        for name in names {
+            self.declare(&name);
+            let last = || expression(E::Global("$~".into()));
+            let group = called(place, last(), "[]", expression(E::Symbol(literal(&name))));
+            body.push(set(&name, expression(E::And(Box::new(last()), Box::new(group)))));
+        }
+        body.push(expression(E::Variable(worth)));
+        expression(E::Body(body))
     }
 
     fn range(&mut self, first: Expression, exclusive: bool, pipes: bool) -> Result<Expression, Trouble> {
@@ -197,6 +224,18 @@ pub(super) fn method(place: super::Place, receiver: Expression, name: &str, argu
 
 fn called(place: super::Place, left: Expression, operator: &str, right: Expression) -> Expression {
     method(place, left, operator, vec![Argument::Plain(right)])
+}
+
+/// The names of the groups of a regular expression that is written out.
+fn group_names(parts: &[Part]) -> Vec<Rc<str>> {
+    let [Part::Literal(source)] = parts else { return Vec::new() };
+    let name = |piece: &str| -> Option<Rc<str>> {
+        let (name, _) = piece.split_once('>')?;
+        let is_name = name.starts_with(|c: char| c.is_lowercase() || c == '_')
+            && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        is_name.then(|| name.into())
+    };
+    source.split("(?<").skip(1).filter_map(name).collect()
 }
 
 fn logic(and: bool, left: Expression, right: Expression) -> Expression {

@@ -29,7 +29,7 @@ const MAX_SIZE: usize = 1 << 20;
 impl Regexp {
     /// The error says what is not understood.
     pub(crate) fn new(source: &str, flags: &str) -> Result<Self, String> {
-        let pattern = RegexBuilder::new(&translated(source))
+        let pattern = RegexBuilder::new(&translated(source, flags.contains('x')))
             .multi_line(true)
             .oniguruma_mode(true)
             .case_insensitive(flags.contains('i'))
@@ -84,8 +84,33 @@ impl Match {
     }
 }
 
+/// POSIX classes behind their `[`, and their members: in Ruby those of all languages.
+const POSIX: [(&str, &str); 14] = [
+    (":alpha:]", r"\p{Alphabetic}"),
+    (":alnum:]", r"\p{Alphabetic}\p{Nd}"),
+    (":digit:]", r"\p{Nd}"),
+    (":lower:]", r"\p{Lowercase}"),
+    (":upper:]", r"\p{Uppercase}"),
+    (":space:]", r"\p{White_Space}"),
+    (":blank:]", r"\p{Zs}\t"),
+    (":word:]", r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}"),
+    (":punct:]", r"\p{P}\$\+<=>\^`\|\~"),
+    (":^alpha:]", r"\P{Alphabetic}"),
+    (":^digit:]", r"\P{Nd}"),
+    (":^lower:]", r"\P{Lowercase}"),
+    (":^upper:]", r"\P{Uppercase}"),
+    (":^space:]", r"\P{White_Space}"),
+];
+
+/// The members of the POSIX class that stands here, and the length of its name.
+fn posix(rest: impl Iterator<Item = char>) -> Option<(&'static str, usize)> {
+    let rest: String = rest.take(10).collect();
+    POSIX.iter().find(|(name, _)| rest.starts_with(name)).map(|(name, members)| (*members, name.len()))
+}
+
 /// A pattern in the library's words: Ruby's `\d`, `\w`, `\s` know ASCII only, and its groups of flags say `m` for `s`.
-fn translated(source: &str) -> String {
+/// Where blanks count for nothing, those that are escaped or in a class do.
+fn translated(source: &str, verbose: bool) -> String {
     let mut out = String::new();
     let mut characters = source.chars().peekable();
     let mut class = 0_usize;
@@ -97,13 +122,14 @@ fn translated(source: &str) -> String {
                 match escaped {
                     Some('d') => out.push_str(if inside { "0-9" } else { "[0-9]" }),
                     Some('w') => out.push_str(if inside { "a-zA-Z0-9_" } else { "[a-zA-Z0-9_]" }),
-                    Some('s') => out.push_str(if inside { r" \t\r\n\f\x0b" } else { r"[ \t\r\n\f\x0b]" }),
+                    Some('s') => out.push_str(if inside { r"\x20\t\r\n\f\x0b" } else { r"[\x20\t\r\n\f\x0b]" }),
                     Some('h') => out.push_str(if inside { "0-9a-fA-F" } else { "[0-9a-fA-F]" }),
                     Some('D') if !inside => out.push_str("[^0-9]"),
                     Some('W') if !inside => out.push_str("[^a-zA-Z0-9_]"),
-                    Some('S') if !inside => out.push_str(r"[^ \t\r\n\f\x0b]"),
+                    Some('S') if !inside => out.push_str(r"[^\x20\t\r\n\f\x0b]"),
                     Some('H') if !inside => out.push_str("[^0-9a-fA-F]"),
                     Some('Z') => out.push_str(r"(?=\n?\z)"),
+                    Some(c) if c.is_ascii_whitespace() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
                     // Ruby lets anything be escaped.
                     Some(c) if !c.is_alphanumeric() && !c.is_ascii_punctuation() => out.push(c),
                     Some(c @ ('"' | '\'' | ',' | ':' | ';' | '=' | '@' | '%' | '`' | '/' | '_')) => out.push(c),
@@ -116,6 +142,13 @@ fn translated(source: &str) -> String {
             }
             '[' => {
                 // A `[` in a class begins a class in it, or a POSIX one.
+                if class > 0
+                    && let Some((members, length)) = posix(characters.clone())
+                {
+                    out.push_str(members);
+                    characters.nth(length - 1);
+                    continue;
+                }
                 class += 1;
                 out.push('[');
                 if characters.peek() == Some(&'^') {
@@ -142,6 +175,11 @@ fn translated(source: &str) -> String {
                     out.push_str(&flags.replace('m', "s"));
                     characters.nth(flags.chars().count());
                 }
+            }
+            // Brackets in a remark are none.
+            '#' if verbose && class == 0 => while characters.next().is_some_and(|c| c != '\n') {},
+            c if class > 0 && (c == '#' || c.is_ascii_whitespace()) => {
+                out.push_str(&format!("\\x{:02x}", u32::from(c)));
             }
             c => out.push(c),
         }

@@ -1,0 +1,17 @@
+//! The suite any transport can be put through.
+
+use std::{sync::Arc, time::Duration};
+
+use kamal_core::testing::exec_suite;
+use kamal_ssh::Connector;
+
+use crate::server::Server;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_promises_of_the_ports_are_kept() {
+    let server = Server::start();
+    let make = || -> Arc<dyn kamal_core::ports::Ssh> { Arc::new(Connector::new(server.options())) };
+    let limit = || tokio::time::sleep(Duration::from_secs(60));
+    let broken = exec_suite(make, &server.host(), limit).await;
+    assert!(broken.is_empty(), "{broken:#?}\n{}", server.log());
+}
