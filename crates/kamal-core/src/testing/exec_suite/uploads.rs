@@ -93,7 +93,7 @@ async fn never_in_part(bench: &Bench) -> Result<(), String> {
     let size = 400_000;
     bench.upload(&vec![b'a'; size], "whole", 0o644).await?;
     let file = bench.word("whole");
-    let done = bench.word("done");
+    let done = bench.word("seen-whole");
     // Each look is at one file, from its beginning to its end: `cat` holds it open.
     let watch = format!(
         "while [ ! -e {done} ]; do cat {file} | tr -s ab | tr -d '\\n'; cat {file} | wc -c | tr -d ' \\n'; echo; done"
@@ -115,10 +115,10 @@ async fn never_in_part(bench: &Bench) -> Result<(), String> {
 }
 
 async fn never_wider(bench: &Bench) -> Result<(), String> {
-    let (folder, done) = (bench.word("private"), bench.word("done"));
+    let (folder, done) = (bench.word("private"), bench.word("seen-narrow"));
     bench.told(&format!("mkdir -p {folder}")).await?;
     let watch =
-        format!("while [ ! -e {done} ]; do ls -l {folder} 2>/dev/null | grep '^-' | grep -v '^-rw-------'; done; :");
+        format!("while [ ! -e {done} ]; do ls -lA {folder} 2>/dev/null | grep '^-' | grep -v '^-rw-------'; done; :");
     let writes = async {
         for _ in 0..5 {
             bench.upload(&[b'x'; 300_000], "private/file", 0o600).await?;
