@@ -189,6 +189,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// Makes the registry on this machine reachable from a host.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes.
     pub async fn reach(&self, serving: &dyn Serving, host: &HostName, access: Access) -> Result<Way, HostError> {
         let began = self.world.clock.elapsed();
         match self.guard(host, serving.reach(host, access)).await? {
