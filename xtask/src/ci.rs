@@ -10,11 +10,35 @@ use crate::sandbox::{self, Sandbox};
 use crate::{fuzz, tidy, workspace};
 
 /// Cargo's arguments for each step, in the order of how soon they tell.
-const STEPS: [(&str, &[&str]); 4] = [
+const STEPS: [(&str, &[&str]); 8] = [
     ("format", &["fmt", "--all", "--check"]),
     ("lints", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+    ("no features", &["check", "-p", "kamal-core", "-p", "kamal-ssh", "-p", "kamal-docker", "-p", "kamal-proxy"]),
+    ("registry", &["check", "-p", "kamal-docker", "--features", "registry"]),
+    ("proxy", &["check", "-p", "kamal-proxy", "--features", "server"]),
+    ("packages", &PACKAGES),
     ("doc tests", &["test", "--workspace", "--all-features", "--doc"]),
     ("documentation", &["doc", "--workspace", "--all-features", "--no-deps"]),
+];
+
+/// What others would get of each crate holds all it needs: it can be packed, each depending on the others by version.
+const PACKAGES: [&str; 16] = [
+    "package",
+    "--quiet",
+    "--no-verify",
+    "--allow-dirty",
+    "-p",
+    "kamal-core",
+    "-p",
+    "kamal-ssh",
+    "-p",
+    "kamal-docker",
+    "-p",
+    "kamal-proxy",
+    "-p",
+    "kamal",
+    "-p",
+    "kamal-cli",
 ];
 
 /// What the tests run besides what the sandbox needs, and the Debian package each is in.

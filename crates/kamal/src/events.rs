@@ -143,6 +143,11 @@ impl<F: Fn(EventKind) + Send + Sync> Events for Callback<F> {
     fn emit(&self, event: EventKind) {
         (self.0)(event);
     }
+
+    /// Nobody knows what the function does with it, so errors say for themselves what was printed.
+    fn shows_output(&self) -> bool {
+        false
+    }
 }
 
 impl<F> std::fmt::Debug for Callback<F> {

@@ -1,0 +1,180 @@
+//! Runs of a project on simulated hosts: they are awaited, watched, cancelled, dropped, and leave nothing behind.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use kamal::{
+    core::{
+        error::Error::{Cancelled, PlanChanged},
+        event::Outcome,
+        ports::Events,
+        testing::SimFleet,
+    },
+    prelude::*,
+};
+
+const DEPLOY: &str = "service: app\nimage: acme/app\nservers: {web: [h1, h2], jobs: {hosts: [h2], cmd: bin/jobs}}\n\
+    registry: {username: me, password: [REGISTRY_PASSWORD]}\nbuilder: {arch: amd64}\n";
+
+async fn on(fleet: &SimFleet) -> Project {
+    Project::builder().text(DEPLOY).world(fleet.world()).build().await.unwrap()
+}
+
+fn fleet() -> SimFleet {
+    let fleet = SimFleet::new(["h1", "h2"]);
+    fleet.secrets().put("REGISTRY_PASSWORD", "hunter2");
+    fleet
+}
+
+fn version(version: &str) -> Version {
+    Version::parse(version).unwrap()
+}
+
+/// What all hosts serve; they must serve the same.
+fn served(fleet: &SimFleet, at: &str) -> String {
+    let serving = fleet.serving();
+    let first = serving[0].version.clone();
+    assert!(serving.iter().all(|one| one.version == first), "{at}: half switched: {serving:?}");
+    assert_eq!(serving.len(), 3, "{at}");
+    first.to_string()
+}
+
+fn nothing_is_left(fleet: &SimFleet, at: &str) {
+    assert_eq!(fleet.violations(), [""; 0], "{at}");
+    for host in ["h1", "h2"] {
+        let host = fleet.host(host);
+        assert!(host.locks.is_empty(), "{at}: the lock was left behind");
+        let renamed =
+            host.containers.iter().find(|container| container.name.contains("_replaced_") && container.runs());
+        assert!(renamed.is_none(), "{at}: {renamed:?}");
+    }
+}
+
+/// Waits for the end of a run nobody holds any more.
+async fn ended(mut events: kamal::EventStream) -> Option<Outcome> {
+    let mut outcome = None;
+    while let Some(event) = events.next().await {
+        if let EventKind::Finished { outcome: how, .. } = event {
+            outcome = Some(how);
+        }
+    }
+    outcome
+}
+
+#[tokio::test]
+async fn what_was_reviewed_is_done_or_nothing() {
+    let fleet = fleet();
+    let project = on(&fleet).await;
+    project.deploy(&version("v1")).run().await.unwrap();
+    let plan = project.deploy(&version("v2")).plan().await.unwrap();
+    assert_eq!(served(&fleet, "planned"), "v1");
+    let kept = Plan::from_json(&plan.to_json()).unwrap();
+    assert_eq!(kept, plan);
+    let report = project.apply(kept.clone()).await.unwrap();
+    assert_eq!((report.plan, served(&fleet, "applied").as_str()), (plan, "v2"));
+    // The hosts have moved on.
+    let refused = project.apply(kept).await.unwrap_err();
+    assert!(matches!(refused, Error::Engine(PlanChanged { .. })), "{refused}");
+    assert_eq!(served(&fleet, "refused"), "v2");
+}
+
+#[tokio::test]
+async fn a_run_is_watched_by_whoever_comes_and_tells_no_secret() {
+    let fleet = fleet();
+    let project = on(&fleet).await;
+    let run = project.deploy(&version("v1")).run();
+    let early = run.events();
+    let late = run.events();
+    run.await.unwrap();
+    for events in [early, late] {
+        assert_eq!(ended(events).await, Some(Outcome::Ok));
+    }
+}
+
+#[tokio::test]
+async fn a_detached_run_goes_on_and_a_cancelled_one_says_so() {
+    let fleet = fleet();
+    let project = on(&fleet).await;
+    let run = project.deploy(&version("v1")).run();
+    let events = run.events();
+    run.detach();
+    assert_eq!(ended(events).await, Some(Outcome::Ok));
+    let run = project.deploy(&version("v2")).run();
+    let canceller = run.canceller();
+    canceller.cancel();
+    let error = run.await.unwrap_err();
+    assert!(matches!(error, Error::Engine(Cancelled)), "{error}");
+    assert_eq!(served(&fleet, "cancelled"), "v1");
+    nothing_is_left(&fleet, "cancelled");
+}
+
+/// Counts events, and wakes whoever waits for one of them.
+#[derive(Debug, Default)]
+struct Counter {
+    seen: AtomicUsize,
+    moved: tokio::sync::Notify,
+}
+
+impl Events for Counter {
+    fn emit(&self, _event: EventKind) {
+        self.seen.fetch_add(1, Ordering::SeqCst);
+        self.moved.notify_one();
+    }
+}
+
+impl Counter {
+    async fn reaches(&self, count: usize) {
+        while self.seen.load(Ordering::SeqCst) < count {
+            self.moved.notified().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_dropped_at_any_event_leaves_no_lock_no_half_switched_host_and_no_renamed_container() {
+    let base = fleet();
+    on(&base).await.deploy(&version("v1")).run().await.unwrap();
+    // The same version again renames what it replaces; another one does not.
+    for wanted in ["v1", "v2"] {
+        let mut stopped = 0;
+        for moment in 0.. {
+            let fleet = base.fork();
+            let counter = Arc::new(Counter::default());
+            let world = kamal::core::ports::World { events: counter.clone(), ..fleet.world() };
+            let project = Project::builder().text(DEPLOY).world(world).build().await.unwrap();
+            let run = project.deploy(&version(wanted)).run();
+            let events = run.events();
+            let all = tokio::select! {
+                () = counter.reaches(moment) => false,
+                _ = ended(run.events()) => true,
+            };
+            drop(run);
+            let outcome = ended(events).await;
+            let at = format!("{wanted} dropped after {moment} events: {outcome:?}");
+            nothing_is_left(&fleet, &at);
+            let now = served(&fleet, &at);
+            assert!(now == "v1" || now == wanted, "{at}: {now}");
+            stopped += usize::from(outcome != Some(Outcome::Ok));
+            project.deploy(&version(wanted)).run().await.unwrap_or_else(|error| panic!("{at}: again: {error}"));
+            assert_eq!(served(&fleet, &at), wanted);
+            if all {
+                break;
+            }
+        }
+        assert!(stopped > 10, "only {stopped} runs were stopped");
+    }
+}
+
+#[test]
+fn outside_of_a_runtime_there_is_an_error() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let fleet = fleet();
+    let project = runtime.block_on(on(&fleet));
+    let run = project.deploy(&version("v1")).run();
+    assert!(run.is_finished());
+    let error = futures_util::FutureExt::now_or_never(run).unwrap().unwrap_err();
+    assert!(matches!(error, Error::NoRuntime), "{error}");
+}
