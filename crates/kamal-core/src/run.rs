@@ -10,6 +10,7 @@ pub(crate) mod inputs;
 mod local;
 pub mod lock;
 mod needs;
+mod own_step;
 mod review;
 mod rollback;
 mod settings;
@@ -39,7 +40,7 @@ use crate::{
     name::{HostName, Version},
     op::{Facts, Op, Policy},
     plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
-    ports::{BuildOrder, Moment},
+    ports::BuildOrder,
     redact::Redacted,
     request::Request,
     state::HostState,
@@ -48,6 +49,7 @@ use crate::{
 };
 use inputs::Inputs;
 use local::Local;
+use own_step::Side;
 use review::Reviewed;
 
 /// Makes the plan and changes nothing: one reading round trip per host.
@@ -271,16 +273,7 @@ impl<'r, 'a> Runner<'r, 'a> {
 
     /// Lets an own step of the caller's come before or after a stage.
     async fn intercept(&self, plan: &Plan, stage: &Stage, side: Side) -> Result<(), Error> {
-        let fleet = &self.cx.fleet;
-        let Some(interceptor) = &fleet.world.interceptor else { return Ok(()) };
-        let moment = Moment::new(plan, stage, self.locked, fleet);
-        let call = match side {
-            Side::Before => interceptor.before(&moment),
-            Side::After => interceptor.after(&moment),
-        };
-        let place = || format!("{} {}", side.word(), stage.kind.title());
-        let ended = fleet.cancel.guard(call).await.ok_or(Error::Cancelled)?;
-        ended.map_err(|source| Error::OwnStep { place: place(), source })
+        own_step::call(&self.cx.fleet, plan, stage, side, self.locked).await
     }
 
     /// Work that is neither the lock's nor the hosts'.
@@ -579,22 +572,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         match self.op {
             Op::Rollback(asked) => rollback::differences(self.cx, plan, asked).await,
             _ => Ok(Vec::new()),
-        }
-    }
-}
-
-/// Which side of a stage an own step is on.
-#[derive(Clone, Copy, Debug)]
-enum Side {
-    Before,
-    After,
-}
-
-impl Side {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::After => "after",
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use kamal::{Project, ProxySource, machine::Environment};
-use kamal_core::{event::EventKind, name::Version};
+use kamal_core::{error::ErrorKind, event::EventKind, name::Version};
 use kamal_tests::{
     app::App,
     rig::{self, rig},
@@ -18,6 +18,11 @@ use xtask::programs::{self, Profile};
 
 /// The project of an app, as a program that embeds the engine opens it.
 async fn opened(app: &App) -> Project {
+    let proxy = rig().programs.kamal.with_file_name("kamal-proxy-linux-amd64");
+    opened_with(app, ProxySource::Binary(proxy)).await
+}
+
+async fn opened_with(app: &App, proxy: ProxySource) -> Project {
     let command = app.project.kamal();
     let mut variables: BTreeMap<String, String> = std::env::vars().collect();
     for (name, value) in command.get_envs() {
@@ -27,10 +32,8 @@ async fn opened(app: &App) -> Project {
             None => drop(variables.remove(&name)),
         }
     }
-    let builder = Project::builder()
-        .folder(app.project.folder())
-        .environment(Environment::of(variables))
-        .proxy_image(ProxySource::Binary(rig().programs.kamal.with_file_name("kamal-proxy-linux-amd64")));
+    let builder =
+        Project::builder().folder(app.project.folder()).environment(Environment::of(variables)).proxy_image(proxy);
     builder.build().await.unwrap()
 }
 
@@ -86,6 +89,24 @@ fn a_page_shows_a_deploy_to_whoever_opens_it() {
         assert!(seen.contains("event: end"), "{seen}");
     }
     assert_eq!(app.serving(), [version]);
+}
+
+#[test]
+fn a_proxy_image_that_cannot_be_had_is_what_the_error_is_about() {
+    let app = App::on_one("e2e-no-proxy");
+    rig().clean(app.host().number);
+    let version = Version::parse(app.release()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // No host of the sandbox reaches Docker Hub.
+    let failed = runtime.block_on(async {
+        let project = opened_with(&app, ProxySource::DockerHub).await;
+        project.deploy(&version).run().await.unwrap_err()
+    });
+    let said = failed.to_string();
+    assert_eq!(failed.kind(), ErrorKind::ImageMissing, "{said}");
+    assert!(said.contains("basecamp/kamal-proxy:"), "{said}");
+    assert!(!said.contains("unhealthy") && !app.locked(), "{said}");
+    rig().clean(app.host().number);
 }
 
 /// Waits until hosts hold no container that was renamed, the lock is free, and both serve the same.

@@ -78,8 +78,8 @@ fn told(facts: &Facts<'_>, state: &HostState, other: &RouteState, name: &str) ->
             let owner = other.owner.as_ref();
             let whose =
                 owner.map_or_else(String::new, |owner| format!(", whose container has the label service={owner}"));
-            let out = format!("docker exec {} kamal-proxy remove {service}", naming::PROXY_CONTAINER);
-            let hint = format!("if it has made way for this one, `{out}` on that host takes it out, else {another}");
+            let out = format!("`docker exec {} kamal-proxy remove {service}`", naming::PROXY_CONTAINER);
+            let hint = format!("if it has made way for this one, {out} on that host takes it out, else {another}");
             (format!("{has}{whose}"), hint)
         }
     }
