@@ -114,7 +114,7 @@ pub(crate) fn write_file(path: &str, content: &[u8], mode: u32) -> Text {
     text
 }
 
-/// Writes a file as [`write_file`] does, for the eyes of one user; where files cannot be given away, at a mode instead.
+/// Writes a file as `write_file` does, for the eyes of one user; where files cannot be given away, at a mode instead.
 #[must_use]
 pub fn write_file_for(path: &str, content: &[u8], reader: u32, mode: u32) -> Text {
     let mut text = write_file(path, content, 0o600);

@@ -76,8 +76,9 @@ fn warnings(app: &App) {
     app.takes_case("60-warnings-on-standard-output");
     for command in [&["secrets", "print"][..], &["app", "version"], &["lock", "status"], &["config"]] {
         let (printed, said) = outputs(app, command);
-        assert!(!printed.contains("012") && !printed.contains("warning"), "{command:?}:\n{printed}");
-        assert!(said.contains("012"), "{command:?}:\n{said}");
+        // A commit's name may have these digits, too.
+        let warning = said.lines().find(|line| line.contains("012")).unwrap_or_else(|| panic!("{command:?}:\n{said}"));
+        assert!(!printed.contains(warning.trim()) && !printed.contains("warning"), "{command:?}:\n{printed}");
     }
 }
 
