@@ -117,7 +117,7 @@ fn what_was_reviewed_is_applied_or_refused() {
     let json = app.ok(&["app", "stop", "--dry-run", "--json"]);
     let line = json.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap_or_else(|| panic!("{json}"));
     let plan: serde_json::Value = serde_json::from_str(line).unwrap();
-    assert_eq!((plan["plan"]["format"].as_u64(), plan["plan"]["operation"].as_str()), (Some(1), Some("app stop")));
+    assert_eq!((plan["plan"]["format"].as_u64(), plan["plan"]["operation"].as_str()), (Some(2), Some("app stop")));
 }
 
 #[test]
