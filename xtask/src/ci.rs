@@ -88,6 +88,9 @@ pub fn run_all() -> Result<bool> {
     }
     let seconds = fuzz_seconds()?;
     results.push(timed("fuzz targets", || fuzz::run_all(&[], seconds))?);
+    // What anybody in the world can send to the proxy is worth a minute each time.
+    let of_proxy = ["requests", "answers"].map(str::to_owned);
+    results.push(timed("fuzz HTTP/1.1", || fuzz::run_all(&of_proxy, seconds.max(60)))?);
 
     for (name, passed, elapsed) in &results {
         let verdict = if *passed { "ok" } else { "FAILED" };
