@@ -107,7 +107,7 @@ async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result
         operation: op.row().name(),
         changes: op.row().changes,
         service: cx.fleet.config.service.to_string(),
-        version: cx.version.cloned(),
+        version: cx.run.asked_version.as_ref().or(cx.version).cloned(),
         hosts: op.hosts(cx.fleet.config, cx.targets),
     });
     let result = match Runner::begin(cx, op, reviewed).await {
