@@ -3,6 +3,7 @@
 
 use clap::{Arg, ArgAction, Command, CommandFactory as _, Parser as _, builder::StyledStr};
 use indexmap::IndexMap;
+use kamal::CONFIG_FILE;
 
 use super::{
     Cli,
@@ -16,9 +17,6 @@ const OURS: [&str; 5] = ["completion", "doctor", "gc", "list", "ls"];
 
 /// What Kamal takes for a wish for help, as the first word. Everywhere else `-h` is `--hosts`.
 const HELP: [&str; 4] = ["-h", "-?", "--help", "-D"];
-
-/// Where a configuration is unless it is said.
-const CONFIG_FILE: &str = "config/deploy.yml";
 
 /// Longer than any chain of aliases that stand for one another.
 const MAX_ALIASES: usize = 20;
