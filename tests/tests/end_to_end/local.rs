@@ -22,8 +22,9 @@ fn received(app: &App) -> u64 {
     String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| line.parse::<u64>().ok()).max().unwrap()
 }
 
+/// The app's own: other tests leave images of apps with longer names behind.
 fn images(app: &App) -> String {
-    let script = format!("docker image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep {} | sort", app.service);
+    let script = format!("docker image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep '/{}:' | sort", app.service);
     rig().docker_shell(app.host().number, &script)
 }
 
