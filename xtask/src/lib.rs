@@ -7,6 +7,7 @@ pub mod bench;
 pub mod by_hand;
 pub mod cases;
 pub mod ci;
+mod citations;
 pub mod command;
 pub mod demo;
 pub mod error;
