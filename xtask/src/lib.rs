@@ -17,6 +17,7 @@ pub mod load;
 pub mod parity;
 pub mod programs;
 pub mod project;
+mod promises;
 pub mod sandbox;
 pub mod schema;
 pub mod surface;
