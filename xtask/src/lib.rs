@@ -10,6 +10,7 @@ pub mod ci;
 mod citations;
 pub mod command;
 pub mod demo;
+pub mod dist;
 pub mod error;
 pub mod fuzz;
 pub mod hello;

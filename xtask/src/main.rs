@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, fuzz, hello, parity, schema, surface, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -54,6 +54,14 @@ enum Chore {
     },
     /// Every case of tests/cases, tried, and a line for each; exits non-zero if one does not come out as it should.
     Cases,
+    /// Makes a release: archives, packages, checksums, what is in them.
+    Dist {
+        /// `x86_64` or `aarch64`; all when there are none.
+        machines: Vec<String>,
+        /// Where it goes; emptied first [default: target/dist].
+        #[arg(long)]
+        folder: Option<PathBuf>,
+    },
     /// Which test shows which row of a checklist; exits non-zero if a row has none.
     Parity {
         /// The checklist of kamal-proxy's behaviour, not that of the command line.
@@ -130,6 +138,7 @@ fn main() -> ExitCode {
         Chore::Surface => surface::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(verdict),
         Chore::Fuzz { targets, seconds } => fuzz::run_all(&targets, seconds).map(verdict),
+        Chore::Dist { machines, folder } => dist::make(&machines, folder).map(|()| ExitCode::SUCCESS),
         Chore::Cases => cases::run().map(verdict),
         Chore::Parity { proxy } => {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };
