@@ -53,6 +53,9 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Whether it is only to be planned: the line began with `plan`.
+    #[arg(skip)]
+    pub(crate) planned: bool,
 }
 
 /// Options of every command.
@@ -98,9 +101,12 @@ pub(crate) struct Global {
     /// Show, per host, the round trips made and where the time went
     #[arg(long, global = true)]
     pub(crate) timings: bool,
-    /// Print events as JSON lines instead of text
+    /// Print JSON instead of text: what was asked for as one object, what is done as lines (`kamal docs --schema`)
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Print no colours, and no lines that change
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
     /// Print help
     #[arg(long, global = true, action = clap::ArgAction::Help)]
     pub(crate) help: Option<bool>,
@@ -112,8 +118,8 @@ pub(crate) struct Preview {
     /// Print the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Go on only if the plan still has this digest (as printed by --dry-run)
-    #[arg(long, value_name = "DIGEST")]
+    /// Do exactly what was reviewed or nothing: the digest of a plan, or the file with its JSON (`kamal plan --json`)
+    #[arg(long, value_name = "DIGEST|FILE")]
     pub(crate) plan: Option<String>,
 }
 
@@ -128,6 +134,12 @@ pub(crate) enum Command {
     Redeploy(DeployArgs),
     /// Go back to a version whose containers the hosts still have
     Rollback(RollbackArgs),
+    /// Show what a command would do, and in what the hosts differ from deploy.yml. Exit status: 0 nothing to do, 2 changes
+    Plan {
+        /// The command, with its options
+        #[arg(required = true, value_name = "COMMAND", trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// Manage accessories: databases and the like
     #[command(subcommand, disable_help_subcommand = true)]
     Accessory(AccessoryCommand),
@@ -205,6 +217,7 @@ impl Command {
             | Self::Docs(_)
             | Self::Doctor(_)
             | Self::Init(_)
+            | Self::Plan { .. }
             | Self::Secrets(_)
             | Self::Version => None,
         }
@@ -238,6 +251,21 @@ impl Command {
                 | AppCommand::RemoveContainer(_)
                 | AppCommand::RemoveContainers(_)
         )
+    }
+
+    /// The name of a command that acts on no host, and on nothing hosts are given.
+    pub(crate) fn acts_on_nothing(&self) -> Option<&'static str> {
+        match self {
+            Self::Completion { .. } => Some("completion"),
+            Self::Config(_) => Some("config"),
+            Self::Docs(_) => Some("docs"),
+            Self::Doctor(_) => Some("doctor"),
+            Self::Init(_) => Some("init"),
+            Self::Secrets(_) => Some("secrets"),
+            Self::Version => Some("version"),
+            Self::Registry(RegistryCommand::Ls | RegistryCommand::Gc(_)) => Some("the registry on this machine"),
+            _ => None,
+        }
     }
 
     /// Whether another program reads what it prints.
@@ -324,11 +352,11 @@ pub(crate) enum ConfigChore {
 /// Options of `docs`.
 #[derive(Args, Debug)]
 pub(crate) struct DocsArgs {
-    /// The section: proxy, env, builder … [default: the whole file]
+    /// The section: proxy, env, builder … [default: the whole file]; of --schema, the name
     #[arg(add = candidates::sections())]
     pub(crate) section: Option<String>,
-    /// Print the JSON schema of the file, for editors
-    #[arg(long, conflicts_with = "section")]
+    /// Print the JSON schema of deploy.yml, for editors; with a name that of what commands print with --json: event, plan …
+    #[arg(long)]
     pub(crate) schema: bool,
     /// Write the man pages of all commands into this folder, for packages
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["section", "schema"])]

@@ -8,11 +8,14 @@ mod inspect;
 mod operation;
 mod perform;
 mod registry;
+mod review;
+mod schemas;
 mod secrets;
 
 use std::{future::Future, process::ExitCode};
 
 use kamal_core::{name::Destination, redact::Redactor};
+use serde_json::json;
 
 use crate::{
     args::{
@@ -22,10 +25,8 @@ use crate::{
     context::{self, Context},
     failure::Failure,
     output,
+    report::KAMAL_VERSION,
 };
-
-/// The version of Kamal whose behaviour this program has.
-const KAMAL_VERSION: &str = "2.12.0";
 
 /// Runs the command line.
 pub(crate) fn main() -> ExitCode {
@@ -42,10 +43,16 @@ pub(crate) fn main() -> ExitCode {
             output::show(&text.ansi().to_string());
             ExitCode::SUCCESS
         }
-        Ok(Line::Run(cli)) => match run(*cli) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => fail(&failure),
-        },
+        Ok(Line::Run(cli)) => {
+            if cli.global.no_color {
+                anstream::ColorChoice::Never.write_global();
+            }
+            let json = cli.global.json;
+            match run(*cli) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(failure) => fail(&failure, json),
+            }
+        }
         Err(refusal) => {
             output::complain(&refusal.to_string());
             ExitCode::FAILURE
@@ -53,7 +60,10 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn fail(failure: &Failure) -> ExitCode {
+fn fail(failure: &Failure, json: bool) -> ExitCode {
+    if json && !matches!(failure, Failure::Status(_) | Failure::Told(_)) {
+        output::line(&failure.json().to_string());
+    }
     match failure {
         Failure::Status(_) => {}
         Failure::Config(errors) => output::complain(&errors.to_string()),
@@ -67,7 +77,15 @@ fn fail(failure: &Failure) -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global;
+    let planned = cli.planned;
+    if let Some(name) = cli.command.acts_on_nothing().filter(|_| planned) {
+        return Err(Failure::User(format!("there is nothing to plan: {name} changes no host")));
+    }
     match cli.command {
+        Command::Version if global.json => {
+            output::line(&json!({"schema": "kamal/version/1", "version": KAMAL_VERSION}).to_string());
+            Ok(())
+        }
         Command::Version => {
             output::line(KAMAL_VERSION);
             Ok(())
@@ -75,7 +93,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Init(args) => init::run(&args),
         Command::Completion { shell } => completion::print(shell),
         Command::Config(args) => inspect::config(global, &args),
-        Command::Docs(args) => docs::run(&args),
+        Command::Docs(args) => docs::run(global, &args),
         Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, args),
         Command::Secrets(Secrets::Extract(args)) => secrets::extract(args),
         command => {
@@ -84,7 +102,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 .enable_all()
                 .build()
                 .map_err(|error| Failure::User(format!("cannot start: {error}")))?;
-            let result = runtime.block_on(connected(global, command));
+            let result = runtime.block_on(connected(global, command, planned));
             // A read of standard input that nobody ends must not hold the process.
             runtime.shutdown_background();
             result
@@ -93,7 +111,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// Commands that act on hosts, or wait for something.
-async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
+async fn connected(global: &Global, command: Command, planned: bool) -> Result<(), Failure> {
     match &command {
         Command::Registry(Registry::Ls) => return registry::list(global).await,
         Command::Registry(Registry::Gc(args)) => return registry::collect(global, args).await,
@@ -108,8 +126,8 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
             Command::Doctor(Doctor::Ssh { named }) => {
                 stoppable(&context, doctor::ssh(&context, &named, global.json)).await
             }
-            Command::Secrets(Secrets::Print) => inspect::secrets(&context).await,
-            command => perform::perform(&context, command).await,
+            Command::Secrets(Secrets::Print) => inspect::secrets(&context, global).await,
+            command => perform::perform(&context, command, planned).await,
         };
         context.reporter.finish();
         result

@@ -38,8 +38,10 @@ use crate::{
     config::{Config, model},
     error::Error,
     name::HostName,
-    plan::Draft,
+    plan::{AccessorySteps, Draft, Stray},
     run::Needs,
+    state::HostState,
+    step::RunSpec,
     targets::Targets,
 };
 
@@ -274,6 +276,30 @@ impl Op {
             Self::Accessory(accessory) => accessory.check(config),
             _ => Ok(()),
         }
+    }
+
+    /// Whether it brings hosts to what deploy.yml says: where they are so already, nothing is left to do.
+    pub(crate) fn converges(&self) -> bool {
+        matches!(self, Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) | Self::App(App::Boot))
+    }
+
+    /// The accessories a reviewer is told of.
+    pub(crate) fn accessories_in_view<'c>(&self, config: &'c Config) -> Vec<&'c model::Accessory> {
+        match self {
+            Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) => config.accessories.iter().collect(),
+            Self::Accessory(accessory) if self.row().observes => accessory.of(config),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How an accessory's container is made.
+    pub(crate) fn accessory_spec(&self, config: &Config, accessory: &model::Accessory, host: &HostName) -> RunSpec {
+        AccessorySteps { config, accessory, files: &[] }.run_spec(host)
+    }
+
+    /// Containers of ours that deploy.yml has no place for.
+    pub(crate) fn strays(&self, config: &Config, targets: &Targets, states: &[HostState]) -> Vec<Stray> {
+        states.iter().flat_map(|state| overview::strays(config, targets, state)).collect()
     }
 
     /// The hooks that may run.

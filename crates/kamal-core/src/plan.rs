@@ -6,6 +6,7 @@ mod boot;
 mod differences;
 mod digest;
 mod file;
+mod outlook;
 mod print;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub(crate) use boot::{Boot, ensure_proxy, groups, host, proxy_container, retire,
 pub use boot::{Placement, Stale, logging};
 pub use digest::fnv1a;
 pub use file::ReadError;
+pub use outlook::{Aspect, Change, Difference, Outlook, Stray, Subject};
 
 use crate::{
     build::BuildTask,

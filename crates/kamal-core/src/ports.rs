@@ -12,7 +12,7 @@ mod secrets;
 mod world;
 
 pub use builder::{BuildError, BuildOrder, Builder};
-pub use docker::{AnswerError, Docker, Proxy, Render, RenderError};
+pub use docker::{AnswerError, Docker, Layer, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use hooks::{HookOrder, HookProject, Hooks};
 pub use interceptor::{Interceptor, Moment, Refusal};

@@ -9,12 +9,15 @@ pub mod hooks;
 pub(crate) mod inputs;
 mod local;
 pub mod lock;
+mod made;
 mod needs;
+mod outlook;
 mod own_step;
 mod review;
 mod rollback;
 mod settings;
 mod ship;
+mod told;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -26,6 +29,7 @@ use futures_util::{
 pub(crate) use answer::ask;
 pub use answer::{Answer, Report, script};
 pub use inputs::AccessoryFile;
+pub(crate) use made::same_image;
 pub use needs::Needs;
 pub use settings::{Cx, RunSettings};
 pub use ship::{Archive, ArchiveError, ProxyImage};
@@ -33,15 +37,14 @@ pub use ship::{Archive, ArchiveError, ProxyImage};
 use crate::{
     build::BuildTask,
     error::{Cover as _, Error, HostError},
-    event::{EventKind, Outcome, Tone},
+    event::{EventKind, Tone},
     fleet::{Fleet, gather},
     gate::{Keeper, Waiter, gate},
     machine::{Machine, Phase},
     name::{HostName, Version},
     op::{Facts, Op, Policy},
-    plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
+    plan::{HostWork, Kind, Outlook, Placement, Plan, Question, Stage, Told, Work},
     ports::BuildOrder,
-    redact::Redacted,
     request::Request,
     state::HostState,
     step::Step,
@@ -51,6 +54,7 @@ use inputs::Inputs;
 use local::Local;
 use own_step::Side;
 use review::Reviewed;
+use told::{finish, looking, planned, start};
 
 /// Makes the plan and changes nothing: one reading round trip per host.
 ///
@@ -58,16 +62,31 @@ use review::Reviewed;
 ///
 /// What keeps the operation from being planned: missing secrets, hosts that cannot be reached, a version that is not there.
 pub async fn plan(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
-    look_ahead(cx, op).await.map_err(|error| cx.covered(error))
+    looking(cx, op, look_ahead(cx, op)).await.map(|(plan, _)| plan)
 }
 
-async fn look_ahead(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
+/// Makes the plan, and looks at what runs besides, for whoever reviews it. Changes nothing: one further round trip per
+/// host where something runs.
+///
+/// # Errors
+///
+/// Those of [`plan`].
+pub async fn outlook(cx: &Cx<'_>, op: &Op) -> Result<Outlook, Error> {
+    let look = async {
+        let (plan, states) = look_ahead(cx, op).await?;
+        Ok(outlook::of(cx, op, &states, plan).await)
+    };
+    looking(cx, op, look).await
+}
+
+async fn look_ahead(cx: &Cx<'_>, op: &Op) -> Result<(Plan, Vec<HostState>), Error> {
     let mut runner = Runner::begin(cx, op, None).await?;
     runner.pre_connect().await?;
     runner.states = runner.observe(&runner.hosts_of()).await?;
     let mut plan = runner.plan()?;
     plan.notes.extend(runner.differences(&plan).await?);
-    Ok(plan)
+    cx.fleet.emit(planned(&plan));
+    Ok((plan, runner.states))
 }
 
 /// Runs an operation. Old containers serve until every host has switched; a failure leads hosts back to them, gives the
@@ -92,7 +111,8 @@ pub async fn apply(cx: &Cx<'_>, reviewed: &Plan) -> Result<Report, Error> {
     let asked = &reviewed.asked;
     let targets = Targets::select(cx.fleet.config, &asked.selection)?;
     let of_plan = Cx {
-        fleet: Fleet::new(cx.fleet.config, cx.fleet.world, cx.fleet.performer, cx.fleet.cancel.clone()),
+        fleet: Fleet::new(cx.fleet.config, cx.fleet.world, cx.fleet.performer, cx.fleet.cancel.clone())
+            .told_in(cx.fleet.teller().sequence().clone()),
         targets: &targets,
         version: asked.project_version.as_ref(),
         run: &cx.run.of(asked),
@@ -102,14 +122,7 @@ pub async fn apply(cx: &Cx<'_>, reviewed: &Plan) -> Result<Report, Error> {
 }
 
 async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result<Report, Error> {
-    let began = cx.fleet.world.clock.elapsed();
-    cx.fleet.emit(EventKind::Started {
-        operation: op.row().name(),
-        changes: op.row().changes,
-        service: cx.fleet.config.service.to_string(),
-        version: cx.run.asked_version.as_ref().or(cx.version).cloned(),
-        hosts: op.hosts(cx.fleet.config, cx.targets),
-    });
+    let began = start(cx, op, false);
     let result = match Runner::begin(cx, op, reviewed).await {
         Ok(mut runner) => runner.run(began).await,
         Err(error) => Err(error),
@@ -118,12 +131,9 @@ async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result
         report.answers.cover(&cx.fleet.world.redactor);
         report
     });
-    let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
-    let outcome = match &result {
-        Ok(_) => Outcome::Ok,
-        Err(error) => Outcome::Failed(error.to_string()),
-    };
-    cx.fleet.emit(EventKind::Finished { outcome, took });
+    let answers = result.iter().flat_map(|report| &report.answers);
+    answers.for_each(|answer| cx.fleet.emit(answer.event()));
+    let took = finish(cx, result.as_ref().err(), began);
     result.map(|report| Report { took, ..report })
 }
 
@@ -228,6 +238,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         }
         let differences = self.differences(&plan).await?;
         plan.notes.extend(differences);
+        cx.fleet.emit(planned(&plan));
         for note in &plan.notes {
             cx.fleet.emit(EventKind::tell(Tone::Warning, note.clone()));
         }
@@ -525,7 +536,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             version: cx.run.asked_version.as_ref().or(cx.version),
             local: &*world.local,
             secrets: &cx.fleet.keyring(),
-            events: &Redacted::new(world.events.clone(), world.redactor.clone()),
+            events: cx.fleet.teller(),
             clock: &*world.clock,
             registry: registry.as_deref(),
         };

@@ -34,7 +34,7 @@ pub use clock::{Stalled, VirtualClock};
 pub use dialect::{SimDocker, SimProxy};
 pub use exec_suite::{Broken, exec_suite};
 pub use fault::{Effect, EffectKind, Fault, How};
-pub use host::{SimContainer, SimHost};
+pub use host::{SimContainer, SimHost, SimMade};
 pub use listener::Recorder;
 pub use local::{Ran, SimLocal};
 pub use operations::every_operation;

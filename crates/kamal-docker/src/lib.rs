@@ -6,6 +6,7 @@ pub mod registry;
 mod build;
 mod credentials;
 mod fault;
+mod layer;
 mod login;
 mod network;
 mod observe;
@@ -18,7 +19,7 @@ use kamal_core::{
     config::Config,
     error::StepFault,
     name::HostName,
-    ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Render, RenderError},
+    ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Layer, Render, RenderError},
     query::Query,
     shell::Text,
     state::HostState,
@@ -43,6 +44,10 @@ impl Docker for DockerCli {
 
     fn fault(&self, step: &Step, status: i32, printed: &str) -> StepFault {
         fault::of(step, status, printed)
+    }
+
+    fn layer(&self, step: &Step, line: &str) -> Option<Layer> {
+        layer::of(step, line)
     }
 
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {

@@ -7,13 +7,13 @@ use std::{
 
 use kamal_core::{
     config::{self, Loaded, Source},
-    event::EventKind,
+    event::{Event, Sequence, Teller},
     name::{Destination, HostName},
     ports::{
         Builder, Clock, Docker, Entropy, Events, Hooks, Interceptor, Local, LocalRegistry, Proxy, Secrets, Ssh,
         Templates, World,
     },
-    redact::{Redacted, Redactor},
+    redact::Redactor,
     run::{ProxyImage, hooks::HookFiles},
     secret::Secret,
 };
@@ -79,6 +79,7 @@ pub struct ProjectBuilder {
     entropy: Option<Arc<dyn Entropy>>,
     templates: Option<Arc<dyn Templates>>,
     registry: Option<Arc<dyn LocalRegistry>>,
+    sequence: Option<Sequence>,
 }
 
 /// A port is replaced.
@@ -173,8 +174,15 @@ impl ProjectBuilder {
     }
 
     /// Is told what happens in every run, secrets covered. It must not block.
-    pub fn on_event(self, listener: impl Fn(EventKind) + Send + Sync + 'static) -> Self {
+    pub fn on_event(self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
         self.events(Arc::new(Callback(listener)))
+    }
+
+    /// Tells all that happens as one sequence, rather than each operation as one of its own: for a program that does one
+    /// thing and ends.
+    pub fn told_in(mut self, sequence: Sequence) -> Self {
+        self.sequence = Some(sequence);
+        self
     }
 
     port! {
@@ -285,12 +293,16 @@ impl ProjectBuilder {
         let destination = self.destination.as_ref().map(ToString::to_string);
         let surroundings = || Surroundings::new(&place, destination.clone(), environment.clone());
 
-        let loaded = self.load(&place, &surroundings())?.supported().map_err(Error::Config)?;
+        let loaded = self.load(&place, &surroundings())?;
         let config = &loaded.config;
         let redactor = self.redactor.unwrap_or_default();
         first_lessons(&loaded, &redactor);
         let listener = self.events.unwrap_or_else(|| Arc::new(Silence));
-        let aside: Arc<dyn Events> = Arc::new(Redacted::new(listener.clone(), redactor.clone()));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let entropy = self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default()));
+        // What is told beside the operations.
+        let sequence = self.sequence.clone().unwrap_or_else(|| Sequence::begin(&*entropy));
+        let aside = Teller::new(sequence, clock.clone(), listener.clone(), redactor.clone());
         let secrets = self
             .secrets
             .unwrap_or_else(|| Arc::new(FileSecrets::new(config, surroundings(), redactor.clone(), Some(aside))));
@@ -324,8 +336,8 @@ impl ProjectBuilder {
             interceptor: self.interceptor,
             proxy: self.proxy.unwrap_or_else(|| Arc::new(kamal_proxy::KamalProxyCli)),
             local: self.local.unwrap_or_else(own_local),
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
-            entropy: self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default())),
+            clock,
+            entropy,
             events: listener,
             secrets,
             templates: self.templates.unwrap_or_else(|| Arc::new(ProjectTemplates::new(surroundings()))),
@@ -347,7 +359,17 @@ impl ProjectBuilder {
             ProxySource::DockerHub => None,
         };
         let config = Arc::new(loaded.config.clone());
-        Ok(Project::of(Parts { loaded, config, world, connector, folder, environment, identity, proxy_image }))
+        Ok(Project::of(Parts {
+            loaded,
+            config,
+            world,
+            connector,
+            folder,
+            environment,
+            identity,
+            proxy_image,
+            sequence: self.sequence,
+        }))
     }
 
     fn load(&self, place: &Path, outside: &Surroundings) -> Result<Loaded, Error> {

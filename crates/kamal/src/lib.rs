@@ -51,7 +51,7 @@ pub use secret_map::SecretMap;
 /// What most programs that deploy need.
 pub mod prelude {
     pub use kamal_core::{
-        event::EventKind,
+        event::{Event, EventKind},
         name::{Destination, HostName, Version},
         op::Op,
         plan::Plan,

@@ -6,6 +6,7 @@ use kamal_core::{
     cancel::Cancel,
     config::{Config, Diagnostic, Loaded},
     engine::Engine,
+    event::Sequence,
     fleet::Fleet,
     name::Version,
     op::{Accessory, App, Build, Deploy, Lock, Op, Proxy, Prune, Registry, Rollback, Server},
@@ -40,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) environment: Environment,
     pub(crate) identity: Identity,
     pub(crate) proxy_image: Option<ProxyImage>,
+    pub(crate) sequence: Option<Sequence>,
 }
 
 impl Project {
@@ -240,6 +242,10 @@ impl Project {
         let engine = Engine::new(self.0.config.clone(), world)
             .performer(self.performer())
             .user_name(self.0.identity.name.clone());
+        let engine = match &self.0.sequence {
+            Some(sequence) => engine.told_in(sequence.clone()),
+            None => engine,
+        };
         match self.proxy_image() {
             Some(image) => engine.proxy_image(image.clone()),
             None => engine,

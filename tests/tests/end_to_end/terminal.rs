@@ -56,7 +56,7 @@ fn however_it_ends_the_terminal_is_as_before() {
     let mut pty = start(&app, &["server", "exec", "-i", "kill -9 $PPID; sleep 60"]);
     pty.expect("interactively...");
     pty.expect("connection lost");
-    assert_eq!(pty.wait().code(), Some(1));
+    assert_eq!(pty.wait().code(), Some(10));
     assert!(pty.is_cooked());
 }
 

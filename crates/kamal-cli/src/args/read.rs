@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
-const OURS: [&str; 5] = ["completion", "doctor", "gc", "list", "ls"];
+const OURS: [&str; 6] = ["completion", "doctor", "gc", "list", "ls", "plan"];
 
 /// What Kamal takes for a wish for help, as the first word. Everywhere else `-h` is `--hosts`.
 const HELP: [&str; 4] = ["-h", "-?", "--help", "-D"];
@@ -38,6 +38,8 @@ pub(crate) enum Line {
 enum Plain {
     /// In clap's form.
     Words(Vec<String>),
+    /// A command that is only to be planned, in clap's form.
+    Planned(Vec<String>),
     /// The help of this command.
     Help(Vec<String>),
 }
@@ -45,11 +47,14 @@ enum Plain {
 /// Reads a command line, without the program's name.
 pub(crate) fn read(words: &[String], aliases: Aliases<'_>) -> Result<Line, Refusal> {
     match plain(words, aliases)? {
-        Plain::Words(words) => {
-            Ok(Line::Run(Box::new(Cli::try_parse_from(["kamal".to_owned()].into_iter().chain(words))?)))
-        }
+        Plain::Words(words) => Ok(Line::Run(Box::new(cli(words)?))),
+        Plain::Planned(words) => Ok(Line::Run(Box::new(Cli { planned: true, ..cli(words)? }))),
         Plain::Help(path) => Ok(Line::Help(help_text(&path))),
     }
+}
+
+fn cli(words: Vec<String>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(["kamal".to_owned()].into_iter().chain(words))
 }
 
 /// The configuration's file and the destination that options lead to, as far as they can be read.
@@ -111,6 +116,7 @@ impl<'r> Reading<'r> {
         match verb {
             Verb::Help => self.help_on(None, rest),
             Verb::Command(group) if group.has_subcommands() => self.group(group, rest),
+            Verb::Command(command) if command.get_name() == "plan" => self.planned(rest, aliases_left),
             Verb::Command(command) => {
                 let (rest, protected) = split_protected(rest);
                 if rest.iter().any(|word| word == "--help") {
@@ -120,6 +126,17 @@ impl<'r> Reading<'r> {
                 self.command(&[command], Vec::new(), words, rest, protected)
             }
         }
+    }
+
+    /// A command that is only to be planned.
+    fn planned(self, rest: &[String], aliases_left: usize) -> Result<Plain, Refusal> {
+        if rest.first().is_none_or(|word| word.starts_with('-')) {
+            return help(&["plan"]);
+        }
+        Ok(match self.line(rest, aliases_left)? {
+            Plain::Words(words) | Plain::Planned(words) => Plain::Planned(words),
+            Plain::Help(path) => Plain::Help(path),
+        })
     }
 
     /// What is behind a group's name. Options of every command are read first, wherever they stand; then those of the

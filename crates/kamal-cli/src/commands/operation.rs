@@ -64,6 +64,7 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
         | Command::Docs(_)
         | Command::Doctor(_)
         | Command::Init(_)
+        | Command::Plan { .. }
         | Command::Secrets(_)
         | Command::Version => return Ok(None),
     }))

@@ -17,7 +17,10 @@ pub(super) async fn list(global: &Global) -> Result<(), Failure> {
     let registry = open().await?;
     let repositories = registry.ls().await.map_err(|error| Failure::User(error.to_string()))?;
     if global.json {
-        output::line(&json!({ "folder": registry.folder(), "repositories": repositories }).to_string());
+        output::line(
+            &json!({ "schema": "kamal/registry/1", "folder": registry.folder(), "repositories": repositories })
+                .to_string(),
+        );
         return Ok(());
     }
     if repositories.is_empty() {
@@ -41,7 +44,11 @@ pub(super) async fn collect(global: &Global, args: &GcArgs) -> Result<(), Failur
         .await
         .map_err(|error| Failure::User(error.to_string()))?;
     if global.json {
-        output::line(&json!(freed).to_string());
+        let told = json!({
+            "schema": "kamal/registry-gc/1", "tags": freed.tags, "manifests": freed.manifests, "blobs": freed.blobs,
+            "uploads": freed.uploads, "bytes": freed.bytes,
+        });
+        output::line(&told.to_string());
         return Ok(());
     }
     freed.tags.iter().for_each(|tag| output::line(&format!("Removed {tag}")));

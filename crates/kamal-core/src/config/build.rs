@@ -16,9 +16,7 @@ mod root;
 mod servers;
 mod ssh;
 mod tags;
-mod unsupported;
 pub(crate) mod version;
 mod words;
 
 pub(crate) use root::build;
-pub(crate) use unsupported::unsupported;

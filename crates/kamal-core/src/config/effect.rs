@@ -112,7 +112,6 @@ fn loaded(file: &Value) -> Result<Loaded, String> {
 fn meaning(file: &Value, key: &str) -> String {
     match loaded(file) {
         Err(refused) => refused,
-        Ok(Loaded { unsupported, .. }) if !unsupported.is_empty() => format!("{unsupported:?}"),
         Ok(loaded) => {
             let told = loaded.warnings.iter().filter(|warning| warning.message.starts_with(key));
             let told: Vec<&str> = told.map(|warning| warning.message.as_str()).collect();
@@ -160,8 +159,8 @@ fn every_key_has_an_effect_or_is_refused() {
 }
 
 /// Fields that are read when the file is loaded.
-const AT_LOAD: [&str; 7] =
-    ["allow_empty_roles", "minimum_version", "require_destination", "remote", "pack", "buildpacks", "otel_endpoint"];
+const AT_LOAD: [&str; 6] =
+    ["allow_empty_roles", "minimum_version", "require_destination", "remote", "pack", "buildpacks"];
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "it reads the sources")]

@@ -11,7 +11,7 @@ use crate::{
     naming,
     plan::{AccessorySteps, Draft, HostWork, Kind, Question, Stage, Work},
     query::{Attach, LogLines, Query},
-    run::Needs,
+    run::{Needs, same_image},
     state::HostState,
     step::Step,
     targets::Targets,
@@ -365,20 +365,6 @@ pub(super) fn drift(facts: &Facts<'_>) -> Vec<String> {
         }
     }
     notes
-}
-
-/// Whether two names are of the same image, as far as names can tell.
-fn same_image(found: &str, wanted: &str) -> bool {
-    let full = |name: &str| {
-        if name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
-            name.to_owned()
-        } else {
-            format!("{name}:latest")
-        }
-    };
-    // An id: its name has moved on.
-    let is_id = found.starts_with("sha256:") || found.len() == 12 && found.bytes().all(|byte| byte.is_ascii_hexdigit());
-    !is_id && full(found) == full(wanted)
 }
 
 /// Ports that are published on every address of the host, past most firewalls.

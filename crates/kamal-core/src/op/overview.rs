@@ -2,10 +2,12 @@
 
 use super::{Facts, accessory};
 use crate::{
+    config::Config,
     name::ContainerName,
-    plan::{Draft, Question},
+    plan::{Draft, Question, Stray},
     query::Query,
     state::{Container, HostState},
+    targets::Targets,
 };
 
 /// The proxy, the roles, the accessories.
@@ -25,7 +27,8 @@ pub(super) fn app(facts: &Facts<'_>) -> Vec<Question> {
     });
     let mut questions: Vec<Question> = placed.collect();
     for state in facts.states {
-        let containers: Vec<ContainerName> = orphans_of(facts, state).map(|found| found.name.clone()).collect();
+        let containers: Vec<ContainerName> =
+            orphans_of(facts.config, facts.targets, state).map(|found| found.name.clone()).collect();
         questions.extend((!containers.is_empty()).then(|| ask(&state.host, Query::Orphans { containers })));
     }
     questions
@@ -37,13 +40,12 @@ pub(super) fn audit(facts: &Facts<'_>) -> Draft {
 }
 
 /// Containers that run, but no role of the configuration has its place there.
-fn orphans_of<'s>(facts: &Facts<'_>, state: &'s HostState) -> impl Iterator<Item = &'s Container> {
+fn orphans_of<'s>(config: &Config, targets: &Targets, state: &'s HostState) -> impl Iterator<Item = &'s Container> {
     // What was asked for by name is listed as itself.
-    let placed: Vec<_> = facts
-        .config
+    let placed: Vec<_> = config
         .roles
         .iter()
-        .chain(&facts.targets.roles)
+        .chain(&targets.roles)
         .filter(|role| role.hosts.iter().any(|tagged| tagged.name == state.host))
         .map(|role| role.name.clone())
         .collect();
@@ -51,15 +53,25 @@ fn orphans_of<'s>(facts: &Facts<'_>, state: &'s HostState) -> impl Iterator<Item
     runs.filter(move |found| found.role.as_ref().is_some_and(|role| !placed.contains(role)))
 }
 
+/// Each of them, and what stops it.
+pub(super) fn strays(config: &Config, targets: &Targets, state: &HostState) -> Vec<Stray> {
+    let stray = |found: &Container| {
+        let role = found.role.as_ref().map(ToString::to_string).unwrap_or_default();
+        Stray {
+            host: state.host.clone(),
+            container: found.name.clone(),
+            role: found.role.clone(),
+            stopped_by: format!("kamal app stop -r {role} -h {}", state.host),
+        }
+    };
+    orphans_of(config, targets, state).map(stray).collect()
+}
+
 /// A line for each of them.
 pub(super) fn orphans(facts: &Facts<'_>) -> Vec<String> {
-    let line = |state: &HostState, found: &Container| {
-        let role = found.role.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!(
-            "{} on {} runs, but deploy.yml has no role {role} there; `kamal app stop -r {role} -h {}` stops it.",
-            found.name, state.host, state.host
-        )
+    let line = |Stray { host, container, role, stopped_by }: Stray| {
+        let role = role.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{container} on {host} runs, but deploy.yml has no role {role} there; `{stopped_by}` stops it.")
     };
-    let of = |state| orphans_of(facts, state).map(move |found| line(state, found)).collect::<Vec<_>>();
-    facts.states.iter().flat_map(of).collect()
+    facts.states.iter().flat_map(|state| strays(facts.config, facts.targets, state)).map(line).collect()
 }

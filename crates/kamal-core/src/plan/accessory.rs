@@ -73,35 +73,40 @@ impl AccessorySteps<'_> {
 
     /// Writes its env file, starts its container, and leads the proxy to it if it is served by one.
     pub(crate) fn start(&self, host: &HostName) -> Vec<Step> {
+        let spec = self.run_spec(host);
+        let mut steps = vec![
+            self.audit("Booted NAME accessory"),
+            Step::WriteEnv { path: spec.env_file.clone(), secrets: self.accessory.env.secret.clone() },
+            Step::Start(Box::new(spec)),
+        ];
+        steps.extend(self.route());
+        steps
+    }
+
+    /// Its container, as a host is to have it.
+    pub(crate) fn run_spec(&self, host: &HostName) -> RunSpec {
         let (config, accessory) = (self.config, self.accessory);
-        let env_file = naming::accessory_env_file(config, &accessory.name);
         let mut env = vec![("KAMAL_HOST".to_owned(), host.to_string())];
         env.extend(accessory.env.clear.clone());
         let mut labels = vec![("service".to_owned(), accessory.service.clone())];
         labels.extend(accessory.labels.clone());
-        let mut steps = vec![
-            self.audit("Booted NAME accessory"),
-            Step::WriteEnv { path: env_file.clone(), secrets: accessory.env.secret.clone() },
-            Step::Start(Box::new(RunSpec {
-                name: self.container(),
-                role: None,
-                version: None,
-                image: self.image(),
-                restart: accessory.restart.clone(),
-                network: accessory.network.clone(),
-                hostname_stem: None,
-                publish: accessory.port.clone(),
-                env,
-                env_file,
-                logging: logging(&config.logging),
-                volumes: self.volumes(),
-                labels,
-                options: accessory.options.clone(),
-                cmd: accessory.cmd.clone(),
-            })),
-        ];
-        steps.extend(self.route());
-        steps
+        RunSpec {
+            name: self.container(),
+            role: None,
+            version: None,
+            image: self.image(),
+            restart: accessory.restart.clone(),
+            network: accessory.network.clone(),
+            hostname_stem: None,
+            publish: accessory.port.clone(),
+            env,
+            env_file: naming::accessory_env_file(config, &accessory.name),
+            logging: logging(&config.logging),
+            volumes: self.volumes(),
+            labels,
+            options: accessory.options.clone(),
+            cmd: accessory.cmd.clone(),
+        }
     }
 
     /// Leads the proxy to its container, if it is served by one.

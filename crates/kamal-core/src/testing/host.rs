@@ -51,6 +51,8 @@ pub struct SimHost {
     pub audit: Vec<String>,
     /// When each of these lines was written.
     pub audited_at: Vec<String>,
+    /// The names in its env files.
+    pub secrets: BTreeMap<String, Vec<String>>,
     /// Registries docker is logged in to.
     pub logins: BTreeSet<String>,
     /// Commands of the user's that were run.
@@ -74,6 +76,23 @@ pub struct SimContainer {
     pub labels: BTreeMap<String, String>,
     /// Its clear environment.
     pub env: Vec<(String, String)>,
+    /// What else it was made with.
+    pub made: SimMade,
+}
+
+/// What a container was made with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SimMade {
+    /// The names of its secrets.
+    pub secrets: Vec<String>,
+    /// The port it publishes.
+    pub publish: Option<String>,
+    /// Its volumes.
+    pub volumes: Vec<String>,
+    /// What it runs.
+    pub cmd: Option<String>,
+    /// Whether its memory is limited.
+    pub memory: bool,
 }
 
 /// What a step may need from outside its host.
@@ -108,6 +127,29 @@ impl SimContainer {
             .rsplit_once(':')
             .and_then(|(_, tag)| tag.parse().ok())
             .unwrap_or_else(|| Version::of_checked("untagged"))
+    }
+
+    /// As docker would tell it.
+    fn inspected(&self) -> serde_json::Value {
+        let secrets = self.made.secrets.iter().map(|name| (name.clone(), "hidden".to_owned()));
+        let env: Vec<String> =
+            self.env.iter().cloned().chain(secrets).map(|(name, value)| format!("{name}={value}")).collect();
+        let ports: serde_json::Map<String, serde_json::Value> = self
+            .made
+            .publish
+            .iter()
+            .map(|port| {
+                let mut parts = port.rsplit(':');
+                let (inside, port) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+                let ip = parts.next().unwrap_or_default();
+                (format!("{inside}/tcp"), serde_json::json!([{"HostIp": ip, "HostPort": port}]))
+            })
+            .collect();
+        let cmd: Vec<String> = self.made.cmd.iter().flat_map(|cmd| cmd.split(' ')).map(str::to_owned).collect();
+        serde_json::json!({
+            "Config": {"Image": self.image, "Env": env, "Cmd": cmd},
+            "HostConfig": {"Memory": u64::from(self.made.memory), "Binds": self.made.volumes, "PortBindings": ports},
+        })
     }
 
     /// Whether it runs.
@@ -234,10 +276,7 @@ impl SimHost {
             }
             Query::ExecAccessory { command, .. } => self.ran.push(command.to_string()),
             Query::Inspect { container } => {
-                let found = self.named(container)?;
-                let env: Vec<String> = found.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let made = serde_json::json!({"Config": {"Env": env, "Cmd": null}, "HostConfig": {"Memory": 0}});
-                return Ok(made.to_string());
+                return Ok(self.named(container)?.inspected().to_string());
             }
             Query::Logs { container, .. } if container == naming::PROXY_CONTAINER => {}
             Query::Logs { container, .. } => {
@@ -273,7 +312,10 @@ impl SimHost {
             Step::ReleaseLock { directory } => {
                 self.locks.remove(directory).ok_or((1, format!("rmdir: failed to remove '{directory}'")))?;
             }
-            Step::WriteEnv { path, .. } => self.write(path, 0o600),
+            Step::WriteEnv { path, secrets } => {
+                self.secrets.insert(path.clone(), secrets.iter().map(|secret| secret.name.clone()).collect());
+                self.write(path, 0o600);
+            }
             Step::WriteSecret { path, mode, .. } | Step::WriteFile { path, mode, .. } => self.write(path, *mode),
             Step::KeepOnly { directory, pattern, keep } => self.keep_only(directory, pattern.as_deref(), keep),
             Step::Remove { path } => {
@@ -456,6 +498,13 @@ impl SimHost {
             state: ContainerState::Running,
             labels: spec.labels.iter().cloned().collect(),
             env: spec.env.clone(),
+            made: SimMade {
+                secrets: self.secrets.get(&spec.env_file).cloned().unwrap_or_default(),
+                publish: spec.publish.clone(),
+                volumes: spec.volumes.clone(),
+                cmd: spec.cmd.clone(),
+                memory: spec.options.iter().any(|(name, _)| name == "memory"),
+            },
         };
         self.containers.insert(0, container);
         Ok(format!("{id}\n"))

@@ -1,12 +1,28 @@
 //! buildx's plain progress: lines of a step begin with its number, the first names it and the last has its time.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    time::Duration,
+};
 
 use kamal_core::event::Outcome;
 
 /// The steps of a build so far.
 #[derive(Debug, Default)]
-pub(super) struct Steps(HashMap<u32, String>);
+pub(super) struct Steps {
+    names: HashMap<u32, String>,
+    /// Stages of the Dockerfile: how many steps each has, and how many have ended.
+    stages: BTreeMap<String, (u64, u64)>,
+}
+
+/// How far a build is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// How many steps have ended.
+    pub(super) done: u64,
+    /// How many there are, as far as their stages have begun.
+    pub(super) total: u64,
+}
 
 /// The end of a step.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +36,12 @@ pub(super) struct Ended {
 }
 
 impl Steps {
+    /// How far it is, once a stage has begun.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let sum = |of: fn(&(u64, u64)) -> u64| self.stages.values().map(of).sum();
+        (!self.stages.is_empty()).then(|| Progress { done: sum(|stage| stage.1), total: sum(|stage| stage.0) })
+    }
+
     /// Takes a line, and returns the end of a step if it is one.
     pub(super) fn take(&mut self, line: &str) -> Option<Ended> {
         let (number, text) = line.strip_prefix('#')?.split_once(' ')?;
@@ -35,13 +57,30 @@ impl Steps {
             None
         };
         let Some((outcome, took)) = end else {
-            self.0.entry(number).or_insert_with(|| text.to_owned());
+            if let Entry::Vacant(vacant) = self.names.entry(number) {
+                vacant.insert(text.to_owned());
+                if let Some((stage, steps)) = stage(text) {
+                    self.stages.entry(stage.to_owned()).or_insert((steps, 0));
+                }
+            }
             return None;
         };
-        let name = self.0.get(&number)?;
+        let name = self.names.get(&number)?;
+        if let Some(counted) = stage(name).and_then(|(stage, _)| self.stages.get_mut(stage)) {
+            counted.1 = (counted.1 + 1).min(counted.0);
+        }
         let step = if text == "CACHED" { format!("{name} (cached)") } else { name.clone() };
         Some(Ended { step, outcome, took })
     }
+}
+
+/// The stage a step belongs to, and how many steps that has: `[web 2/4] COPY . .`.
+fn stage(name: &str) -> Option<(&str, u64)> {
+    let (inside, _) = name.strip_prefix('[')?.split_once(']')?;
+    let (before, steps) = inside.rsplit_once('/')?;
+    let stage = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    (stage.len() < before.len()).then_some(())?;
+    Some((stage.trim_end(), steps.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -71,6 +110,7 @@ mod tests {
         ] {
             ends.extend(steps.take(line).map(|end| (end.step, end.outcome, end.took.as_millis())));
         }
+        assert_eq!(steps.progress(), Some(Progress { done: 3, total: 3 }));
         let ok = |step: &str, took| (step.to_owned(), Outcome::Ok, took);
         let why = "process \"false\" did not complete".to_owned();
         assert_eq!(
@@ -82,5 +122,23 @@ mod tests {
                 ("[3/3] RUN false".to_owned(), Outcome::Failed(why), 0),
             ]
         );
+    }
+
+    #[test]
+    fn stages_count_once_they_begin() {
+        let mut steps = Steps::default();
+        let mut seen = Vec::new();
+        for line in [
+            "#1 [internal] load",
+            "#4 [build 1/2] FROM x",
+            "#4 DONE 1s",
+            "#5 [web 1/3] FROM y",
+            "#6 [build 2/2] RUN",
+            "#6 DONE 2s",
+        ] {
+            steps.take(line);
+            seen.push(steps.progress().map(|progress| (progress.done, progress.total)));
+        }
+        assert_eq!(seen, [None, Some((0, 2)), Some((1, 2)), Some((1, 5)), Some((1, 5)), Some((2, 5))]);
     }
 }

@@ -212,7 +212,19 @@ fn output(node: &Node, report: &mut Report<'_>) -> Output {
         }
         found
     };
-    Output { otel_endpoint: part("otel", "endpoint", "OTel endpoint"), file_path: part("file", "path", "file path") }
+    let otel_endpoint = part("otel", "endpoint", "OTel endpoint");
+    let file_path = part("file", "path", "file path");
+    let is_url = |url: &String| {
+        let place = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        place.is_some_and(|place| !place.is_empty() && !place.starts_with('/') && !place.contains(char::is_whitespace))
+    };
+    if otel_endpoint.as_ref().is_some_and(|url| !is_url(url))
+        && let Some(entry) = node.entry("otel").and_then(|otel| otel.value.entry("endpoint"))
+    {
+        let message = "should be the URL of a collector, such as http://localhost:4318";
+        report.error(entry.value.span, at("output/otel/endpoint", message));
+    }
+    Output { otel_endpoint, file_path }
 }
 
 fn hooks_output(node: Option<&Node>, report: &mut Report<'_>) -> HooksOutput {

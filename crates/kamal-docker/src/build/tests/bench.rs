@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,10 +16,11 @@ use jiff::Timestamp;
 use kamal_core::{
     build::BuildTask,
     config::{self, Config, Source},
-    event::EventKind,
+    event::{Event, EventKind, Sequence, Teller},
     keyring::Keyring,
     name::Version,
     ports::{BuildError, BuildOrder, Chunk, Claim, Clock, Command, Events, Exit, Local, LocalError, LocalFolders},
+    redact::Redactor,
     secret::Secret,
     testing::NothingOutside,
 };
@@ -32,7 +33,8 @@ pub(super) struct Bench {
     _folder: TempDir,
     pub(super) config: Config,
     pub(super) machine: Machine,
-    pub(super) heard: Heard,
+    pub(super) heard: Arc<Heard>,
+    teller: Teller,
     clock: Ticking,
 }
 
@@ -54,7 +56,7 @@ pub(super) struct Machine {
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     events: Mutex<Vec<EventKind>>,
-    pub(super) quiet: bool,
+    pub(super) quiet: AtomicBool,
 }
 
 /// Goes on by half a second and more whenever it is looked at.
@@ -85,7 +87,10 @@ impl Bench {
             missing: Vec::new(),
             env: Vec::new(),
         };
-        Self { _folder: folder, config: loaded.config, machine, heard: Heard::default(), clock: Ticking::default() }
+        let heard = Arc::new(Heard::default());
+        let (clock, redactor) = (Arc::new(Ticking::default()), Redactor::new());
+        let teller = Teller::new(Sequence::under("build"), clock, heard.clone(), redactor);
+        Self { _folder: folder, config: loaded.config, machine, heard, teller, clock: Ticking::default() }
     }
 
     pub(super) async fn perform(&self, task: &BuildTask) -> Result<String, BuildError> {
@@ -112,7 +117,7 @@ impl Bench {
             version,
             local: &self.machine,
             secrets,
-            events: &self.heard,
+            events: &self.teller,
             clock: &self.clock,
         }
     }
@@ -280,12 +285,12 @@ impl Local for Machine {
 }
 
 impl Events for Heard {
-    fn emit(&self, event: EventKind) {
-        self.events.lock().unwrap().push(event);
+    fn emit(&self, event: Event) {
+        self.events.lock().unwrap().push(event.kind);
     }
 
     fn shows_output(&self) -> bool {
-        !self.quiet
+        !self.quiet.load(Ordering::Relaxed)
     }
 }
 
