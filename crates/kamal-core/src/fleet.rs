@@ -130,6 +130,21 @@ impl<'a> Fleet<'a> {
         self.batch(host, label, steps, None, progress, &mut Vec::new()).await
     }
 
+    /// Runs a step beside everything else, of which nobody hears but by its exit status.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes.
+    pub(crate) async fn quietly(&self, host: &HostName, step: &Step) -> Result<Exit, HostError> {
+        let keyring = self.keyring();
+        let text = render::step(self.world, step, &self.render(&keyring))
+            .map_err(|source| HostError::Render { host: host.clone(), source })?;
+        let batch = Batch { nonce: self.world.entropy.hex(16), steps: vec![step.clone()], observes: false };
+        let script = batch::script(&step.to_string(), batch, &[Fragment { text, tolerant: false }]);
+        let exec = self.connect(host).await?;
+        Ok(self.guard(host, exec.exec(&script, &mut |_| ())).await??)
+    }
+
     /// Runs a script and keeps what it prints. A non-zero exit is data.
     ///
     /// # Errors
@@ -243,6 +258,16 @@ impl<'a> Fleet<'a> {
         *self.keyring.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
     }
 
+    fn render<'r>(&'r self, keyring: &'r Keyring) -> Render<'r> {
+        Render {
+            config: self.config,
+            secrets: keyring,
+            entropy: &*self.world.entropy,
+            now: self.world.clock.now(),
+            performer: self.performer,
+        }
+    }
+
     fn observation(&self) -> Script {
         Script::read("observe", self.world.docker.observe(self.config))
     }
@@ -275,13 +300,7 @@ impl<'a> Fleet<'a> {
         captured: &mut Vec<u8>,
     ) -> Result<(), HostError> {
         let keyring = self.keyring();
-        let cx = Render {
-            config: self.config,
-            secrets: &keyring,
-            entropy: &*self.world.entropy,
-            now: self.world.clock.now(),
-            performer: self.performer,
-        };
+        let cx = self.render(&keyring);
         let mut fragments = Vec::with_capacity(steps.len() + 1);
         for step in steps {
             let text = render::step(self.world, step, &cx)

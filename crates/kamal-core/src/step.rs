@@ -9,6 +9,7 @@ pub use blob::Blob;
 
 use crate::{
     config::model::{DockerOptions, Proxy, Registry, SecretName},
+    lock::Taking,
     name::{ContainerName, Destination, ImageRef, RoleName, ServiceName, Version},
 };
 
@@ -93,14 +94,25 @@ pub enum Step {
     AcquireLock {
         /// Its folder.
         directory: String,
-        /// What is said of its holder, Kamal's three lines. Who applies a plan and when is no part of what is reviewed.
+        /// By whom and how. Who applies a plan and when is no part of what is reviewed.
         #[serde(skip)]
-        details: String,
+        taking: Box<Taking>,
+    },
+    /// Lets the holder of the deploy lock be heard of; fails when it is not the holder.
+    RenewLock {
+        /// Its folder.
+        directory: String,
+        /// The holder's lease.
+        #[serde(skip)]
+        id: String,
     },
     /// Gives the deploy lock back.
     ReleaseLock {
         /// Its folder.
         directory: String,
+        /// The lease whose it must be; `None` gives it back whoever holds it.
+        #[serde(skip)]
+        id: Option<String>,
     },
     /// Writes an env file of secrets, mode 0600.
     WriteEnv {
@@ -404,6 +416,7 @@ impl std::fmt::Display for Step {
             Self::RemoveTraefik => f.write_str("remove Traefik"),
             Self::ReplaceProxy(_) => f.write_str("replace kamal-proxy"),
             Self::AcquireLock { .. } => f.write_str("take the deploy lock"),
+            Self::RenewLock { .. } => f.write_str("renew the deploy lock"),
             Self::ReleaseLock { .. } => f.write_str("release the deploy lock"),
             Self::WriteEnv { path, secrets } => write!(f, "write {path} ({} secrets, mode 0600)", secrets.len()),
             Self::WriteSecret { path, reader: Some(_), .. } => write!(f, "write {path} (mode 0600)"),

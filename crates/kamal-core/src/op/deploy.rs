@@ -122,7 +122,7 @@ fn notes(facts: &Facts<'_>, version: &Version, stages: &[Stage]) -> Vec<String> 
             notes.push(format!(
                 "The deploy lock on {} is held now:\n    {}",
                 state.host,
-                lock.trim_end().replace('\n', "\n    ")
+                lock.to_string().replace('\n', "\n    ")
             ));
         }
     }

@@ -107,12 +107,16 @@ impl App {
         self.perform(&verb.op(), Some(version), fault)
     }
 
-    /// Runs any operation, with a fault or without; panics when it hangs.
+    /// Runs any operation, with a fault or without; panics when it hangs. One that is killed counts as cancelled.
     pub(crate) fn perform(&self, op: &Op, asked: Option<&str>, fault: Option<Fault>) -> Result<Report, Error> {
         let cancel = self.fleet.begin(&self.groups(), fault);
         let run = self.asking(asked);
         let cx = self.cx(&run, cancel);
-        self.fleet.drive(run::run(&cx, op)).unwrap_or_else(|stalled| panic!("{}: {stalled}", op.row().name()))
+        let done = self.fleet.drive_until_killed(run::run(&cx, op));
+        let done = done.unwrap_or_else(|stalled| panic!("{}: {stalled}", op.row().name()));
+        // Each is run by a command of its own.
+        self.fleet.next_process();
+        done.unwrap_or(Err(Error::Cancelled))
     }
 
     /// Runs an operation and expects it to go well.

@@ -131,18 +131,15 @@ fn fail_once(
     let by_hand = op.row().policy == Policy::Alone;
     let stopped = matches!(fault.how, How::Stopped | How::StoppedLate);
     let lost = effect.what.contains("release the deploy lock") || fault.how == How::Unplugged;
-    let excused = by_hand || lost && !stopped;
-    if first.is_err() && !stops(op) && fault.how != How::Unplugged {
+    let excused = by_hand || lost && !stopped || fault.how.kills();
+    if first.is_err() && !stops(op) && fault.how != How::Unplugged && !fault.how.kills() {
         problems.extend(half_switched(app, &old, stopped));
     }
     if !excused && !app.locks().is_empty() {
         problems.push("the lock was left behind".to_owned());
     }
+    // What nobody could give back is taken over.
     app.fleet.plug_in();
-    for host in app.locks().into_iter().filter(|_| !matches!(op, Op::Lock(_))) {
-        // What nobody could give back is taken over by hand.
-        app.fleet.change(&host, |host| host.locks.clear());
-    }
     let is_acquire = matches!(op, Op::Lock(Lock::Acquire { .. }));
     if is_acquire && !app.locks().is_empty() {
         return problems;
@@ -158,7 +155,11 @@ fn fail_once(
             return problems;
         }
         // It had come to its end the first time, and there is nothing before what it went back to.
-        Err(error) if is_back_already(app, op) && error.to_string().contains("no earlier version") => {}
+        Err(error) if is_back_already(app, op) && error.to_string().contains("no earlier version") => {
+            // Nothing took the lock, which is nobody's by now; whoever comes next does.
+            app.perform_well(&Op::Lock(Lock::Acquire { message: String::new() }));
+            app.perform_well(&Op::Lock(Lock::Release));
+        }
         Err(error) => {
             problems.push(format!("again: {error} (first: {:?})", first.map(drop).map_err(|error| error.to_string())));
             return problems;
