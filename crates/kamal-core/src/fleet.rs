@@ -401,7 +401,10 @@ impl Watch<'_, '_> {
             // Printed by the shell itself: the script could not even be read.
             None => self.failed.get_or_insert_with(|| (0, 2, Tail::default())).2.push(line),
         }
-        if !line.is_empty() {
+        let speaks = |current: &Current| self.steps.get(current.fragment).is_some_and(Step::speaks);
+        if self.current.as_ref().is_some_and(speaks) {
+            self.fleet.emit(EventKind::say(format!("  {line}")));
+        } else if !line.is_empty() {
             self.fleet.emit(EventKind::Output { host: Some(self.host.clone()), line: line.to_owned(), error });
         }
     }

@@ -203,6 +203,13 @@ pub enum Step {
     },
     /// Starts a new container.
     Start(Box<RunSpec>),
+    /// Runs a container to its end, which must be a good one, and removes it. One of its name that was left is stopped.
+    RunOnce {
+        /// The container.
+        run: Box<RunSpec>,
+        /// How many seconds it may take.
+        timeout: u64,
+    },
     /// Starts a container that is there.
     StartExisting {
         /// The container.
@@ -369,6 +376,12 @@ impl Step {
         matches!(self, Self::AwaitGate { .. } | Self::AwaitReady { .. } | Self::CheckProxy)
     }
 
+    /// True when what it prints is the user's, to be shown and not only kept.
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        matches!(self, Self::RunOnce { .. })
+    }
+
     /// True for what a person wants to read in a plan; the rest is bookkeeping that goes with it.
     #[must_use]
     pub fn is_headline(&self) -> bool {
@@ -432,6 +445,10 @@ impl std::fmt::Display for Step {
             Self::Rename { from, to } => write!(f, "rename {from} to {to}"),
             Self::Start(spec) => write!(f, "start {}", spec.name),
             Self::StartExisting { container, .. } => write!(f, "start {container} again"),
+            Self::RunOnce { run, timeout } => {
+                let cmd = run.cmd.as_deref().unwrap_or_default();
+                write!(f, "run `{cmd}` once in {} (within {timeout} s)", run.image)
+            }
             Self::Unpause { container } => write!(f, "unpause {container}"),
             Self::RemoveContainer { container } => write!(f, "remove {container}"),
             Self::RemoveStopped { labels } => {

@@ -127,6 +127,32 @@ fn who_asks_twice_has_the_lock_back_within_a_second() {
     assert_eq!(app.serving(), [next]);
 }
 
+/// Output that goes nowhere, as on a full disk or to a reader that is gone, is no reason to heed no signal.
+#[test]
+fn signals_are_heeded_whatever_becomes_of_the_output() {
+    let app = App::on_one("e2e-mute");
+    let first = app.set_up();
+    app.edit("HEALTH: ok", "HEALTH: fail");
+    for signal in ["INT", "TERM", "HUP"] {
+        let version = app.release();
+        let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = app.project.kamal();
+        let mut deploy = command.arg("deploy").stdin(Stdio::null()).stdout(full()).stderr(full()).spawn().unwrap();
+        app.await_running(&version);
+        drop(Command::new("kill").args([&format!("-{signal}"), &deploy.id().to_string()]).output());
+        let status = deploy.wait().unwrap();
+        assert_eq!(status.code(), Some(130), "{signal}");
+        assert!(!app.locked(), "{signal}: the lock was left behind");
+        assert_eq!(app.serving(), [first.as_str()], "{signal}");
+    }
+    let line = format!("{} config | head -c 1; exit ${{PIPESTATUS[0]}}", app.project.kamal().get_program().display());
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &line]).current_dir(app.project.folder());
+    let piped = shell.output().unwrap();
+    assert_ne!(piped.status.code(), Some(101), "{piped:?}");
+    assert!(!String::from_utf8_lossy(&piped.stderr).contains("panicked"), "{piped:?}");
+}
+
 /// What every holder does: it finds out whether somebody else is in, and stays for a while.
 const HOOK: &str = "#!/bin/sh
 read -r pid < FOLDER/in 2>/dev/null && [ -d /proc/$pid ] && ! grep -q ') Z' /proc/$pid/stat && echo \"$$ met $pid\" >> FOLDER/met

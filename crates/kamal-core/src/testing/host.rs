@@ -342,6 +342,10 @@ impl SimHost {
             Step::SyncAssets { image, .. } => drop(self.image(image)?),
             Step::Rename { from, to } => self.rename(from, to)?,
             Step::Start(spec) => return self.start(spec, around),
+            Step::RunOnce { run, .. } => {
+                self.image(&run.image)?;
+                self.ran.extend(run.cmd.clone());
+            }
             Step::StartExisting { container, .. } => self.named(container)?.state = ContainerState::Running,
             Step::Unpause { container } => {
                 let found = self.named(container)?;

@@ -11,10 +11,10 @@ use kamal_core::{
     name::HostName,
     op::{App as AppOp, Deploy, Op, Proxy, Rollback},
     plan::Plan,
-    ports::World,
+    ports::{Clock, World},
     run::{self, Cx, Report, RunSettings},
     targets::{Selection, Targets},
-    testing::{Fault, NothingOutside, Serving, SimFleet},
+    testing::{Fault, How, NothingOutside, Serving, SimFleet},
 };
 
 /// The operations that bring a version up.
@@ -117,6 +117,17 @@ impl App {
         // Each is run by a command of its own.
         self.fleet.next_process();
         done.unwrap_or(Err(Error::Cancelled))
+    }
+
+    /// How long a deploy takes until just before it comes to some effect.
+    pub(crate) fn moment_before(&self, version: &str, what: &str) -> Duration {
+        let probe = self.fork();
+        probe.deploy(version).unwrap();
+        let at = probe.fleet.effects().iter().position(|effect| effect.what.contains(what)).unwrap();
+        let probe = self.fork();
+        let began = probe.fleet.clock().elapsed();
+        probe.operate(Verb::Deploy, version, Some(Fault { at, how: How::Killed })).unwrap_err();
+        probe.fleet.clock().elapsed() - began - Duration::from_millis(1)
     }
 
     /// Runs an operation and expects it to go well.

@@ -209,10 +209,10 @@ fn sweep_all(of: impl Fn(&Op) -> bool) {
 }
 
 pub(crate) fn sweep_with(of: impl Fn(&Op) -> bool, what: &Sweep<'_>) {
-    sweep_all_on(&base(), of, what);
+    sweep_on(&base(), of, what);
 }
 
-fn sweep_all_on(base: &App, of: impl Fn(&Op) -> bool, what: &Sweep<'_>) {
+pub(crate) fn sweep_on(base: &App, of: impl Fn(&Op) -> bool, what: &Sweep<'_>) {
     let all = every_operation(&base.config, &Version::parse("v1").unwrap());
     let (mut commands, mut effects, mut faults, mut wrong) = (0, 0, 0, Vec::new());
     for op in all.iter().filter(|op| of(op)) {
@@ -243,7 +243,7 @@ fn without_a_registry() {
     let picks = |op: &Op| {
         matches!(op, Op::Setup(_) | Op::Deploy(_) | Op::Redeploy(_) | Op::Rollback(_) | Op::Remove | Op::Build(_))
     };
-    sweep_all_on(&of(App::of(&text)), picks, &Sweep { dress: &|_| {}, fails: &|_| true });
+    sweep_on(&of(App::of(&text)), picks, &Sweep { dress: &|_| {}, fails: &|_| true });
 }
 
 #[test]
