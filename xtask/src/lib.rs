@@ -16,6 +16,7 @@ pub mod load;
 pub mod parity;
 pub mod programs;
 pub mod project;
+pub mod reach;
 pub mod sandbox;
 pub mod schema;
 pub mod surface;
