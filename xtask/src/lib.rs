@@ -19,6 +19,7 @@ pub mod parity;
 pub mod programs;
 pub mod project;
 mod promises;
+pub mod reach;
 pub mod sandbox;
 pub mod schema;
 pub mod surface;

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::ci::Verdict;
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, schema, surface, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, reach, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -68,8 +69,24 @@ enum Chore {
         #[arg(long)]
         proxy: bool,
     },
+    /// How far the crates reach: every set of features, the web's target, the oldest Rust, dependencies. What cannot be
+    /// had here is skipped, and said so.
+    #[command(subcommand)]
+    Reach(ReachChore),
     /// The house rules that no other tool checks.
     Tidy,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum ReachChore {
+    /// Each crate with every set of its features.
+    Features,
+    /// The engine for wasm32-unknown-unknown.
+    Web,
+    /// Each crate with the oldest Rust it says it needs.
+    Oldest,
+    /// Licences, sources and known faults of dependencies, by cargo-deny.
+    Dependencies,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -144,6 +161,7 @@ fn main() -> ExitCode {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };
             parity::show(list).map(verdict)
         }
+        Chore::Reach(chore) => run_reach(chore),
         Chore::Tidy => run_tidy(),
     };
     done.unwrap_or_else(|error| {
@@ -155,6 +173,18 @@ fn main() -> ExitCode {
 
 fn verdict(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_reach(chore: ReachChore) -> Result<ExitCode> {
+    let found = match chore {
+        ReachChore::Features => reach::features(),
+        ReachChore::Web => reach::web(),
+        ReachChore::Oldest => reach::oldest(),
+        ReachChore::Dependencies => reach::dependencies(),
+    }?;
+    let why = if let Verdict::Skipped(why) = &found { format!(": {why}") } else { String::new() };
+    print(format_args!("{found}{why}"))?;
+    Ok(verdict(found != Verdict::Failed))
 }
 
 fn run_bench(chore: BenchChore) -> Result<ExitCode> {
