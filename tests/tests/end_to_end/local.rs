@@ -24,7 +24,8 @@ fn received(app: &App) -> u64 {
 
 /// The app's own: other tests leave images of apps with longer names behind.
 fn images(app: &App) -> String {
-    let script = format!("docker image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep '/{}:' | sort", app.service);
+    let script =
+        format!("docker image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep '/{}:' | sort", app.service);
     rig().docker_shell(app.host().number, &script)
 }
 
