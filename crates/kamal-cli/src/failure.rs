@@ -27,7 +27,7 @@ pub(crate) enum Failure {
     /// A secret cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// Anything the user can mend.
+    /// Anything the user can fix.
     #[error("{0}")]
     User(String),
     /// Interrupted.
