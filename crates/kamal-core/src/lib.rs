@@ -9,6 +9,7 @@ pub mod build;
 pub mod cancel;
 pub mod command_line;
 pub mod config;
+pub mod diagnosis;
 pub mod engine;
 pub mod error;
 pub mod event;
