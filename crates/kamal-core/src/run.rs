@@ -4,6 +4,7 @@
 
 mod answer;
 mod boot;
+mod diagnose;
 mod fit;
 pub mod hooks;
 pub(crate) mod inputs;
@@ -496,10 +497,18 @@ impl<'r, 'a> Runner<'r, 'a> {
         let label = stage.kind.title();
         let (unlocking, lock) = (unlocks.as_ref().map(|(host, _)| host), &self.lock);
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
-            let work = work.clone();
+            let HostWork { host, steps } = work.clone();
             async move {
-                let result = fleet.run(&work.host, label, &work.steps, &mut |_, _| {}).await;
-                if unlocking == Some(&work.host) { lock.released(cx, result) } else { result }
+                let mut last = 0;
+                let result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
+                let result = if unlocking == Some(&host) { lock.released(cx, result) } else { result };
+                let container = steps.get(last).and_then(diagnose::container_of);
+                match (result, container) {
+                    (Err(error), Some(container)) => {
+                        Err(diagnose::diagnosed(fleet, &steps, container, None, error).await)
+                    }
+                    (result, _) => result,
+                }
             }
             .boxed()
         };

@@ -5,6 +5,7 @@
 mod chance;
 mod covered;
 mod deploys;
+mod diagnosed;
 mod embedded;
 mod errors;
 mod faults;
