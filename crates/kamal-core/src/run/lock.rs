@@ -166,7 +166,7 @@ impl DeployLock {
                 step: step.to_string(),
                 status,
                 output: String::new(),
-                post_mortem: String::new(),
+                diagnosis: None,
                 fault: crate::error::StepFault::Other,
             })),
             Err(error) => Err(Renewal::Unknown(error)),
