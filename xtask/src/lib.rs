@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod by_hand;
+pub mod cable;
 pub mod cases;
 pub mod ci;
 pub mod command;
@@ -13,6 +14,7 @@ pub mod error;
 pub mod fuzz;
 pub mod hello;
 pub mod load;
+pub mod noise;
 pub mod parity;
 pub mod programs;
 pub mod project;

@@ -44,6 +44,7 @@ mod query;
 mod range;
 mod referrers;
 mod routes;
+mod sound;
 mod store;
 mod tags;
 mod uploads;
@@ -208,13 +209,19 @@ impl Registry {
         self.with_store(move |store| if named { store.target(&repository, &tag) } else { Ok(None) }).await
     }
 
-    /// An archive for `docker load` of one of the images [`Self::image_facts`] tells, under `names` with server and tag,
-    /// as `localhost:5000/org/app:v1`. It leaves out the layers that are `held`.
+    /// Archives for `docker load`, to be loaded in their order, of one of the images [`Self::image_facts`] tells, under
+    /// `names` with server and tag, as `localhost:5000/org/app:v1`. They leave out the layers that are `held`. All but the
+    /// last bring layers alone.
     ///
     /// # Errors
     ///
     /// When the folder cannot be read.
-    pub async fn archive(&self, image: &ImageFacts, names: &[String], held: &Held) -> Result<Archive, RegistryError> {
+    pub async fn archives(
+        &self,
+        image: &ImageFacts,
+        names: &[String],
+        held: &Held,
+    ) -> Result<Vec<Archive>, RegistryError> {
         let (image, names, held) = (image.clone(), names.to_owned(), held.clone());
         self.with_store(move |store| Archive::of(store, &image, &names, &held)).await
     }

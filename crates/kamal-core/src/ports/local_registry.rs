@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::TransportError;
+use super::{Content, TransportError};
 use crate::name::{HostName, ImageRef};
 
 /// A registry of one's own. Images stay in it from run to run, so that only what is new is pushed and pulled.
@@ -21,7 +21,7 @@ pub trait LocalRegistry: Send + Sync + std::fmt::Debug {
 pub trait Serving: Send + Sync + std::fmt::Debug {
     /// Makes it reachable on the same port of a host's own loopback until what comes back is dropped. Cancelling leaves
     /// nothing behind.
-    async fn reach(&self, host: &HostName, access: Access) -> Result<Reached, ReachError>;
+    async fn reach(&self, host: &HostName, access: Access, sent: Sent) -> Result<Reached, ReachError>;
 
     /// What a name stands for; `None` where there is nothing of that name.
     async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError>;
@@ -31,8 +31,9 @@ pub trait Serving: Send + Sync + std::fmt::Debug {
     async fn room(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Option<u64>, RegistryError>;
 
     /// An image as `docker load` reads it, in the variant for an architecture, without the layers a host has: what
-    /// [`Query::HeldLayers`](crate::query::Query::HeldLayers) printed there.
-    async fn archive(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<u8>, RegistryError>;
+    /// [`Query::HeldLayers`](crate::query::Query::HeldLayers) printed there. It comes in parts, to be loaded one after the
+    /// other, so that whoever is interrupted has what was loaded; the last one has the image's name.
+    async fn archives(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<Box<dyn Content>>, RegistryError>;
 }
 
 /// What somebody who reaches the registry may do.
@@ -43,6 +44,9 @@ pub enum Access {
     /// Write too: where images are built.
     Push,
 }
+
+/// Told how many bytes a host has been sent through the registry's connections so far.
+pub type Sent = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Keeps the registry reachable until it is dropped.
 pub type Reached = Box<dyn std::fmt::Debug + Send + Sync>;

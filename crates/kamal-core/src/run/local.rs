@@ -140,10 +140,16 @@ async fn send(cx: &Cx<'_>, serving: &dyn Serving, arch: &str, work: &mut HostWor
             host: host.clone(),
             source: ArchiveError::new(error.to_string()),
         };
-        let content = serving.archive(image, arch, &held).await.map_err(unmade)?;
+        let mut parts = serving.archives(image, arch, &held).await.map_err(unmade)?.into_iter().peekable();
         let archive = format!("{}/image.tar", naming::app_directory(cx.fleet.config));
-        cx.fleet.upload(host, &content, &archive, 0o600).await?;
-        *step = Step::LoadImage { archive };
+        let load = Step::LoadImage { archive: archive.clone() };
+        while let Some(part) = parts.next() {
+            cx.fleet.upload_content(host, &*part, &archive, 0o600).await?;
+            if parts.peek().is_some() {
+                cx.fleet.run(host, "load", std::slice::from_ref(&load), &mut |_, _| {}).await?;
+            }
+        }
+        *step = load;
     }
     Ok(())
 }
