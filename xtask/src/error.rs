@@ -23,7 +23,7 @@ pub enum Error {
         /// What it said, standard error last.
         output: String,
     },
-    /// The chore cannot be done here and now; the text says what would mend it.
+    /// The chore cannot be done here and now; the text says what would fix it.
     #[error("{0}")]
     Refused(String),
 }

@@ -58,19 +58,24 @@ pub fn stage(folder: &Path) -> Result<()> {
 /// When they cannot be installed; the error says what to run.
 pub fn require_static_target() -> Result<()> {
     require_packages(&[("musl-gcc", "musl-tools")])?;
+    require_target(STATIC_TARGET)
+}
+
+/// Installs Rust's standard library for a target where it is missing.
+pub(crate) fn require_target(target: &str) -> Result<()> {
     let sysroot = run(Command::new("rustc").args(["--print", "sysroot"]).current_dir(workspace()))?;
-    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(STATIC_TARGET).join("lib");
+    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib");
     if library.is_dir() {
         return Ok(());
     }
     if find_program("rustup").is_none() {
         return Err(Error::Refused(format!(
-            "the Rust target {STATIC_TARGET} is missing and there is no rustup to add it; install it, e.g. from \
+            "the Rust target {target} is missing and there is no rustup to add it; install it, e.g. from \
              https://rustup.rs"
         )));
     }
-    note(format_args!("adding the Rust target {STATIC_TARGET}"));
-    run(Command::new("rustup").args(["target", "add", STATIC_TARGET]).current_dir(workspace())).map(drop)
+    note(format_args!("adding the Rust target {target}"));
+    run(Command::new("rustup").args(["target", "add", target]).current_dir(workspace())).map(drop)
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {

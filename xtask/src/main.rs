@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::ci::Verdict;
 use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::programs::Profile;
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, fuzz, hello, parity, schema, surface, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, reach, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -55,14 +56,38 @@ enum Chore {
     },
     /// Every case of tests/cases, tried, and a line for each; exits non-zero if one does not come out as it should.
     Cases,
+    /// Makes a release: archives, packages, checksums, what is in them.
+    Dist {
+        /// `x86_64` or `aarch64`; all when there are none.
+        machines: Vec<String>,
+        /// Where it goes; emptied first [default: target/dist].
+        #[arg(long)]
+        folder: Option<PathBuf>,
+    },
     /// Which test shows which row of a checklist; exits non-zero if a row has none.
     Parity {
         /// The checklist of kamal-proxy's behaviour, not that of the command line.
         #[arg(long)]
         proxy: bool,
     },
+    /// How far the crates reach: every set of features, the web's target, the oldest Rust, dependencies. What cannot be
+    /// had here is skipped, and said so.
+    #[command(subcommand)]
+    Reach(ReachChore),
     /// The house rules that no other tool checks.
     Tidy,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum ReachChore {
+    /// Each crate with every set of its features.
+    Features,
+    /// The engine for wasm32-unknown-unknown.
+    Web,
+    /// Each crate with the oldest Rust it says it needs.
+    Oldest,
+    /// Licences, sources and known faults of dependencies, by cargo-deny.
+    Dependencies,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -144,11 +169,13 @@ fn main() -> ExitCode {
         Chore::Surface => surface::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(verdict),
         Chore::Fuzz { targets, seconds } => fuzz::run_all(&targets, seconds).map(verdict),
+        Chore::Dist { machines, folder } => dist::make(&machines, folder).map(|()| ExitCode::SUCCESS),
         Chore::Cases => cases::run().map(verdict),
         Chore::Parity { proxy } => {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };
             parity::show(list).map(verdict)
         }
+        Chore::Reach(chore) => run_reach(chore),
         Chore::Tidy => run_tidy(),
     };
     done.unwrap_or_else(|error| {
@@ -160,6 +187,18 @@ fn main() -> ExitCode {
 
 fn verdict(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_reach(chore: ReachChore) -> Result<ExitCode> {
+    let found = match chore {
+        ReachChore::Features => reach::features(),
+        ReachChore::Web => reach::web(),
+        ReachChore::Oldest => reach::oldest(),
+        ReachChore::Dependencies => reach::dependencies(),
+    }?;
+    let why = if let Verdict::Skipped(why) = &found { format!(": {why}") } else { String::new() };
+    print(format_args!("{found}{why}"))?;
+    Ok(verdict(found != Verdict::Failed))
 }
 
 fn run_bench(chore: BenchChore) -> Result<ExitCode> {

@@ -49,12 +49,21 @@ pub struct Programs {
 pub fn build(profile: Profile) -> Result<Programs> {
     let proxy = static_proxy(profile)?;
     note("building kamal and the example app (a few minutes the first time)");
-    cargo(profile, &["--package", "kamal-cli", "--bin", "kamal"])?;
+    let kamal = command(profile)?;
     cargo(profile, &["--package", "hello", "--bin", "hello", "--target", STATIC_TARGET])?;
-    let folder = target().join(profile.names().1);
-    let beside = folder.join("kamal-proxy-linux-amd64");
+    let beside = kamal.with_file_name("kamal-proxy-linux-amd64");
     fs::copy(&proxy, &beside).context(|| format!("copying the proxy to {}", beside.display()))?;
-    Ok(Programs { kamal: folder.join("kamal"), server: proxy.with_file_name("hello") })
+    Ok(Programs { kamal, server: proxy.with_file_name("hello") })
+}
+
+/// Builds the command alone, and tells where it is.
+///
+/// # Errors
+///
+/// When the build fails.
+pub fn command(profile: Profile) -> Result<PathBuf> {
+    cargo(profile, &["--package", "kamal-cli", "--bin", "kamal"])?;
+    Ok(target().join(profile.names().1).join("kamal"))
 }
 
 /// Builds an example of the crate `kamal`, and tells where it is.

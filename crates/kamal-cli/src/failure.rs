@@ -6,6 +6,7 @@ use kamal_core::{
     hint::Hint,
     ports::SecretError,
     redact::Redactor,
+    secrets::CommandError,
     targets::SelectionError,
 };
 
@@ -27,7 +28,10 @@ pub(crate) enum Failure {
     /// A secret cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// Anything the user can mend.
+    /// `kamal secrets fetch` or `extract` has nothing to print.
+    #[error(transparent)]
+    SecretsCommand(#[from] CommandError),
+    /// Anything the user can fix.
     #[error("{0}")]
     User(String),
     /// Interrupted.
@@ -57,7 +61,7 @@ impl Failure {
             Self::Project(error) => error.kind().exit_status(),
             Self::Interrupted => ErrorKind::Cancelled.exit_status(),
             Self::Config(_) => ErrorKind::Config.exit_status(),
-            Self::Secret(_) => ErrorKind::SecretMissing.exit_status(),
+            Self::Secret(_) | Self::SecretsCommand(_) => ErrorKind::SecretMissing.exit_status(),
             Self::Selection(_) | Self::User(_) => ErrorKind::Usage.exit_status(),
         }
     }

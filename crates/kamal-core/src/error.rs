@@ -10,6 +10,7 @@ pub use kind::ErrorKind;
 pub use crate::machine::IllegalMove;
 
 use crate::{
+    diagnosis::Diagnosis,
     hint::Hint,
     name::{HostName, Version},
     ports::{
@@ -190,7 +191,7 @@ pub enum HostError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// A step failed.
-    #[error("{host}: could not {step} (exit status {}){}{}", Exit(*.status), indented(.output), indented(.post_mortem))]
+    #[error("{host}: could not {step} (exit status {}){}{}", Exit(*.status), indented(.output), diagnosed(.diagnosis.as_deref()))]
     Step {
         /// The host.
         host: HostName,
@@ -200,8 +201,8 @@ pub enum HostError {
         status: i32,
         /// What the step printed last.
         output: String,
-        /// What was found out about it afterwards: a container's state and last log lines.
-        post_mortem: String,
+        /// What was found out about it afterwards, where it is a container that did not come up.
+        diagnosis: Option<Box<Diagnosis>>,
         /// What the failure comes to, as far as it is understood.
         fault: StepFault,
     },
@@ -333,8 +334,15 @@ impl HostError {
                 one("run the command again: it finds out what is there and goes on from that")
             }
             Self::Render { source: RenderError::Secret { source, .. }, .. } => source.hints.clone(),
+            Self::Step { diagnosis: Some(diagnosis), .. } => vec![diagnosis.advice.clone()],
             _ => Vec::new(),
         }
+    }
+
+    /// Why a container did not come up on the host, where that is what failed.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        if let Self::Step { diagnosis, .. } = self { diagnosis.as_deref() } else { None }
     }
 
     /// The host.
@@ -382,6 +390,10 @@ fn options(names: &[String]) -> String {
 fn missing(secrets: &[MissingSecret]) -> String {
     let line = |missing: &MissingSecret| format!("{} (needed by {})", missing.error, missing.needed_by.join(", "));
     secrets.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn diagnosed(diagnosis: Option<&Diagnosis>) -> String {
+    diagnosis.map(|found| indented(&found.to_string())).unwrap_or_default()
 }
 
 fn indented(text: &str) -> String {

@@ -463,7 +463,7 @@ impl Watch<'_, '_> {
         let failed = self.steps.get(fragment);
         let step = failed.map_or_else(|| "run the script".to_owned(), ToString::to_string);
         let fault = failed.map_or(StepFault::Other, |step| self.fault(step, status, &output));
-        Err(HostError::Step { host: self.host.clone(), step, status, output, post_mortem: String::new(), fault })
+        Err(HostError::Step { host: self.host.clone(), step, status, output, diagnosis: None, fault })
     }
 
     fn fault(&self, step: &Step, status: i32, output: &str) -> StepFault {

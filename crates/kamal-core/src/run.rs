@@ -4,6 +4,7 @@
 
 mod answer;
 mod boot;
+mod diagnose;
 mod fit;
 pub mod hooks;
 pub(crate) mod inputs;
@@ -477,8 +478,19 @@ impl<'r, 'a> Runner<'r, 'a> {
         }
         let label = stage.kind.title();
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
-            let work = work.clone();
-            async move { fleet.run(&work.host, label, &work.steps, &mut |_, _| {}).await }.boxed()
+            let HostWork { host, steps } = work.clone();
+            async move {
+                let mut last = 0;
+                let result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
+                let container = steps.get(last).and_then(diagnose::container_of);
+                match (result, container) {
+                    (Err(error), Some(container)) => {
+                        Err(diagnose::diagnosed(fleet, &steps, container, None, error).await)
+                    }
+                    (result, _) => result,
+                }
+            }
+            .boxed()
         };
         gather(join_all(works.iter().map(one)).await)?;
         if unlocks.is_some() {

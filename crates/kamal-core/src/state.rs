@@ -137,6 +137,20 @@ impl ContainerState {
         })
     }
 
+    /// Docker's word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Paused => "paused",
+            Self::Exited => "exited",
+            Self::Removing => "removing",
+            Self::Dead => "dead",
+        }
+    }
+
     /// True when Kamal counts the container as the one that runs.
     #[must_use]
     pub fn is_current(self) -> bool {

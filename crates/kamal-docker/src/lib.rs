@@ -4,18 +4,22 @@
 pub mod registry;
 
 mod build;
+mod clues;
 mod credentials;
 mod fault;
 mod login;
 mod network;
 mod observe;
+mod post_mortem;
 mod proxy;
 mod query;
 mod render;
+mod sections;
 
 use async_trait::async_trait;
 use kamal_core::{
     config::Config,
+    diagnosis::Evidence,
     error::StepFault,
     name::HostName,
     ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Render, RenderError},
@@ -43,6 +47,10 @@ impl Docker for DockerCli {
 
     fn fault(&self, step: &Step, status: i32, printed: &str) -> StepFault {
         fault::of(step, status, printed)
+    }
+
+    fn evidence(&self, printed: &str) -> Evidence {
+        post_mortem::read(printed)
     }
 
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {

@@ -176,7 +176,7 @@ fn await_ready(container: &str, timeout: u64, delay: u64) -> String {
 /// Pulls an image; one that was not built in this run must say by its label whose it is.
 fn pull(image: &str, service: Option<&str>, held: bool, digest: Option<&str>) -> String {
     let image = word(image);
-    // As Kamal does: a tag that moved must not keep the old image (spec 12.1, 24).
+    // As Kamal does: a tag that moved must not keep the old image (spec 12.1, point 24).
     let forget = if held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
     let check = service.map(|service| {
         format!(

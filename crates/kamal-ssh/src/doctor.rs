@@ -1,5 +1,5 @@
 //! `kamal doctor ssh`: goes the way to a host step by step and tells what it finds, so that whoever cannot get in
-//! learns where it ends and what would mend it.
+//! learns where it ends and what would fix it.
 
 use std::time::{Duration, Instant};
 

@@ -105,13 +105,13 @@ impl HostKeyCheck {
                 UnknownHosts::Refuse => Err(Fault::HostKey(unknown(&self.target, key))),
             },
             Verdict::Changed(place, old) => {
-                let mend = if self.target.pins.is_empty() {
+                let fix = if self.target.pins.is_empty() {
                     format!("ssh-keygen -f {} -R '{name}'", place.file.display())
                 } else {
                     "replace the line".to_owned()
                 };
                 Err(Fault::HostKey(TransportErrorKind::HostKeyChanged(format!(
-                    "{name} shows {} but {place} has {}; somebody may be in between; if the host was rebuilt: {mend}",
+                    "{name} shows {} but {place} has {}; somebody may be in between; if the host was rebuilt: {fix}",
                     describe(key),
                     describe(&old),
                 ))))
@@ -193,7 +193,7 @@ pub(crate) async fn ask(
 
 fn unknown(target: &Target, key: &PublicKey) -> TransportErrorKind {
     let line = known_hosts::line(&target.key_name, target.key_port, key).unwrap_or_default();
-    let mend = if target.pins.is_empty() {
+    let fix = if target.pins.is_empty() {
         let file = target.known_hosts.first();
         let file = file.map_or_else(|| "a known_hosts file".to_owned(), |file| file.display().to_string());
         format!(
@@ -205,7 +205,7 @@ fn unknown(target: &Target, key: &PublicKey) -> TransportErrorKind {
             .to_owned()
     };
     TransportErrorKind::HostKeyUnknown(format!(
-        "{} shows {}; {mend}; the line: {}",
+        "{} shows {}; {fix}; the line: {}",
         target.known_name(),
         describe(key),
         line.trim_end()

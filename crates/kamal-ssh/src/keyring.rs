@@ -25,7 +25,7 @@ pub(crate) struct Keyring {
 pub(crate) enum Unusable {
     /// There is no such file.
     Missing,
-    /// Anything else, with what would mend it.
+    /// Anything else, with what would fix it.
     Because(String),
 }
 

@@ -51,7 +51,7 @@ pub struct Finding {
     pub stage: Stage,
     /// Whether the way ended here.
     pub failed: bool,
-    /// What was found; for a failure, with what would mend it.
+    /// What was found; for a failure, with what would fix it.
     pub text: String,
     /// Since the way began.
     pub after: Duration,

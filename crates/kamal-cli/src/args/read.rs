@@ -275,6 +275,8 @@ fn help_text(path: &[String]) -> StyledStr {
 }
 
 #[cfg(test)]
+mod book;
+#[cfg(test)]
 mod checklist;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! `kamal doctor`: where the way to a host ends, and what would mend it.
+//! `kamal doctor`: where the way to a host ends, and what would fix it.
 
 use futures_util::future::join_all;
 use kamal_core::name::HostName;

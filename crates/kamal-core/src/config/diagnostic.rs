@@ -34,7 +34,7 @@ pub struct Diagnostic {
     pub snippet: String,
     /// How many characters from `column` are meant, at least 1.
     pub width: usize,
-    /// How to mend it.
+    /// How to fix it.
     pub help: Option<String>,
 }
 

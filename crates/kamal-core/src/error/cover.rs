@@ -78,8 +78,9 @@ impl Cover for HostError {
     fn cover(&mut self, redactor: &Redactor) {
         match self {
             Self::Transport(error) => error.cover(redactor),
-            Self::Step { step, output, post_mortem, .. } => {
-                [step, output, post_mortem].into_iter().for_each(|text| text.cover(redactor));
+            Self::Step { step, output, diagnosis, .. } => {
+                [step, output].into_iter().for_each(|text| text.cover(redactor));
+                diagnosis.iter_mut().for_each(|found| found.cover(redactor));
             }
             Self::Unreadable { source, .. } => source.0.cover(redactor),
             Self::Unfit { message, hints, .. } => {

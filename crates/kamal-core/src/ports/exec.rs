@@ -210,7 +210,7 @@ mod tests {
                 step: "run it".to_owned(),
                 status,
                 output: output.clone(),
-                post_mortem: String::new(),
+                diagnosis: None,
                 fault: StepFault::default(),
             };
             let hook = Error::Hook { name: "pre-build".to_owned(), status, output: output.clone(), shown };

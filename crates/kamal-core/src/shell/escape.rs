@@ -17,7 +17,7 @@ pub fn word(text: &str) -> String {
 /// Renders a value as Kamal does for env, labels and options (spec 4.1): double-quoted, control characters in Ruby's
 /// `dump` spelling, `${…}` left to the host's shell.
 ///
-/// Two of Kamal's slips are mended: text outside ASCII stands inside the quotes, so that blanks beside it cannot
+/// Two of Kamal's slips are fixed: text outside ASCII stands inside the quotes, so that blanks beside it cannot
 /// split the word, and `#{` gets no stray backslash. The empty text renders as nothing, as in Kamal.
 #[must_use]
 pub fn value(text: &str) -> String {

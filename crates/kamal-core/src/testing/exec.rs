@@ -181,10 +181,13 @@ fn do_it(fleet: &SimFleet, host: &HostName, deed: &Deed) -> Ended {
     let mut state = fleet.state();
     let ended = match deed {
         Deed::Step(step) => act(&mut state, host, step),
-        Deed::Query(Query::PostMortem { container, .. }) => {
-            // Without complaint.
-            drop(act(&mut state, host, &Step::Stop { container: container.clone(), timeout: None }));
-            Ok("container: exited".to_owned())
+        Deed::Query(Query::PostMortem { container, stop, .. }) => {
+            let evidence = state.evidence(host, container);
+            if stop.is_some() {
+                // Without complaint.
+                drop(act(&mut state, host, &Step::Stop { container: container.clone(), timeout: None }));
+            }
+            Ok(serde_json::to_string(&evidence).unwrap_or_default())
         }
         _ => {
             let machine = state.hosts.entry(host.clone()).or_default();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exec::Observed;
 use crate::{
+    diagnosis::Evidence,
     glob,
     name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
     naming,
@@ -84,7 +85,7 @@ pub(super) struct Around<'a> {
     /// Images of the registry: reference to id.
     pub(super) registry: &'a BTreeMap<String, String>,
     /// Versions that never become healthy.
-    pub(super) sick: &'a BTreeSet<String>,
+    pub(super) sick: &'a BTreeMap<String, Evidence>,
     /// An id nobody has.
     pub(super) fresh_id: String,
     /// Now, in RFC 3339.
@@ -371,7 +372,7 @@ impl SimHost {
                 if !found.runs() {
                     return Err((1, "container stopped (exited)".to_owned()));
                 }
-                if around.sick.contains(found.version().as_str()) {
+                if around.sick.contains_key(found.version().as_str()) {
                     return Err((1, format!("container not ready after {timeout} seconds (unhealthy)")));
                 }
             }
@@ -469,7 +470,7 @@ impl SimHost {
         if !found.runs() {
             return Err((1, format!("{} is not running, did the container boot?", route.container)));
         }
-        if around.sick.contains(found.version().as_str()) {
+        if around.sick.contains_key(found.version().as_str()) {
             return Err((1, "Error: target failed to become healthy".to_owned()));
         }
         self.routes.insert(route.service.clone(), found.id);
@@ -504,14 +505,14 @@ impl SimHost {
     }
 
     /// Whether a step waits for something that never becomes healthy.
-    pub(super) fn waits_in_vain(&self, step: &Step, sick: &BTreeSet<String>) -> bool {
+    pub(super) fn waits_in_vain(&self, step: &Step, sick: &BTreeMap<String, Evidence>) -> bool {
         let (Step::SwitchTraffic(_) | Step::AwaitReady { .. }) = step else { return false };
         let name = match step {
             Step::SwitchTraffic(route) => &route.container,
             Step::AwaitReady { container, .. } => container,
             _ => return false,
         };
-        self.container(name).is_some_and(|found| found.runs() && sick.contains(found.version().as_str()))
+        self.container(name).is_some_and(|found| found.runs() && sick.contains_key(found.version().as_str()))
     }
 
     /// Whether the proxy runs.

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     cancel::Cancel,
+    diagnosis::Evidence,
     name::{HostName, RoleName, Version},
     ports::{Clock, Exec, Refusal, Ssh, TransportError, TransportErrorKind, World},
     redact::Redactor,
@@ -55,7 +56,8 @@ pub(super) struct State {
     pub(super) reached: BTreeMap<HostName, usize>,
     /// How many bytes every image has.
     pub(super) image_size: u64,
-    pub(super) sick: BTreeSet<String>,
+    /// Versions that never become healthy, and what is seen of them then.
+    pub(super) sick: BTreeMap<String, Evidence>,
     /// Files of the project, and the exit status of those that are programs.
     pub(super) files: BTreeMap<String, (Vec<u8>, i32)>,
     pub(super) ran: Vec<Ran>,
@@ -246,7 +248,12 @@ impl SimFleet {
 
     /// Makes containers of a version start and never become healthy.
     pub fn sicken(&self, version: &str) {
-        self.state().sick.insert(version.to_owned());
+        self.sicken_with(version, Evidence::default());
+    }
+
+    /// The same, and this is what is seen of them.
+    pub fn sicken_with(&self, version: &str, evidence: Evidence) {
+        self.state().sick.insert(version.to_owned(), evidence);
     }
 
     /// Makes containers of all versions healthy.
@@ -366,6 +373,13 @@ impl State {
     /// Now, in RFC 3339.
     pub(super) fn now(&self) -> String {
         self.clock.as_ref().map(|clock| clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+    }
+
+    /// What is to be seen of a container that did not come up.
+    pub(super) fn evidence(&self, host: &HostName, container: &str) -> Evidence {
+        let found = self.hosts.get(host).and_then(|host| host.container(container));
+        let sick = found.and_then(|found| self.sick.get(found.version().as_str()).cloned()).unwrap_or_default();
+        Evidence { state: sick.state.or(found.map(|found| found.state)), ..sick }
     }
 
     pub(super) fn fresh_id(&mut self) -> String {

@@ -4,6 +4,7 @@
 
 mod covered;
 mod deploys;
+mod diagnosed;
 mod embedded;
 mod errors;
 mod faults;

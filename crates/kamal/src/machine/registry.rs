@@ -120,7 +120,7 @@ impl Serving for Served {
         let Some((repository, tag)) = self.place(image) else { return Ok(None) };
         let digest = self.registry.resolve(repository, tag).await.map_err(|error| translated(&error))?;
         let arches = facts.into_iter().map(|facts| facts.platform.architecture).collect();
-        Ok(digest.map(|digest| StoredImage { digest: digest.to_string(), arches }))
+        Ok(digest.map(|digest| StoredImage::new(digest.to_string(), arches)))
     }
 
     async fn room(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Option<u64>, RegistryError> {
