@@ -94,11 +94,22 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made or written to.
+    /// When the folder cannot be made or written to, or is somebody else's.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, RegistryError> {
         let folder = folder.as_ref();
         let store = Store::open(folder).map_err(|source| RegistryError::Store { folder: folder.to_owned(), source })?;
         Ok(Self { store, access: Access::PullAndPush })
+    }
+
+    /// The registry in `folder`, if there is one. Nothing is made, so that a look changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the folder is somebody else's, or cannot be looked at.
+    pub fn find(folder: impl AsRef<Path>) -> Result<Option<Self>, RegistryError> {
+        let folder = folder.as_ref();
+        let store = Store::find(folder).map_err(|source| RegistryError::Store { folder: folder.to_owned(), source })?;
+        Ok(store.map(|store| Self { store, access: Access::PullAndPush }))
     }
 
     /// The same registry for clients that only pull: what would change anything is refused. Hosts are served so, lest one

@@ -51,7 +51,7 @@ fn without_a_registry_only_new_layers_travel() {
     let said = app.ok(&["deploy"]);
     let second_took = received(&app) - before;
     assert_eq!(app.serving(), [second.as_str()]);
-    assert!(said.contains("Setting up local registry port forwarding to 10.77.3.2..."), "{said}");
+    assert!(said.contains("Handing 10.77.3.2 what is new in the image..."), "{said}");
     assert!(first_took > 4_000_000, "{first_took} bytes");
     assert!(second_took < 400_000, "{first_took} bytes at first, {second_took} for one file");
     let name = |tag: &str| format!("localhost:5555/e2e-local:{tag}\n");
@@ -77,7 +77,7 @@ fn a_port_of_ones_own_and_two_hosts() {
     for (command, says) in [
         (&["registry", "setup"][..], "nothing to set up"),
         (&["registry", "remove"], "nothing to remove"),
-        (&["build", "pull"], "port forwarding"),
+        (&["build", "pull"], "what is new in the image"),
     ] {
         let said = app.ok(command);
         assert!(said.contains(says), "{command:?}: {said}");
@@ -118,13 +118,14 @@ impl Drop for Forbids<'_> {
 fn a_host_that_forbids_forwarding_is_handed_what_it_lacks() {
     let app = App::without_registry("e2e-local-no", &[3]);
     let _forbids = Forbids::on(&app);
-    let first = app.set_up();
+    let first = app.release();
+    let said = app.ok(&["setup"]);
+    assert!(said.contains("forbids port forwarding") && said.contains("as an archive"), "{said}");
     app.project.write("assets/app-2.js", "v2\n").unwrap();
     let second = app.release();
     let before = received(&app);
-    let said = app.ok(&["deploy"]);
+    app.ok(&["deploy"]);
     let took = received(&app) - before;
-    assert!(said.contains("forbids port forwarding") && said.contains("as an archive"), "{said}");
     assert!(took < 1_000_000, "{took} bytes for one file");
     assert_eq!(app.serving(), [second.as_str()]);
     assert!(images(&app).contains(&format!("localhost:5555/e2e-local-no:{first}\n")));
@@ -252,9 +253,10 @@ fn a_pull_that_is_cut_leaves_the_old_version_and_comes_again() {
     assert!(!images(&app).contains(&second), "{}", images(&app));
     assert!(!app.locked(), "{}", ended.text);
     let before = cable.up();
-    app.ok(&["deploy", "--skip-push"]);
+    let said = app.ok(&["deploy", "--skip-push"]);
     let sent = cable.up() - before;
     assert_eq!(app.serving(), [second.as_str()]);
+    assert!(said.contains("Setting up local registry port forwarding to 10.77.0.1"), "{said}");
     assert!(sent < TOP as u64 * 11 / 10, "{sent}: the layer below is there already");
     assert_eq!(left_over(&app), "");
 }
@@ -364,4 +366,21 @@ fn what_the_disk_of_the_registry_damaged_is_pushed_again() {
         assert_eq!(app.serving(), [version.as_str()]);
     }
     assert_ne!(app.serving(), [first]);
+}
+
+#[test]
+fn an_image_that_is_another_one_on_the_host_counts_for_nothing() {
+    let app = App::without_registry("e2e-local-other", &[3]);
+    let first = app.set_up();
+    let script = [&first, "latest"].map(|tag| {
+        format!(
+            "docker tag $(docker inspect --format '{{{{.Image}}}}' kamal-proxy) localhost:5555/e2e-local-other:{tag};"
+        )
+    });
+    rig().docker_shell(3, &script.concat());
+    app.project.write("assets/app-2.js", "v2\n").unwrap();
+    let second = app.release();
+    let said = app.ok(&["deploy"]);
+    assert!(said.contains("Setting up local registry port forwarding to 10.77.3.2..."), "{said}");
+    assert_eq!(app.serving(), [second.as_str()]);
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Content, TransportError};
-use crate::name::{HostName, ImageRef};
+use crate::{
+    name::{HostName, ImageRef},
+    state::Image,
+};
 
 /// A registry of one's own. Images stay in it from run to run, so that only what is new is pushed and pulled.
 #[async_trait]
@@ -54,6 +57,21 @@ pub trait Serving: Send + Sync + std::fmt::Debug {
     ///
     /// When there is no such image, or none for that architecture; when it cannot be read.
     async fn archives(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<Box<dyn Content>>, RegistryError>;
+
+    /// An image as one archive, for a host that has these images, if it lacks so little that it comes sooner that way: a
+    /// pull goes there and back for each thing it asks. What is not the same here and there does not count as had.
+    ///
+    /// # Errors
+    ///
+    /// As [`Serving::archives`].
+    async fn difference(
+        &self,
+        _image: &ImageRef,
+        _arch: &str,
+        _there: &[Image],
+    ) -> Result<Option<Box<dyn Content>>, RegistryError> {
+        Ok(None)
+    }
 }
 
 /// What somebody who reaches the registry may do.

@@ -17,6 +17,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use kamal_core::{
     name::{HostName, ImageRef},
     ports::{Access, Content, LocalRegistry, Pieces, ReachError, Reached, RegistryError, Sent, Serving, StoredImage},
+    state::Image,
 };
 use kamal_docker::registry::{self, Archive, Digest, Held, ImageFacts, Registry};
 use kamal_ssh::{Connector, ForwardError, RemoteForward};
@@ -25,6 +26,10 @@ use tokio_util::io::InspectWriter;
 
 use super::Environment;
 use listener::{Listener, Task};
+
+/// What a host lacks is handed to it, and not pulled, up to this size. A pull goes back and forth some ten times, in which
+/// time about so much comes over a connection of middling speed; of more, layers had better come side by side.
+const LITTLE: u64 = 8 << 20;
 
 /// A registry whose images lie in a folder.
 #[derive(Clone, Debug)]
@@ -53,9 +58,32 @@ impl FolderRegistry {
     ///
     /// When the folder cannot be used.
     pub async fn open(&self) -> Result<Registry, RegistryError> {
+        self.beside(Registry::open).await
+    }
+
+    /// The registry if there is one; nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be used.
+    pub async fn find(&self) -> Result<Option<Registry>, RegistryError> {
+        self.beside(Registry::find).await
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(PathBuf) -> Result<T, registry::RegistryError> + Send + 'static,
+    ) -> Result<T, RegistryError> {
         let folder = self.folder.clone();
-        let opened = tokio::task::spawn_blocking(move || Registry::open(folder)).await;
-        opened.map_err(|error| failed("cannot open it", io::Error::other(error)))?.map_err(|error| translated(&error))
+        let done = tokio::task::spawn_blocking(move || work(folder)).await;
+        let elsewhere = |error| RegistryError::Failed(format!("{error}; another folder can be named in XDG_DATA_HOME"));
+        done.map_err(|error| failed("cannot open it", io::Error::other(error)))?.map_err(elsewhere)
     }
 }
 
@@ -140,6 +168,37 @@ impl Serving for Served {
         let archives = self.registry.archives(facts, &[image.to_string()], &layers(held)).await;
         let archives = archives.map_err(|error| translated(&error))?;
         Ok(archives.into_iter().map(|archive| Box::new(Part(archive)) as Box<dyn Content>).collect())
+    }
+
+    async fn difference(
+        &self,
+        image: &ImageRef,
+        arch: &str,
+        there: &[Image],
+    ) -> Result<Option<Box<dyn Content>>, RegistryError> {
+        let facts = self.facts(image).await?.unwrap_or_default();
+        let Some(facts) = facts.iter().find(|facts| facts.platform.architecture == arch) else { return Ok(None) };
+        let mut held = Held::default();
+        for image in there {
+            let (known, named) = (self.facts(&image.reference).await?, self.look_up(&image.reference).await?);
+            // An image's id is the digest of its configuration, of its manifest, or of the index it is in.
+            let same = |facts: &&ImageFacts| {
+                let by_name = named.as_ref().is_some_and(|named| named.digest == image.id);
+                facts.platform.architecture == arch
+                    && (by_name || [&facts.config, &facts.digest].iter().any(|digest| digest.to_string() == image.id))
+            };
+            for facts in known.iter().flatten().filter(same) {
+                held.image(&facts.layers.iter().map(|layer| layer.diff_id.clone()).collect::<Vec<_>>());
+            }
+        }
+        if facts.lacking(&held).count() == facts.layers.len() {
+            // A first version: layers come side by side.
+            return Ok(None);
+        }
+        let archives = self.registry.archives(facts, &[image.to_string()], &held).await;
+        let mut archives = archives.map_err(|error| translated(&error))?;
+        let last = archives.pop().filter(|last| archives.is_empty() && last.size() <= LITTLE);
+        Ok(last.map(|archive| Box::new(Part(archive)) as Box<dyn Content>))
     }
 }
 

@@ -1,9 +1,12 @@
-//! One changed layer to a host that is far away, beside the same through a registry on this machine, a port forwarded by
-//! `ssh -R` and a second connection for docker's commands, which is how Kamal does it.
+//! One changed layer to a host that is far away, beside the same through a registry on this machine and a port forwarded
+//! by `ssh -R`, on a connection of its own as Kamal has it. Either has a connection for commands by then; time is taken from
+//! there on.
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     net::Ipv4Addr,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant, SystemTime},
 };
@@ -11,7 +14,7 @@ use std::{
 use super::{fill, project, quietly, row};
 use crate::{
     cable::Cable,
-    command::{note, print, run},
+    command::{note, print, run, show},
     error::{Context, Error, Result},
     programs::Programs,
     project::Project,
@@ -60,8 +63,8 @@ pub(super) fn measure(programs: &Programs, rounds: u32) -> Result<bool> {
     way.clean()?;
     let (ours, hand) = (median(ours), median(hand));
     print(format_args!("one layer of 1 MB in an image of 200 MB, to a host 50 ms away; medians of {rounds}"))?;
-    print(format_args!("  kamal build pull, registry inside the command          {ours}"))?;
-    print(format_args!("  ssh -R, docker-registry, docker pull over a connection {hand}"))?;
+    print(format_args!("  kamal build pull, the registry inside the command    {ours}"))?;
+    print(format_args!("  docker-registry, ssh -R, docker pull over another ssh {hand}"))?;
     let bytes = row("  bytes over the wire, both ways, per byte of the layer", ours.bytes as f64 / LAYER as f64, 1.1)?;
     let time = row("  time, against the registry and the forwarded port", ours.took / hand.took, 0.5)?;
     Ok(bytes && time)
@@ -100,7 +103,27 @@ impl Way<'_> {
         fill(self.project, "layer", seed, LAYER)?;
         self.project.commit()?;
         run(&mut quietly(self.project, &["build", "push"]))?;
-        self.timed(|| run(&mut quietly(self.project, &["build", "pull"])).map(drop))
+        let before = self.gone();
+        let mut kamal = self.project.kamal();
+        kamal.args(["build", "pull", "--json"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut kamal = kamal.spawn().context(|| "starting kamal".to_owned())?;
+        let mut began = None;
+        for line in kamal.stdout.take().into_iter().flat_map(|output| BufReader::new(output).lines()) {
+            let line = line.context(|| "reading what kamal prints".to_owned())?;
+            if began.is_none() && line.contains("round_trip") && line.contains("observe") {
+                began = Some(Instant::now());
+            }
+        }
+        let status = kamal.wait().context(|| "waiting for kamal".to_owned())?;
+        match began.filter(|_| status.success()) {
+            Some(began) => Ok(Sent { took: began.elapsed().as_secs_f64(), bytes: self.gone() - before }),
+            None => Err(Error::Refused(format!("kamal build pull did not tell of its round trips ({status})"))),
+        }
+    }
+
+    /// What went over the cable so far, both ways.
+    fn gone(&self) -> u64 {
+        self.cable.up() + self.cable.down()
     }
 
     /// A new layer as it would be brought there by hand.
@@ -109,29 +132,29 @@ impl Way<'_> {
         let folder = self.project.folder().display().to_string();
         self.docker(&["build", "--quiet", "--label", "service=layers", "--tag", BY_HAND, &folder])?;
         self.docker(&["push", "--quiet", BY_HAND])?;
-        let socket = self.project.home().join("forward");
+        let [commands, forward] = ["commands", "forward"].map(|name| self.project.home().join(name));
         let pull = format!(
             "docker image rm --force {BY_HAND}; docker pull {BY_HAND} && \
              docker inspect --format '{{{{.Config.Labels.service}}}}' {BY_HAND}"
         );
-        let sent = self.timed(|| {
-            let forward = format!("{PORT}:localhost:{PORT}");
-            let mut ssh = self.ssh();
-            // In the background as soon as the port is there.
-            ssh.args(["-f", "-N", "-M", "-o", "ExitOnForwardFailure=yes", "-R", &forward, "-S"]).arg(&socket);
-            run(ssh.arg("host").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
-            run(self.ssh().arg("host").arg(&pull)).map(drop)
-        });
-        run(self.ssh().arg("-S").arg(&socket).args(["-O", "exit", "host"]))?;
-        sent
+        let before = self.gone();
+        self.connect(&commands, &[])?;
+        let began = Instant::now();
+        self.connect(&forward, &["-o", "ExitOnForwardFailure=yes", "-R", &format!("{PORT}:localhost:{PORT}")])?;
+        run(self.ssh().arg("-S").arg(&commands).arg("host").arg(&pull))?;
+        let sent = Sent { took: began.elapsed().as_secs_f64(), bytes: self.gone() - before };
+        for socket in [&commands, &forward] {
+            run(self.ssh().arg("-S").arg(socket).args(["-O", "exit", "host"]))?;
+        }
+        Ok(sent)
     }
 
-    fn timed(&self, work: impl FnOnce() -> Result<()>) -> Result<Sent> {
-        let before = self.cable.up() + self.cable.down();
-        let began = Instant::now();
-        work()?;
-        let took = began.elapsed().as_secs_f64();
-        Ok(Sent { took, bytes: self.cable.up() + self.cable.down() - before })
+    /// Opens a connection that stays, in the background once it stands.
+    fn connect(&self, socket: &Path, options: &[&str]) -> Result<()> {
+        let mut ssh = self.ssh();
+        ssh.args(["-f", "-N", "-M", "-S"]).arg(socket).args(options).arg("host");
+        // What stays would keep a pipe open.
+        show(ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))
     }
 
     /// OpenSSH's client on the machine that builds, to whatever is called.
