@@ -18,12 +18,15 @@ use crate::{
     keyring::Keyring,
     name::HostName,
     output::{Lines, Tail},
-    ports::{Access, Chunk, Exec, Exit, ReachError, Reached, Render, Serving, World},
+    ports::{Access, Chunk, Content, Exec, Exit, ReachError, Reached, Render, Serving, World},
     render,
     shell::Script,
     state::HostState,
     step::Step,
 };
+
+/// How often it is told how far something is.
+const PACE: Duration = Duration::from_secs(1);
 
 /// Hosts, and what is needed to act on them.
 #[derive(Debug)]
@@ -191,26 +194,62 @@ impl<'a> Fleet<'a> {
     pub async fn upload(&self, host: &HostName, content: &[u8], to: &str, mode: u32) -> Result<(), HostError> {
         let exec = self.connect(host).await?;
         let began = self.world.clock.elapsed();
-        let (total, mut told) = (content.len() as u64, began);
-        let mut watch = |sent: u64| {
-            if sent < total && self.since(told) >= Duration::from_secs(1) {
-                told = self.world.clock.elapsed();
-                self.emit(EventKind::Uploading { host: host.clone(), file: to.to_owned(), sent, total });
-            }
-        };
+        let mut watch = self.uploading(host, to, content.len() as u64);
         self.guard(host, exec.upload_watched(content, to, mode, &mut watch)).await??;
         self.round_trip(host, "upload", began);
         Ok(())
     }
 
-    /// Makes the registry on this machine reachable from a host.
+    /// As [`Fleet::upload`], for what is read while it goes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fleet::upload`], and when the content cannot be read.
+    pub async fn upload_content(
+        &self,
+        host: &HostName,
+        content: &dyn Content,
+        to: &str,
+        mode: u32,
+    ) -> Result<(), HostError> {
+        let exec = self.connect(host).await?;
+        let began = self.world.clock.elapsed();
+        let mut watch = self.uploading(host, to, content.size());
+        self.guard(host, exec.upload_content(content, to, mode, &mut watch)).await??;
+        self.round_trip(host, "upload", began);
+        Ok(())
+    }
+
+    /// Tells every second how far an upload is.
+    fn uploading<'u>(&'u self, host: &'u HostName, to: &'u str, total: u64) -> impl FnMut(u64) + Send + 'u {
+        let mut told = self.world.clock.elapsed();
+        move |sent| {
+            if sent < total && self.since(told) >= PACE {
+                told = self.world.clock.elapsed();
+                self.emit(EventKind::Uploading { host: host.clone(), file: to.to_owned(), sent, total });
+            }
+        }
+    }
+
+    /// Makes the registry on this machine reachable from a host, and tells every second how much the host was sent.
     ///
     /// # Errors
     ///
     /// When the host cannot be reached, or the request to stop comes.
     pub async fn reach(&self, serving: &dyn Serving, host: &HostName, access: Access) -> Result<Way, HostError> {
         let began = self.world.clock.elapsed();
-        match self.guard(host, serving.reach(host, access)).await? {
+        let (events, clock, puller) = (self.world.events.clone(), self.world.clock.clone(), host.clone());
+        let told = Mutex::new(began);
+        let sent = Arc::new(move |sent| {
+            let now = clock.elapsed();
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.saturating_sub(*told) >= PACE {
+                *told = now;
+                // There is no text in it that could have a secret.
+                events.emit(EventKind::Pulling { host: puller.clone(), sent });
+            }
+        });
+        match self.guard(host, serving.reach(host, access, sent)).await? {
             Ok(reached) => {
                 self.round_trip(host, "reach", began);
                 Ok(Way::Open(reached))

@@ -57,7 +57,7 @@ pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Tex
             let log = word(&naming::audit_log(config));
             format!("tail -n 50 {log} 2>/dev/null || echo 'nothing was done here yet'")
         }
-        Query::HeldLayers => "docker image ls --quiet --no-trunc | sort -u | xargs docker image inspect \
+        Query::HeldLayers => "docker image ls --all --quiet --no-trunc | sort -u | xargs docker image inspect \
                               --format '{{json .RootFS.Layers}}' 2>/dev/null; :"
             .to_owned(),
         Query::PostMortem { container, probe, stop } => post_mortem::text(container, probe.as_ref(), *stop),

@@ -14,7 +14,7 @@ mod time;
 
 pub use chance::SystemEntropy;
 pub use environment::Environment;
-pub use kamal_docker::registry::{Policy, Registry as ImageRegistry};
+pub use kamal_docker::registry::{Freed, Policy, Registry as ImageRegistry};
 pub use local::ThisMachine;
 pub use outside::{ProjectTemplates, Surroundings};
 pub use programs::terminal_alone;
