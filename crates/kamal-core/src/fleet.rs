@@ -133,6 +133,21 @@ impl<'a> Fleet<'a> {
         self.batch(host, label, steps, None, progress, &mut Vec::new()).await
     }
 
+    /// Runs a step beside everything else, of which nobody hears but by its exit status.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes.
+    pub(crate) async fn quietly(&self, host: &HostName, step: &Step) -> Result<Exit, HostError> {
+        let keyring = self.keyring();
+        let text = render::step(self.world, step, &self.render(&keyring))
+            .map_err(|source| HostError::Render { host: host.clone(), source })?;
+        let batch = Batch { nonce: self.world.entropy.hex(16), steps: vec![step.clone()], observes: false };
+        let script = batch::script(&step.to_string(), batch, &[Fragment { text, tolerant: false }]);
+        let exec = self.connect(host).await?;
+        Ok(self.guard(host, exec.exec(&script, &mut |_| ())).await??)
+    }
+
     /// Runs a script and keeps what it prints. A non-zero exit is data.
     ///
     /// # Errors
@@ -282,6 +297,16 @@ impl<'a> Fleet<'a> {
         *self.keyring.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
     }
 
+    fn render<'r>(&'r self, keyring: &'r Keyring) -> Render<'r> {
+        Render {
+            config: self.config,
+            secrets: keyring,
+            entropy: &*self.world.entropy,
+            now: self.world.clock.now(),
+            performer: self.performer,
+        }
+    }
+
     fn observation(&self) -> Script {
         Script::read("observe", self.world.docker.observe(self.config))
     }
@@ -314,13 +339,7 @@ impl<'a> Fleet<'a> {
         captured: &mut Vec<u8>,
     ) -> Result<(), HostError> {
         let keyring = self.keyring();
-        let cx = Render {
-            config: self.config,
-            secrets: &keyring,
-            entropy: &*self.world.entropy,
-            now: self.world.clock.now(),
-            performer: self.performer,
-        };
+        let cx = self.render(&keyring);
         let mut fragments = Vec::with_capacity(steps.len() + 1);
         for step in steps {
             let text = render::step(self.world, step, &cx)
@@ -421,7 +440,10 @@ impl Watch<'_, '_> {
             // Printed by the shell itself: the script could not even be read.
             None => self.failed.get_or_insert_with(|| (0, 2, Tail::default())).2.push(line),
         }
-        if !line.is_empty() {
+        let speaks = |current: &Current| self.steps.get(current.fragment).is_some_and(Step::speaks);
+        if self.current.as_ref().is_some_and(speaks) {
+            self.fleet.emit(EventKind::say(format!("  {line}")));
+        } else if !line.is_empty() {
             self.fleet.emit(EventKind::Output { host: Some(self.host.clone()), line: line.to_owned(), error });
         }
     }

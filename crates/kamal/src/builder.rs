@@ -308,7 +308,7 @@ impl ProjectBuilder {
         let own_local = || -> Arc<dyn Local> {
             match &folder {
                 Some(folder) => Arc::new(ThisMachine::new(folder, &home, environment.clone())),
-                None => Arc::new(Nowhere),
+                None => Arc::new(Nowhere(environment.clone())),
             }
         };
         let own_registry = || -> Arc<dyn LocalRegistry> {

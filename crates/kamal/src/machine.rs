@@ -4,6 +4,7 @@ mod chance;
 mod environment;
 mod local;
 mod outside;
+pub(crate) mod process;
 mod programs;
 mod registry;
 mod secrets;
