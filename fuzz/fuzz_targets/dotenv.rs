@@ -3,7 +3,7 @@
 #![no_main]
 
 use kamal_core::secret::Secret;
-use kamal_core::secrets::{Commands, Ran, Secrets, SecretsFile};
+use kamal_core::secrets::{CommandError, Commands, Ran, Secrets, SecretsFile};
 use libfuzzer_sys::fuzz_target;
 
 /// Echoes.
@@ -14,15 +14,15 @@ impl Commands for Echo {
         (name.len() < 3 || name == "DOTENV_LINEBREAK_MODE").then(|| "legacy".to_owned())
     }
 
-    fn run(&self, command: &str) -> Result<Ran, String> {
+    fn run(&self, command: &str) -> Result<Ran, CommandError> {
         match command {
-            refused if refused.contains('!') => Err("refused".to_owned()),
-            failing if failing.contains('%') => Ok(Ran { status: 1, ..Ran::default() }),
+            refused if refused.contains('!') => Err(CommandError::NotRun("refused".to_owned())),
+            failing if failing.contains('%') => Ok(Ran::default().ended(1)),
             command => Ok(Ran::printed(format!("{command}\n"))),
         }
     }
 
-    fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
+    fn inline_kamal(&self, args: &[String]) -> Result<String, CommandError> {
         Ok(args.join(" "))
     }
 }

@@ -1,7 +1,7 @@
 //! The world the targets' templates may ask: a few variables and files, and commands that echo, so that every branch
 //! of an evaluator can be reached without anything being run.
 
-use kamal_core::config::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError, Zoned};
+use kamal_core::config::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError, Zoned};
 use kamal_core::testing::NothingOutside;
 
 /// Answers from constants.
@@ -24,18 +24,19 @@ impl Outside for World {
     }
 
     fn look(&self, path: &str) -> Option<Found> {
-        (path.len() < 8).then_some(Found { folder: path.len().is_multiple_of(2), size: 12, executable: false })
+        let found = if path.len().is_multiple_of(2) { Found::folder(12) } else { Found::file(12) };
+        (path.len() < 8).then(|| found.executable(false))
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
         if folder.len() < 6 { Ok(vec!["a".to_owned(), "b.rb".to_owned()]) } else { Err(FileError::Missing) }
     }
 
-    fn run(&self, command: &str, _complaints: Complaints) -> Result<Answer, String> {
+    fn run(&self, command: &str, _complaints: Complaints) -> Result<Answer, CommandError> {
         if command.contains('!') {
-            return Err("refused".to_owned());
+            return Err(CommandError::Other("refused".to_owned()));
         }
-        Ok(Answer { printed: format!("{command}\n"), ..Answer::default() })
+        Ok(Answer::printed(format!("{command}\n")))
     }
 
     fn fact(&self, _fact: Fact) -> String {

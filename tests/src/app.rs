@@ -23,8 +23,11 @@ use crate::{
     rig::{self, Hold, rig},
 };
 
-/// The hosts these tests share; conformance has the others.
-const HOSTS: [u8; 2] = [3, 4];
+/// The hosts these tests share, as tests with two of them take them; conformance has the others.
+const PAIRS: [&[u8]; 2] = [&[5, 6], &[3, 4]];
+
+/// The same hosts, for tests with one; these begin where the others come last.
+const SINGLES: [&[u8]; 4] = [&[3], &[4], &[5], &[6]];
 
 /// The sandbox's registry, in deploy.yml.
 const SANDBOX_REGISTRY: &str =
@@ -65,19 +68,19 @@ impl App {
     /// An app on one host, whichever is free first.
     #[must_use]
     pub fn on_one(service: &str) -> Self {
-        Self::new(service, vec![rig().hold_one_of(&HOSTS)])
+        Self::new(service, rig().hold_one_of(&SINGLES))
     }
 
     /// An app on two hosts.
     #[must_use]
     pub fn on_two(service: &str) -> Self {
-        Self::new(service, rig().hold(&HOSTS))
+        Self::new(service, rig().hold_one_of(&PAIRS))
     }
 
     /// The app of a reported case (see [`crate::case`]) on one host or two, with nothing else on them.
     #[must_use]
     pub fn of_case(name: &str, hosts: usize) -> Self {
-        let holds = if hosts == 1 { vec![rig().hold_one_of(&HOSTS)] } else { rig().hold(&HOSTS[..hosts]) };
+        let holds = rig().hold_one_of(if hosts == 1 { &SINGLES } else { &PAIRS });
         let project = rig().project(name, "", "");
         let app = Self { service: "app".to_owned(), project, holds };
         for hold in &app.holds {

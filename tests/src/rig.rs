@@ -21,7 +21,7 @@ use xtask::{
 use crate::{images, postgres};
 
 /// How many hosts the tests use.
-pub const HOSTS: u8 = 4;
+pub const HOSTS: u8 = 6;
 
 /// What a test works with.
 #[derive(Debug)]
@@ -115,24 +115,32 @@ impl Rig {
         numbers.iter().map(hold).collect()
     }
 
-    /// Borrows whichever of some hosts is free first.
+    /// Borrows whichever of some groups of hosts is free first, as a whole.
     ///
     /// # Panics
     ///
     /// When they cannot be locked.
     #[must_use]
-    pub fn hold_one_of(&self, numbers: &[u8]) -> Hold {
+    pub fn hold_one_of(&self, groups: &[&[u8]]) -> Vec<Hold> {
         loop {
-            for &number in numbers {
-                let lock = open(&self.folder().join(format!("host{number}.lock")));
-                match lock.try_lock() {
-                    Ok(()) => return self.lent(number, lock),
-                    Err(TryLockError::WouldBlock) => {}
-                    Err(TryLockError::Error(error)) => panic!("host {number} cannot be locked: {error}"),
-                }
+            if let Some(locks) = groups.iter().find_map(|group| self.try_hold(group)) {
+                return locks.into_iter().map(|(number, lock)| self.lent(number, lock)).collect();
             }
             thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// All hosts of a group, or none: what was locked is unlocked again when one of them is not free.
+    fn try_hold(&self, group: &[u8]) -> Option<Vec<(u8, File)>> {
+        let lock = |&number: &u8| {
+            let lock = open(&self.folder().join(format!("host{number}.lock")));
+            match lock.try_lock() {
+                Ok(()) => Some((number, lock)),
+                Err(TryLockError::WouldBlock) => None,
+                Err(TryLockError::Error(error)) => panic!("host {number} cannot be locked: {error}"),
+            }
+        };
+        group.iter().map(lock).collect()
     }
 
     /// A host that ran the programs as they were before is made clean, or an old proxy would be what is tested.

@@ -1,24 +1,60 @@
 //! Everything a change must pass, in one command, here and in CI alike.
 
 use std::env;
+use std::fmt::{self, Display};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{find_program, note, print, run, show};
 use crate::error::{Context, Error, Result};
 use crate::sandbox::{self, Sandbox};
-use crate::{fuzz, tidy, workspace};
+use crate::{fuzz, reach, tidy, workspace};
+
+/// How a check went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is wrong.
+    Passed,
+    /// Something is, and was shown.
+    Failed,
+    /// It takes something that is not to be had here.
+    Skipped(String),
+}
+
+impl Verdict {
+    pub(crate) fn of(passed: bool) -> Self {
+        if passed { Self::Passed } else { Self::Failed }
+    }
+}
+
+impl Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed => f.pad("ok"),
+            Self::Failed => f.pad("FAILED"),
+            Self::Skipped(_) => f.pad("skipped"),
+        }
+    }
+}
 
 /// Cargo's arguments for each step, in the order of how soon they tell.
-const STEPS: [(&str, &[&str]); 8] = [
+const STEPS: [(&str, &[&str]); 5] = [
     ("format", &["fmt", "--all", "--check"]),
     ("lints", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
-    ("no features", &["check", "-p", "kamal-core", "-p", "kamal-ssh", "-p", "kamal-docker", "-p", "kamal-proxy"]),
-    ("registry", &["check", "-p", "kamal-docker", "--features", "registry"]),
-    ("proxy", &["check", "-p", "kamal-proxy", "--features", "server"]),
     ("packages", &PACKAGES),
     ("doc tests", &["test", "--workspace", "--all-features", "--doc"]),
     ("documentation", &["doc", "--workspace", "--all-features", "--no-deps"]),
+];
+
+/// Checks of how far the crates reach, by name.
+type Reach = (&'static str, fn() -> Result<Verdict>);
+
+/// They come after the steps, as they build what these have not.
+const REACH: [Reach; 4] = [
+    ("features", reach::features),
+    ("web", reach::web),
+    ("oldest Rust", reach::oldest),
+    ("dependencies", reach::dependencies),
 ];
 
 /// What others would get of each crate holds all it needs: it can be packed, each depending on the others by version.
@@ -71,9 +107,13 @@ const FUZZ_SECONDS: u64 = 20;
 pub fn run_all() -> Result<bool> {
     let mut results = Vec::new();
     for (name, arguments) in STEPS {
-        results.push(timed(name, || Ok(show(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings")).is_ok()))?);
+        let step = || show(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings")).is_ok();
+        results.push(timed(name, || Ok(Verdict::of(step())))?);
     }
-    results.push(timed("tidy", tidy_passes)?);
+    for (name, check) in REACH {
+        results.push(timed(name, check)?);
+    }
+    results.push(timed("tidy", || Ok(Verdict::of(tidy_passes()?)))?);
     // Before the first test, as many of them run beside the one that brings the sandbox up.
     require_tools()?;
     let sandbox_was_up = Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty());
@@ -81,30 +121,31 @@ pub fn run_all() -> Result<bool> {
     results.push(timed("tests", || {
         let (passed, line) = tests()?;
         summary = line;
-        Ok(passed)
+        Ok(Verdict::of(passed))
     })?);
     if !sandbox_was_up && Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty()) {
-        results.push(timed("sandbox down", || Ok(sandbox::down().inspect_err(|error| note(error)).is_ok()))?);
+        let down = || sandbox::down().inspect_err(|error| note(error)).is_ok();
+        results.push(timed("sandbox down", || Ok(Verdict::of(down())))?);
     }
     let seconds = fuzz_seconds()?;
-    results.push(timed("fuzz targets", || fuzz::run_all(&[], seconds))?);
+    results.push(timed("fuzz targets", || Ok(Verdict::of(fuzz::run_all(&[], seconds)?)))?);
     // What anybody in the world can send to the proxy is worth a minute each time.
     let of_proxy = ["requests", "answers"].map(str::to_owned);
-    results.push(timed("fuzz HTTP/1.1", || fuzz::run_all(&of_proxy, seconds.max(60)))?);
+    results.push(timed("fuzz HTTP/1.1", || Ok(Verdict::of(fuzz::run_all(&of_proxy, seconds.max(60))?)))?);
 
-    for (name, passed, elapsed) in &results {
-        let verdict = if *passed { "ok" } else { "FAILED" };
-        print(format_args!("{name:<14} {verdict:<7} {:>7.1} s", elapsed.as_secs_f64()))?;
+    for (name, verdict, elapsed) in &results {
+        let why = if let Verdict::Skipped(why) = verdict { format!("  {why}") } else { String::new() };
+        print(format_args!("{name:<14} {verdict:<7} {:>7.1} s{why}", elapsed.as_secs_f64()))?;
     }
     print(summary)?;
-    Ok(results.iter().all(|(_, passed, _)| *passed))
+    Ok(results.iter().all(|(_, verdict, _)| *verdict != Verdict::Failed))
 }
 
-fn timed(name: &'static str, step: impl FnOnce() -> Result<bool>) -> Result<(&'static str, bool, Duration)> {
+fn timed(name: &'static str, step: impl FnOnce() -> Result<Verdict>) -> Result<(&'static str, Verdict, Duration)> {
     note(format_args!("── {name}"));
     let started = Instant::now();
-    let passed = step()?;
-    Ok((name, passed, started.elapsed()))
+    let verdict = step()?;
+    Ok((name, verdict, started.elapsed()))
 }
 
 fn fuzz_seconds() -> Result<u64> {

@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod by_hand;
+pub mod cable;
 pub mod cases;
 pub mod ci;
 mod citations;
@@ -15,10 +16,12 @@ pub mod error;
 pub mod fuzz;
 pub mod hello;
 pub mod load;
+pub mod noise;
 pub mod parity;
 pub mod programs;
 pub mod project;
 mod promises;
+pub mod reach;
 pub mod sandbox;
 pub mod schema;
 pub mod surface;

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::ci::Verdict;
 use xtask::command::print;
 use xtask::error::{Error, Result};
+use xtask::programs::Profile;
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, schema, surface, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, reach, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -68,8 +70,24 @@ enum Chore {
         #[arg(long)]
         proxy: bool,
     },
+    /// How far the crates reach: every set of features, the web's target, the oldest Rust, dependencies. What cannot be
+    /// had here is skipped, and said so.
+    #[command(subcommand)]
+    Reach(ReachChore),
     /// The house rules that no other tool checks.
     Tidy,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum ReachChore {
+    /// Each crate with every set of its features.
+    Features,
+    /// The engine for wasm32-unknown-unknown.
+    Web,
+    /// Each crate with the oldest Rust it says it needs.
+    Oldest,
+    /// Licences, sources and known faults of dependencies, by cargo-deny.
+    Dependencies,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -81,6 +99,19 @@ enum BenchChore {
         /// Instead, mixed load for so many minutes, with memory over time.
         #[arg(long, value_name = "MINUTES")]
         soak: Option<u64>,
+    },
+    /// Images from the registry inside the command to hosts: one layer to a distant host, beside a registry of its own
+    /// behind a forwarded port, and one large layer to many hosts; exits non-zero if a target was missed.
+    Registry {
+        /// How many hosts the large layer goes to.
+        #[arg(long, default_value_t = 8)]
+        hosts: u8,
+        /// How many rounds the small one is sent.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Takes the command as it is built for tests, which is slower than what is shipped.
+        #[arg(long)]
+        dev: bool,
     },
     /// Commands, files and many hosts over SSH, beside OpenSSH.
     Ssh,
@@ -144,6 +175,7 @@ fn main() -> ExitCode {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };
             parity::show(list).map(verdict)
         }
+        Chore::Reach(chore) => run_reach(chore),
         Chore::Tidy => run_tidy(),
     };
     done.unwrap_or_else(|error| {
@@ -157,12 +189,27 @@ fn verdict(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn run_reach(chore: ReachChore) -> Result<ExitCode> {
+    let found = match chore {
+        ReachChore::Features => reach::features(),
+        ReachChore::Web => reach::web(),
+        ReachChore::Oldest => reach::oldest(),
+        ReachChore::Dependencies => reach::dependencies(),
+    }?;
+    let why = if let Verdict::Skipped(why) = &found { format!(": {why}") } else { String::new() };
+    print(format_args!("{found}{why}"))?;
+    Ok(verdict(found != Verdict::Failed))
+}
+
 fn run_bench(chore: BenchChore) -> Result<ExitCode> {
     bench::quiet::look();
     let reached = match chore {
         BenchChore::Config => bench::config().map(|()| true),
         BenchChore::Ssh => bench::ssh().map(|()| true),
         BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
+        BenchChore::Registry { hosts, rounds, dev } => {
+            bench::registry::measure(hosts, rounds, if dev { Profile::Dev } else { Profile::Quick })
+        }
         BenchChore::Proxy { soak } => soak.map_or_else(bench::proxy::compare, bench::proxy::soak),
     }?;
     Ok(verdict(reached))

@@ -6,6 +6,7 @@ use kamal_core::{
     hint::Hint,
     ports::SecretError,
     redact::Redactor,
+    secrets::CommandError,
     targets::SelectionError,
 };
 use serde_json::json;
@@ -28,6 +29,9 @@ pub(crate) enum Failure {
     /// A secret cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// `kamal secrets fetch` or `extract` has nothing to print.
+    #[error(transparent)]
+    SecretsCommand(#[from] CommandError),
     /// Anything the user can fix.
     #[error("{0}")]
     User(String),
@@ -68,7 +72,7 @@ impl Failure {
             Self::Project(error) => error.kind(),
             Self::Interrupted => ErrorKind::Cancelled,
             Self::Config(_) => ErrorKind::Config,
-            Self::Secret(_) => ErrorKind::SecretMissing,
+            Self::Secret(_) | Self::SecretsCommand(_) => ErrorKind::SecretMissing,
             Self::Selection(_) | Self::User(_) => ErrorKind::Usage,
             Self::Redacted { kind, .. } => *kind,
             Self::Told(failure) => failure.kind(),

@@ -30,7 +30,7 @@ pub use diagnostic::{ConfigErrors, Diagnostic, Severity};
 /// A time in a zone, which [`Outside`] tells.
 pub use jiff::Zoned;
 
-pub use erb::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError, render_template};
+pub use erb::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError, render_template};
 pub use load::{Loaded, Raw, load, load_aliases};
 pub use model::Config;
 pub use nothing_outside::NothingOutside;

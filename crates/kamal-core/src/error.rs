@@ -10,6 +10,7 @@ pub use kind::ErrorKind;
 pub use crate::machine::IllegalMove;
 
 use crate::{
+    diagnosis::Diagnosis,
     hint::Hint,
     name::{HostName, Version},
     ports::{
@@ -28,12 +29,20 @@ pub enum Error {
     #[error("{}", hosts(.0))]
     Hosts(Vec<HostError>),
     /// Somebody holds the deploy lock.
-    #[error("Deploy lock found on {host}\n{}", .details.trim_end())]
+    #[error("Deploy lock found on {host}{}\n{}", taken_by_hand(*.by_hand), .details.trim_end())]
     LockHeld {
         /// The host.
         host: HostName,
         /// What the lock says of its holder.
         details: String,
+        /// True when it is held until somebody releases it, so that waiting for it is of no use.
+        by_hand: bool,
+    },
+    /// Somebody else took the deploy lock over, or removed it.
+    #[error("the deploy lock on {host} is not ours any more: it was taken over or released; nothing more was done")]
+    LockLost {
+        /// The host.
+        host: HostName,
     },
     /// Waiting for the lock took too long.
     #[error("Timed out waiting for the deploy lock on {host}\n{}", .details.trim_end())]
@@ -190,7 +199,7 @@ pub enum HostError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// A step failed.
-    #[error("{host}: could not {step} (exit status {}){}{}", Exit(*.status), indented(.output), indented(.post_mortem))]
+    #[error("{host}: could not {step} (exit status {}){}{}", Exit(*.status), indented(.output), diagnosed(.diagnosis.as_deref()))]
     Step {
         /// The host.
         host: HostName,
@@ -200,8 +209,8 @@ pub enum HostError {
         status: i32,
         /// What the step printed last.
         output: String,
-        /// What was found out about it afterwards: a container's state and last log lines.
-        post_mortem: String,
+        /// What was found out about it afterwards, where it is a container that did not come up.
+        diagnosis: Option<Box<Diagnosis>>,
         /// What the failure comes to, as far as it is understood.
         fault: StepFault,
     },
@@ -286,6 +295,7 @@ impl Error {
                 hints
             }
             Self::LockHeld { .. } => one("run `kamal lock release` when nobody is deploying any more"),
+            Self::LockLost { .. } => one("see with `kamal lock status` who is at work, and run the command again then"),
             Self::VersionUnavailable { .. } => one("`kamal app containers` shows the versions that are available"),
             Self::NoEarlierVersion => one("`kamal app containers` shows what there is"),
             Self::PlanChanged { .. } => one("see the plan there is now with --dry-run"),
@@ -294,6 +304,10 @@ impl Error {
             _ => Vec::new(),
         }
     }
+}
+
+fn taken_by_hand(by_hand: bool) -> &'static str {
+    if by_hand { ", taken by hand: it is held until somebody releases it" } else { "" }
 }
 
 fn one(hint: &str) -> Vec<Hint> {
@@ -333,8 +347,15 @@ impl HostError {
                 one("run the command again: it finds out what is there and goes on from that")
             }
             Self::Render { source: RenderError::Secret { source, .. }, .. } => source.hints.clone(),
+            Self::Step { diagnosis: Some(diagnosis), .. } => vec![diagnosis.advice.clone()],
             _ => Vec::new(),
         }
+    }
+
+    /// Why a container did not come up on the host, where that is what failed.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        if let Self::Step { diagnosis, .. } = self { diagnosis.as_deref() } else { None }
     }
 
     /// The host.
@@ -382,6 +403,10 @@ fn options(names: &[String]) -> String {
 fn missing(secrets: &[MissingSecret]) -> String {
     let line = |missing: &MissingSecret| format!("{} (needed by {})", missing.error, missing.needed_by.join(", "));
     secrets.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn diagnosed(diagnosis: Option<&Diagnosis>) -> String {
+    diagnosis.map(|found| indented(&found.to_string())).unwrap_or_default()
 }
 
 fn indented(text: &str) -> String {

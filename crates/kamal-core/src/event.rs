@@ -138,6 +138,13 @@ pub enum EventKind {
         /// How many there are.
         total: u64,
     },
+    /// A host pulls from the registry on this machine.
+    Pulling {
+        /// The host.
+        host: HostName,
+        /// How many bytes it has been sent so far.
+        sent: u64,
+    },
     /// A line somebody's program printed.
     Output {
         /// The host; `None` is the local machine.
@@ -238,6 +245,7 @@ impl EventKind {
             | Self::Phase { .. }
             | Self::Connected { .. }
             | Self::Progress { .. }
+            | Self::Pulling { .. }
             | Self::Finished { .. } => [None, None],
         };
         for text in texts.into_iter().flatten() {

@@ -4,13 +4,12 @@
 //! a configuration ([`config::load`]), give an [`Engine`] the outside ([`World`]), and have it plan or run a [`Request`] for
 //! an operation ([`Op`]). Adapters find the traits in [`ports`], and what they render in [`step`], [`shell`] and [`naming`].
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod batch;
 pub mod build;
 pub mod cancel;
 pub mod command_line;
 pub mod config;
+pub mod diagnosis;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -19,6 +18,7 @@ mod gate;
 mod glob;
 pub mod hint;
 pub mod keyring;
+pub mod lock;
 mod machine;
 pub mod name;
 pub mod naming;

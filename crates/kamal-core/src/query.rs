@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command_line::CommandLine,
+    diagnosis::Probe,
     name::{ContainerName, RoleName, Version},
 };
 
@@ -76,12 +77,14 @@ pub enum Query {
     },
     /// The last lines of the audit log.
     Audit,
-    /// What became of a container that did not come up: its state and its last log lines. It is stopped as well.
+    /// What is to be seen of a container that did not come up, for [`Docker::evidence`](crate::ports::Docker::evidence).
     PostMortem {
         /// The container.
         container: ContainerName,
-        /// `-t` of the stop.
-        stop_timeout: Option<u64>,
+        /// The request it was to answer.
+        probe: Option<Probe>,
+        /// Whether it is stopped as well, once it was looked at, and the `-t` of that.
+        stop: Option<Stop>,
     },
     /// The layers of each image the host has: a JSON list a line, the lowest layer first.
     HeldLayers,
@@ -90,6 +93,13 @@ pub enum Query {
         /// The container.
         container: ContainerName,
     },
+}
+
+/// How a container is stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// `-t`, in seconds.
+    pub timeout: Option<u64>,
 }
 
 /// A command in a new container of a role.

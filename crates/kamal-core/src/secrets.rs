@@ -4,6 +4,7 @@
 //! Everything outside comes through [`Commands`]: this module starts no process and reads no variable.
 
 pub mod answer;
+mod command_error;
 pub(crate) mod dotenv;
 pub mod encrypted;
 pub(crate) mod expand;
@@ -12,6 +13,7 @@ mod notice;
 mod store;
 pub mod vendors;
 
+pub use command_error::CommandError;
 pub use expand::{Commands, Ran};
 pub use lint::{Lint, LintKind};
 pub use notice::{Use, notice};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Config,
+    lock::Held,
     name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
     naming,
 };
@@ -37,8 +38,8 @@ pub struct HostState {
     pub network: bool,
     /// Whether the host is a worker of a swarm with a network `kamal` of its own, which hides an overlay network.
     pub hides_overlay: bool,
-    /// The deploy lock's details, when it is held.
-    pub lock: Option<String>,
+    /// The deploy lock, when it is held.
+    pub lock: Option<Held>,
 }
 
 /// A machine.
@@ -135,6 +136,20 @@ impl ContainerState {
             "dead" => Self::Dead,
             _ => return None,
         })
+    }
+
+    /// Docker's word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Paused => "paused",
+            Self::Exited => "exited",
+            Self::Removing => "removing",
+            Self::Dead => "dead",
+        }
     }
 
     /// True when Kamal counts the container as the one that runs.

@@ -4,19 +4,23 @@
 pub mod registry;
 
 mod build;
+mod clues;
 mod credentials;
 mod fault;
 mod layer;
 mod login;
 mod network;
 mod observe;
+mod post_mortem;
 mod proxy;
 mod query;
 mod render;
+mod sections;
 
 use async_trait::async_trait;
 use kamal_core::{
     config::Config,
+    diagnosis::Evidence,
     error::StepFault,
     name::HostName,
     ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Layer, Render, RenderError},
@@ -48,6 +52,10 @@ impl Docker for DockerCli {
 
     fn layer(&self, step: &Step, line: &str) -> Option<Layer> {
         layer::of(step, line)
+    }
+
+    fn evidence(&self, printed: &str) -> Evidence {
+        post_mortem::read(printed)
     }
 
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {

@@ -3,7 +3,7 @@
 use kamal_core::{
     config::{Config, model::Accessory},
     naming,
-    ports::{Entropy, Exit},
+    ports::Entropy,
     query::{Attach, ExecNew, LogLines, Query},
     shell::{
         Text,
@@ -11,7 +11,7 @@ use kamal_core::{
     },
 };
 
-use crate::render::{filters, stop_timeout};
+use crate::{post_mortem, render::filters};
 
 /// Shell text for a question.
 pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
@@ -57,10 +57,10 @@ pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Tex
             let log = word(&naming::audit_log(config));
             format!("tail -n 50 {log} 2>/dev/null || echo 'nothing was done here yet'")
         }
-        Query::HeldLayers => "docker image ls --quiet --no-trunc | sort -u | xargs docker image inspect \
+        Query::HeldLayers => "docker image ls --all --quiet --no-trunc | sort -u | xargs docker image inspect \
                               --format '{{json .RootFS.Layers}}' 2>/dev/null; :"
             .to_owned(),
-        Query::PostMortem { container, stop_timeout: timeout } => post_mortem(container, *timeout),
+        Query::PostMortem { container, probe, stop } => post_mortem::text(container, probe.as_ref(), *stop),
         Query::Inspect { container } => {
             format!("docker container inspect --format '{{{{json .}}}}' {}", word(container))
         }
@@ -122,23 +122,6 @@ fn exec_accessory(config: &Config, accessory: &Accessory, volumes: &[String], co
     words.extend(options(&accessory.options));
     words.extend([word(&accessory.image), command.to_owned()]);
     words.join(" ")
-}
-
-/// What became of a container that did not come up; it is stopped as well.
-fn post_mortem(container: &str, timeout: Option<u64>) -> String {
-    let name = word(container);
-    let meanings = Exit::MEANINGS
-        .map(|(status, meaning)| format!("{{{{if eq .State.ExitCode {status}}}}} ({meaning}){{{{end}}}}"))
-        .concat();
-    format!(
-        "docker inspect --format 'container: {{{{.State.Status}}}}, exit code {{{{.State.ExitCode}}}}{meanings}{{{{if .RestartCount}}}}, \
-         restarted {{{{.RestartCount}}}} times{{{{end}}}}{{{{if .State.OOMKilled}}}}, \
-         killed for lack of memory{{{{end}}}}{{{{if .State.Error}}}}, {{{{.State.Error}}}}{{{{end}}}}{{{{if .State.Health}}}}, health \
-         {{{{.State.Health.Status}}}}{{{{end}}}}' {name} 2>/dev/null\n\
-         echo 'last log lines:'; docker logs --timestamps --tail 30 {name} 2>&1 | sed 's/^/  /'\n\
-         docker stop{} {name} >/dev/null 2>&1 || true",
-        stop_timeout(timeout)
-    )
 }
 
 fn named(list: &[(String, String)]) -> Vec<String> {

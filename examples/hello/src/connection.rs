@@ -44,6 +44,7 @@ pub(crate) fn serve(stream: &TcpStream, server: &Server) {
 struct Request {
     method: String,
     path: String,
+    host: String,
     keep_alive: bool,
 }
 
@@ -60,6 +61,7 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     let mut request = Request {
         method: method.to_owned(),
         path: target.split('?').next().unwrap_or_default().to_owned(),
+        host: String::new(),
         keep_alive: version == "HTTP/1.1",
     };
     let mut body = 0;
@@ -76,6 +78,8 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
             } else {
                 value.eq_ignore_ascii_case("keep-alive")
             };
+        } else if name.eq_ignore_ascii_case("host") {
+            value.clone_into(&mut request.host);
         } else if name.eq_ignore_ascii_case("content-length") {
             body = value.parse::<u64>().map_err(|_| io::ErrorKind::InvalidData)?;
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
@@ -90,17 +94,14 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
 fn answer(request: &Request, server: &Server, keep_alive: bool) -> Vec<u8> {
     let version = &server.settings.version;
     let mut kind = "plain";
+    let mut headers = String::new();
     let (status, body) = match request.path.as_str() {
         "/protocol" => {
             kind = "html";
             ("200 OK", PROTOCOL_PAGE.to_owned())
         }
         "/" => ("200 OK", format!("hello {version}\n")),
-        "/up" if server.settings.health == Health::Fail => {
-            crate::log("health check refused");
-            ("500 Internal Server Error", "refusing health checks\n".to_owned())
-        }
-        "/up" => ("200 OK", "up\n".to_owned()),
+        "/up" => health(server.settings.health, &request.host, &mut headers),
         path => match path.strip_prefix("/sleep/").and_then(|text| text.parse::<u64>().ok()) {
             Some(milliseconds) => {
                 thread::sleep(Duration::from_millis(milliseconds.min(SLEEP_LIMIT)));
@@ -111,7 +112,7 @@ fn answer(request: &Request, server: &Server, keep_alive: bool) -> Vec<u8> {
     };
     let connection = if keep_alive { "keep-alive" } else { "close" };
     let mut response = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/{kind}; charset=utf-8\r\ncontent-length: {}\r\nx-version: {version}\r\n\
+        "HTTP/1.1 {status}\r\ncontent-type: text/{kind}; charset=utf-8\r\ncontent-length: {}\r\nx-version: {version}\r\n{headers}\
          connection: {connection}\r\n\r\n",
         body.len()
     );
@@ -119,6 +120,35 @@ fn answer(request: &Request, server: &Server, keep_alive: bool) -> Vec<u8> {
         response.push_str(&body);
     }
     response.into_bytes()
+}
+
+/// The answer to a health check, as the app is told to be.
+fn health(health: Health, host: &str, headers: &mut String) -> (&'static str, String) {
+    match health {
+        Health::Fail => {
+            crate::log("health check refused");
+            ("500 Internal Server Error", "refusing health checks\n".to_owned())
+        }
+        Health::Blocked => {
+            crate::log(&format!("Blocked hosts: {host}"));
+            ("403 Forbidden", format!("Blocked hosts: {host}\n"))
+        }
+        Health::Https => {
+            headers.push_str("location: https://hello.test/up\r\n");
+            ("301 Moved Permanently", String::new())
+        }
+        Health::Slow => {
+            thread::sleep(Duration::from_millis(SLEEP_LIMIT));
+            ("200 OK", "up at last\n".to_owned())
+        }
+        Health::Status(status) => match status {
+            401 => ("401 Unauthorized", "who are you?\n".to_owned()),
+            403 => ("403 Forbidden", "not for you\n".to_owned()),
+            404 => ("404 Not Found", "not found\n".to_owned()),
+            _ => ("503 Service Unavailable", "not now\n".to_owned()),
+        },
+        _ => ("200 OK", "up\n".to_owned()),
+    }
 }
 
 #[cfg(test)]

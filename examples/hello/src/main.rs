@@ -5,7 +5,7 @@
 //!
 //! * `PORT`: where to listen; 80 unless told.
 //! * `KAMAL_VERSION`: what `GET /` and the header `x-version` say.
-//! * `HEALTH`: `fail` refuses health checks, `crash` ends at once with exit code 3.
+//! * `HEALTH`: `fail` refuses health checks, `crash` ends at once with exit code 3; the other ways are in `settings`.
 //! * `ECHO`: names of variables, with commas between them, that it logs at start, as careless apps do.
 //!
 //! `GET /protocol` is a page that says over which version of HTTP a browser fetched it.
@@ -14,9 +14,10 @@
 
 mod connection;
 mod settings;
+mod trouble;
 
 use std::io::{self, Write};
-use std::net::{Ipv6Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -56,14 +57,17 @@ fn run() -> io::Result<ExitCode> {
     for (name, value) in &settings.echo {
         log(&format!("{name}={value}"));
     }
-    if settings.health == Health::Crash {
-        log("crashing at start, because HEALTH=crash");
-        return Ok(ExitCode::from(3));
+    if let Some(code) = trouble::at_start(settings.health) {
+        return Ok(code);
     }
     // Before the port opens: whoever sees the port open may already send the signal.
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, settings.port))
-        .or_else(|_| TcpListener::bind(("0.0.0.0", settings.port)))?;
+    let listener = if settings.health == Health::Loopback {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?
+    } else {
+        TcpListener::bind((Ipv6Addr::UNSPECIFIED, settings.port))
+            .or_else(|_| TcpListener::bind(("0.0.0.0", settings.port)))?
+    };
     log(&format!("hello {} listens on {}", settings.version, listener.local_addr()?));
     if settings.health == Health::Fail {
         log("refusing health checks, because HEALTH=fail");

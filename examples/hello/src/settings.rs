@@ -2,12 +2,60 @@
 
 use std::env;
 
-/// How the app answers health checks.
+/// How the app answers health checks, and what else may be the matter with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
     Ok,
+    /// Refuses them.
     Fail,
+    /// Answers them with this status.
+    Status(u16),
+    /// Answers them as Rails does where it does not know the host.
+    Blocked,
+    /// Leads them to https.
+    Https,
+    /// Answers them after a minute.
+    Slow,
+    /// Listens on the loopback alone.
+    Loopback,
+    /// Listens after 8 s.
+    Late,
+    /// Never listens.
+    Idle,
+    /// Ends at once.
     Crash,
+    /// Is ended by a signal of its own.
+    Abort,
+    /// Takes all the memory there is.
+    Hungry,
+    /// Fills the disk at /full.
+    Full,
+    /// Looks for a database that has no address.
+    Nameless,
+}
+
+/// The words for them.
+const WORDS: [(&str, Health); 13] = [
+    ("ok", Health::Ok),
+    ("fail", Health::Fail),
+    ("blocked", Health::Blocked),
+    ("https", Health::Https),
+    ("slow", Health::Slow),
+    ("loopback", Health::Loopback),
+    ("late", Health::Late),
+    ("idle", Health::Idle),
+    ("crash", Health::Crash),
+    ("abort", Health::Abort),
+    ("hungry", Health::Hungry),
+    ("full", Health::Full),
+    ("nameless", Health::Nameless),
+];
+
+impl Health {
+    fn parse(word: &str) -> Option<Self> {
+        let status = || word.parse().ok().filter(|status| (200..600).contains(status)).map(Self::Status);
+        WORDS.iter().find(|(known, _)| *known == word).map(|(_, health)| *health).or_else(status)
+    }
 }
 
 /// The whole configuration of the app.
@@ -30,12 +78,11 @@ impl Settings {
             None => 80,
             Some(text) => text.parse().map_err(|_| format!("PORT is {text:?}; give a number from 1 to 65535"))?,
         };
-        let health = match get("HEALTH").as_deref() {
-            None | Some("" | "ok") => Health::Ok,
-            Some("fail") => Health::Fail,
-            Some("crash") => Health::Crash,
-            Some(other) => return Err(format!("HEALTH is {other:?}; give ok, fail or crash")),
-        };
+        let word = get("HEALTH").filter(|word| !word.is_empty()).unwrap_or_else(|| "ok".to_owned());
+        let health = Health::parse(&word).ok_or_else(|| {
+            let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
+            format!("HEALTH is {word:?}; give a status, or one of {}", words.join(", "))
+        })?;
         let version = get("KAMAL_VERSION").unwrap_or_else(|| "unknown".to_owned());
         if version.chars().any(char::is_control) {
             return Err("KAMAL_VERSION has control characters, which no HTTP header may carry".to_owned());

@@ -13,6 +13,7 @@ mod clients;
 mod commands;
 mod conformance;
 mod deploy;
+mod diagnosis;
 mod embedded;
 mod failure;
 mod hooks;

@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn fetch(global: &Global, args: FetchArgs) -> Result<(), Failure> {
     let FetchArgs { names, adapter, account, from, inline } = args;
     let fetch = Fetch { names, adapter, account, from, inline };
-    match context::surroundings(global.destination.clone())?.fetch(&fetch).map_err(Failure::User)? {
+    match context::surroundings(global.destination.clone())?.fetch(&fetch)? {
         Some(json) => print(&json),
         None => print("No value provided for required options '--account'"),
     }
@@ -24,7 +24,7 @@ pub(super) fn fetch(global: &Global, args: FetchArgs) -> Result<(), Failure> {
 /// `secrets extract`.
 pub(super) fn extract(args: ExtractArgs) -> Result<(), Failure> {
     let ExtractArgs { name, fetched, inline: _ } = args;
-    print(&Extract { name, fetched }.run().map_err(Failure::User)?);
+    print(&Extract { name, fetched }.run()?);
     Ok(())
 }
 

@@ -162,6 +162,11 @@ impl Shown {
                     progress(&line.bar, &format!("upload {file}"), *sent, *total, &text);
                 }
             }
+            EventKind::Pulling { host, sent } => {
+                if let Some(line) = self.hosts.get(host.as_str()) {
+                    line.bar.set_message(format!("pulls the image: {:.1} MB", plain::megabytes(*sent)));
+                }
+            }
             EventKind::StepStarted { host: None, step, .. } => {
                 let bar = self.local();
                 bar.reset_elapsed();

@@ -104,6 +104,10 @@ pub(super) fn text(event: &EventKind) -> Option<String> {
             let text = format!("{file}: {:.1} of {:.1} MB", megabytes(*sent), megabytes(*total));
             Some(format!("{} {}", place(Some(host)), dim(&text)))
         }
+        EventKind::Pulling { host, sent } => {
+            let text = format!("pulls the image: {:.1} MB", megabytes(*sent));
+            Some(format!("{} {}", place(Some(host)), dim(&text)))
+        }
         EventKind::Finished { took, .. } => Some(format!("  Finished all in {:.1} seconds", took.as_secs_f64())),
         _ => None,
     }

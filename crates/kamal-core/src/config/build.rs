@@ -12,6 +12,7 @@ mod paths;
 mod policies;
 mod proxy;
 mod registry;
+mod release;
 mod root;
 mod servers;
 mod ssh;

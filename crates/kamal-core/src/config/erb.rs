@@ -18,7 +18,7 @@ mod template;
 mod time;
 mod value;
 
-pub use outside::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError};
+pub use outside::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError};
 pub(crate) use render::render;
 
 use super::diagnostic::{ConfigErrors, Report};

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use super::{Answer, Complaints, Fact, FileError, Found, Outside, RubyError};
+use super::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError};
 
 /// No variables, no files, no commands, and always the same time: a configuration is a function of its text.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +32,8 @@ impl Outside for NothingOutside {
         Err(FileError::Missing)
     }
 
-    fn run(&self, command: &str, _complaints: Complaints) -> Result<Answer, String> {
-        Err(format!("No such file or directory - {command}"))
+    fn run(&self, command: &str, _complaints: Complaints) -> Result<Answer, CommandError> {
+        Err(CommandError::missing(command))
     }
 
     fn fact(&self, _fact: Fact) -> String {

@@ -69,6 +69,7 @@ impl Cover for Error {
             | Self::NoHost
             | Self::NoRole { .. }
             | Self::NotRunning { .. }
+            | Self::LockLost { .. }
             | Self::Cancelled => {}
         }
     }
@@ -78,8 +79,9 @@ impl Cover for HostError {
     fn cover(&mut self, redactor: &Redactor) {
         match self {
             Self::Transport(error) => error.cover(redactor),
-            Self::Step { step, output, post_mortem, .. } => {
-                [step, output, post_mortem].into_iter().for_each(|text| text.cover(redactor));
+            Self::Step { step, output, diagnosis, .. } => {
+                [step, output].into_iter().for_each(|text| text.cover(redactor));
+                diagnosis.iter_mut().for_each(|found| found.cover(redactor));
             }
             Self::Unreadable { source, .. } => source.0.cover(redactor),
             Self::Unfit { message, hints, .. } => {

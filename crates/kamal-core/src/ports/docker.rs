@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{Entropy, SecretError};
 use crate::{
-    config::Config, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text, state::HostState,
-    step::Step,
+    config::Config, diagnosis::Evidence, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text,
+    state::HostState, step::Step,
 };
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
@@ -39,6 +39,11 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     ///
     /// When a secret the step needs cannot be had.
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
+
+    /// What the answer to [`Query::PostMortem`] shows of a container. One that is not understood is its log.
+    fn evidence(&self, printed: &str) -> Evidence {
+        Evidence { log: printed.lines().map(str::to_owned).collect(), ..Evidence::default() }
+    }
 
     /// Shell text for a question whose answer a person reads. Chance is for names of containers.
     fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text;

@@ -16,6 +16,10 @@ pub trait Hooks: Send + Sync + std::fmt::Debug {
 
     /// Runs one of them to its end, and hands on what it prints while it does. One that ends with anything but 0 ends the
     /// operation. Cancelling ends it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be run at all.
     async fn run(
         &self,
         order: &HookOrder<'_>,

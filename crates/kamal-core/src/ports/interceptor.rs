@@ -27,11 +27,19 @@ pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
 #[async_trait]
 pub trait Interceptor: Send + Sync + std::fmt::Debug {
     /// A stage is about to begin.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not to.
     async fn before(&self, _moment: &Moment<'_>) -> Result<(), Refusal> {
         Ok(())
     }
 
     /// A stage has come to its end, and went well.
+    ///
+    /// # Errors
+    ///
+    /// Why what it did is not to stay.
     async fn after(&self, _moment: &Moment<'_>) -> Result<(), Refusal> {
         Ok(())
     }

@@ -5,14 +5,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::TransportError;
-use crate::name::{HostName, ImageRef};
+use super::{Content, TransportError};
+use crate::{
+    name::{HostName, ImageRef},
+    state::Image,
+};
 
 /// A registry of one's own. Images stay in it from run to run, so that only what is new is pushed and pulled.
 #[async_trait]
 pub trait LocalRegistry: Send + Sync + std::fmt::Debug {
     /// Serves it on a port of this machine's loopback, for whoever builds here, until what comes back is dropped. Several
     /// runs on this machine may do so at the same time. Cancelling leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// When the port is taken, or its folder cannot be used.
     async fn start(&self, port: u16) -> Result<Arc<dyn Serving>, RegistryError>;
 }
 
@@ -21,18 +28,50 @@ pub trait LocalRegistry: Send + Sync + std::fmt::Debug {
 pub trait Serving: Send + Sync + std::fmt::Debug {
     /// Makes it reachable on the same port of a host's own loopback until what comes back is dropped. Cancelling leaves
     /// nothing behind.
-    async fn reach(&self, host: &HostName, access: Access) -> Result<Reached, ReachError>;
+    ///
+    /// # Errors
+    ///
+    /// When the host does not let it in, or cannot be reached itself.
+    async fn reach(&self, host: &HostName, access: Access, sent: Sent) -> Result<Reached, ReachError>;
 
     /// What a name stands for; `None` where there is nothing of that name.
+    ///
+    /// # Errors
+    ///
+    /// When what is in it cannot be read.
     async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError>;
 
     /// About how many bytes an image takes on a host while it is pulled, the layers it has left out, as for
     /// [`Serving::archive`]; `None` where that cannot be told.
+    ///
+    /// # Errors
+    ///
+    /// As [`Serving::archive`].
     async fn room(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Option<u64>, RegistryError>;
 
     /// An image as `docker load` reads it, in the variant for an architecture, without the layers a host has: what
-    /// [`Query::HeldLayers`](crate::query::Query::HeldLayers) printed there.
-    async fn archive(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<u8>, RegistryError>;
+    /// [`Query::HeldLayers`](crate::query::Query::HeldLayers) printed there. It comes in parts, to be loaded one after the
+    /// other, so that whoever is interrupted has what was loaded; the last one has the image's name.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such image, or none for that architecture; when it cannot be read.
+    async fn archives(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<Box<dyn Content>>, RegistryError>;
+
+    /// An image as one archive, for a host that has these images, if it lacks so little that it comes sooner that way: a
+    /// pull goes there and back for each thing it asks. What is not the same here and there does not count as had.
+    ///
+    /// # Errors
+    ///
+    /// As [`Serving::archives`].
+    async fn difference(
+        &self,
+        _image: &ImageRef,
+        _arch: &str,
+        _there: &[Image],
+    ) -> Result<Option<Box<dyn Content>>, RegistryError> {
+        Ok(None)
+    }
 }
 
 /// What somebody who reaches the registry may do.
@@ -44,16 +83,28 @@ pub enum Access {
     Push,
 }
 
+/// Told how many bytes a host has been sent through the registry's connections so far.
+pub type Sent = Arc<dyn Fn(u64) + Send + Sync>;
+
 /// Keeps the registry reachable until it is dropped.
 pub type Reached = Box<dyn std::fmt::Debug + Send + Sync>;
 
 /// An image of the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredImage {
     /// The digest of what the name stands for, as `docker pull` tells it: `sha256:…`.
     pub digest: String,
     /// The architectures it was built for, in Docker's spelling.
     pub arches: Vec<String>,
+}
+
+impl StoredImage {
+    /// An image by its digest, and the architectures it was built for.
+    #[must_use]
+    pub fn new(digest: String, arches: Vec<String>) -> Self {
+        Self { digest, arches }
+    }
 }
 
 /// Why the registry is not served, or does not give something.

@@ -12,15 +12,15 @@ use futures_util::{
     future::{Either, join_all, select},
 };
 
-use super::{Cx, ask};
+use super::{Cx, diagnose};
 use crate::{
     error::{Error, HostError},
     event::{EventKind, Tone},
     fleet::{Fleet, Progress, gather},
     gate::{Keeper, Waiter},
     name::{ContainerName, HostName},
-    plan::{HostWork, Placement, Question},
-    query::Query,
+    plan::{HostWork, Placement},
+    query::Stop,
     step::Step,
 };
 
@@ -138,12 +138,7 @@ async fn steps(
     switched: &Switched,
 ) -> Result<(), HostError> {
     let of = |step: &Step| {
-        let name = match step {
-            Step::Start(spec) => &spec.name,
-            Step::SwitchTraffic(route) => &route.container,
-            Step::AwaitReady { container, .. } | Step::StartExisting { container, .. } => container,
-            _ => return None,
-        };
+        let name = diagnose::container_of(step)?;
         placements.iter().find(|placement| placement.host == work.host && placement.new == *name)
     };
     let mut failed = None;
@@ -165,7 +160,12 @@ async fn steps(
     let result = patiently(cx, &work.host, steps, &mut progress).await;
     let Err(error) = result else { return Ok(()) };
     match failed {
-        Some(placement) if matches!(error, HostError::Step { .. }) => Err(post_mortem(cx, placement, error).await),
+        Some(placement) if matches!(error, HostError::Step { .. }) => {
+            let problem = format!("Failed to boot {} on {}", placement.role, work.host);
+            cx.fleet.emit(EventKind::tell(Tone::Problem, problem));
+            let stop = Some(Stop { timeout: placement.stop_timeout });
+            Err(diagnose::diagnosed(&cx.fleet, steps, &placement.new, stop, error).await)
+        }
         _ => {
             let unknown = match &error {
                 HostError::Cancelled { .. } => true,
@@ -198,22 +198,6 @@ async fn patiently(cx: &Cx<'_>, host: &HostName, steps: &[Step], progress: Progr
         Either::Left((result, _)) => result,
         Either::Right(_) => Err(stopped()),
     }
-}
-
-/// Finds out why a new container did not come up, stops it, and adds what was found to the error.
-async fn post_mortem(cx: &Cx<'_>, placement: &Placement, error: HostError) -> HostError {
-    let HostError::Step { host, step, status, output, fault, .. } = error else { return error };
-    let problem = format!("Failed to boot {} on {host}", placement.role);
-    cx.fleet.emit(EventKind::tell(Tone::Problem, problem));
-    let query = Query::PostMortem { container: placement.new.clone(), stop_timeout: placement.stop_timeout };
-    let question = Question { host: host.clone(), heading: String::new(), query };
-    let found = ask(&cx.fleet.unstoppable(), std::slice::from_ref(&question)).await.pop();
-    let post_mortem = match found.map(|answer| answer.outcome) {
-        Some(Ok(captured)) => captured.stdout,
-        Some(Err(error)) => format!("and what happened could not be found out: {error}"),
-        None => String::new(),
-    };
-    HostError::Step { host, step, status, output, post_mortem, fault }
 }
 
 /// Leads every host that switched, or perhaps did, back to the container it still has, and gives those that made way for a

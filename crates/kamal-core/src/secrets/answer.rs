@@ -9,7 +9,17 @@ use crate::secret::Secret;
 
 /// Why a secret cannot be taken out of what was fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExtractError {
+    /// There is no text.
+    #[error(
+        "there is nothing to extract {name} from\nhelp: the second argument is what `kamal secrets fetch` printed; a \
+         variable must be set above the line that uses it"
+    )]
+    Nothing {
+        /// The name asked for.
+        name: String,
+    },
     /// The text is no JSON object. It is not repeated: it may hold secrets.
     #[error(
         "what `kamal secrets extract` was given is no JSON object (line {line}, column {column})\nhelp: the second argument \

@@ -3,6 +3,7 @@
 
 use zeroize::Zeroizing;
 
+use super::CommandError;
 use crate::secret::Secret;
 
 /// What a secrets file may ask of the world.
@@ -10,13 +11,12 @@ pub trait Commands {
     /// An environment variable.
     fn env(&self, name: &str) -> Option<String>;
 
-    /// Runs a command line as `sh -c` would. The error says why it could not be run at all; it must not repeat the
-    /// command, which may hold a secret.
+    /// Runs a command line as `sh -c` would.
     ///
     /// # Errors
     ///
-    /// Why there was no command to run.
-    fn run(&self, command: &str) -> Result<Ran, String>;
+    /// Why it could not be run at all, without repeating the command, which may hold a secret. One that fails is none.
+    fn run(&self, command: &str) -> Result<Ran, CommandError>;
 
     /// Runs `kamal secrets …` inside this process. `args` begins with `secrets`; the answer is what goes into the
     /// value, for `fetch` shell-escaped so that it is one word again when it is inserted into another command.
@@ -24,11 +24,12 @@ pub trait Commands {
     /// # Errors
     ///
     /// Why there is no value.
-    fn inline_kamal(&self, args: &[String]) -> Result<String, String>;
+    fn inline_kamal(&self, args: &[String]) -> Result<String, CommandError>;
 }
 
 /// How a command went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Ran {
     /// Its standard output.
     pub printed: Zeroizing<String>,
@@ -40,6 +41,12 @@ impl Ran {
     /// A command that succeeded.
     pub fn printed(text: impl Into<String>) -> Self {
         Self { printed: Zeroizing::new(text.into()), status: 0 }
+    }
+
+    /// The same, ended with another exit status.
+    #[must_use]
+    pub fn ended(self, status: i32) -> Self {
+        Self { status, ..self }
     }
 }
 

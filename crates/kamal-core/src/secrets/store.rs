@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use indexmap::IndexMap;
 use zeroize::Zeroizing;
 
+use super::CommandError;
 use super::dotenv::{Entry, Value, entries};
 use super::expand::{Command, Commands, Ran, expand, shell_construct};
 use super::lint::{Lint, lints};
@@ -57,8 +58,8 @@ pub enum SecretsError {
         /// File, line, key and construct of each.
         Vec<(String, usize, String, String)>,
     ),
-    /// A command could not be run.
-    #[error("{path}:{line}: {key}: {message}")]
+    /// A command gave no value.
+    #[error("{path}:{line}: {key}: {error}{}", are_empty(empty))]
     Command {
         /// The file.
         path: String,
@@ -66,8 +67,10 @@ pub enum SecretsError {
         line: usize,
         /// The entry's key.
         key: String,
-        /// What went wrong, without the command's text, which may hold a secret.
-        message: String,
+        /// What went wrong.
+        error: Box<CommandError>,
+        /// Variables among the command's words that are empty.
+        empty: Vec<String>,
     },
     /// Something needs a value that has nothing in it.
     #[error("{path}:{line}: Secret '{key}' is blank{}", why_blank(*.status))]
@@ -105,6 +108,10 @@ fn shell_constructs(found: &[(String, usize, String, String)]) -> String {
     format!("{}\nhelp: in single quotes, or with a backslash before the $, it is taken as it is", lines.join("\n"))
 }
 
+fn are_empty(variables: &[String]) -> String {
+    variables.iter().map(|name| format!("\nhelp: ${name} is empty")).collect()
+}
+
 fn why_blank(status: Option<i32>) -> String {
     let cause =
         status.map(|status| format!(": its command ended with exit status {}, what it said is above", Exit(status)));
@@ -133,7 +140,7 @@ pub struct Secrets {
 }
 
 /// What a command printed and how it ended, or why it could not be run.
-type Printed = OnceLock<Result<Resolved, String>>;
+type Printed = OnceLock<Result<Resolved, CommandError>>;
 
 /// A value, and the exit status of a command in it that failed.
 #[derive(Clone, Debug)]
@@ -346,23 +353,24 @@ impl Secrets {
         commands: &dyn Commands,
     ) -> Result<Resolved, SecretsError> {
         let entry = &file.entries[index];
-        let failed = |message| SecretsError::Command {
+        let failed = |error, empty| SecretsError::Command {
             path: file.path.clone(),
             line: entry.line,
             key: entry.key.clone(),
-            message,
+            error: Box::new(error),
+            empty,
         };
         let empty = self.empty_words(file, index, depth, command.written, commands)?;
-        if let Some((Some(switch), name)) = empty.iter().find(|(switch, _)| switch.is_some()) {
-            return Err(failed(format!("{switch} has no value, since ${name} is empty")));
+        if let Some((Some(option), variable)) = empty.iter().find(|(option, _)| option.is_some()) {
+            let (option, variable) = ((*option).to_owned(), (*variable).to_owned());
+            return Err(failed(CommandError::NoValue { option, variable }, Vec::new()));
         }
         let printed = Arc::clone(locked(&self.printed).entry(Secret::new(command.filled)).or_default());
         let printed = printed.get_or_init(|| run(command.filled, commands));
-        let names: Vec<String> = empty.iter().map(|(_, name)| format!("\nhelp: ${name} is empty")).collect();
-        let resolved = printed.clone().map_err(|message| failed(message + &names.concat()))?;
+        let names = empty.iter().map(|(_, name)| (*name).to_owned()).collect();
+        let resolved = printed.clone().map_err(|error| failed(error, names))?;
         if resolved.failed == Some(NOT_FOUND) && resolved.secret.expose().trim().is_empty() {
-            let message = "a program of its command is not there (exit status 127), what the shell said is above";
-            return Err(failed(message.to_owned()));
+            return Err(failed(CommandError::NoProgram, Vec::new()));
         }
         Ok(resolved)
     }
@@ -413,11 +421,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn run(command: &str, commands: &dyn Commands) -> Result<Resolved, String> {
+fn run(command: &str, commands: &dyn Commands) -> Result<Resolved, CommandError> {
     let inline = inline_kamal(command);
     let Ran { mut printed, status } = match inline {
         Some(arguments) => {
-            let words = shlex::split(arguments).ok_or("the quotes of `kamal secrets …` do not add up")?;
+            let words = shlex::split(arguments);
+            let words = words.ok_or_else(|| CommandError::words("the quotes of `kamal secrets …` do not add up"))?;
             Ran::printed(commands.inline_kamal(&words)?)
         }
         None => commands.run(command)?,

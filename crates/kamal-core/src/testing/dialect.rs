@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use crate::{
     build::BuildTask,
     config::Config,
+    diagnosis::Evidence,
     error::StepFault,
     name::HostName,
     naming,
@@ -45,6 +46,11 @@ impl Docker for SimDocker {
             _ if printed.contains("manifest unknown") || printed.contains("No such image") => StepFault::ImageMissing,
             _ => StepFault::Other,
         }
+    }
+
+    fn evidence(&self, printed: &str) -> Evidence {
+        let said = || Evidence { log: printed.lines().map(str::to_owned).collect(), ..Evidence::default() };
+        serde_json::from_str(printed).unwrap_or_else(|_| said())
     }
 
     fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {

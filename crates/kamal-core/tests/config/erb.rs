@@ -219,7 +219,7 @@ fn what_stands_above_counts_first() {
     assert_eq!(render(template), Err("1:15: the environment variable REVIEW_HOST is not set".to_owned()));
     // What is never reached may be anything.
     assert_eq!(render("<% if ENV['NOPE'] %><%= Rails.env.nonsense %><% end %>x").as_deref(), Ok("x"));
-    let ruby = RubyError { message: "key not found: \"REVIEW_HOST\" (KeyError)".to_owned(), line: Some(1) };
+    let ruby = RubyError::new("key not found: \"REVIEW_HOST\" (KeyError)", Some(1));
     let with_ruby = Table { ruby: Some(Err(ruby)), ..world() };
     assert_eq!(render_in(&with_ruby, template), Err("1:1: key not found: \"REVIEW_HOST\" (KeyError)".to_owned()));
 }
@@ -227,8 +227,7 @@ fn what_stands_above_counts_first() {
 #[test]
 fn ruby_takes_over_where_there_is_one() {
     let ruby = |answer: Result<&str, &str>| {
-        let answer =
-            answer.map(str::to_owned).map_err(|message| RubyError { message: message.to_owned(), line: Some(2) });
+        let answer = answer.map(str::to_owned).map_err(|message| RubyError::new(message, Some(2)));
         Table { ruby: Some(answer), ..world() }
     };
     // Syntax, methods and constants nothing here knows; methods that other values have.

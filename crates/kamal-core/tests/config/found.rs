@@ -2,7 +2,7 @@
 
 use kamal_core::config::{Source, render_template};
 use kamal_core::secret::Secret;
-use kamal_core::secrets::{Commands, Ran, Secrets, SecretsFile};
+use kamal_core::secrets::{CommandError, Commands, Ran, Secrets, SecretsFile};
 
 use crate::outside::Table;
 
@@ -60,12 +60,12 @@ impl Commands for Nothing {
         None
     }
 
-    fn run(&self, _command: &str) -> Result<Ran, String> {
-        Err("no commands here".to_owned())
+    fn run(&self, _command: &str) -> Result<Ran, CommandError> {
+        Err(CommandError::NotRun("no commands here".to_owned()))
     }
 
-    fn inline_kamal(&self, _args: &[String]) -> Result<String, String> {
-        Err("no commands here".to_owned())
+    fn inline_kamal(&self, _args: &[String]) -> Result<String, CommandError> {
+        Err(CommandError::NotRun("no commands here".to_owned()))
     }
 }
 

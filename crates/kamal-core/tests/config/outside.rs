@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Zoned;
 use kamal_core::config::{
-    Answer, Complaints, ConfigErrors, Fact, FileError, Found, Loaded, Outside, RubyError, Source, load,
+    Answer, CommandError, Complaints, ConfigErrors, Fact, FileError, Found, Loaded, Outside, RubyError, Source, load,
 };
 
 /// The base of most cases: valid, and without what the case is about.
@@ -79,7 +79,7 @@ impl Outside for Table {
             return None;
         }
         let size = file.map_or(0, |text| u64::try_from(text.len()).unwrap_or(0));
-        Some(Found { folder, size, executable: folder })
+        Some(if folder { Found::folder(size) } else { Found::file(size) })
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
@@ -87,15 +87,13 @@ impl Outside for Table {
         if names.is_empty() { Err(FileError::Missing) } else { Ok(names) }
     }
 
-    fn run(&self, command: &str, _complaints: Complaints) -> Result<Answer, String> {
+    fn run(&self, command: &str, _complaints: Complaints) -> Result<Answer, CommandError> {
         // `exit 3` ends with that status and prints nothing.
         if let Some(status) = command.strip_prefix("exit ") {
-            return Ok(Answer { status: status.parse().unwrap(), ..Answer::default() });
+            return Ok(Answer::default().ended(status.parse().unwrap()));
         }
-        let printed = self.commands.get(command).cloned();
-        let printed = printed
-            .ok_or_else(|| format!("No such file or directory - {}", command.split(' ').next().unwrap_or_default()))?;
-        Ok(Answer { printed, ..Answer::default() })
+        let missing = || CommandError::missing(command.split(' ').next().unwrap_or_default());
+        self.commands.get(command).map(Answer::printed).ok_or_else(missing)
     }
 
     fn fact(&self, fact: Fact) -> String {
@@ -107,6 +105,7 @@ impl Outside for Table {
             Fact::Processors => "4",
             Fact::Platform => "aarch64-linux",
             Fact::ArchitectureQuestion => "which processors",
+            _ => "",
         }
         .to_owned()
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use kamal_core::secret::Secret;
-use kamal_core::secrets::{Commands, Ran, Secrets, SecretsFile, parse};
+use kamal_core::secrets::{CommandError, Commands, Ran, Secrets, SecretsFile, parse};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -28,17 +28,17 @@ impl Commands for Shell {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the recorded cases need a real shell")]
-    fn run(&self, command: &str) -> Result<Ran, String> {
+    fn run(&self, command: &str) -> Result<Ran, CommandError> {
         self.ran.borrow_mut().push(command.to_owned());
         let output = std::process::Command::new("sh").args(["-c", command]).env("HOME_X", "hx").output();
-        let output = output.map_err(|error| error.to_string())?;
+        let output = output.map_err(|error| CommandError::NotRun(error.to_string()))?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(Ran { status: output.status.code().unwrap_or(-1), ..Ran::printed(printed) })
+        Ok(Ran::printed(printed).ended(output.status.code().unwrap_or(-1)))
     }
 
-    fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
+    fn inline_kamal(&self, args: &[String]) -> Result<String, CommandError> {
         self.ran.borrow_mut().push(format!("inline {}", args.join("|")));
-        self.inline.get(&args[1]).cloned().ok_or_else(|| "the vault is locked".to_owned())
+        self.inline.get(&args[1]).cloned().ok_or_else(|| CommandError::NotRun("the vault is locked".to_owned()))
     }
 }
 
@@ -228,11 +228,11 @@ impl Commands for Echo {
         None
     }
 
-    fn run(&self, command: &str) -> Result<Ran, String> {
+    fn run(&self, command: &str) -> Result<Ran, CommandError> {
         Ok(Ran::printed(command))
     }
 
-    fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
+    fn inline_kamal(&self, args: &[String]) -> Result<String, CommandError> {
         Ok(args.join(" "))
     }
 }

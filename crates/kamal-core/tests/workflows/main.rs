@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod chance;
 mod covered;
 mod deploys;
+mod diagnosed;
 mod embedded;
 mod errors;
 mod faults;
@@ -13,8 +15,10 @@ mod histories;
 mod hooks;
 mod local;
 mod locks;
+mod meddled;
 mod outlook;
 mod plans;
+mod release;
 mod reviewed;
 mod roles;
 mod seams;

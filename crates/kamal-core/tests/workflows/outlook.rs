@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use kamal_core::{
     op::{Accessory, AccessoryTask, App as AppOp, Op, Prune},
     plan::{Aspect, Outlook},
-    testing::every_operation,
+    testing::{SimLock, every_operation},
 };
 
 use crate::harness::{APART, App, THREE, Verb};
@@ -105,7 +105,8 @@ fn situations() -> Vec<Situation> {
         Situation {
             happens: |app| {
                 let held = "Locked by: Bob\nVersion: v0\nMessage: busy".to_owned();
-                app.fleet.change("h1", |host| drop(host.locks.insert(".kamal/lock-app".into(), held)));
+                let lock = SimLock { details: held, lease: None };
+                app.fleet.change("h1", |host| drop(host.locks.insert(".kamal/lock-app".into(), lock)));
             },
             ..situation("somebody holds the lock", ONE, "")
         },

@@ -7,10 +7,10 @@ use std::{
 
 use kamal_core::event::Outcome;
 
-/// The steps of a build so far.
+/// The steps of a build so far: what they are called, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    names: HashMap<u32, String>,
+    names: HashMap<u32, (String, Duration)>,
     /// Stages of the Dockerfile: how many steps each has, and how many have ended.
     stages: BTreeMap<String, (u64, u64)>,
 }
@@ -42,34 +42,33 @@ impl Steps {
         (!self.stages.is_empty()).then(|| Progress { done: sum(|stage| stage.1), total: sum(|stage| stage.0) })
     }
 
-    /// Takes a line, and returns the end of a step if it is one.
-    pub(super) fn take(&mut self, line: &str) -> Option<Ended> {
+    /// Takes a line that comes now, and returns the end of a step if it is one. A step took as long as buildx says, which
+    /// it does of those that succeed, in tenths of a second.
+    pub(super) fn take(&mut self, line: &str, now: Duration) -> Option<Ended> {
         let (number, text) = line.strip_prefix('#')?.split_once(' ')?;
         let number: u32 = number.parse().ok()?;
-        let ended = |outcome, took| Some((outcome, took));
         let end = if text == "CACHED" {
-            ended(Outcome::Ok, Duration::ZERO)
+            Some((Outcome::Ok, Duration::ZERO))
         } else if let Some(seconds) = text.strip_prefix("DONE ").and_then(|took| took.strip_suffix('s')) {
-            ended(Outcome::Ok, Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?)
-        } else if let Some(why) = text.strip_prefix("ERROR: ") {
-            ended(Outcome::Failed(why.to_owned()), Duration::ZERO)
+            Some((Outcome::Ok, Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?))
         } else {
-            None
+            text.strip_prefix("ERROR: ").map(|why| (Outcome::Failed(why.to_owned()), Duration::ZERO))
         };
-        let Some((outcome, took)) = end else {
+        let Some((outcome, said)) = end else {
             if let Entry::Vacant(vacant) = self.names.entry(number) {
-                vacant.insert(text.to_owned());
+                vacant.insert((text.to_owned(), now));
                 if let Some((stage, steps)) = stage(text) {
                     self.stages.entry(stage.to_owned()).or_insert((steps, 0));
                 }
             }
             return None;
         };
-        let name = self.names.get(&number)?;
+        let (name, began) = self.names.get(&number)?;
         if let Some(counted) = stage(name).and_then(|(stage, _)| self.stages.get_mut(stage)) {
             counted.1 = (counted.1 + 1).min(counted.0);
         }
         let step = if text == "CACHED" { format!("{name} (cached)") } else { name.clone() };
+        let took = if said.is_zero() { now.saturating_sub(*began) } else { said };
         Some(Ended { step, outcome, took })
     }
 }
@@ -91,7 +90,7 @@ mod tests {
     fn the_ends_of_steps_have_their_names_and_times() {
         let mut steps = Steps::default();
         let mut ends = Vec::new();
-        for line in [
+        for (second, line) in (0..).zip([
             "#0 building with \"default\" instance using docker driver",
             "#1 [internal] load build definition from Dockerfile",
             "#1 transferring dockerfile: 123B done",
@@ -107,8 +106,10 @@ mod tests {
             "------",
             " > [3/3] RUN false:",
             "# DONE 1s",
-        ] {
-            ends.extend(steps.take(line).map(|end| (end.step, end.outcome, end.took.as_millis())));
+        ]) {
+            ends.extend(
+                steps.take(line, Duration::from_secs(second)).map(|end| (end.step, end.outcome, end.took.as_millis())),
+            );
         }
         assert_eq!(steps.progress(), Some(Progress { done: 3, total: 3 }));
         let ok = |step: &str, took| (step.to_owned(), Outcome::Ok, took);
@@ -117,9 +118,9 @@ mod tests {
             ends,
             [
                 ok("[internal] load build definition from Dockerfile", 100),
-                ok("[1/3] FROM x (cached)", 0),
+                ok("[1/3] FROM x (cached)", 1000),
                 ok("[2/3] RUN make", 12_500),
-                ("[3/3] RUN false".to_owned(), Outcome::Failed(why), 0),
+                ("[3/3] RUN false".to_owned(), Outcome::Failed(why), 1000),
             ]
         );
     }
@@ -136,7 +137,7 @@ mod tests {
             "#6 [build 2/2] RUN",
             "#6 DONE 2s",
         ] {
-            steps.take(line);
+            steps.take(line, Duration::ZERO);
             seen.push(steps.progress().map(|progress| (progress.done, progress.total)));
         }
         assert_eq!(seen, [None, Some((0, 2)), Some((1, 2)), Some((1, 5)), Some((1, 5)), Some((2, 5))]);

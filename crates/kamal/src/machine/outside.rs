@@ -14,7 +14,7 @@ use kamal_core::{
     config::{self, Answer, Complaints, Fact, FileError, Found, Outside, RubyError, Source},
     ports::{Entropy as _, TemplateError, Templates},
     secret::Secret,
-    secrets::{Commands, Ran, vendors::Sessions},
+    secrets::{self, Commands, Ran, vendors::Sessions},
 };
 use zeroize::Zeroizing;
 
@@ -50,7 +50,7 @@ impl Surroundings {
 
     /// Runs a command line as `sh -c` would. Values of secrets stand in it, so the shell finds it in its environment,
     /// which is for its own user's eyes, and not in its arguments.
-    fn shell(&self, command: &str, variables: &Changes, complaints: Complaints) -> Result<Printed, String> {
+    fn shell(&self, command: &str, variables: &Changes, complaints: Complaints) -> Result<Printed, NoShell> {
         let mut process = std::process::Command::new("sh");
         process.args(["-c", "kamal_command=$KAMAL_COMMAND_LINE; unset KAMAL_COMMAND_LINE; eval \"$kamal_command\""]);
         self.environment.give(&mut process);
@@ -66,16 +66,22 @@ impl Surroundings {
                 None => process.env_remove(name),
             };
         }
-        let output = process.output().map_err(|error| format!("cannot run a shell for its command: {error}"))?;
+        let output = process.output().map_err(NoShell)?;
         let signal = std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap_or(0);
         let status = output.status.code().unwrap_or(128 + signal);
         let bytes = Zeroizing::new(output.stdout);
-        let printed = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
-        Ok(Printed { ran: Ran { printed, status }, complaints: String::from_utf8_lossy(&output.stderr).into_owned() })
+        let mut printed = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+        let ran = Ran::printed(std::mem::take(&mut *printed)).ended(status);
+        Ok(Printed { ran, complaints: String::from_utf8_lossy(&output.stderr).into_owned() })
     }
 
     /// Runs a command for a template.
-    fn answer(&self, command: &str, variables: &Changes, complaints: Complaints) -> Result<Answer, String> {
+    fn answer(
+        &self,
+        command: &str,
+        variables: &Changes,
+        complaints: Complaints,
+    ) -> Result<Answer, config::CommandError> {
         if !self.lively {
             return Ok(Answer::default());
         }
@@ -84,8 +90,10 @@ impl Surroundings {
         if let Some(refusal) = command::refusal(command, &self.project, &path) {
             return Err(refusal);
         }
-        let Printed { mut ran, complaints } = self.shell(command, variables, complaints)?;
-        Ok(Answer { printed: std::mem::take(&mut *ran.printed), complaints, status: ran.status })
+        let printed = self.shell(command, variables, complaints);
+        let Printed { mut ran, complaints } =
+            printed.map_err(|error| config::CommandError::Other(error.to_string()))?;
+        Ok(Answer::printed(std::mem::take(&mut *ran.printed)).complaining(complaints).ended(ran.status))
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -93,6 +101,11 @@ impl Surroundings {
         if name == "KAMAL_DESTINATION" { self.destination.clone() } else { self.environment.get(name) }
     }
 }
+
+/// There is no shell to run a command.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot run a shell for its command: {0}")]
+struct NoShell(std::io::Error);
 
 /// Variables set, or taken away.
 type Changes = BTreeMap<String, Option<String>>;
@@ -127,7 +140,8 @@ impl Outside for Surroundings {
     fn look(&self, path: &str) -> Option<Found> {
         let found = std::fs::metadata(self.project.join(path)).ok()?;
         let executable = found.permissions().mode() & 0o111 != 0;
-        Some(Found { folder: found.is_dir(), size: found.len(), executable })
+        let of = if found.is_dir() { Found::folder } else { Found::file };
+        Some(of(found.len()).executable(executable))
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
@@ -135,7 +149,7 @@ impl Outside for Surroundings {
         Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
 
-    fn run(&self, command: &str, complaints: Complaints) -> Result<Answer, String> {
+    fn run(&self, command: &str, complaints: Complaints) -> Result<Answer, config::CommandError> {
         self.answer(command, &Changes::new(), complaints)
     }
 
@@ -149,6 +163,7 @@ impl Outside for Surroundings {
             Fact::Platform => platform(std::env::consts::ARCH, std::env::consts::OS),
             Fact::ArchitectureQuestion => kamal_docker::ARCHITECTURE_QUESTION.to_owned(),
             Fact::Processors => std::thread::available_parallelism().map_or(1, std::num::NonZero::get).to_string(),
+            _ => String::new(),
         }
     }
 
@@ -244,7 +259,7 @@ impl Outside for WithVariables<'_> {
         self.asked.list(folder)
     }
 
-    fn run(&self, command: &str, complaints: Complaints) -> Result<Answer, String> {
+    fn run(&self, command: &str, complaints: Complaints) -> Result<Answer, config::CommandError> {
         self.asked.answer(command, &self.variables.borrow(), complaints)
     }
 
@@ -305,12 +320,13 @@ impl Commands for Surroundings {
         self.variable(name)
     }
 
-    fn run(&self, command: &str) -> Result<Ran, String> {
+    fn run(&self, command: &str) -> Result<Ran, secrets::CommandError> {
         let _slot = self.slots.take();
-        self.shell(command, &Changes::new(), Complaints::Shown).map(|printed| printed.ran)
+        let printed = self.shell(command, &Changes::new(), Complaints::Shown);
+        printed.map(|printed| printed.ran).map_err(|error| secrets::CommandError::NotRun(error.to_string()))
     }
 
-    fn inline_kamal(&self, args: &[String]) -> Result<String, String> {
+    fn inline_kamal(&self, args: &[String]) -> Result<String, secrets::CommandError> {
         let mut text = match SecretsCommand::read(args)? {
             SecretsCommand::Fetch(fetch) => self.fetch(&fetch)?.unwrap_or_default(),
             SecretsCommand::Extract(extract) => extract.run()?,
@@ -413,7 +429,7 @@ mod tests {
             ("a\n\n<%= Integer('x') %>", "invalid value for Integer(): \"x\" (ArgumentError)", Some(3)),
         ] {
             let error = by_ruby(folder.path(), template, &Changes::new()).unwrap().unwrap_err();
-            assert_eq!(error, RubyError { message: message.to_owned(), line });
+            assert_eq!(error, RubyError::new(message, line));
         }
         let error = by_ruby(folder.path(), "a\n<% if %>", &Changes::new()).unwrap().unwrap_err();
         assert!(error.line.is_some() && error.message.contains("SyntaxError"), "{error:?}");

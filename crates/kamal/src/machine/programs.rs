@@ -8,7 +8,8 @@ use std::{
 };
 
 use kamal_core::secrets::{
-    answer::{escaped, extracted, printed},
+    CommandError,
+    answer::{ExtractError, escaped, extracted, printed},
     vendors::{Ask, NotRun, Output, Program, Programs, Terminal, Vendor},
 };
 use zeroize::Zeroizing;
@@ -104,13 +105,17 @@ fn finish(mut child: Child, program: &Program) -> std::io::Result<std::process::
 impl Surroundings {
     /// `kamal secrets fetch`: JSON, with `--inline` as one word of a command. None when the account is lacking, of
     /// which Kamal makes no error.
-    pub fn fetch(&self, args: &Fetch) -> Result<Option<Zeroizing<String>>, String> {
+    ///
+    /// # Errors
+    ///
+    /// Why nothing was fetched.
+    pub fn fetch(&self, args: &Fetch) -> Result<Option<Zeroizing<String>>, CommandError> {
         let ask = Ask::new(&args.names, args.account.as_deref(), args.from.as_deref());
-        let vendor = Vendor::named(&args.adapter).map_err(|error| error.to_string())?;
+        let vendor = Vendor::named(&args.adapter)?;
         if vendor.lacks_account(&ask) && !args.inline {
             return Ok(None);
         }
-        let found = self.sessions.fetch(vendor, &ask, self).map_err(|error| error.to_string())?;
+        let found = self.sessions.fetch(vendor, &ask, self)?;
         let json = printed(&found);
         Ok(Some(if args.inline { escaped(&json) } else { json }))
     }
@@ -122,15 +127,10 @@ impl Extract {
     /// # Errors
     ///
     /// When there is nothing to extract from, or not that.
-    pub fn run(&self) -> Result<Zeroizing<String>, String> {
-        let json = self.fetched.as_deref().filter(|json| !json.trim().is_empty()).ok_or_else(|| {
-            format!(
-                "there is nothing to extract {} from\nhelp: the second argument is what `kamal secrets fetch` printed; a \
-                 variable must be set above the line that uses it",
-                self.name
-            )
-        })?;
-        let value = extracted(&self.name, json).map_err(|error| error.to_string())?;
+    pub fn run(&self) -> Result<Zeroizing<String>, CommandError> {
+        let json = self.fetched.as_deref().filter(|json| !json.trim().is_empty());
+        let json = json.ok_or_else(|| ExtractError::Nothing { name: self.name.clone() })?;
+        let value = extracted(&self.name, json)?;
         Ok(Zeroizing::new(value.expose().to_owned()))
     }
 }

@@ -19,7 +19,7 @@ use kamal_core::{
     redact::Redactor,
     run::Needs,
     secret::Secret,
-    secrets::{Commands, Ran, Secrets as Store, SecretsFile, Use, encrypted, notice, vendors::Programs},
+    secrets::{CommandError, Commands, Ran, Secrets as Store, SecretsFile, Use, encrypted, notice, vendors::Programs},
 };
 
 use super::outside::Surroundings;
@@ -150,12 +150,12 @@ impl Commands for Commandless<'_> {
         Commands::env(self.0, name)
     }
 
-    fn run(&self, _command: &str) -> Result<Ran, String> {
-        Err("not asked for".to_owned())
+    fn run(&self, _command: &str) -> Result<Ran, CommandError> {
+        Err(CommandError::NotRun("not asked for".to_owned()))
     }
 
-    fn inline_kamal(&self, _args: &[String]) -> Result<String, String> {
-        Err("not asked for".to_owned())
+    fn inline_kamal(&self, _args: &[String]) -> Result<String, CommandError> {
+        Err(CommandError::NotRun("not asked for".to_owned()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The words of `$(kamal secrets …)` in a secrets file, which is run without a shell and without another process.
 
+use kamal_core::secrets::CommandError;
+
 /// What a secrets file asks of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,40 +58,42 @@ impl SecretsCommand {
     /// # Errors
     ///
     /// What is wrong with them, without repeating values: these may be what was fetched.
-    pub fn read(words: &[String]) -> Result<Self, String> {
+    pub fn read(words: &[String]) -> Result<Self, CommandError> {
         let shell = ["|", "||", "&&", "&", ";", ">", "2>", "<"];
         if let Some(word) = words.iter().find(|word| shell.contains(&word.as_str())) {
-            return Err(format!(
+            return Err(CommandError::Words(format!(
                 "`{word}` has no meaning in $(kamal secrets …), which is run without a shell\n\
                  help: put the rest of the command into another $(…)"
-            ));
+            )));
         }
         let (verb, rest) = match words {
             [_, verb, rest @ ..] => (verb.as_str(), rest),
             _ => {
-                return Err(
-                    "`kamal secrets` does nothing by itself; it is `kamal secrets fetch` or `extract`".to_owned()
-                );
+                let message = "`kamal secrets` does nothing by itself; it is `kamal secrets fetch` or `extract`";
+                return Err(CommandError::words(message));
             }
         };
         let found = Found::read(rest)?;
         match verb {
-            "print" => Err("a secrets file cannot print itself".to_owned()),
+            "print" => Err(CommandError::words("a secrets file cannot print itself")),
             "fetch" => {
                 let [adapter, account, from] = [found.value("adapter"), found.value("account"), found.value("from")];
-                let adapter = adapter.ok_or("No value provided for required options '--adapter'")?;
+                let lacking = || CommandError::words("No value provided for required options '--adapter'");
+                let adapter = adapter.ok_or_else(lacking)?;
                 Ok(Self::Fetch(Fetch { names: found.words, adapter, account, from, inline: true }))
             }
             "extract" => match &found.words[..] {
                 [name] => Ok(Self::Extract(Extract { name: name.clone(), fetched: None })),
                 [name, fetched] => Ok(Self::Extract(Extract { name: name.clone(), fetched: Some(fetched.clone()) })),
-                words => Err(format!(
+                words => Err(CommandError::Words(format!(
                     "`kamal secrets extract` takes a name and what was fetched, not {} words; is a quote missing?",
                     words.len()
-                )),
+                ))),
             },
-            verb if verb.chars().all(|c| c.is_ascii_alphabetic()) => Err(format!("Could not find command \"{verb}\".")),
-            _ => Err(UNKNOWN.to_owned()),
+            verb if verb.chars().all(|c| c.is_ascii_alphabetic()) => {
+                Err(CommandError::Words(format!("Could not find command \"{verb}\".")))
+            }
+            _ => Err(CommandError::words(UNKNOWN)),
         }
     }
 }
@@ -105,7 +109,7 @@ struct Found {
 }
 
 impl Found {
-    fn read(words: &[String]) -> Result<Self, String> {
+    fn read(words: &[String]) -> Result<Self, CommandError> {
         let mut found = Self::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -121,7 +125,7 @@ impl Found {
                 if let Some(name) = known(&WITH_VALUE) {
                     found.take(name, value, &mut words)?;
                 } else if !SWITCHES.iter().any(|(own, _)| *own == name || *own == bare) {
-                    return Err(UNKNOWN.to_owned());
+                    return Err(CommandError::words(UNKNOWN));
                 }
             } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
                 found.letters(letters, &mut words)?;
@@ -133,7 +137,7 @@ impl Found {
     }
 
     /// Options of one letter: switches, and behind them one with a value.
-    fn letters<'w>(&mut self, letters: &str, words: &mut impl Iterator<Item = &'w String>) -> Result<(), String> {
+    fn letters<'w>(&mut self, letters: &str, words: &mut impl Iterator<Item = &'w String>) -> Result<(), CommandError> {
         for (at, letter) in letters.char_indices() {
             if let Some((name, _)) = WITH_VALUE.iter().find(|(_, own)| *own == Some(letter)) {
                 let rest = &letters[at + letter.len_utf8()..];
@@ -141,7 +145,7 @@ impl Found {
                 return self.take(name, Some(value).filter(|value| !value.is_empty()), words);
             }
             if !SWITCHES.iter().any(|(_, own)| *own == Some(letter)) {
-                return Err(UNKNOWN.to_owned());
+                return Err(CommandError::words(UNKNOWN));
             }
         }
         Ok(())
@@ -152,9 +156,9 @@ impl Found {
         name: &'static str,
         value: Option<&str>,
         words: &mut impl Iterator<Item = &'w String>,
-    ) -> Result<(), String> {
+    ) -> Result<(), CommandError> {
         let value = value.map(str::to_owned).or_else(|| words.next().cloned());
-        let value = value.ok_or_else(|| format!("No value provided for option '--{name}'"))?;
+        let value = value.ok_or_else(|| CommandError::Words(format!("No value provided for option '--{name}'")))?;
         self.values.push((name, value));
         Ok(())
     }
@@ -170,7 +174,8 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<SecretsCommand, String> {
-        SecretsCommand::read(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        SecretsCommand::read(&words).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -14,7 +14,9 @@ use super::super::yaml::{Kind, Node};
 use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
-use super::{accessory, builder, cross, hosts, ignored, policies, proxy, registry, ssh, tags as host_tags, words};
+use super::{
+    accessory, builder, cross, hosts, ignored, policies, proxy, registry, release, ssh, tags as host_tags, words,
+};
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
 /// Kamal's commands of the first level, which an alias may not be called. `help` may, though it is never reached.
@@ -132,6 +134,7 @@ pub(crate) fn build(
         builder,
         accessories,
         boot,
+        release: None,
         logging,
         output,
         aliases,
@@ -139,6 +142,7 @@ pub(crate) fn build(
     let config = hosts::one_spelling(config);
     let mut config = cross::check(root, top, config, &raw_roles, exists, report);
     policies::fill(root, &mut config, report);
+    config.release = release::release(root, &config, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
     words::check(root, report);
     ignored::check(root, report);

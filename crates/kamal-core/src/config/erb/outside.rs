@@ -38,8 +38,8 @@ pub trait Outside {
     ///
     /// # Errors
     ///
-    /// Why it could not be run at all, in Ruby's words: `No such file or directory - git`.
-    fn run(&self, command: &str, complaints: Complaints) -> Result<Answer, String>;
+    /// Why it could not be run at all. One that fails is none.
+    fn run(&self, command: &str, complaints: Complaints) -> Result<Answer, CommandError>;
 
     /// Something about the machine or its user.
     fn fact(&self, fact: Fact) -> String;
@@ -53,24 +53,69 @@ pub trait Outside {
     /// Shows its user a text.
     fn say(&self, text: &str);
 
-    /// Renders a whole template with Ruby's own ERB (trim mode `-`): its output, or its complaint. `None` when there
-    /// is no ruby on PATH.
+    /// Renders a whole template with Ruby's own ERB (trim mode `-`); `None` when there is no ruby on PATH.
+    ///
+    /// # Errors
+    ///
+    /// Its complaint.
     fn ruby_erb(&self, template: &str) -> Option<Result<String, RubyError>>;
 }
 
 /// Why a file or folder cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FileError {
     /// There is none.
+    #[error("No such file or directory")]
     Missing,
     /// It is a folder.
+    #[error("Is a directory")]
     Folder,
     /// Something else, in words.
+    #[error("{0}")]
     Other(String),
 }
 
+/// Why a command could not be run at all, in Ruby's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// There is no such program.
+    #[error("No such file or directory - {program}")]
+    Missing {
+        /// The program.
+        program: String,
+    },
+    /// There is, and nobody may execute it.
+    #[error("Permission denied - {program}")]
+    Denied {
+        /// The program.
+        program: String,
+    },
+    /// Something else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl CommandError {
+    /// There is no such program.
+    pub fn missing(program: impl Into<String>) -> Self {
+        Self::Missing { program: program.into() }
+    }
+
+    /// The exception it is in Ruby.
+    pub(super) fn class(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "Errno::ENOENT",
+            Self::Denied { .. } => "Errno::EACCES",
+            Self::Other(_) => "SystemCallError",
+        }
+    }
+}
+
 /// What a path names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// A folder, not a file.
     pub folder: bool,
@@ -78,6 +123,26 @@ pub struct Found {
     pub size: u64,
     /// Somebody may execute it.
     pub executable: bool,
+}
+
+impl Found {
+    /// A file of so many bytes.
+    #[must_use]
+    pub fn file(size: u64) -> Self {
+        Self { size, ..Self::default() }
+    }
+
+    /// A folder, whose own list takes so many bytes, and whose names anybody may look up.
+    #[must_use]
+    pub fn folder(size: u64) -> Self {
+        Self { folder: true, size, executable: true }
+    }
+
+    /// The same, which somebody may execute or not.
+    #[must_use]
+    pub fn executable(self, executable: bool) -> Self {
+        Self { executable, ..self }
+    }
 }
 
 /// What becomes of a command's standard error.
@@ -91,6 +156,7 @@ pub enum Complaints {
 
 /// How a command went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answer {
     /// Its standard output.
     pub printed: String,
@@ -100,8 +166,28 @@ pub struct Answer {
     pub status: i32,
 }
 
-/// What a machine knows about itself.
+impl Answer {
+    /// A command that succeeded.
+    pub fn printed(text: impl Into<String>) -> Self {
+        Self { printed: text.into(), ..Self::default() }
+    }
+
+    /// The same, with what it said on its standard error.
+    #[must_use]
+    pub fn complaining(self, complaints: impl Into<String>) -> Self {
+        Self { complaints: complaints.into(), ..self }
+    }
+
+    /// The same, ended with another exit status.
+    #[must_use]
+    pub fn ended(self, status: i32) -> Self {
+        Self { status, ..self }
+    }
+}
+
+/// What a machine knows about itself. Whoever does not know something says an empty text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fact {
     /// The project's folder, where the command is run.
     Folder,
@@ -120,10 +206,19 @@ pub enum Fact {
 }
 
 /// What ruby says to a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
 pub struct RubyError {
     /// Its message.
     pub message: String,
     /// The template's line it means, from 1.
     pub line: Option<usize>,
+}
+
+impl RubyError {
+    /// A message, about a line where it says which.
+    pub fn new(message: impl Into<String>, line: Option<usize>) -> Self {
+        Self { message: message.into(), line }
+    }
 }

@@ -288,7 +288,7 @@ impl Run<'_> {
         place: Place,
     ) -> Result<super::outside::Answer, Stop> {
         let answer = self.outside.run(command, complaints).map_err(|error| {
-            Stop::tell(place, "Errno::ENOENT", error.clone(), format!("cannot run `{command}`: {error}"))
+            Stop::tell(place, error.class(), error.to_string(), format!("cannot run `{command}`: {error}"))
         })?;
         self.last_status = Some(answer.status);
         Ok(answer)

@@ -3,6 +3,8 @@
 
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
+use kamal_core::config::CommandError;
+
 /// Characters with which Ruby leaves a command to a shell.
 const FOR_SHELLS: &str = "*?{}[]<>()~&|\\$;'`\"\n#";
 
@@ -12,8 +14,8 @@ const WORDS_OF_SHELLS: [&str; 29] = [
     "fi", "for", "if", "in", "readonly", "return", "set", "shift", "then", "times", "trap", "unset", "until", "while",
 ];
 
-/// Why a command cannot be started, in Ruby's words. `path` is where programs are looked for.
-pub(super) fn refusal(command: &str, project: &Path, path: &str) -> Option<String> {
+/// Why a command cannot be started. `path` is where programs are looked for.
+pub(super) fn refusal(command: &str, project: &Path, path: &str) -> Option<CommandError> {
     let program = command.split_whitespace().next().unwrap_or_default();
     let for_shell = command.contains(|c| FOR_SHELLS.contains(c))
         || program.split('/').next().is_some_and(|first| first.contains('='))
@@ -28,10 +30,10 @@ pub(super) fn refusal(command: &str, project: &Path, path: &str) -> Option<Strin
         path.split(':').filter_map(|folder| named(&project.join(folder))).collect()
     };
     if program.is_empty() || found.is_empty() {
-        return Some(format!("No such file or directory - {program}"));
+        return Some(CommandError::missing(program));
     }
     let starts = found.iter().any(|file| file.permissions().mode() & 0o111 != 0);
-    (!starts).then(|| format!("Permission denied - {program}"))
+    (!starts).then(|| CommandError::Denied { program: program.to_owned() })
 }
 
 #[cfg(test)]
@@ -42,7 +44,7 @@ mod tests {
     fn only_a_plain_command_that_is_not_there_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("data"), "").unwrap();
-        let refused = |command: &str| refusal(command, folder.path(), "/usr/bin:/bin");
+        let refused = |command: &str| refusal(command, folder.path(), "/usr/bin:/bin").map(|error| error.to_string());
         assert_eq!(refused("nosuchtool describe").as_deref(), Some("No such file or directory - nosuchtool"));
         assert_eq!(refused("bin/nosuchtool host").as_deref(), Some("No such file or directory - bin/nosuchtool"));
         assert_eq!(refused("./data").as_deref(), Some("Permission denied - ./data"));

@@ -54,10 +54,9 @@ pub(super) fn render(
         drop(stdin.write_all(template.as_bytes()));
     }
     let output = child.wait_with_output().ok()?;
-    let failed = |message: String, line| RubyError { message, line };
     Some(match serde_json::from_slice(&output.stdout) {
         Ok(Said { text: Some(text), environment, .. }) => Ok(Rendered { text, environment }),
-        Ok(Said { error, line, .. }) => Err(failed(error.unwrap_or_default(), line)),
-        Err(_) => Err(failed(format!("ruby did not render this template: {}", output.status), None)),
+        Ok(Said { error, line, .. }) => Err(RubyError::new(error.unwrap_or_default(), line)),
+        Err(_) => Err(RubyError::new(format!("ruby did not render this template: {}", output.status), None)),
     })
 }

@@ -153,7 +153,7 @@ fn read(
                     |name: &str| Ok(Secret::new(set(name, &found).or_else(|| outside.env(name)).unwrap_or_default()));
                 let command = |command: Command<'_>| {
                     let answer = outside.run(command.filled, Complaints::Shown);
-                    let answer = answer.map_err(|error| Stop::raise(place, "Errno::ENOENT", error))?;
+                    let answer = answer.map_err(|error| Stop::raise(place, error.class(), error.to_string()))?;
                     Ok(Secret::new(answer.printed.trim_end_matches(['\n', '\r'])))
                 };
                 let quoted = matches!(entry.value, dotenv::Value::Quoted(_));
