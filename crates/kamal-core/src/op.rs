@@ -87,6 +87,7 @@ pub enum Op {
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Row {
     /// The first word of the command.
     pub command: &'static str,
@@ -108,6 +109,7 @@ pub struct Row {
 
 /// Which hosts an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scope {
     /// None: it acts on the local machine.
     Here,
@@ -129,6 +131,7 @@ pub enum Scope {
 
 /// Whether an operation takes the deploy lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// It needs none.
     Free,

@@ -53,6 +53,7 @@ pub struct Plan {
 
 /// A part of a plan that ends before the next begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Stage {
     /// What it is for.
     pub kind: Kind,
@@ -66,6 +67,7 @@ pub struct Stage {
 /// What a stage is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Kind {
     /// Brings docker to hosts.
     Bootstrap,
@@ -102,6 +104,7 @@ pub enum Kind {
 /// The work of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Work {
     /// Something about images on the local machine.
     Build(BuildTask),
@@ -158,6 +161,7 @@ pub struct HostWork {
 
 /// A question to a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Question {
     /// The host.
     pub host: HostName,

@@ -9,6 +9,7 @@ mod hooks;
 mod interceptor;
 mod local;
 mod local_registry;
+mod nothing;
 mod secrets;
 mod world;
 
@@ -20,5 +21,6 @@ pub use hooks::{HookOrder, HookProject, Hooks};
 pub use interceptor::{Interceptor, Moment, Refusal};
 pub use local::{Claim, Command, Local, LocalError, LocalFolders};
 pub use local_registry::{Access, LocalRegistry, ReachError, Reached, RegistryError, Sent, Serving, StoredImage};
+pub use nothing::Nothing;
 pub use secrets::{SecretError, SecretErrorKind, Secrets};
 pub use world::{Clock, Entropy, Events, TemplateError, Templates, World};

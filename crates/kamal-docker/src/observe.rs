@@ -10,7 +10,7 @@ use kamal_core::{
     naming,
     ports::AnswerError,
     shell::{Text, escape::word},
-    state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
+    state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, RouteState},
 };
 
 /// Separates fields; no name, image or label may hold it.
@@ -55,22 +55,7 @@ const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Network
 
 /// Reads what the script printed.
 pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError> {
-    let mut state = HostState {
-        host: host.clone(),
-        machine: Machine::default(),
-        docker: false,
-        containers: Vec::new(),
-        accessories: Vec::new(),
-        images: Vec::new(),
-        proxy: None,
-        routes: Vec::new(),
-        history: Vec::new(),
-        apps: Vec::new(),
-        boot_config: false,
-        network: false,
-        hides_overlay: false,
-        lock: None,
-    };
+    let mut state = HostState::new(host.clone());
     let (mut section, mut machine, mut lock) = ("", Vec::new(), Vec::new());
     let (mut owners, mut swarm) = (Vec::new(), Vec::new());
     let (mut emulated, mut free) = (Vec::new(), None);
@@ -105,13 +90,11 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         let beginning: String = printed.chars().take(200).collect();
         return Err(AnswerError::new(format!("the host's answer was cut short: {beginning:?}")));
     };
-    state.machine = Machine {
-        arch: docker_arch(arch),
-        user: user.into(),
-        home: home.into(),
-        emulated,
-        free: free.and_then(|kilobytes| kilobytes.checked_mul(1024)),
-    };
+    state.machine.arch = docker_arch(arch);
+    state.machine.user = user.into();
+    state.machine.home = home.into();
+    state.machine.emulated = emulated;
+    state.machine.free = free.and_then(|kilobytes| kilobytes.checked_mul(1024));
     state.hides_overlay = swarm == ["active false", "bridge"];
     state.lock = Held::read(lock);
     for route in &mut state.routes {
@@ -143,17 +126,13 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Answ
     let unknown = || AnswerError::new(format!("docker named an unknown state of {name}: {word:?}"));
     let named = ContainerState::parse(word).ok_or_else(unknown)?;
     if is_proxy {
-        let networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        state.proxy = Some(ProxyContainer { image: strange(image)?, state: named, networks });
+        let mut proxy = ProxyContainer::new(strange(image)?, named);
+        proxy.networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        state.proxy = Some(proxy);
     }
-    let container = Container {
-        id: strange(id)?,
-        name: strange(name)?,
-        image: image.to_owned(),
-        state: named,
-        status: status.to_owned(),
-        role: role.parse().ok(),
-    };
+    let mut container = Container::new(strange(id)?, strange(name)?, image, named);
+    status.clone_into(&mut container.status);
+    container.role = role.parse().ok();
     if is_app {
         state.containers.push(container);
     } else if is_accessory {
@@ -170,7 +149,7 @@ fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
 fn image(line: &str) -> Option<Image> {
     let (id, reference) = line.split_once(TAB)?;
     (!reference.ends_with(":<none>")).then_some(())?;
-    Some(Image { id: id.to_owned(), reference: reference.parse().ok()? })
+    Some(Image::new(id, reference.parse().ok()?))
 }
 
 /// A row of what `kamal-proxy list` prints: columns of any width, coloured, two blanks between them.
@@ -185,14 +164,12 @@ fn route(row: &str) -> Option<RouteState> {
     let columns: Vec<&str> = plain.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
     let [service, hosts, paths, targets, ..] = columns[..] else { return None };
     let id = |target: &str| target.split(':').next().unwrap_or(target).to_owned();
-    let targets = targets.split(',').map(id).collect();
-    (service != "Service").then(|| RouteState {
-        service: service.to_owned(),
-        hosts: hosts.to_owned(),
-        paths: paths.to_owned(),
-        owner: None,
-        targets,
-    })
+    let mut route = RouteState::default();
+    service.clone_into(&mut route.service);
+    hosts.clone_into(&mut route.hosts);
+    paths.clone_into(&mut route.paths);
+    route.targets = targets.split(',').map(id).collect();
+    (service != "Service").then_some(route)
 }
 
 /// A line of the audit log that says which version is the latest from then on.
@@ -201,8 +178,8 @@ fn deployed(config: &Config, line: &str) -> Option<Deployed> {
     let image = text.strip_prefix("Tagging ")?.strip_suffix(" as the latest image")?;
     let version = image.strip_prefix(&config.repository())?.strip_prefix(':')?;
     let mut tags = tags.split("] ").map(|tag| tag.trim_start_matches('['));
-    let (at, by) = (tags.next()?.to_owned(), tags.next()?.to_owned());
-    Some(Deployed { version: version.parse().ok()?, at, by })
+    let (at, by) = (tags.next()?, tags.next()?);
+    Some(Deployed::new(version.parse().ok()?, at, by))
 }
 
 /// `uname -m` in Docker's spelling.
@@ -258,14 +235,10 @@ mod tests {
         assert_eq!(names(&state.accessories), ["app-db"]);
         assert_eq!(state.containers[1].state, ContainerState::Exited);
         assert_eq!(state.images.len(), 1);
-        let route = RouteState {
-            service: "app-web".into(),
-            hosts: "a.com".into(),
-            paths: "/".into(),
-            owner: Some("app".into()),
-            targets: vec!["aaa".into()],
-        };
-        assert_eq!(state.routes, [route]);
+        let [route] = &state.routes[..] else { panic!("{:?}", state.routes) };
+        let told = [&route.service, &route.hosts, &route.paths, &route.targets[0]];
+        assert_eq!(told, ["app-web", "a.com", "/", "aaa"]);
+        assert_eq!((route.owner.as_deref(), route.targets.len()), (Some("app"), 1));
         assert_eq!(state.apps, ["app", "other"]);
         let known = |entry: &Deployed| format!("{} {} {}", entry.version, entry.at, entry.by);
         let known: Vec<String> = state.history.iter().map(known).collect();

@@ -34,7 +34,7 @@ struct Count {
 /// Events by their number, which output that went leaves gaps in.
 #[derive(Debug, Default)]
 struct Kept {
-    events: VecDeque<(u64, EventKind)>,
+    events: VecDeque<(u64, Arc<EventKind>)>,
     output: usize,
     next: u64,
 }
@@ -49,7 +49,7 @@ impl EventLog {
         let number = kept.next;
         kept.next += 1;
         kept.output += usize::from(event.is_output());
-        kept.events.push_back((number, event));
+        kept.events.push_back((number, Arc::new(event)));
         if kept.output > MOST_OUTPUT {
             // Half at once, so that it costs little for each.
             let mut surplus = MOST_OUTPUT / 2;
@@ -69,11 +69,14 @@ impl EventLog {
         self.count.send_modify(|count| count.complete = true);
     }
 
-    /// The first event that has this number or a later one, and the number behind it.
+    /// The first event that has this number or a later one, and the number behind it. Whoever runs waits for the lock, so
+    /// that nothing is copied under it.
     fn from(&self, number: u64) -> Option<(EventKind, u64)> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.events.partition_point(|(own, _)| *own < number);
-        kept.events.get(at).map(|(own, event)| (event.clone(), own + 1))
+        let (event, next) = kept.events.get(at).map(|(own, event)| (Arc::clone(event), own + 1))?;
+        drop(kept);
+        Some((Arc::unwrap_or_clone(event), next))
     }
 
     pub(crate) fn stream(self: &Arc<Self>) -> EventStream {
@@ -153,18 +156,6 @@ impl<F: Fn(EventKind) + Send + Sync> Events for Callback<F> {
 impl<F> std::fmt::Debug for Callback<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Callback")
-    }
-}
-
-/// Nobody listens.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Silence;
-
-impl Events for Silence {
-    fn emit(&self, _event: EventKind) {}
-
-    fn shows_output(&self) -> bool {
-        false
     }
 }
 

@@ -1,7 +1,7 @@
 //! Commands that only look at the project: config, secrets.
 
 use kamal_core::{
-    config::{Diagnostic, Severity, effective},
+    config::{Severity, effective},
     redact::Redactor,
 };
 
@@ -22,8 +22,10 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     context::targets(global, &loaded.config)?;
     let redactor = Redactor::new();
     let notices = if args.reveal { Vec::new() } else { context::learn(global, &loaded, &redactor)? };
-    let unsupported =
-        loaded.unsupported.iter().map(|found| Diagnostic { severity: Severity::Warning, ..found.clone() });
+    let unsupported = loaded.unsupported.iter().cloned().map(|mut found| {
+        found.severity = Severity::Warning;
+        found
+    });
     for warning in loaded.warnings.iter().cloned().chain(unsupported) {
         output::complain(&redactor.text(&warning.to_string()));
     }

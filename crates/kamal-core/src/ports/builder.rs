@@ -19,6 +19,7 @@ pub trait Builder: Send + Sync + std::fmt::Debug {
 
 /// What to do about images, and with what.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct BuildOrder<'a> {
     /// What to do.
     pub task: &'a BuildTask,
@@ -36,6 +37,21 @@ pub struct BuildOrder<'a> {
     pub clock: &'a dyn Clock,
     /// The registry on this machine, where the image goes into it.
     pub registry: Option<&'a dyn Serving>,
+}
+
+impl<'a> BuildOrder<'a> {
+    /// Something to do where there is no version and no registry of this machine's.
+    #[must_use]
+    pub fn new(
+        task: &'a BuildTask,
+        config: &'a Config,
+        local: &'a dyn Local,
+        secrets: &'a Keyring,
+        events: &'a dyn Events,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self { task, config, version: None, local, secrets, events, clock, registry: None }
+    }
 }
 
 /// Why an image was not built.

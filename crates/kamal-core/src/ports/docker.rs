@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Entropy, SecretError};
+use super::{Entropy, SecretError, World};
 use crate::{
     config::Config, diagnosis::Evidence, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text,
     state::HostState, step::Step,
@@ -56,6 +56,7 @@ pub trait Proxy: Send + Sync + std::fmt::Debug {
 
 /// What a step's text may depend on besides the step.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Render<'a> {
     /// The configuration.
     pub config: &'a Config,
@@ -67,6 +68,14 @@ pub struct Render<'a> {
     pub now: Timestamp,
     /// Who is at work, for the audit log.
     pub performer: &'a str,
+}
+
+impl<'a> Render<'a> {
+    /// What there is of a configuration's secrets, in a world, for somebody at work.
+    #[must_use]
+    pub fn new(config: &'a Config, secrets: &'a Keyring, world: &'a World, performer: &'a str) -> Self {
+        Self { config, secrets, entropy: &*world.entropy, now: world.clock.now(), performer }
+    }
 }
 
 /// What a host printed makes no sense: it was cut short, or docker names something in a way that is unknown.

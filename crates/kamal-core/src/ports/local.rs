@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::{Chunk, Exit};
 use crate::{lock::Origin, secret::Secret};
 
-/// Runs programs and looks at files where the user sits. Implemented by `kamal-cli`.
+/// Runs programs and looks at files where the user sits. Implemented by the crate `kamal`.
 #[async_trait]
 pub trait Local: Send + Sync + std::fmt::Debug {
     /// Runs a program to its end and streams what it prints. A non-zero exit is data. Cancelling kills the program.
@@ -84,11 +84,19 @@ pub type Claim = Box<dyn std::fmt::Debug + Send + Sync>;
 
 /// Folders of the local machine, absolute.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LocalFolders {
     /// The folder commands are run in.
     pub project: String,
     /// The folder for temporary files.
     pub temporary: String,
+}
+
+impl LocalFolders {
+    /// The folder commands are run in, and the one for temporary files.
+    pub fn new(project: impl Into<String>, temporary: impl Into<String>) -> Self {
+        Self { project: project.into(), temporary: temporary.into() }
+    }
 }
 
 /// A program and what it is given.

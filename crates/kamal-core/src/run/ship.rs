@@ -14,6 +14,7 @@ const ARCHIVE: &str = ".kamal/proxy/image.tar";
 
 /// An image of the proxy that is brought along and handed to hosts without a registry.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ProxyImage {
     /// Its name.
     pub reference: ImageRef,
@@ -21,6 +22,13 @@ pub struct ProxyImage {
     pub arch: String,
     /// What `docker load` reads, made when a host needs it.
     pub archive: Archive,
+}
+
+impl ProxyImage {
+    /// An image by its name, the architecture it is for, and what `docker load` reads.
+    pub fn new(reference: ImageRef, arch: impl Into<String>, archive: Archive) -> Self {
+        Self { reference, arch: arch.into(), archive }
+    }
 }
 
 /// Makes an image's archive: megabytes most runs have no use for.

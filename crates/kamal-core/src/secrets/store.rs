@@ -15,11 +15,19 @@ use crate::{ports::Exit, redact::Redactor, secret::Secret};
 
 /// A secrets file that exists.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SecretsFile {
     /// The path as it is to be shown, `.kamal/secrets`.
     pub path: String,
     /// Its text.
     pub text: Secret,
+}
+
+impl SecretsFile {
+    /// A file's path and text.
+    pub fn new(path: impl Into<String>, text: Secret) -> Self {
+        Self { path: path.into(), text }
+    }
 }
 
 /// Why a secret could not be had.

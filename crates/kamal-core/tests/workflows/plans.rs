@@ -4,7 +4,7 @@ use kamal_core::{
     cancel::Cancel,
     error::Error,
     plan::{Plan, Work},
-    run::{self, RunSettings},
+    run,
     targets::{Selection, Targets},
     testing::EffectKind,
 };
@@ -112,7 +112,8 @@ fn only_the_plan_that_was_reviewed_is_applied() {
     let reviewed = app.dry_run(Verb::Deploy, "v2").unwrap().digest();
     app.fleet.change("h2", |host| host.network = false);
     let apply = |digest: &str| {
-        let run = RunSettings { expected_digest: Some(digest.to_owned()), ..app.asking(Some("v2")) };
+        let mut run = app.asking(Some("v2"));
+        run.expected_digest = Some(digest.to_owned());
         let cx = app.cx(&run, Cancel::never());
         app.fleet.drive(run::run(&cx, &Verb::Deploy.op())).unwrap()
     };

@@ -157,10 +157,7 @@ impl Local for ThisMachine {
     }
 
     fn folders(&self) -> LocalFolders {
-        LocalFolders {
-            project: self.project.to_string_lossy().into_owned(),
-            temporary: std::env::temp_dir().to_string_lossy().into_owned(),
-        }
+        LocalFolders::new(self.project.to_string_lossy(), std::env::temp_dir().to_string_lossy())
     }
 }
 

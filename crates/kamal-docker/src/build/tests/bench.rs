@@ -105,16 +105,9 @@ impl Bench {
     }
 
     fn order<'o>(&'o self, task: &'o BuildTask, version: Option<&'o Version>, secrets: &'o Keyring) -> BuildOrder<'o> {
-        BuildOrder {
-            registry: None,
-            task,
-            config: &self.config,
-            version,
-            local: &self.machine,
-            secrets,
-            events: &self.heard,
-            clock: &self.clock,
-        }
+        let mut order = BuildOrder::new(task, &self.config, &self.machine, secrets, &self.heard, &self.clock);
+        order.version = version;
+        order
     }
 
     /// The commands that were run, as they would be typed, but for git's.
@@ -275,7 +268,7 @@ impl Local for Machine {
 
     fn folders(&self) -> LocalFolders {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        LocalFolders { project: text(&self.project), temporary: text(&self.root.join("tmp")) }
+        LocalFolders::new(text(&self.project), text(&self.root.join("tmp")))
     }
 }
 
