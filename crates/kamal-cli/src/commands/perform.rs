@@ -2,7 +2,7 @@
 
 use kamal_core::{
     cancel::Cancel,
-    error::HostError,
+    error::{Error, HostError},
     fleet::Captured,
     op::Op,
     plan::Question,
@@ -40,7 +40,7 @@ pub(super) async fn perform(context: &Context, command: Command) -> Result<(), F
         operation = operation.expect(digest);
     }
     let Report { answers, attach, .. } = operation.run().await?;
-    show(context, &op, &answers, raw)?;
+    show(context, &op, answers, raw)?;
     match attach {
         Some(question) => attached(context, &question).await,
         None => Ok(()),
@@ -48,18 +48,12 @@ pub(super) async fn perform(context: &Context, command: Command) -> Result<(), F
 }
 
 /// Shows answers in Kamal's way; what some hosts said is shown even where others failed.
-fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(), Failure> {
+fn show(context: &Context, op: &Op, answers: Vec<Answer>, raw: bool) -> Result<(), Failure> {
     let is_log = op.row().subcommand == Some("logs");
-    let (mut status, mut failed) = (0, Vec::new());
-    for answer in answers {
-        let Answer { host, heading, outcome, .. } = answer;
-        let captured = match outcome {
-            Ok(captured) => captured,
-            Err(error) => {
-                failed.push(error.to_string());
-                continue;
-            }
-        };
+    let (answered, failed): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.outcome.is_ok());
+    let mut status = 0;
+    for answer in &answered {
+        let Answer { host, heading, outcome: Ok(captured), .. } = answer else { continue };
         let nothing = is_log && captured.status == 0 && captured.stdout.trim().is_empty();
         let text = if nothing { "Nothing found" } else { &captured.stdout };
         match host {
@@ -78,8 +72,8 @@ fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(),
             status = captured.status;
         }
     }
-    if !failed.is_empty() {
-        return Err(Failure::User(failed.join("\n")));
+    if let Some(error) = Error::of_hosts(failed.into_iter().filter_map(|answer| answer.outcome.err()).collect()) {
+        return Err(error.into());
     }
     let of_command = op.row().changes;
     match status {
