@@ -51,7 +51,7 @@ fn without_a_registry_only_new_layers_travel() {
     let said = app.ok(&["deploy"]);
     let second_took = received(&app) - before;
     assert_eq!(app.serving(), [second.as_str()]);
-    assert!(said.contains("Handing 10.77.3.2 what is new in the image..."), "{said}");
+    assert!(said.contains("Sending what is new in the image to 10.77.3.2..."), "{said}");
     assert!(first_took > 4_000_000, "{first_took} bytes");
     assert!(second_took < 400_000, "{first_took} bytes at first, {second_took} for one file");
     let name = |tag: &str| format!("localhost:5555/e2e-local:{tag}\n");

@@ -66,17 +66,22 @@ impl Local {
                 *digest = found.get(image).map(|stored| stored.digest.clone());
             }
         }
-        let (mut sending, mut pulling) = (Vec::new(), Vec::new());
+        let (mut sending, mut pulling, mut handed) = (Vec::new(), Vec::new(), Vec::new());
         for work in works {
             match difference(cx, &*serving, states, work).await? {
-                Some(archive) => sending.push(hand(cx, archive, work).boxed()),
+                Some(archive) => {
+                    handed.push(work.host.clone());
+                    sending.push(hand(cx, archive, work).boxed());
+                }
                 None => pulling.push(work),
             }
         }
         let hosts: Vec<HostName> = pulling.iter().map(|work| work.host.clone()).collect();
+        if !handed.is_empty() {
+            cx.say(format!("Sending what is new in the image to {}...", listed(&handed)));
+        }
         if !hosts.is_empty() {
-            let named = hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
-            cx.say(format!("Setting up local registry port forwarding to {named}..."));
+            cx.say(format!("Setting up local registry port forwarding to {}...", listed(&hosts)));
         }
         let access = Access::Pull(found.into_keys().collect());
         let ways = cx.fleet.on(&hosts, |host| cx.fleet.reach(&*serving, host, access.clone()).boxed()).await?;
@@ -96,6 +101,10 @@ impl Local {
         gather(join_all(sending).await)?;
         Ok(reached)
     }
+}
+
+fn listed(hosts: &[HostName]) -> String {
+    hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The image a step pulls, if it comes from the registry on this machine.
@@ -154,7 +163,6 @@ async fn difference(
 
 /// Hands a host what it lacks, and has it read that.
 async fn hand(cx: &Cx<'_>, content: Box<dyn Content>, work: &mut HostWork) -> Result<(), HostError> {
-    cx.say(format!("Handing {} what is new in the image...", work.host));
     let archive = archive_path(cx);
     cx.fleet.upload_content(&work.host, &*content, &archive, 0o600).await?;
     for step in work.steps.iter_mut().filter(|step| pulled_from_here(cx, step).is_some()) {

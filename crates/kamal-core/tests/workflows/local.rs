@@ -106,6 +106,35 @@ fn an_archive_that_does_not_arrive_is_sent_again_and_nothing_of_it_stays() {
 }
 
 #[test]
+fn little_is_handed_to_hosts_that_have_an_earlier_version() {
+    let begun = || {
+        let app = App::of(NONE);
+        app.fleet.weigh(50_000_000);
+        app.operate(Verb::Setup, "v1", None).unwrap();
+        app
+    };
+    let app = begun();
+    assert_eq!(reached(&app), ["h1", "h2", "h3"], "a first version is pulled");
+    app.deploy("v2").unwrap();
+    assert_eq!((app.versions(), reached(&app)), (vec!["v2".to_owned()], Vec::new()));
+    let said = app.fleet.events().said();
+    assert!(said.contains(&"Sending what is new in the image to h1, h2, h3...".to_owned()), "{said:?}");
+    let archives = app.fleet.effects().into_iter().enumerate();
+    let archives: Vec<usize> =
+        archives.filter(|(_, effect)| effect.what.contains("image.tar")).map(|(at, _)| at).collect();
+    assert_eq!(archives.len(), 6);
+    for at in archives {
+        for how in [How::Fails, How::LostBefore, How::LostAfter] {
+            let app = begun();
+            app.operate(Verb::Deploy, "v2", Some(Fault { at, how })).unwrap_err();
+            assert_eq!(app.versions(), ["v1"], "{at} {how:?}");
+            app.deploy("v2").unwrap();
+            assert_eq!(app.versions(), ["v2"], "{at} {how:?}");
+        }
+    }
+}
+
+#[test]
 fn an_image_that_is_not_here_is_missed_before_a_host_forgets_it() {
     let app = App::of(NONE);
     app.operate(Verb::Setup, "v1", None).unwrap();

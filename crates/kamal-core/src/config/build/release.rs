@@ -15,7 +15,7 @@ const KEY: &str = "x-release";
 /// How long it may take where nothing is said.
 const TIMEOUT: u64 = 600;
 
-/// Reads and checks it. What is no mapping is somebody's own, for aliases to refer to.
+/// Reads and checks it. What is no mapping was refused already.
 pub(crate) fn release(root: &Node, config: &Config, report: &mut Report<'_>) -> Option<Release> {
     let entry = root.entry(KEY).filter(|entry| entry.value.map().is_some())?;
     let node = &entry.value;
