@@ -96,14 +96,21 @@ fn round(seed: u64) {
     app.assert_converged(version, &context);
 }
 
+/// A number from outside.
+#[expect(clippy::disallowed_methods, reason = "which rounds are tried is for whoever tries them")]
+fn given(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+/// A number that is another one each time.
+#[expect(clippy::disallowed_methods, reason = "other rounds are tried each time")]
+fn other() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 1_000_000_000 * 1000
+}
+
 #[test]
 fn whatever_goes_wrong_the_same_again_puts_right() {
-    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 1_000_000_000 * 1000;
-    let (first, rounds) = (number("KAMAL_SEED").unwrap_or_else(now), number("KAMAL_ROUNDS").unwrap_or(300));
-    #[expect(clippy::print_stdout, reason = "whoever wants the same again needs it")]
-    {
-        println!("KAMAL_SEED={first} KAMAL_ROUNDS={rounds}");
-    }
+    let (first, rounds) = (given("KAMAL_SEED").unwrap_or_else(other), given("KAMAL_ROUNDS").unwrap_or(300));
+    println!("KAMAL_SEED={first} KAMAL_ROUNDS={rounds}");
     (first..first + rounds).for_each(round);
 }
