@@ -67,7 +67,7 @@ fn round(seed: u64) {
         (Verb::Deploy.op(), Some("v3"), "v3"),
         (Verb::Redeploy.op(), Some("v2"), "v2"),
         (back, None, "v1"),
-        (Op::App(AppOp::Boot), None, "v2"),
+        (Op::App(AppOp::Boot), Some("v2"), "v2"),
         (Op::Proxy(Proxy::Reboot { rolling: false }), None, "v2"),
     ];
     let (op, asked, version) = chance.one_of(&operations);
