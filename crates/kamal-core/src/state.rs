@@ -40,6 +40,10 @@ pub struct HostState {
     pub hides_overlay: bool,
     /// The deploy lock, when it is held.
     pub lock: Option<Held>,
+    /// What docker keeps of logins, in words between [`Docker`](crate::ports::Docker) and itself: digests, never
+    /// credentials.
+    #[serde(default)]
+    pub logins: Vec<String>,
 }
 
 /// A machine.
@@ -172,6 +176,9 @@ pub struct Image {
     pub id: String,
     /// `repository:tag`.
     pub reference: ImageRef,
+    /// The digests by which registries know it, `sha256:…`; none of one that came in an archive.
+    #[serde(default)]
+    pub digests: Vec<String>,
 }
 
 /// The proxy's container.

@@ -5,7 +5,7 @@ use std::io;
 use async_trait::async_trait;
 use kamal_core::{
     lock::Origin,
-    ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders},
+    ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders, Scratch},
 };
 
 use crate::machine::{Environment, process};
@@ -67,6 +67,10 @@ impl Local for Nowhere {
 
     async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError> {
         Err(refusal(format!("cannot lock {path}")))
+    }
+
+    async fn scratch(&self) -> Result<Scratch, LocalError> {
+        Err(refusal("cannot make a folder".to_owned()))
     }
 
     fn folders(&self) -> LocalFolders {

@@ -13,6 +13,7 @@ mod gone;
 mod harness;
 mod histories;
 mod hooks;
+mod images;
 mod local;
 mod locks;
 mod meddled;
