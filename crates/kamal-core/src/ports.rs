@@ -13,13 +13,13 @@ mod nothing;
 mod secrets;
 mod world;
 
-pub use builder::{BuildError, BuildOrder, Builder};
+pub use builder::{BuildError, BuildOrder, Builder, Built, ImageLayer, ImageVariant};
 pub use content::{Content, Pieces};
-pub use docker::{AnswerError, Docker, Proxy, Render, RenderError};
+pub use docker::{AnswerError, Docker, Login, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use hooks::{HookOrder, HookProject, Hooks};
 pub use interceptor::{Interceptor, Moment, Refusal};
-pub use local::{Claim, Command, Local, LocalError, LocalFolders};
+pub use local::{Claim, Command, Local, LocalError, LocalFolders, Scratch};
 pub use local_registry::{Access, LocalRegistry, ReachError, Reached, RegistryError, Sent, Serving, StoredImage};
 pub use nothing::Nothing;
 pub use secrets::{SecretError, SecretErrorKind, Secrets};

@@ -88,6 +88,8 @@ pub enum Query {
     },
     /// The layers of each image the host has: a JSON list a line, the lowest layer first.
     HeldLayers,
+    /// Docker's configuration, which holds its logins.
+    DockerConfig,
     /// What a container was made with: its environment and its options, as JSON.
     Inspect {
         /// The container.
@@ -193,6 +195,7 @@ impl std::fmt::Display for Query {
             Self::Audit => f.write_str("show the audit log"),
             Self::PostMortem { container, .. } => write!(f, "find out what became of {container}"),
             Self::HeldLayers => f.write_str("find out which layers are there"),
+            Self::DockerConfig => f.write_str("read docker's configuration"),
             Self::Inspect { container } => write!(f, "look at what {container} was made with"),
         }
     }

@@ -10,10 +10,13 @@ pub mod hooks;
 pub(crate) mod inputs;
 mod local;
 pub mod lock;
+mod login;
 mod needs;
 mod own_step;
+mod pin;
 mod review;
 mod rollback;
+mod room;
 mod settings;
 mod ship;
 
@@ -41,7 +44,7 @@ use crate::{
     name::{HostName, Version},
     op::{Facts, Op, Policy},
     plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
-    ports::BuildOrder,
+    ports::{BuildOrder, Built},
     redact::Redacted,
     request::Request,
     state::HostState,
@@ -52,6 +55,7 @@ use inputs::Inputs;
 use local::Local;
 use lock::DeployLock;
 use own_step::Side;
+use pin::Delivered;
 use review::Reviewed;
 
 /// Makes the plan and changes nothing: one reading round trip per host.
@@ -143,6 +147,10 @@ struct Runner<'r, 'a> {
     /// The version hooks are told of.
     version: Option<Version>,
     gate: (Option<Keeper>, Waiter),
+    /// The digest of the image that was built.
+    built: Option<String>,
+    /// What hosts have pulled before the lock was held.
+    delivered: Option<Delivered>,
     /// The registry on this machine, where that is the one images go through.
     registry: Local,
     answers: Vec<Answer>,
@@ -166,6 +174,8 @@ impl<'r, 'a> Runner<'r, 'a> {
             began: Duration::ZERO,
             version: cx.run.asked_version.as_ref().or(cx.version).cloned(),
             gate: (Some(keeper), waiter),
+            built: None,
+            delivered: None,
             registry: Local::default(),
             answers: Vec::new(),
             attach: None,
@@ -234,9 +244,10 @@ impl<'r, 'a> Runner<'r, 'a> {
             let build = async {
                 cx.say("Build and push app image...");
                 self.hook("pre-build", None).await?;
-                self.build(task).await
+                self.order(task).await
             };
-            self.states = try_join(build, self.observe(&hosts)).await?.1;
+            let (built, states) = try_join(build, self.observe(&hosts)).await?;
+            (self.built, self.states) = (built.digest, states);
             self.enter(Phase::Built)?;
         } else {
             self.states = self.observe(&hosts).await?;
@@ -302,7 +313,8 @@ impl<'r, 'a> Runner<'r, 'a> {
         match &stage.work {
             Work::Lock { host, message: Some(message) } => self.lock.acquire_by_hand(cx, host, message).await,
             Work::Build(task) => {
-                let text = self.build(task).await?;
+                let Built { told: text, digest, .. } = self.order(task).await?;
+                self.built = digest.or(self.built.take());
                 let told = Told { host: None, heading: String::new(), text };
                 self.answers.extend(Some(told).filter(|told| !told.text.is_empty()).map(Answer::from));
                 Ok(())
@@ -456,6 +468,9 @@ impl<'r, 'a> Runner<'r, 'a> {
         for state in &mut states {
             state.lock = None;
         }
+        if let Some(delivered) = &self.delivered {
+            delivered.check(&states)?;
+        }
         self.states = states;
         Ok(())
     }
@@ -476,6 +491,11 @@ impl<'r, 'a> Runner<'r, 'a> {
         let cx = self.cx;
         self.ship_proxy(works).await?;
         let mut works = works.to_vec();
+        if stage.kind == Kind::Deliver {
+            pin::pulls(&mut works, self.built.as_deref());
+            self.check_room(&works).await?;
+        }
+        let held = login::ahead(cx, &self.states, &mut works).await?;
         let _reached = self.registry.open(cx, &self.states, &mut works).await?;
         let unlocks = self.unlocks_along(&works, rest);
         if let Some((host, step)) = &unlocks {
@@ -495,12 +515,17 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.booted = None;
         }
         let label = stage.kind.title();
+        let held = &held;
         let (unlocking, lock) = (unlocks.as_ref().map(|(host, _)| host), &self.lock);
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
             let HostWork { host, steps } = work.clone();
             async move {
                 let mut last = 0;
-                let result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
+                let mut result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
+                if let Some(registries) = held.get(&host).filter(|_| login::refused(&result)) {
+                    login::anew(cx, &host, registries).await?;
+                    result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
+                }
                 let result = if unlocking == Some(&host) { lock.released(cx, result) } else { result };
                 let container = steps.get(last).and_then(diagnose::container_of);
                 match (result, container) {
@@ -513,11 +538,53 @@ impl<'r, 'a> Runner<'r, 'a> {
             .boxed()
         };
         gather(join_all(works.iter().map(one)).await)?;
+        if stage.kind == Kind::Deliver {
+            self.note_delivery(&works).await?;
+        }
         for (host, _) in stage.steps().filter(|(_, step)| matches!(step, Step::InstallDocker)) {
             // A group one was just put into counts from the next login on.
             cx.fleet.world.ssh.forget(host).await;
         }
         Ok(())
+    }
+
+    /// Notes what hosts have pulled. Where nothing looks at them again under the lock, that is done now.
+    async fn note_delivery(&mut self, works: &[HostWork]) -> Result<(), Error> {
+        self.delivered = Delivered::by(works);
+        let looks_again = self.op.row().policy == Policy::Locks && !self.lock.is_held();
+        match &self.delivered {
+            Some(delivered) if delivered.must_agree() && !looks_again => {
+                let hosts = delivered.hosts();
+                let states = self.cx.fleet.on(&hosts, |host| self.cx.fleet.observe(host).boxed()).await?;
+                delivered.check(&states)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails where hosts have no room for what they are about to pull from somebody's registry.
+    async fn check_room(&self, works: &[HostWork]) -> Result<(), Error> {
+        let cx = self.cx;
+        let pulled = works.iter().flat_map(|work| &work.steps).find_map(|step| match step {
+            Step::Pull { image, .. } => Some(image),
+            _ => None,
+        });
+        let pulls = |state: &&HostState| works.iter().any(|work| work.host == state.host);
+        let tight: Vec<&HostState> = self.states.iter().filter(pulls).filter(room::is_tight).collect();
+        let Some(image) = pulled.filter(|_| !tight.is_empty() && cx.fleet.config.registry.local_port().is_none())
+        else {
+            return Ok(());
+        };
+        let image = match &self.built {
+            Some(digest) => format!("{}@{digest}", cx.fleet.config.repository()),
+            None => image.to_string(),
+        };
+        match self.order(&BuildTask::Measure { image }).await {
+            Ok(measured) => room::check(cx, &tight, &measured.variants).await,
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            // What cannot be told keeps nobody from pulling it.
+            Err(_) => Ok(()),
+        }
     }
 
     /// The step that gives the lock back, where it can go along with the last script of the only host there is to it.
@@ -544,7 +611,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         self.cx.fleet.cancel.guard(sleep).await.ok_or(Error::Cancelled)
     }
 
-    async fn build(&self, task: &BuildTask) -> Result<String, Error> {
+    async fn order(&self, task: &BuildTask) -> Result<Built, Error> {
         let (cx, world) = (self.cx, self.cx.fleet.world);
         let registry = if task.makes_an_image() { self.registry.serving(cx).await? } else { None };
         let order = BuildOrder {

@@ -41,6 +41,10 @@ pub struct HostState {
     pub hides_overlay: bool,
     /// The deploy lock, when it is held.
     pub lock: Option<Held>,
+    /// What docker keeps of logins, in words between [`Docker`](crate::ports::Docker) and itself: digests, never
+    /// credentials.
+    #[serde(default)]
+    pub logins: Vec<String>,
 }
 
 /// A machine.
@@ -195,13 +199,16 @@ pub struct Image {
     pub id: String,
     /// `repository:tag`.
     pub reference: ImageRef,
+    /// The digests by which registries know it, `sha256:…`; none of one that came in an archive.
+    #[serde(default)]
+    pub digests: Vec<String>,
 }
 
 impl Image {
     /// An image by its id and its name.
     #[must_use]
     pub fn new(id: impl Into<String>, reference: ImageRef) -> Self {
-        Self { id: id.into(), reference }
+        Self { id: id.into(), reference, digests: Vec::new() }
     }
 }
 
@@ -244,6 +251,7 @@ impl HostState {
             network: false,
             hides_overlay: false,
             lock: None,
+            logins: Vec::new(),
         }
     }
 

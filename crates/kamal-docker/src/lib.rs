@@ -5,6 +5,7 @@ pub mod registry;
 
 mod build;
 mod clues;
+mod config_file;
 mod credentials;
 mod fault;
 mod login;
@@ -18,11 +19,14 @@ mod sections;
 
 use async_trait::async_trait;
 use kamal_core::{
-    config::Config,
+    config::{Config, model::Registry},
     diagnosis::Evidence,
     error::StepFault,
+    keyring::Keyring,
     name::HostName,
-    ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Render, RenderError},
+    ports::{
+        AnswerError, BuildError, BuildOrder, Builder, Built, Docker, Entropy, Login, Render, RenderError, SecretError,
+    },
     query::Query,
     shell::Text,
     state::HostState,
@@ -57,6 +61,10 @@ impl Docker for DockerCli {
         render::step(step, cx)
     }
 
+    fn login(&self, registry: &Registry, secrets: &Keyring, known: &[String]) -> Result<Login, SecretError> {
+        login::needed(registry, secrets, known)
+    }
+
     fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
         query::text(query, config, entropy)
     }
@@ -64,7 +72,7 @@ impl Docker for DockerCli {
 
 #[async_trait]
 impl Builder for DockerCli {
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<Built, BuildError> {
         build::perform(order).await
     }
 }

@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use kamal_core::{
-    config::Config,
+    config::{Config, model::Registry},
     lock::{self, Held},
     name::{HostName, NameError},
     naming,
@@ -12,6 +12,8 @@ use kamal_core::{
     shell::{Text, escape::word},
     state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, RouteState},
 };
+
+use crate::login;
 
 /// Separates fields; no name, image or label may hold it.
 const TAB: char = '\t';
@@ -25,6 +27,9 @@ pub(crate) fn text(config: &Config) -> Text {
     let lock = lock::look(&naming::lock_directory(config));
     let audit = word(&naming::audit_log(config));
     let repository = word(&format!("\t{}:", config.repository()));
+    let registries = config.accessories.iter().filter_map(|accessory| accessory.registry.as_ref());
+    let logs_in = registries.chain([&config.registry]).any(Registry::needs_login);
+    let logins = if logs_in { format!("echo '== logins'; {}\n", login::OBSERVE) } else { String::new() };
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\
@@ -34,7 +39,7 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
          echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
-         echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' 2>/dev/null | grep -F -e {repository} -e 'kamal-proxy:'; }} &\n\
+         {logins}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e 'kamal-proxy:'; }} &\n\
          docker exec {proxy} kamal-proxy list 2>/dev/null | sed 's/^/route\t/' &\n\
          c=$(docker ps --all --no-trunc --format '{CONTAINER}' 2>/dev/null); s=$?; wait\n\
          if [ $s = 0 ]; then\n\
@@ -75,12 +80,13 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             }
             "images" => match line.strip_prefix("route\t") {
                 Some(row) => state.routes.extend(route(row)),
-                None => state.images.extend(image(line)),
+                None => listed_image(&mut state.images, line),
             },
             "apps" => state.apps.push(line.to_owned()),
             "history" => state.history.extend(deployed(config, line)),
             "network" => state.network = line == naming::NETWORK,
             "swarm" => swarm.push(line),
+            "logins" => state.logins.push(line.to_owned()),
             "lock" => lock.push(line),
             "boot_config" => state.boot_config = true,
             _ => {}
@@ -146,10 +152,20 @@ fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
     text.parse().map_err(|error: NameError| AnswerError::new(format!("docker named something strangely: {error}")))
 }
 
-fn image(line: &str) -> Option<Image> {
-    let (id, reference) = line.split_once(TAB)?;
-    (!reference.ends_with(":<none>")).then_some(())?;
-    Some(Image::new(id, reference.parse().ok()?))
+/// Docker lists an image once for each digest its name is known by.
+fn listed_image(images: &mut Vec<Image>, line: &str) {
+    let mut fields = line.split(TAB);
+    let (Some(id), Some(reference)) = (fields.next(), fields.next()) else { return };
+    let digests = fields.filter(|digest| *digest != "<none>").map(str::to_owned);
+    if let Some(image) = images.iter_mut().find(|image| image.id == id && *image.reference == *reference) {
+        image.digests.extend(digests);
+    } else if !reference.ends_with(":<none>")
+        && let Ok(reference) = reference.parse()
+    {
+        let mut image = Image::new(id, reference);
+        image.digests.extend(digests);
+        images.push(image);
+    }
 }
 
 /// A row of what `kamal-proxy list` prints: columns of any width, coloured, two blanks between them.
@@ -213,7 +229,8 @@ mod tests {
         fff\tkamal-proxy\tbasecamp/kamal-proxy:v0.9.2\trunning\tkamal\tUp\t\t\t\n== images\n\
         route\t\u{1b}[3;94mService\u{1b}[0m  \u{1b}[3;94mHost\u{1b}[0m  \u{1b}[3;94mPath\u{1b}[0m  \u{1b}[3;94mTarget\u{1b}[0m  \u{1b}[3;94mState\u{1b}[0m  \u{1b}[3;94mTLS\u{1b}[0m  \n\
         route\t\u{1b}[1;34mapp-web\u{1b}[0m  \u{1b}[ma.com\u{1b}[0m  \u{1b}[m/\u{1b}[0m     \u{1b}[maaa:80\u{1b}[0m  \u{1b}[mrunning\u{1b}[0m  \u{1b}[mno\u{1b}[0m   \n\
-        sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== network\nkamal\n";
+        sha256:22\thub/app:2\tsha256:a1\nsha256:22\thub/app:2\tsha256:a2\nsha256:01\thub/app:<none>\tsha256:a3\n\
+        sha256:33\thub/app:3\t<none>\n== logins\n0a1b  -\n== network\nkamal\n";
 
     fn read(printed: &str) -> Result<HostState, AnswerError> {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
@@ -234,7 +251,11 @@ mod tests {
         assert_eq!(names(&state.containers), ["app-web-2", "app-web-1"]);
         assert_eq!(names(&state.accessories), ["app-db"]);
         assert_eq!(state.containers[1].state, ContainerState::Exited);
-        assert_eq!(state.images.len(), 1);
+        let images: Vec<(&str, &[String])> =
+            state.images.iter().map(|image| (image.reference.as_str(), &image.digests[..])).collect();
+        let both = ["sha256:a1".to_owned(), "sha256:a2".to_owned()];
+        assert_eq!(images, [("hub/app:2", &both[..]), ("hub/app:3", &[])]);
+        assert_eq!(state.logins, ["0a1b  -"]);
         let [route] = &state.routes[..] else { panic!("{:?}", state.routes) };
         let told = [&route.service, &route.hosts, &route.paths, &route.targets[0]];
         assert_eq!(told, ["app-web", "a.com", "/", "aaa"]);

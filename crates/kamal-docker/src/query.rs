@@ -60,6 +60,7 @@ pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Tex
         Query::HeldLayers => "docker image ls --all --quiet --no-trunc | sort -u | xargs docker image inspect \
                               --format '{{json .RootFS.Layers}}' 2>/dev/null; :"
             .to_owned(),
+        Query::DockerConfig => crate::login::READ.to_owned(),
         Query::PostMortem { container, probe, stop } => post_mortem::text(container, probe.as_ref(), *stop),
         Query::Inspect { container } => {
             format!("docker container inspect --format '{{{{json .}}}}' {}", word(container))

@@ -15,10 +15,7 @@ use crate::{login, network, proxy};
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
-        Step::Login { registry } => {
-            let missing = |source| RenderError::Secret { source, needed_by: "registry".to_owned() };
-            login::text(registry, cx.secrets).map_err(missing)?
-        }
+        Step::Login { registry, place } => login::text(registry, cx.secrets, place.as_ref())?,
         Step::Logout { registry } => {
             let server = registry.server.iter().map(|server| format!(" {}", word(server))).collect::<String>();
             format!("docker logout{server}").into()
@@ -190,25 +187,31 @@ fn await_ready(container: &str, timeout: u64, delay: u64) -> String {
 
 /// Pulls an image; one that was not built in this run must say by its label whose it is.
 fn pull(image: &str, service: Option<&str>, held: bool, digest: Option<&str>) -> String {
-    let image = word(image);
+    let name = word(image);
     // As Kamal does: a tag that moved must not keep the old image (spec 12.1, point 24).
-    let forget = if held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
+    let forget = if held { format!("docker image rm --force {name} >/dev/null 2>&1; ") } else { String::new() };
     let check = service.map(|service| {
         format!(
-            " && {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \
-             {{ echo \"Image \"{image}\" is missing the 'service' label\" >&2; (exit 1); }}; }}",
+            " && {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {name} | grep -qx {} || \
+             {{ echo \"Image \"{name}\" is missing the 'service' label\" >&2; (exit 1); }}; }}",
             word(service)
         )
     });
-    let same = digest.map(|digest| {
-        format!(
-            " && {{ docker image inspect --format '{{{{json .RepoDigests}}}}' {image} | grep -qF {} || \
-             {{ echo \"The tag of {image} has moved since it was built: it is not \"{} >&2; (exit 1); }}; }}",
-            word(&format!("@{digest}")),
-            word(digest)
-        )
-    });
-    format!("{forget}docker pull --quiet {image}{}{}", same.unwrap_or_default(), check.unwrap_or_default())
+    let pull = digest.map_or_else(|| format!("docker pull --quiet {name}"), |digest| pinned(image, digest));
+    format!("{forget}{pull}{}", check.unwrap_or_default())
+}
+
+/// Pulls what an image's name stood for when it was built, and gives it that name where the name has moved. Docker tells the
+/// digest when it is not quiet.
+fn pinned(image: &str, digest: &str) -> String {
+    let repository = image.rsplit_once(':').map_or(image, |(repository, _)| repository);
+    let (name, by_digest, digest) = (word(image), word(&format!("{repository}@{digest}")), word(digest));
+    format!(
+        "kamal_pulled=$(docker pull {name}) && case $kamal_pulled in *\"Digest: \"{digest}*) echo {name};; \
+         *) echo 'the tag of '{name}' has moved since it was built; what was built is taken, '{digest} >&2\n\
+         docker pull --quiet {by_digest} && docker tag {by_digest} {name} ||\n\
+         {{ echo 'what was built is not in the registry any more; build it again' >&2; (exit 1); }};; esac"
+    )
 }
 
 /// Removes the stopped containers of the service at a destination but the newest few. The images of all that are left

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use kamal_core::{
     lock::Origin,
-    ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders, Nothing},
+    ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders, Nothing, Scratch},
 };
 
 use crate::machine::{Environment, process};
@@ -61,6 +61,10 @@ impl Local for Nowhere {
 
     async fn has_ended(&self, origin: &Origin) -> bool {
         process::has_ended(origin)
+    }
+
+    async fn scratch(&self) -> Result<Scratch, LocalError> {
+        Nothing.scratch().await
     }
 
     fn folders(&self) -> LocalFolders {

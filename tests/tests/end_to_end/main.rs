@@ -17,6 +17,7 @@ mod diagnosis;
 mod embedded;
 mod failure;
 mod hooks;
+mod images;
 mod local;
 mod lock;
 mod proxy;

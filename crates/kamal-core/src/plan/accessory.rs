@@ -34,7 +34,7 @@ impl AccessorySteps<'_> {
     /// A login to the registry its image comes from.
     pub(crate) fn login(&self) -> Option<Step> {
         let registry = self.accessory.registry.as_ref().unwrap_or(&self.config.registry);
-        registry.needs_login().then(|| Step::Login { registry: registry.clone() })
+        registry.needs_login().then(|| Step::Login { registry: registry.clone(), place: None })
     }
 
     /// A note in the audit log.

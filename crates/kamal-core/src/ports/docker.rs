@@ -4,8 +4,15 @@ use jiff::Timestamp;
 
 use super::{Entropy, SecretError, World};
 use crate::{
-    config::Config, diagnosis::Evidence, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text,
-    state::HostState, step::Step,
+    config::{Config, model::Registry},
+    diagnosis::Evidence,
+    error::StepFault,
+    keyring::Keyring,
+    name::HostName,
+    query::Query,
+    shell::Text,
+    state::HostState,
+    step::{LoginPlace, Step},
 };
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
@@ -34,6 +41,14 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     ///
     /// When a secret the step needs cannot be had.
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
+
+    /// What it takes to log a host in to a registry, by what is known of its logins ([`HostState::logins`]); nothing is
+    /// where it was not observed.
+    ///
+    /// # Errors
+    ///
+    /// When the credentials cannot be had.
+    fn login(&self, registry: &Registry, secrets: &Keyring, known: &[String]) -> Result<Login, SecretError>;
 
     /// What the answer to [`Query::PostMortem`] shows of a container. One that is not understood is its log.
     fn evidence(&self, printed: &str) -> Evidence {
@@ -78,6 +93,18 @@ impl<'a> Render<'a> {
     }
 }
 
+/// What it takes to log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Login {
+    /// Nothing: docker holds these very credentials.
+    Held,
+    /// A [`Step::Login`] with this place.
+    At(LoginPlace),
+    /// An answer to [`Query::DockerConfig`], and then a [`Step::Login`] with that.
+    Unread,
+}
+
 /// What a host printed makes no sense: it was cut short, or docker names something in a way that is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -106,6 +133,9 @@ pub enum RenderError {
     /// It writes a file of which only the size and the digest are known.
     #[error("what {0} holds is not known: plans do not keep the contents of files")]
     Content(String),
+    /// docker's configuration on the host cannot be changed.
+    #[error("{0}")]
+    DockerConfig(String),
     /// No adapter knows the step.
     #[error("no adapter can {0}")]
     Unknown(String),

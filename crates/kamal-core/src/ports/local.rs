@@ -65,6 +65,13 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     /// Why nobody could claim it: the file cannot be created.
     async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError>;
 
+    /// Makes a folder that nobody else may look into, for what is needed for a while.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be made.
+    async fn scratch(&self) -> Result<Scratch, LocalError>;
+
     /// This program, so that another one on this machine can tell whether it still runs.
     async fn origin(&self) -> Origin {
         Origin::default()
@@ -77,6 +84,21 @@ pub trait Local: Send + Sync + std::fmt::Debug {
 
     /// Where builds may put clones: absolute, and the project's own absolute path beside it.
     fn folders(&self) -> LocalFolders;
+}
+
+/// A folder that goes with all that is in it when this is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    /// Its path, absolute.
+    pub path: String,
+    _remover: Box<dyn std::fmt::Debug + Send + Sync>,
+}
+
+impl Scratch {
+    /// A folder, and what removes it when it is dropped itself.
+    pub fn new(path: impl Into<String>, remover: impl std::fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { path: path.into(), _remover: Box::new(remover) }
+    }
 }
 
 /// What nobody else on this machine holds until this is dropped.

@@ -5,8 +5,8 @@ use std::{io, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    Chunk, Claim, Command, Events, Exit, Local, LocalError, LocalFolders, LocalRegistry, RegistryError, SecretError,
-    Secrets, Serving, TemplateError, Templates,
+    Chunk, Claim, Command, Events, Exit, Local, LocalError, LocalFolders, LocalRegistry, RegistryError, Scratch,
+    SecretError, Secrets, Serving, TemplateError, Templates,
 };
 use crate::{event::EventKind, secret::Secret};
 
@@ -89,6 +89,10 @@ impl Local for Nothing {
 
     async fn remove_folder(&self, path: &str) -> Result<(), LocalError> {
         Err(no_folder(format!("cannot remove the folder {path}")))
+    }
+
+    async fn scratch(&self) -> Result<Scratch, LocalError> {
+        Err(no_folder("cannot make a folder".to_owned()))
     }
 
     async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError> {

@@ -12,6 +12,7 @@ mod gone;
 mod harness;
 mod histories;
 mod hooks;
+mod images;
 mod local;
 mod locks;
 mod meddled;

@@ -1,15 +1,21 @@
 //! The local machine: programs and files.
 
-use std::{fs::TryLockError, io, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
+use std::{
+    fs::TryLockError,
+    io,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::PathBuf,
+    process::Stdio,
+};
 
 use async_trait::async_trait;
 use kamal_core::{
     lock::Origin,
-    ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders},
+    ports::{Chunk, Claim, Command, Entropy as _, Exit, Local, LocalError, LocalFolders, Scratch},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Environment, process};
+use super::{Environment, SystemEntropy, process};
 
 /// The machine this program runs on, as seen from a project's folder.
 #[derive(Clone, Debug)]
@@ -148,6 +154,13 @@ impl Local for ThisMachine {
         }
     }
 
+    async fn scratch(&self) -> Result<Scratch, LocalError> {
+        let path = std::env::temp_dir().join(format!("kamal-{}", SystemEntropy::default().hex(16)));
+        let io = |source| LocalError::Io { what: format!("cannot create the folder {}", path.display()), source };
+        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(io)?;
+        Ok(Scratch::new(path.to_string_lossy(), Removed(path.clone())))
+    }
+
     async fn origin(&self) -> Origin {
         process::origin(&self.environment)
     }
@@ -158,6 +171,17 @@ impl Local for ThisMachine {
 
     fn folders(&self) -> LocalFolders {
         LocalFolders::new(self.project.to_string_lossy(), std::env::temp_dir().to_string_lossy())
+    }
+}
+
+/// A folder that is removed when this is dropped.
+#[derive(Debug)]
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        // Who empties it first has done what this is for.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
