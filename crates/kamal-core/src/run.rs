@@ -16,8 +16,9 @@ mod review;
 mod rollback;
 mod settings;
 mod ship;
+mod survey;
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
@@ -26,6 +27,7 @@ use futures_util::{
 
 pub(crate) use answer::ask;
 pub use answer::{Answer, Report, script};
+pub(crate) use fit::runs as fits;
 pub use inputs::AccessoryFile;
 pub use needs::Needs;
 pub use settings::{Cx, RunSettings};
@@ -117,7 +119,7 @@ async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result
         Err(error) => Err(error),
     };
     let result = result.map_err(|error| cx.covered(error)).map(|mut report| {
-        report.answers.cover(&cx.fleet.world.redactor);
+        report.cover(&cx.fleet.world.redactor);
         report
     });
     let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
@@ -147,6 +149,7 @@ struct Runner<'r, 'a> {
     registry: Local,
     answers: Vec<Answer>,
     attach: Option<Question>,
+    found: survey::Found,
 }
 
 impl<'r, 'a> Runner<'r, 'a> {
@@ -169,6 +172,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             registry: Local::default(),
             answers: Vec::new(),
             attach: None,
+            found: survey::Found::default(),
         })
     }
 
@@ -180,6 +184,8 @@ impl<'r, 'a> Runner<'r, 'a> {
                 plan,
                 answers: std::mem::take(&mut self.answers),
                 attach: self.attach.take(),
+                status: self.found.status.take(),
+                checkup: self.found.checkup.take(),
             }),
             Err(error) if self.cx.fleet.cancel.insisted() => {
                 self.lock.release_at_once(self.cx).await;
@@ -320,6 +326,10 @@ impl<'r, 'a> Runner<'r, 'a> {
             }
             Work::Attach(question) => {
                 self.attach = Some((**question).clone());
+                Ok(())
+            }
+            Work::Survey { hosts, survey } => {
+                self.found = survey::perform(cx, hosts, *survey).await?;
                 Ok(())
             }
             Work::Tell(told) => {
@@ -474,7 +484,7 @@ impl<'r, 'a> Runner<'r, 'a> {
     /// while a script still runs.
     async fn hosts(&mut self, stage: &Stage, works: &[HostWork], rest: &[Stage]) -> Result<(), Error> {
         let cx = self.cx;
-        self.ship_proxy(works).await?;
+        ship::proxy(self.cx, &self.states, works).await?;
         let mut works = works.to_vec();
         let _reached = self.registry.open(cx, &self.states, &mut works).await?;
         let unlocks = self.unlocks_along(&works, rest);
@@ -497,18 +507,10 @@ impl<'r, 'a> Runner<'r, 'a> {
         let label = stage.kind.title();
         let (unlocking, lock) = (unlocks.as_ref().map(|(host, _)| host), &self.lock);
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
-            let HostWork { host, steps } = work.clone();
+            let work = work.clone();
             async move {
-                let mut last = 0;
-                let result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
-                let result = if unlocking == Some(&host) { lock.released(cx, result) } else { result };
-                let container = steps.get(last).and_then(diagnose::container_of);
-                match (result, container) {
-                    (Err(error), Some(container)) => {
-                        Err(diagnose::diagnosed(fleet, &steps, container, None, error).await)
-                    }
-                    (result, _) => result,
-                }
+                let result = diagnose::watched(fleet, label, &work).await;
+                if unlocking == Some(&work.host) { lock.released(cx, result) } else { result }
             }
             .boxed()
         };
@@ -561,7 +563,7 @@ impl<'r, 'a> Runner<'r, 'a> {
     }
 
     async fn boot(&mut self, works: &[HostWork], placements: &[Placement], last: bool) -> Result<(), Error> {
-        self.ship_proxy(works).await?;
+        ship::proxy(self.cx, &self.states, works).await?;
         self.enter(Phase::Booting)?;
         // The keeper goes to the group that holds the primary role; later groups find the verdict.
         let keeps = placements.iter().any(|placement| placement.primary) || last;
@@ -569,22 +571,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         let (result, group) = boot::group(self.cx, works, placements, keeper, &self.gate.1).await;
         self.booted = Some(group);
         result
-    }
-
-    /// Hands the proxy's image to hosts that are about to make its container and lack it.
-    async fn ship_proxy(&self, works: &[HostWork]) -> Result<(), Error> {
-        let Some(image) = &self.cx.proxy_image else { return Ok(()) };
-        let mut hosts = BTreeSet::new();
-        for (host, step) in works.iter().flat_map(|work| work.steps.iter().map(move |step| (&work.host, step))) {
-            let (Step::EnsureProxy(spec) | Step::ReplaceProxy(spec)) = step else { continue };
-            let state = self.states.iter().find(|state| state.host == *host);
-            let lacks = state.is_some_and(|state| !state.has_image(&image.reference));
-            if spec.image.as_ref() == Some(&image.reference) && lacks {
-                hosts.insert(host.clone());
-            }
-        }
-        let hosts: Vec<HostName> = hosts.into_iter().collect();
-        self.cx.fleet.on(&hosts, |host| ship::image(&self.cx.fleet, host, image).boxed()).await.map(drop)
     }
 
     fn enter(&mut self, phase: Phase) -> Result<(), Error> {

@@ -24,4 +24,5 @@ mod registry;
 mod removal;
 mod secrets;
 mod spine;
+mod surveys;
 mod terminal;

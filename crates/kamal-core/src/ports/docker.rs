@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Entropy, SecretError};
 use crate::{
     config::Config, diagnosis::Evidence, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text,
-    state::HostState, step::Step,
+    state::HostState, step::Step, vitals::Vitals,
 };
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
@@ -38,6 +38,11 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     /// What the answer to [`Query::PostMortem`] shows of a container. One that is not understood is its log.
     fn evidence(&self, printed: &str) -> Evidence {
         Evidence { log: printed.lines().map(str::to_owned).collect(), ..Evidence::default() }
+    }
+
+    /// What the answer to [`Query::Survey`] tells of the host, besides what [`Docker::parse`] reads in it.
+    fn vitals(&self, _printed: &str) -> Vitals {
+        Vitals::default()
     }
 
     /// Shell text for a question whose answer a person reads. Chance is for names of containers.

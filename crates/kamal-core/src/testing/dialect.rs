@@ -2,6 +2,7 @@
 //! ([`crate::batch::Batch`]), so the text is for reading only.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use crate::{
     build::BuildTask,
@@ -14,9 +15,11 @@ use crate::{
         AnswerError, BuildError, BuildOrder, Builder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError,
     },
     query::Query,
+    secret::Secret,
     shell::Text,
     state::HostState,
     step::Step,
+    vitals::Vitals,
 };
 
 /// Docker, as far as a simulated host needs it.
@@ -61,7 +64,16 @@ impl Docker for SimDocker {
         Ok((!of_proxy).then(|| format!("sim docker: {step}").into()))
     }
 
-    fn query(&self, query: &Query, _config: &Config, _entropy: &dyn Entropy) -> Text {
+    fn vitals(&self, printed: &str) -> Vitals {
+        let told: Value = serde_json::from_str(printed).unwrap_or_default();
+        let made = told["made"].as_array().into_iter().flatten().map(|made| Secret::new(made.to_string())).collect();
+        Vitals { made, ..serde_json::from_value(told["vitals"].clone()).unwrap_or_default() }
+    }
+
+    fn query(&self, query: &Query, config: &Config, _entropy: &dyn Entropy) -> Text {
+        if *query == Query::Survey {
+            return self.observe(config);
+        }
         format!("sim docker: {query:?}").into()
     }
 }
