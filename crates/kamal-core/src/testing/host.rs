@@ -89,14 +89,17 @@ pub struct SimContainer {
     pub env: Vec<(String, String)>,
     /// Names of the secrets in its environment.
     pub secrets: Vec<String>,
+    /// The command it was given.
+    pub cmd: Option<String>,
 }
 
 /// A container as docker would tell what it was made with.
 fn made(found: &SimContainer) -> Value {
     let clear = found.env.iter().map(|(name, value)| format!("{name}={value}"));
     let env: Vec<String> = clear.chain(found.secrets.iter().map(|name| format!("{name}=secret"))).collect();
+    let cmd: Vec<&String> = found.cmd.iter().collect();
     let name = format!("/{}", found.name);
-    serde_json::json!({"Name": name, "Config": {"Env": env, "Cmd": null}, "HostConfig": {"Memory": 0}})
+    serde_json::json!({"Name": name, "Config": {"Env": env, "Cmd": cmd}, "HostConfig": {"Memory": 0}})
 }
 
 /// What a step may need from outside its host.
@@ -492,6 +495,7 @@ impl SimHost {
             labels: spec.labels.iter().cloned().collect(),
             env: spec.env.clone(),
             secrets: self.env_files.get(&spec.env_file).cloned().unwrap_or_default(),
+            cmd: spec.cmd.clone(),
         };
         self.containers.insert(0, container);
         Ok(format!("{id}\n"))

@@ -6,12 +6,13 @@ use kamal_core::{
     op::Op,
     state::ContainerState,
     status::{Health, Role, Status},
+    targets::{Selection, Targets},
     testing::EffectKind,
     vitals::Certificate,
 };
 
 use crate::{
-    harness::{APART, App, THREE, config},
+    harness::{App, THREE, TOGETHER, config},
     table,
 };
 
@@ -58,24 +59,28 @@ fn a_fleet_as_deploy_yml_has_it() {
 
 #[test]
 fn what_is_otherwise_is_told() {
-    let mut app = App::deployed(APART, "v1");
+    let mut app = App::deployed(TOGETHER, "v1");
     app.fleet.change("h1", |host| {
         host.locks.insert(".kamal/lock-app".into(), "Locked by: Bob".into());
         host.routes.clear();
     });
-    app.fleet.change("h2", |host| host.containers[0].state = ContainerState::Exited);
+    app.fleet.change("h2", |host| {
+        let web = host.containers.iter_mut().find(|container| container.name == *"app-web-v1");
+        web.unwrap().state = ContainerState::Exited;
+    });
     app.config = config(
         "servers: {web: [h1, h2], workers: {hosts: [h1], proxy: false, cmd: bin/jobs}}\n\
          env: {clear: {TOKEN: hunter22, SIZE: '2'}, secret: [DATABASE_URL, OTHER]}\n"
             .trim_start(),
     );
     app.fleet.secrets().put("OTHER", "x");
+    app.targets = Targets::select(&app.config, &Selection::default()).unwrap();
     let status = status(&app);
     assert!(!status.healthy);
     let health: Vec<(&str, Health)> = roles(&status).iter().map(|role| (role.role.as_str(), role.health)).collect();
     assert!(health.contains(&("web", Health::NotServing)) && health.contains(&("web", Health::Stopped)), "{health:?}");
     assert!(status.lock.as_ref().is_some_and(|lock| lock.details.starts_with("Locked by: Bob\n")), "{status}");
-    let drift = &roles(&status)[0].drift;
+    let drift = &roles(&status).into_iter().find(|role| role.role.as_str() == "web").unwrap().drift;
     assert_eq!(drift, &["SIZE is new", "TOKEN is new", "OTHER is new"]);
     let orphans: Vec<_> = status.hosts.iter().flat_map(|host| &host.orphans).map(ContainerName::as_str).collect();
     assert_eq!(orphans, ["app-workers-v1"]);
