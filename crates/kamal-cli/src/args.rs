@@ -159,11 +159,16 @@ pub(crate) enum Command {
     Details,
     /// Show what was done on the hosts
     Audit,
+    /// Show the fleet on one screen: versions, health, routes, drift, disk, memory, certificates
+    Status(StatusArgs),
     /// Show the configuration as it is understood, or check it
     Config(ConfigArgs),
-    /// Find out where something fails, and what would fix it
-    #[command(subcommand, disable_help_subcommand = true)]
-    Doctor(DoctorCommand),
+    /// Look at all a deploy relies on: this machine, the configuration, every host, and say what would fix it
+    #[command(disable_help_subcommand = true)]
+    Doctor {
+        #[command(subcommand)]
+        way: Option<DoctorCommand>,
+    },
     /// Explain what can be configured
     Docs(DocsArgs),
     /// Create config/deploy.yml, .kamal/secrets and sample hooks
@@ -203,9 +208,10 @@ impl Command {
             | Self::Config(_)
             | Self::Details
             | Self::Docs(_)
-            | Self::Doctor(_)
+            | Self::Doctor { .. }
             | Self::Init(_)
             | Self::Secrets(_)
+            | Self::Status(_)
             | Self::Version => None,
         }
     }
@@ -240,6 +246,11 @@ impl Command {
         )
     }
 
+    /// Whether it prints one object, where JSON is asked for, in place of events.
+    pub(crate) fn is_one_object(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::Doctor { way: None })
+    }
+
     /// Whether another program reads what it prints.
     pub(crate) fn is_raw(&self) -> bool {
         match self {
@@ -249,6 +260,14 @@ impl Command {
             _ => false,
         }
     }
+}
+
+/// Options of `status`.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Show it again every two seconds, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// Options of deploy and its kin.

@@ -9,6 +9,7 @@ mod operation;
 mod perform;
 mod registry;
 mod secrets;
+mod status;
 
 use std::{future::Future, process::ExitCode};
 
@@ -102,12 +103,21 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
     let redactor = Redactor::new();
     let work = async {
         // What another program reads is the command's output alone.
-        let global = &Global { quiet: global.quiet || command.is_raw(), ..global.clone() };
-        let context = Context::new(global, &redactor, command.takes_roles_that_are_gone()).await?;
+        let one_object = global.json && command.is_one_object();
+        let quiet = global.quiet || command.is_raw() || one_object;
+        let global = &Global { quiet, json: global.json && !one_object, ..global.clone() };
+        let context = match Context::new(global, &redactor, command.takes_roles_that_are_gone()).await {
+            Err(failure) if one_object && matches!(command, Command::Doctor { .. }) => {
+                return doctor::unusable(&failure, &redactor);
+            }
+            context => context?,
+        };
         let result = match command {
-            Command::Doctor(Doctor::Ssh { named }) => {
+            Command::Doctor { way: Some(Doctor::Ssh { named }) } => {
                 stoppable(&context, doctor::ssh(&context, &named, global.json)).await
             }
+            Command::Doctor { way: None } => doctor::all(&context, one_object).await,
+            Command::Status(args) => status::show(&context, &args, one_object).await,
             Command::Secrets(Secrets::Print) => inspect::secrets(&context).await,
             command => perform::perform(&context, command).await,
         };

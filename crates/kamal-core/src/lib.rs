@@ -10,6 +10,7 @@ pub mod cancel;
 pub mod command_line;
 pub mod config;
 pub mod diagnosis;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -35,10 +36,13 @@ pub mod secret;
 pub mod secrets;
 pub mod shell;
 pub mod state;
+pub mod status;
 pub mod step;
+mod table;
 pub mod targets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod vitals;
 
 pub use cancel::Cancel;
 pub use config::Config;

@@ -25,6 +25,7 @@ pub use build::Build;
 pub use deploy::Deploy;
 pub(crate) use facts::Facts;
 pub use lock::Lock;
+pub(crate) use overview::orphans_of;
 pub use proxy::{BootConfig, Proxy};
 pub use prune::Prune;
 pub use registry::{Registry, RegistryTask};
@@ -38,7 +39,7 @@ use crate::{
     config::{Config, model},
     error::Error,
     name::HostName,
-    plan::Draft,
+    plan::{Draft, Survey},
     run::Needs,
     targets::Targets,
 };
@@ -67,6 +68,10 @@ pub enum Op {
     Details,
     /// Shows the audit log.
     Audit,
+    /// Shows how the fleet is.
+    Status,
+    /// Looks at all a deploy relies on.
+    Doctor,
     /// The app's containers.
     App(App),
     /// Accessories.
@@ -218,6 +223,8 @@ impl Op {
             Self::Upgrade { .. } => Row::locks("upgrade", "", Scope::All).alone(),
             Self::Details => Row::looks("details", "", Scope::All).alone(),
             Self::Audit => Row::asks("audit", "", Scope::All).alone(),
+            Self::Status => Row::asks("status", "", Scope::All).alone(),
+            Self::Doctor => Row::asks("doctor", "", Scope::All).alone(),
             Self::App(app) => app.row(),
             Self::Accessory(accessory) => accessory.row(),
             Self::Build(build) => build.row(),
@@ -355,6 +362,8 @@ impl Op {
             Self::Upgrade { rolling } => upgrade::draft(*rolling, facts),
             Self::Details => Ok(overview::details(facts)),
             Self::Audit => Ok(overview::audit(facts)),
+            Self::Status => Ok(overview::survey(facts, Survey::Status)),
+            Self::Doctor => Ok(overview::survey(facts, Survey::Checkup)),
             Self::App(app) => app.draft(facts),
             Self::Accessory(accessory) => accessory.draft(facts),
             Self::Build(build) => build.draft(facts),

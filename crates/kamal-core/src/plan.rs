@@ -143,10 +143,27 @@ pub enum Work {
     },
     /// Questions whose answers are shown.
     Ask(Vec<Question>),
+    /// How hosts are, whichever of them can be reached.
+    Survey {
+        /// The hosts.
+        hosts: Vec<HostName>,
+        /// What is made of it.
+        survey: Survey,
+    },
     /// A command that is given the caller's terminal, or a log that is followed: for the caller to perform.
     Attach(Box<Question>),
     /// Answers that are known already.
     Tell(Vec<Told>),
+}
+
+/// What is made of how hosts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Survey {
+    /// The fleet's status.
+    Status,
+    /// A checkup of all a deploy relies on.
+    Checkup,
 }
 
 /// Steps of one host, one after another.
@@ -247,7 +264,7 @@ impl Stage {
             Work::Ask(questions) => questions.iter().any(|question| question.query.runs_a_command()),
             Work::Attach(question) => question.query.runs_a_command(),
             Work::Lock { message, .. } => message.is_some(),
-            Work::Hook { .. } | Work::Wait { .. } | Work::Unlock { .. } | Work::Tell(_) => false,
+            Work::Hook { .. } | Work::Wait { .. } | Work::Unlock { .. } | Work::Tell(_) | Work::Survey { .. } => false,
         }
     }
 

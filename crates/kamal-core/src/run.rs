@@ -19,8 +19,9 @@ mod rollback;
 mod room;
 mod settings;
 mod ship;
+mod survey;
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
@@ -29,6 +30,7 @@ use futures_util::{
 
 pub(crate) use answer::ask;
 pub use answer::{Answer, Report, script};
+pub(crate) use fit::runs as fits;
 pub use inputs::AccessoryFile;
 pub use needs::Needs;
 pub use settings::{Cx, RunSettings};
@@ -121,7 +123,7 @@ async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result
         Err(error) => Err(error),
     };
     let result = result.map_err(|error| cx.covered(error)).map(|mut report| {
-        report.answers.cover(&cx.fleet.world.redactor);
+        report.cover(&cx.fleet.world.redactor);
         report
     });
     let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
@@ -155,6 +157,7 @@ struct Runner<'r, 'a> {
     registry: Local,
     answers: Vec<Answer>,
     attach: Option<Question>,
+    found: survey::Found,
 }
 
 impl<'r, 'a> Runner<'r, 'a> {
@@ -179,6 +182,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             registry: Local::default(),
             answers: Vec::new(),
             attach: None,
+            found: survey::Found::default(),
         })
     }
 
@@ -190,6 +194,8 @@ impl<'r, 'a> Runner<'r, 'a> {
                 plan,
                 answers: std::mem::take(&mut self.answers),
                 attach: self.attach.take(),
+                status: self.found.status.take(),
+                checkup: self.found.checkup.take(),
             }),
             Err(error) if self.cx.fleet.cancel.insisted() => {
                 self.lock.release_at_once(self.cx).await;
@@ -332,6 +338,10 @@ impl<'r, 'a> Runner<'r, 'a> {
             }
             Work::Attach(question) => {
                 self.attach = Some((**question).clone());
+                Ok(())
+            }
+            Work::Survey { hosts, survey } => {
+                self.found = survey::perform(cx, hosts, *survey).await?;
                 Ok(())
             }
             Work::Tell(told) => {
@@ -489,7 +499,7 @@ impl<'r, 'a> Runner<'r, 'a> {
     /// while a script still runs.
     async fn hosts(&mut self, stage: &Stage, works: &[HostWork], rest: &[Stage]) -> Result<(), Error> {
         let cx = self.cx;
-        self.ship_proxy(works).await?;
+        ship::proxy(self.cx, &self.states, works).await?;
         let mut works = works.to_vec();
         if stage.kind == Kind::Deliver {
             pin::pulls(&mut works, self.built.as_deref());
@@ -518,22 +528,14 @@ impl<'r, 'a> Runner<'r, 'a> {
         let held = &held;
         let (unlocking, lock) = (unlocks.as_ref().map(|(host, _)| host), &self.lock);
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
-            let HostWork { host, steps } = work.clone();
+            let work = work.clone();
             async move {
-                let mut last = 0;
-                let mut result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
-                if let Some(registries) = held.get(&host).filter(|_| login::refused(&result)) {
-                    login::anew(cx, &host, registries).await?;
-                    result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
+                let mut result = diagnose::watched(fleet, label, &work).await;
+                if let Some(registries) = held.get(&work.host).filter(|_| login::refused(&result)) {
+                    login::anew(cx, &work.host, registries).await?;
+                    result = diagnose::watched(fleet, label, &work).await;
                 }
-                let result = if unlocking == Some(&host) { lock.released(cx, result) } else { result };
-                let container = steps.get(last).and_then(diagnose::container_of);
-                match (result, container) {
-                    (Err(error), Some(container)) => {
-                        Err(diagnose::diagnosed(fleet, &steps, container, None, error).await)
-                    }
-                    (result, _) => result,
-                }
+                if unlocking == Some(&work.host) { lock.released(cx, result) } else { result }
             }
             .boxed()
         };
@@ -628,7 +630,7 @@ impl<'r, 'a> Runner<'r, 'a> {
     }
 
     async fn boot(&mut self, works: &[HostWork], placements: &[Placement], last: bool) -> Result<(), Error> {
-        self.ship_proxy(works).await?;
+        ship::proxy(self.cx, &self.states, works).await?;
         self.enter(Phase::Booting)?;
         // The keeper goes to the group that holds the primary role; later groups find the verdict.
         let keeps = placements.iter().any(|placement| placement.primary) || last;
@@ -636,22 +638,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         let (result, group) = boot::group(self.cx, works, placements, keeper, &self.gate.1).await;
         self.booted = Some(group);
         result
-    }
-
-    /// Hands the proxy's image to hosts that are about to make its container and lack it.
-    async fn ship_proxy(&self, works: &[HostWork]) -> Result<(), Error> {
-        let Some(image) = &self.cx.proxy_image else { return Ok(()) };
-        let mut hosts = BTreeSet::new();
-        for (host, step) in works.iter().flat_map(|work| work.steps.iter().map(move |step| (&work.host, step))) {
-            let (Step::EnsureProxy(spec) | Step::ReplaceProxy(spec)) = step else { continue };
-            let state = self.states.iter().find(|state| state.host == *host);
-            let lacks = state.is_some_and(|state| !state.has_image(&image.reference));
-            if spec.image.as_ref() == Some(&image.reference) && lacks {
-                hosts.insert(host.clone());
-            }
-        }
-        let hosts: Vec<HostName> = hosts.into_iter().collect();
-        self.cx.fleet.on(&hosts, |host| ship::image(&self.cx.fleet, host, image).boxed()).await.map(drop)
     }
 
     fn enter(&mut self, phase: Phase) -> Result<(), Error> {

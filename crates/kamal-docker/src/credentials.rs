@@ -61,7 +61,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn config_key(server: Option<&str>) -> String {
+/// What config.json calls a registry.
+pub(crate) fn config_key(server: Option<&str>) -> String {
     match server.unwrap_or("docker.io") {
         "docker.io" | "" => "https://index.docker.io/v1/".to_owned(),
         server => {

@@ -16,6 +16,7 @@ mod proxy;
 mod query;
 mod render;
 mod sections;
+mod survey;
 
 use async_trait::async_trait;
 use kamal_core::{
@@ -31,6 +32,7 @@ use kamal_core::{
     shell::Text,
     state::HostState,
     step::Step,
+    vitals::Vitals,
 };
 
 /// The command that prints what processors a docker has, in `uname`'s spelling.
@@ -55,6 +57,10 @@ impl Docker for DockerCli {
 
     fn evidence(&self, printed: &str) -> Evidence {
         post_mortem::read(printed)
+    }
+
+    fn vitals(&self, printed: &str) -> Vitals {
+        survey::read(printed)
     }
 
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {

@@ -11,7 +11,7 @@ use kamal_core::{
     },
 };
 
-use crate::{post_mortem, render::filters};
+use crate::{post_mortem, render::filters, survey};
 
 /// Shell text for a question.
 pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
@@ -57,6 +57,7 @@ pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Tex
             let log = word(&naming::audit_log(config));
             format!("tail -n 50 {log} 2>/dev/null || echo 'nothing was done here yet'")
         }
+        Query::Survey => survey::text(config),
         Query::HeldLayers => "docker image ls --all --quiet --no-trunc | sort -u | xargs docker image inspect \
                               --format '{{json .RootFS.Layers}}' 2>/dev/null; :"
             .to_owned(),

@@ -233,6 +233,17 @@ impl Project {
         self.operation(Op::Audit)
     }
 
+    /// How the fleet is: `kamal status`. The report has it in [`status`](kamal_core::run::Report::status).
+    pub fn status(&self) -> Operation {
+        self.operation(Op::Status)
+    }
+
+    /// Whether all is there that a deploy relies on: `kamal doctor`. The report has what was found in
+    /// [`checkup`](kamal_core::run::Report::checkup).
+    pub fn doctor(&self) -> Operation {
+        self.operation(Op::Doctor)
+    }
+
     /// Takes everything off the hosts: `kamal remove`.
     pub fn remove(&self) -> Operation {
         self.operation(Op::Remove)

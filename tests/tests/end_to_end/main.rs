@@ -25,4 +25,5 @@ mod registry;
 mod removal;
 mod secrets;
 mod spine;
+mod surveys;
 mod terminal;

@@ -2,10 +2,12 @@
 
 use super::{Facts, accessory};
 use crate::{
+    config::Config,
     name::ContainerName,
-    plan::{Draft, Question},
+    plan::{Draft, Kind, Question, Stage, Survey, Work},
     query::Query,
     state::{Container, HostState},
+    targets::Targets,
 };
 
 /// The proxy, the roles, the accessories.
@@ -25,7 +27,8 @@ pub(super) fn app(facts: &Facts<'_>) -> Vec<Question> {
     });
     let mut questions: Vec<Question> = placed.collect();
     for state in facts.states {
-        let containers: Vec<ContainerName> = orphans_of(facts, state).map(|found| found.name.clone()).collect();
+        let containers: Vec<ContainerName> =
+            orphans_of(facts.config, facts.targets, state).map(|found| found.name.clone()).collect();
         questions.extend((!containers.is_empty()).then(|| ask(&state.host, Query::Orphans { containers })));
     }
     questions
@@ -36,14 +39,23 @@ pub(super) fn audit(facts: &Facts<'_>) -> Draft {
     Draft::asking(facts.ask(&facts.targets.hosts, "App", &Query::Audit))
 }
 
+/// How the hosts are.
+pub(super) fn survey(facts: &Facts<'_>, survey: Survey) -> Draft {
+    let hosts = facts.targets.hosts.clone();
+    Draft::of([Stage::new(Kind::Look, Work::Survey { hosts, survey })])
+}
+
 /// Containers that run, but no role of the configuration has its place there.
-fn orphans_of<'s>(facts: &Facts<'_>, state: &'s HostState) -> impl Iterator<Item = &'s Container> {
+pub(crate) fn orphans_of<'s>(
+    config: &Config,
+    targets: &Targets,
+    state: &'s HostState,
+) -> impl Iterator<Item = &'s Container> {
     // What was asked for by name is listed as itself.
-    let placed: Vec<_> = facts
-        .config
+    let placed: Vec<_> = config
         .roles
         .iter()
-        .chain(&facts.targets.roles)
+        .chain(&targets.roles)
         .filter(|role| role.hosts.iter().any(|tagged| tagged.name == state.host))
         .map(|role| role.name.clone())
         .collect();
@@ -60,6 +72,7 @@ pub(super) fn orphans(facts: &Facts<'_>) -> Vec<String> {
             found.name, state.host, state.host
         )
     };
-    let of = |state| orphans_of(facts, state).map(move |found| line(state, found)).collect::<Vec<_>>();
+    let of =
+        |state| orphans_of(facts.config, facts.targets, state).map(move |found| line(state, found)).collect::<Vec<_>>();
     facts.states.iter().flat_map(of).collect()
 }

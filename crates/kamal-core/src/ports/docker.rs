@@ -13,6 +13,7 @@ use crate::{
     shell::Text,
     state::HostState,
     step::{LoginPlace, Step},
+    vitals::Vitals,
 };
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
@@ -53,6 +54,11 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     /// What the answer to [`Query::PostMortem`] shows of a container. One that is not understood is its log.
     fn evidence(&self, printed: &str) -> Evidence {
         Evidence { log: printed.lines().map(str::to_owned).collect(), ..Evidence::default() }
+    }
+
+    /// What the answer to [`Query::Survey`] tells of the host, besides what [`Docker::parse`] reads in it.
+    fn vitals(&self, _printed: &str) -> Vitals {
+        Vitals::default()
     }
 
     /// Shell text for a question whose answer a person reads. Chance is for names of containers.

@@ -17,7 +17,9 @@ use crate::{
 
 /// A container as docker tells it.
 #[derive(Debug, Deserialize)]
-struct Made {
+pub(super) struct Made {
+    #[serde(rename = "Name", default)]
+    name: String,
     #[serde(rename = "Config")]
     config: MadeConfig,
     #[serde(rename = "HostConfig")]
@@ -38,6 +40,14 @@ struct HostConfig {
     binds: Option<Vec<String>>,
     #[serde(rename = "Memory", default)]
     memory: u64,
+}
+
+impl Made {
+    /// Reads docker's answer, if it is about this container.
+    pub(super) fn read(printed: &str, container: &str) -> Option<Self> {
+        let made: Self = serde_json::from_str(printed.trim()).ok()?;
+        (made.name.trim_start_matches('/') == container).then_some(made)
+    }
 }
 
 /// A line for each role whose containers would be made otherwise than they were.
@@ -79,7 +89,7 @@ pub(super) async fn differences(cx: &Cx<'_>, plan: &Plan, asked: &Rollback) -> R
 }
 
 /// Names of the secrets a container is given.
-fn secrets_of(cx: &Cx<'_>, spec: &RunSpec, host: &HostName) -> Vec<String> {
+pub(super) fn secrets_of(cx: &Cx<'_>, spec: &RunSpec, host: &HostName) -> Vec<String> {
     let config = cx.fleet.config;
     let role = config.roles.iter().find(|role| Some(&role.name) == spec.role.as_ref());
     let placed = role.and_then(|role| Some((role, role.hosts.iter().find(|tagged| tagged.name == *host)?)));
@@ -87,7 +97,7 @@ fn secrets_of(cx: &Cx<'_>, spec: &RunSpec, host: &HostName) -> Vec<String> {
     secrets.into_iter().map(|secret| secret.name).collect()
 }
 
-fn changes(made: &Made, spec: &RunSpec, secrets: &[String]) -> Vec<String> {
+pub(super) fn changes(made: &Made, spec: &RunSpec, secrets: &[String]) -> Vec<String> {
     let was: BTreeMap<&str, &str> = made.config.env.iter().flatten().filter_map(|line| line.split_once('=')).collect();
     let is: BTreeMap<&str, &str> = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     // Those every container has of its own.

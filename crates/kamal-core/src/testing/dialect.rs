@@ -2,6 +2,7 @@
 //! ([`crate::batch::Batch`]), so the text is for reading only.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::host::BASE_LAYER;
 use crate::{
@@ -17,9 +18,11 @@ use crate::{
         Login, Proxy, Render, RenderError, SecretError,
     },
     query::Query,
+    secret::Secret,
     shell::Text,
     state::HostState,
     step::Step,
+    vitals::Vitals,
 };
 
 /// Docker, as far as a simulated host needs it.
@@ -69,7 +72,16 @@ impl Docker for SimDocker {
         Ok(if held { Login::Held } else { Login::Unread })
     }
 
-    fn query(&self, query: &Query, _config: &Config, _entropy: &dyn Entropy) -> Text {
+    fn vitals(&self, printed: &str) -> Vitals {
+        let told: Value = serde_json::from_str(printed).unwrap_or_default();
+        let made = told["made"].as_array().into_iter().flatten().map(|made| Secret::new(made.to_string())).collect();
+        Vitals { made, ..serde_json::from_value(told["vitals"].clone()).unwrap_or_default() }
+    }
+
+    fn query(&self, query: &Query, config: &Config, _entropy: &dyn Entropy) -> Text {
+        if *query == Query::Survey {
+            return self.observe(config);
+        }
         format!("sim docker: {query:?}").into()
     }
 }

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use super::{
     exec::Observed,
     lock::{self, SimLock},
@@ -18,6 +20,7 @@ use crate::{
     query::Query,
     state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
     step::{Route, RunSpec, Step},
+    vitals::Vitals,
 };
 
 /// A host.
@@ -51,6 +54,8 @@ pub struct SimHost {
     pub archives: BTreeMap<String, (String, String)>,
     /// Files below the login directory, with their modes.
     pub files: BTreeMap<String, u32>,
+    /// Names of the secrets in env files.
+    pub env_files: BTreeMap<String, Vec<String>>,
     /// Locks that are held, by their folders.
     pub locks: BTreeMap<String, SimLock>,
     /// Lines of the audit log.
@@ -61,6 +66,8 @@ pub struct SimHost {
     pub logins: BTreeSet<String>,
     /// Commands of the user's that were run.
     pub ran: Vec<String>,
+    /// What it tells of itself besides.
+    pub vitals: Vitals,
 }
 
 /// A container.
@@ -80,6 +87,19 @@ pub struct SimContainer {
     pub labels: BTreeMap<String, String>,
     /// Its clear environment.
     pub env: Vec<(String, String)>,
+    /// Names of the secrets in its environment.
+    pub secrets: Vec<String>,
+    /// The command it was given.
+    pub cmd: Option<String>,
+}
+
+/// A container as docker would tell what it was made with.
+fn made(found: &SimContainer) -> Value {
+    let clear = found.env.iter().map(|(name, value)| format!("{name}={value}"));
+    let env: Vec<String> = clear.chain(found.secrets.iter().map(|name| format!("{name}=secret"))).collect();
+    let cmd: Vec<&String> = found.cmd.iter().collect();
+    let name = format!("/{}", found.name);
+    serde_json::json!({"Name": name, "Config": {"Env": env, "Cmd": cmd}, "HostConfig": {"Memory": 0}})
 }
 
 /// What a step may need from outside its host.
@@ -210,6 +230,14 @@ impl SimHost {
         }
     }
 
+    /// All it tells of itself.
+    pub(super) fn told(&self, host: &HostName, asked: &Observed, elapsed: Duration) -> Value {
+        let mut told = serde_json::to_value(self.observed(host, asked, elapsed)).unwrap_or_default();
+        told["vitals"] = serde_json::to_value(&self.vitals).unwrap_or_default();
+        told["made"] = self.containers.iter().map(made).collect();
+        told
+    }
+
     fn history(&self) -> Vec<Deployed> {
         let lines = self.audit.iter().zip(&self.audited_at);
         let tagged = lines.filter_map(|(line, at)| {
@@ -249,9 +277,7 @@ impl SimHost {
             Query::ExecAccessory { command, .. } => self.ran.push(command.to_string()),
             Query::Inspect { container } => {
                 let found = self.named(container)?;
-                let env: Vec<String> = found.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let made = serde_json::json!({"Config": {"Env": env, "Cmd": null}, "HostConfig": {"Memory": 0}});
-                return Ok(made.to_string());
+                return Ok(made(found).to_string());
             }
             Query::DockerConfig => return Ok(String::new()),
             // It has the lowest layer of every image.
@@ -270,6 +296,7 @@ impl SimHost {
             | Query::ProxyRoutes
             | Query::ProxyBootConfig
             | Query::AccessoryDetails { .. }
+            | Query::Survey
             | Query::PostMortem { .. }
             | Query::Shell { .. }
             | Query::Audit => {}
@@ -285,7 +312,10 @@ impl SimHost {
             }
             Step::RenewLock { directory, id } => return lock::renew(&mut self.locks, directory, id, around.elapsed),
             Step::ReleaseLock { directory, id } => return lock::release(&mut self.locks, directory, id.as_deref()),
-            Step::WriteEnv { path, .. } => self.write(path, 0o600),
+            Step::WriteEnv { path, secrets } => {
+                self.env_files.insert(path.clone(), secrets.iter().map(|secret| secret.name.clone()).collect());
+                self.write(path, 0o600);
+            }
             Step::WriteSecret { path, mode, .. } | Step::WriteFile { path, mode, .. } => self.write(path, *mode),
             Step::KeepOnly { directory, pattern, keep } => self.keep_only(directory, pattern.as_deref(), keep),
             Step::Remove { path } => {
@@ -470,6 +500,8 @@ impl SimHost {
             state: ContainerState::Running,
             labels: spec.labels.iter().cloned().collect(),
             env: spec.env.clone(),
+            secrets: self.env_files.get(&spec.env_file).cloned().unwrap_or_default(),
+            cmd: spec.cmd.clone(),
         };
         self.containers.insert(0, container);
         Ok(format!("{id}\n"))

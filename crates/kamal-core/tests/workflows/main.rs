@@ -23,5 +23,6 @@ mod roles;
 mod seams;
 mod secrets;
 mod small;
+mod surveyed;
 mod table;
 mod uploads;

@@ -98,6 +98,10 @@ fn an_alias_comes_before_prefixes_and_our_own_commands_but_not_before_kamals() {
     assert_eq!(told("depl", &aliases), "deploy");
     assert_eq!(told("doctor", &aliases), "app logs");
     assert_eq!(told("doctor ssh", &[]), "doctor ssh");
+    assert_eq!(told("doctor -h a -v", &[]), "doctor --hosts=a --verbose");
+    assert_eq!(told("status --watch", &[]), "status --watch");
+    assert_eq!(told("status", &[("status", "audit")]), "audit");
+    assert_eq!(told("lock status", &aliases), "lock status");
     assert_eq!(told("deploy", &aliases), "deploy");
     assert_eq!(
         told("console -r web", &aliases),
