@@ -7,6 +7,7 @@ mod build;
 mod clues;
 mod credentials;
 mod fault;
+mod hub;
 mod login;
 mod network;
 mod observe;

@@ -12,6 +12,8 @@ use kamal_core::{
     state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
 };
 
+use crate::hub;
+
 /// Separates fields; no name, image or label may hold it.
 const TAB: char = '\t';
 
@@ -24,6 +26,7 @@ pub(crate) fn text(config: &Config) -> Text {
     let lock = word(&naming::lock_directory(config));
     let audit = word(&naming::audit_log(config));
     let repository = word(&format!("\t{}:", config.repository()));
+    let [in_short, in_full] = hub::spellings(&config.repository()).map(|name| word(&format!("\t{name}:")));
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\
@@ -33,7 +36,7 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
          echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
-         echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' 2>/dev/null | grep -F -e {repository} -e 'kamal-proxy:'; }} &\n\
+         echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' 2>/dev/null | grep -F -e {repository} -e {in_short} -e {in_full} -e 'kamal-proxy:'; }} &\n\
          docker exec {proxy} kamal-proxy list 2>/dev/null | sed 's/^/route\t/' &\n\
          c=$(docker ps --all --no-trunc --format '{CONTAINER}' 2>/dev/null); s=$?; wait\n\
          if [ $s = 0 ]; then\n\
@@ -92,7 +95,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             }
             "images" => match line.strip_prefix("route\t") {
                 Some(row) => state.routes.extend(route(row)),
-                None => state.images.extend(image(line)),
+                None => state.images.extend(image(config, line)),
             },
             "apps" => state.apps.push(line.to_owned()),
             "history" => state.history.extend(deployed(config, line)),
@@ -149,12 +152,12 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Answ
     let named = ContainerState::parse(word).ok_or_else(unknown)?;
     if is_proxy {
         let networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        state.proxy = Some(ProxyContainer { image: strange(image)?, state: named, networks });
+        state.proxy = Some(ProxyContainer { image: strange(hub::short(image))?, state: named, networks });
     }
     let container = Container {
         id: strange(id)?,
         name: strange(name)?,
-        image: image.to_owned(),
+        image: spelled(config, image),
         state: named,
         status: status.to_owned(),
         role: role.parse().ok(),
@@ -172,10 +175,17 @@ fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
     text.parse().map_err(|error: NameError| AnswerError::new(format!("docker named something strangely: {error}")))
 }
 
-fn image(line: &str) -> Option<Image> {
+fn image(config: &Config, line: &str) -> Option<Image> {
     let (id, reference) = line.split_once(TAB)?;
     (!reference.ends_with(":<none>")).then_some(())?;
-    Some(Image { id: id.to_owned(), reference: reference.parse().ok()? })
+    Some(Image { id: id.to_owned(), reference: spelled(config, reference).parse().ok()? })
+}
+
+/// An image's name as it is in the configuration, however docker spells it.
+fn spelled(config: &Config, image: &str) -> String {
+    let repository = config.repository();
+    let tag = hub::short(image).strip_prefix(hub::short(&repository)).filter(|tag| tag.starts_with([':', '@']));
+    tag.map_or_else(|| hub::short(image).to_owned(), |tag| format!("{repository}{tag}"))
 }
 
 /// A row of what `kamal-proxy list` prints: columns of any width, coloured, two blanks between them.
@@ -287,10 +297,30 @@ mod tests {
     }
 
     #[test]
+    fn images_of_docker_hub_are_called_as_in_the_configuration() {
+        for (server, name) in [("", "hub/app"), ("server: docker.io, ", "docker.io/hub/app")] {
+            let file = format!(
+                "service: app\nimage: hub/app\nservers: [h]\nregistry: {{{server}username: u, password: [P]}}\nbuilder: {{arch: amd64}}\n"
+            );
+            let config = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
+            for printed in ["hub/app:2", "docker.io/hub/app:2"] {
+                assert_eq!(spelled(&config, printed), format!("{name}:2"), "{printed}");
+            }
+            assert_eq!(spelled(&config, "hub/apple:2"), "hub/apple:2");
+            assert_eq!(spelled(&config, "docker.io/library/redis:7"), "redis:7");
+        }
+    }
+
+    #[test]
     fn a_host_without_docker_is_told_apart_from_an_answer_cut_short() {
         let state = read("== machine\naarch64\nroot\n/root\n== lock\n== boot_config\n").unwrap();
         assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
         assert!(read("== machine\nx86_64\n").is_err());
+        for word in ["stopped", "configured", "initialized", "stopping"] {
+            let podman = PRINTED.replace("\texited\tkamal", &format!("\t{word}\tkamal"));
+            let podman = read(&podman.replace("\thub/app:2", "\tdocker.io/hub/app:2")).unwrap();
+            assert_eq!((podman.containers.len(), podman.images[0].reference.as_str()), (2, "hub/app:2"), "{word}");
+        }
         let odd = PRINTED.replace("\trunning\tkamal\tUp 2 hours", "\tsinking\tkamal\tUp 2 hours");
         assert!(read(&odd).unwrap_err().to_string().contains("sinking"));
     }
