@@ -14,7 +14,10 @@ use super::super::yaml::{Kind, Node};
 use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
-use super::{accessory, builder, cross, hosts, ignored, policies, proxy, registry, ssh, tags as host_tags, words};
+use super::{
+    accessory, blank, builder, cross, hosts, ignored, policies, proxy, registry, shadowed, ssh, tags as host_tags,
+    words,
+};
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
 /// Kamal's commands of the first level, which an alias may not be called. `help` may, though it is never reached.
@@ -140,9 +143,11 @@ pub(crate) fn build(
     let mut config = cross::check(root, top, config, &raw_roles, exists, report);
     policies::fill(root, &mut config, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
+    blank::check(root, report);
     words::check(root, report);
     ignored::check(root, report);
     host_tags::check(root, &config, report);
+    shadowed::check(root, &config, report);
     Config { hooks_output, ..config }
 }
 
