@@ -95,8 +95,12 @@ impl Engine {
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut docker = Command::new("docker");
-        docker.args(arguments).env("DOCKER_HOST", format!("unix://{}", self.folder.path().join("socket").display()));
+        docker.args(arguments).env("DOCKER_HOST", self.host());
         docker
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}", self.folder.path().join("socket").display())
     }
 
     /// Runs docker's command line to its end.
@@ -107,6 +111,18 @@ impl Engine {
     #[must_use]
     pub fn docker(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("docker starts")
+    }
+
+    /// What a shell script prints whose `docker` is this engine's.
+    ///
+    /// # Panics
+    ///
+    /// When there is no shell.
+    #[must_use]
+    pub fn shell(&self, script: &str) -> String {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).env("DOCKER_HOST", self.host());
+        String::from_utf8_lossy(&shell.output().expect("there is a shell").stdout).into_owned()
     }
 
     /// What docker prints.
@@ -182,17 +198,4 @@ pub fn context(layers: &[&[u8]]) -> TempDir {
     }
     fs::write(folder.path().join("Dockerfile"), dockerfile).expect("a file can be written");
     folder
-}
-
-/// Bytes that do not compress, different ones for each seed.
-#[must_use]
-pub fn noise(seed: u64, size: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(size).collect()
 }

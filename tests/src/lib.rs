@@ -1,7 +1,6 @@
 //! What the end-to-end tests share: the sandbox, images, an app to deploy, and what a deploy left on a host.
 
 pub mod app;
-pub mod cable;
 pub mod case;
 pub mod effects;
 pub mod engine;

@@ -2,6 +2,7 @@
 
 pub mod proxy;
 pub mod quiet;
+pub mod registry;
 
 use std::{
     env,

@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod by_hand;
+pub mod cable;
 pub mod cases;
 pub mod ci;
 mod citations;
@@ -15,6 +16,7 @@ pub mod error;
 pub mod fuzz;
 pub mod hello;
 pub mod load;
+pub mod noise;
 pub mod parity;
 pub mod programs;
 pub mod project;

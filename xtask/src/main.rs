@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::ci::Verdict;
 use xtask::command::print;
 use xtask::error::{Error, Result};
+use xtask::programs::Profile;
 use xtask::sandbox::{self, Sandbox};
 use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, reach, schema, surface, tidy};
 
@@ -98,6 +99,19 @@ enum BenchChore {
         /// Instead, mixed load for so many minutes, with memory over time.
         #[arg(long, value_name = "MINUTES")]
         soak: Option<u64>,
+    },
+    /// Images from the registry inside the command to hosts: one layer to a distant host, beside a registry of its own
+    /// behind a forwarded port, and one large layer to many hosts; exits non-zero if a target was missed.
+    Registry {
+        /// How many hosts the large layer goes to.
+        #[arg(long, default_value_t = 8)]
+        hosts: u8,
+        /// How many rounds the small one is sent.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Takes the command as it is built for tests, which is slower than what is shipped.
+        #[arg(long)]
+        dev: bool,
     },
     /// Commands, files and many hosts over SSH, beside OpenSSH.
     Ssh,
@@ -193,6 +207,9 @@ fn run_bench(chore: BenchChore) -> Result<ExitCode> {
         BenchChore::Config => bench::config().map(|()| true),
         BenchChore::Ssh => bench::ssh().map(|()| true),
         BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
+        BenchChore::Registry { hosts, rounds, dev } => {
+            bench::registry::measure(hosts, rounds, if dev { Profile::Dev } else { Profile::Quick })
+        }
         BenchChore::Proxy { soak } => soak.map_or_else(bench::proxy::compare, bench::proxy::soak),
     }?;
     Ok(verdict(reached))

@@ -11,7 +11,7 @@ use crate::{
     command::run,
     error::{Context, Result},
     programs::Programs,
-    sandbox::Sandbox,
+    sandbox::{Host, Sandbox},
 };
 
 const DOCKERFILE: &str = "\
@@ -74,6 +74,23 @@ impl Project {
     pub fn at_the_builder(mut self, sandbox: &Sandbox) -> Self {
         self.network = sandbox.builder_network();
         self
+    }
+
+    /// Has ssh clients of this project know a host by another address, as `10.77.0.1:2222`.
+    ///
+    /// # Errors
+    ///
+    /// When their list cannot be read or written.
+    pub fn knows(&self, host: &Host, address: &str) -> Result<()> {
+        let path = self.home.join(".ssh/known_hosts");
+        let mut known = fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;
+        let own = format!("{} ", host.address);
+        let (name, port) = address.rsplit_once(':').unwrap_or((address, "22"));
+        let keys: Vec<_> = known.lines().filter_map(|line| line.strip_prefix(&own)).map(str::to_owned).collect();
+        for key in keys {
+            known.push_str(&format!("[{name}]:{port} {key}\n"));
+        }
+        fs::write(&path, known).context(|| format!("writing {}", path.display()))
     }
 
     /// The home folder of whoever runs kamal.

@@ -136,6 +136,21 @@ pub fn down() -> Result<()> {
     Ok(())
 }
 
+/// Removes hosts again until only so many are left.
+///
+/// # Errors
+///
+/// When something of one cannot be removed.
+pub fn shrink(hosts: u8) -> Result<()> {
+    let layout = Layout::find()?;
+    install::require_root()?;
+    let _lock = lock()?;
+    for number in layout.host_numbers().into_iter().filter(|number| *number > hosts) {
+        Machine::host(&layout, number).remove()?;
+    }
+    keys::write_known_hosts(&Sandbox::of(layout))
+}
+
 impl Sandbox {
     /// The sandbox that is up.
     ///

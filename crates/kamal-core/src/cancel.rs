@@ -10,15 +10,50 @@ use futures_util::{
 
 /// A request to stop. Clones are the same request.
 #[derive(Clone)]
-pub struct Cancel(Shared<BoxFuture<'static, ()>>);
+pub struct Cancel {
+    asked: Asked,
+    insisted: Asked,
+}
+
+type Asked = Shared<BoxFuture<'static, ()>>;
 
 /// Makes a request to stop. Clones make the same one; when all are dropped unused, it never comes.
 #[derive(Clone, Debug)]
-pub struct Canceller(Arc<Mutex<Option<oneshot::Sender<()>>>>);
+pub struct Canceller {
+    ask: Sender,
+    insist: Sender,
+}
+
+#[derive(Clone, Debug)]
+struct Sender(Arc<Mutex<Option<oneshot::Sender<()>>>>);
 
 impl Canceller {
     /// Asks to stop. Asking again changes nothing.
     pub fn cancel(&self) {
+        self.ask.send();
+    }
+
+    /// Insists on an end within a second: nothing that has begun is waited for, and the hosts are left as they are, but the
+    /// deploy lock is given back if there is time for it.
+    pub fn insist(&self) {
+        self.ask.send();
+        self.insist.send();
+    }
+}
+
+impl Sender {
+    /// Someone who asks, and the asking, which never comes when it no longer can.
+    fn pair() -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (sender, receiver) = oneshot::channel::<()>();
+        let asked = async move {
+            if receiver.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        (Self(Arc::new(Mutex::new(Some(sender)))), asked)
+    }
+
+    fn send(&self) {
         let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Nobody may listen any more.
         sender.and_then(|sender| sender.send(()).ok());
@@ -38,19 +73,20 @@ impl Cancel {
     /// ```
     #[must_use]
     pub fn pair() -> (Canceller, Self) {
-        let (sender, receiver) = oneshot::channel::<()>();
-        let asked = async move {
-            // A request that can no longer be made never comes.
-            if receiver.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        (Canceller(Arc::new(Mutex::new(Some(sender)))), Self::when(asked))
+        let ((ask, asked), (insist, insisted)) = (Sender::pair(), Sender::pair());
+        (Canceller { ask, insist }, Self::when(asked).insisting(insisted))
     }
 
     /// A request that comes when the future ends.
     pub fn when(requested: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(requested.boxed().shared())
+        Self { asked: requested.boxed().shared(), insisted: std::future::pending().boxed().shared() }
+    }
+
+    /// The same request, on which somebody insists when the future ends ([`Canceller::insist`]).
+    #[must_use]
+    pub fn insisting(mut self, insisted: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.insisted = insisted.boxed().shared();
+        self
     }
 
     /// A request that never comes.
@@ -62,17 +98,28 @@ impl Cancel {
     /// True once it has come.
     #[must_use]
     pub fn requested(&self) -> bool {
-        self.0.clone().now_or_never().is_some()
+        self.asked.clone().now_or_never().is_some()
+    }
+
+    /// True once somebody insists on it.
+    #[must_use]
+    pub fn insisted(&self) -> bool {
+        self.insisted.clone().now_or_never().is_some()
     }
 
     /// Waits until it comes.
     pub async fn wait(&self) {
-        self.0.clone().await;
+        self.asked.clone().await;
+    }
+
+    /// Waits until somebody insists on it.
+    pub async fn wait_for_insistence(&self) {
+        self.insisted.clone().await;
     }
 
     /// Runs a future unless the request comes first; the future is dropped then.
     pub async fn guard<T>(&self, future: impl Future<Output = T> + Send) -> Option<T> {
-        match select(self.0.clone(), std::pin::pin!(future)).await {
+        match select(self.asked.clone(), std::pin::pin!(future)).await {
             Either::Left(((), _)) => None,
             Either::Right((value, _)) => Some(value),
         }

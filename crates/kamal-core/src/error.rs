@@ -29,12 +29,20 @@ pub enum Error {
     #[error("{}", hosts(.0))]
     Hosts(Vec<HostError>),
     /// Somebody holds the deploy lock.
-    #[error("Deploy lock found on {host}\n{}", .details.trim_end())]
+    #[error("Deploy lock found on {host}{}\n{}", taken_by_hand(*.by_hand), .details.trim_end())]
     LockHeld {
         /// The host.
         host: HostName,
         /// What the lock says of its holder.
         details: String,
+        /// True when it is held until somebody releases it, so that waiting for it is of no use.
+        by_hand: bool,
+    },
+    /// Somebody else took the deploy lock over, or removed it.
+    #[error("the deploy lock on {host} is not ours any more: it was taken over or released; nothing more was done")]
+    LockLost {
+        /// The host.
+        host: HostName,
     },
     /// Waiting for the lock took too long.
     #[error("Timed out waiting for the deploy lock on {host}\n{}", .details.trim_end())]
@@ -287,6 +295,7 @@ impl Error {
                 hints
             }
             Self::LockHeld { .. } => one("run `kamal lock release` when nobody is deploying any more"),
+            Self::LockLost { .. } => one("see with `kamal lock status` who is at work, and run the command again then"),
             Self::VersionUnavailable { .. } => one("`kamal app containers` shows the versions that are available"),
             Self::NoEarlierVersion => one("`kamal app containers` shows what there is"),
             Self::PlanChanged { .. } => one("see the plan there is now with --dry-run"),
@@ -295,6 +304,10 @@ impl Error {
             _ => Vec::new(),
         }
     }
+}
+
+fn taken_by_hand(by_hand: bool) -> &'static str {
+    if by_hand { ", taken by hand: it is held until somebody releases it" } else { "" }
 }
 
 fn one(hint: &str) -> Vec<Hint> {

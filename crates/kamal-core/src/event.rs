@@ -92,6 +92,13 @@ pub enum EventKind {
         /// How many there are.
         total: u64,
     },
+    /// A host pulls from the registry on this machine.
+    Pulling {
+        /// The host.
+        host: HostName,
+        /// How many bytes it has been sent so far.
+        sent: u64,
+    },
     /// A line somebody's program printed.
     Output {
         /// The host; `None` is the local machine.
@@ -155,7 +162,11 @@ impl EventKind {
             Self::Uploading { file, .. } => [Some(file), None],
             Self::Output { line, .. } => [Some(line), None],
             Self::Finished { outcome: Outcome::Failed(why), .. } => [Some(why), None],
-            Self::Started { .. } | Self::Phase { .. } | Self::Connected { .. } | Self::Finished { .. } => [None, None],
+            Self::Started { .. }
+            | Self::Phase { .. }
+            | Self::Connected { .. }
+            | Self::Pulling { .. }
+            | Self::Finished { .. } => [None, None],
         };
         for text in texts.into_iter().flatten() {
             if let Cow::Owned(redacted) = redactor.text(text) {

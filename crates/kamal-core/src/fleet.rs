@@ -18,12 +18,15 @@ use crate::{
     keyring::Keyring,
     name::HostName,
     output::{Lines, Tail},
-    ports::{Access, Chunk, Exec, Exit, ReachError, Reached, Render, Serving, World},
+    ports::{Access, Chunk, Content, Exec, Exit, ReachError, Reached, Render, Serving, World},
     render,
     shell::Script,
     state::HostState,
     step::Step,
 };
+
+/// How often it is told how far something is.
+const PACE: Duration = Duration::from_secs(1);
 
 /// Hosts, and what is needed to act on them.
 #[derive(Debug)]
@@ -130,6 +133,21 @@ impl<'a> Fleet<'a> {
         self.batch(host, label, steps, None, progress, &mut Vec::new()).await
     }
 
+    /// Runs a step beside everything else, of which nobody hears but by its exit status.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be reached, or the request to stop comes.
+    pub(crate) async fn quietly(&self, host: &HostName, step: &Step) -> Result<Exit, HostError> {
+        let keyring = self.keyring();
+        let text = render::step(self.world, step, &self.render(&keyring))
+            .map_err(|source| HostError::Render { host: host.clone(), source })?;
+        let batch = Batch { nonce: self.world.entropy.hex(16), steps: vec![step.clone()], observes: false };
+        let script = batch::script(&step.to_string(), batch, &[Fragment { text, tolerant: false }]);
+        let exec = self.connect(host).await?;
+        Ok(self.guard(host, exec.exec(&script, &mut |_| ())).await??)
+    }
+
     /// Runs a script and keeps what it prints. A non-zero exit is data.
     ///
     /// # Errors
@@ -176,26 +194,62 @@ impl<'a> Fleet<'a> {
     pub async fn upload(&self, host: &HostName, content: &[u8], to: &str, mode: u32) -> Result<(), HostError> {
         let exec = self.connect(host).await?;
         let began = self.world.clock.elapsed();
-        let (total, mut told) = (content.len() as u64, began);
-        let mut watch = |sent: u64| {
-            if sent < total && self.since(told) >= Duration::from_secs(1) {
-                told = self.world.clock.elapsed();
-                self.emit(EventKind::Uploading { host: host.clone(), file: to.to_owned(), sent, total });
-            }
-        };
+        let mut watch = self.uploading(host, to, content.len() as u64);
         self.guard(host, exec.upload_watched(content, to, mode, &mut watch)).await??;
         self.round_trip(host, "upload", began);
         Ok(())
     }
 
-    /// Makes the registry on this machine reachable from a host.
+    /// As [`Fleet::upload`], for what is read while it goes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fleet::upload`], and when the content cannot be read.
+    pub async fn upload_content(
+        &self,
+        host: &HostName,
+        content: &dyn Content,
+        to: &str,
+        mode: u32,
+    ) -> Result<(), HostError> {
+        let exec = self.connect(host).await?;
+        let began = self.world.clock.elapsed();
+        let mut watch = self.uploading(host, to, content.size());
+        self.guard(host, exec.upload_content(content, to, mode, &mut watch)).await??;
+        self.round_trip(host, "upload", began);
+        Ok(())
+    }
+
+    /// Tells every second how far an upload is.
+    fn uploading<'u>(&'u self, host: &'u HostName, to: &'u str, total: u64) -> impl FnMut(u64) + Send + 'u {
+        let mut told = self.world.clock.elapsed();
+        move |sent| {
+            if sent < total && self.since(told) >= PACE {
+                told = self.world.clock.elapsed();
+                self.emit(EventKind::Uploading { host: host.clone(), file: to.to_owned(), sent, total });
+            }
+        }
+    }
+
+    /// Makes the registry on this machine reachable from a host, and tells every second how much the host was sent.
     ///
     /// # Errors
     ///
     /// When the host cannot be reached, or the request to stop comes.
     pub async fn reach(&self, serving: &dyn Serving, host: &HostName, access: Access) -> Result<Way, HostError> {
         let began = self.world.clock.elapsed();
-        match self.guard(host, serving.reach(host, access)).await? {
+        let (events, clock, puller) = (self.world.events.clone(), self.world.clock.clone(), host.clone());
+        let told = Mutex::new(began);
+        let sent = Arc::new(move |sent| {
+            let now = clock.elapsed();
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.saturating_sub(*told) >= PACE {
+                *told = now;
+                // There is no text in it that could have a secret.
+                events.emit(EventKind::Pulling { host: puller.clone(), sent });
+            }
+        });
+        match self.guard(host, serving.reach(host, access, sent)).await? {
             Ok(reached) => {
                 self.round_trip(host, "reach", began);
                 Ok(Way::Open(reached))
@@ -243,6 +297,16 @@ impl<'a> Fleet<'a> {
         *self.keyring.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
     }
 
+    fn render<'r>(&'r self, keyring: &'r Keyring) -> Render<'r> {
+        Render {
+            config: self.config,
+            secrets: keyring,
+            entropy: &*self.world.entropy,
+            now: self.world.clock.now(),
+            performer: self.performer,
+        }
+    }
+
     fn observation(&self) -> Script {
         Script::read("observe", self.world.docker.observe(self.config))
     }
@@ -275,13 +339,7 @@ impl<'a> Fleet<'a> {
         captured: &mut Vec<u8>,
     ) -> Result<(), HostError> {
         let keyring = self.keyring();
-        let cx = Render {
-            config: self.config,
-            secrets: &keyring,
-            entropy: &*self.world.entropy,
-            now: self.world.clock.now(),
-            performer: self.performer,
-        };
+        let cx = self.render(&keyring);
         let mut fragments = Vec::with_capacity(steps.len() + 1);
         for step in steps {
             let text = render::step(self.world, step, &cx)
@@ -382,7 +440,10 @@ impl Watch<'_, '_> {
             // Printed by the shell itself: the script could not even be read.
             None => self.failed.get_or_insert_with(|| (0, 2, Tail::default())).2.push(line),
         }
-        if !line.is_empty() {
+        let speaks = |current: &Current| self.steps.get(current.fragment).is_some_and(Step::speaks);
+        if self.current.as_ref().is_some_and(speaks) {
+            self.fleet.emit(EventKind::say(format!("  {line}")));
+        } else if !line.is_empty() {
             self.fleet.emit(EventKind::Output { host: Some(self.host.clone()), line: line.to_owned(), error });
         }
     }

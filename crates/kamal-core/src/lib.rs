@@ -18,6 +18,7 @@ mod gate;
 mod glob;
 pub mod hint;
 pub mod keyring;
+pub mod lock;
 mod machine;
 pub mod name;
 pub mod naming;

@@ -95,6 +95,12 @@ pub(crate) fn error_pages_inside(config: &Config, version: &Version) -> String {
     format!("{}/error_pages/{version}", apps_config_inside(config))
 }
 
+/// The container the release command runs in. No version's container has such a name.
+#[must_use]
+pub(crate) fn release_container(config: &Config, role: &RoleName) -> ContainerName {
+    ContainerName::of_checked(format!("{}_release", container_prefix(config, role)))
+}
+
 /// The deploy lock's folder (spec chapter 8).
 #[must_use]
 pub fn lock_directory(config: &Config) -> String {

@@ -11,7 +11,7 @@ mod print;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use accessory::AccessorySteps;
-pub(crate) use boot::{Boot, ensure_proxy, groups, host, proxy_container, retire, route_to, stop_timeout};
+pub(crate) use boot::{Boot, ensure_proxy, groups, host, proxy_container, release, retire, route_to, stop_timeout};
 pub use boot::{Placement, Stale, logging};
 pub use digest::fnv1a;
 pub use file::ReadError;
@@ -79,6 +79,8 @@ pub enum Kind {
     Lock,
     /// Brings what containers need to hosts.
     Prepare,
+    /// Runs the release command in the new image.
+    Release,
     /// Starts new containers and switches to them.
     Boot,
     /// Stops what they replaced, group by group.

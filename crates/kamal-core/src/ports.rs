@@ -2,6 +2,7 @@
 //! simulated fleet.
 
 mod builder;
+mod content;
 mod docker;
 mod exec;
 mod hooks;
@@ -12,11 +13,12 @@ mod secrets;
 mod world;
 
 pub use builder::{BuildError, BuildOrder, Builder};
+pub use content::{Content, Pieces};
 pub use docker::{AnswerError, Docker, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use hooks::{HookOrder, HookProject, Hooks};
 pub use interceptor::{Interceptor, Moment, Refusal};
 pub use local::{Claim, Command, Local, LocalError, LocalFolders};
-pub use local_registry::{Access, LocalRegistry, ReachError, Reached, RegistryError, Serving, StoredImage};
+pub use local_registry::{Access, LocalRegistry, ReachError, Reached, RegistryError, Sent, Serving, StoredImage};
 pub use secrets::{SecretError, SecretErrorKind, Secrets};
 pub use world::{Clock, Entropy, Events, TemplateError, Templates, World};

@@ -1,11 +1,11 @@
-//! Steps as shell text. Files, the lock and the audit log are spelled here; the rest belongs to Docker's or the
+//! Steps as shell text. Files and the audit log are spelled here, the lock in `lock`; the rest belongs to Docker's or the
 //! proxy's dialect.
 
 use base64::Engine as _;
 use zeroize::Zeroizing;
 
 use crate::{
-    naming,
+    lock, naming,
     ports::{Render, RenderError, World},
     secret::Secret,
     shell::{
@@ -14,9 +14,6 @@ use crate::{
     },
     step::Step,
 };
-
-/// The exit status of [`Step::AcquireLock`] when somebody else holds the lock; their details are printed.
-pub(crate) const LOCK_HELD: i32 = 91;
 
 /// Shell text for any step.
 ///
@@ -73,10 +70,9 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             }
             text.into()
         }
-        Step::AcquireLock { directory, details } => acquire_lock(directory, details).into(),
-        Step::ReleaseLock { directory } => {
-            format!("rm -f {} && rmdir {}", word(&format!("{directory}/details")), word(directory)).into()
-        }
+        Step::AcquireLock { directory, taking } => lock::acquire(directory, taking).into(),
+        Step::RenewLock { directory, id } => lock::renew(directory, id).into(),
+        Step::ReleaseLock { directory, id } => lock::release(directory, id.as_deref()).into(),
         Step::Audit { text, role } => audit(text, role.as_deref(), cx).into(),
         Step::KeepOnly { directory, pattern, keep } => {
             let only = pattern.as_ref().map(|pattern| format!(" -name {}", word(pattern))).unwrap_or_default();
@@ -125,19 +121,6 @@ pub fn write_file_for(path: &str, content: &[u8], reader: u32, mode: u32) -> Tex
 
 fn temporary(path: &str) -> String {
     word(&format!("{path}.kamal-new"))
-}
-
-/// The three lines of a lock in the base64 Kamal stores them in: broken every 60 characters, an empty line at the end
-/// (spec chapter 8).
-fn acquire_lock(directory: &str, details: &str) -> String {
-    let encoded = wrapped(&base64::engine::general_purpose::STANDARD.encode(details), 60);
-    let (file, directory) = (word(&format!("{directory}/details")), word(directory));
-    format!(
-        "(mkdir -p {run}\nif mkdir {directory} 2>/dev/null; then printf '%s\\n' '{encoded}' > {file}\n\
-         elif [ -d {directory} ]; then base64 -d < {file} 2>/dev/null; exit {LOCK_HELD}\n\
-         else mkdir {directory}; fi)",
-        run = naming::RUN_DIRECTORY
-    )
 }
 
 fn wrapped(text: &str, width: usize) -> String {

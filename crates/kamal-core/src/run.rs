@@ -17,11 +17,11 @@ mod rollback;
 mod settings;
 mod ship;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, join_all, try_join},
+    future::{BoxFuture, Either, join_all, select, try_join},
 };
 
 pub(crate) use answer::ask;
@@ -50,6 +50,7 @@ use crate::{
 };
 use inputs::Inputs;
 use local::Local;
+use lock::DeployLock;
 use own_step::Side;
 use review::Reviewed;
 
@@ -135,7 +136,7 @@ struct Runner<'r, 'a> {
     inputs: Inputs,
     states: Vec<HostState>,
     machine: Machine,
-    locked: bool,
+    lock: Arc<DeployLock>,
     /// The group that was booted last, until what it replaced is retired.
     booted: Option<boot::Group>,
     began: Duration,
@@ -160,7 +161,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             inputs,
             states: Vec::new(),
             machine: Machine::default(),
-            locked: false,
+            lock: Arc::new(DeployLock::new(cx.fleet.world.entropy.hex(16))),
             booted: None,
             began: Duration::ZERO,
             version: cx.run.asked_version.as_ref().or(cx.version).cloned(),
@@ -173,25 +174,42 @@ impl<'r, 'a> Runner<'r, 'a> {
 
     async fn run(&mut self, began: Duration) -> Result<Report, Error> {
         self.began = began;
-        match self.stages().await {
+        match self.stages_while_held().await {
             Ok(plan) => Ok(Report {
                 took: Duration::ZERO,
                 plan,
                 answers: std::mem::take(&mut self.answers),
                 attach: self.attach.take(),
             }),
+            Err(error) if self.cx.fleet.cancel.insisted() => {
+                self.lock.release_at_once(self.cx).await;
+                self.enter(Phase::Failed)?;
+                Err(error)
+            }
             Err(error) => {
-                if let Some(group) = self.booted.take() {
+                // Where the lock is somebody else's by now, the hosts are his too.
+                let group = self.booted.take().filter(|_| !matches!(error, Error::LockLost { .. }));
+                if let Some(group) = group {
                     self.enter(Phase::RollingBack)?;
                     boot::roll_back(self.cx, &group).await;
                     self.enter(Phase::RolledBack)?;
                 }
-                if self.locked {
-                    lock::release_after_failure(self.cx).await;
-                }
+                self.lock.release_after_failure(self.cx).await;
                 self.enter(Phase::Failed)?;
                 Err(error)
             }
+        }
+    }
+
+    /// Goes through the stages for as long as the lock that was taken is ours, and nobody insists on an end.
+    async fn stages_while_held(&mut self) -> Result<Plan, Error> {
+        let (cx, lock) = (self.cx, Arc::clone(&self.lock));
+        let (insisted, lost) = (pin!(cx.fleet.cancel.wait_for_insistence()), pin!(lock.keep(cx)));
+        let stages = self.stages().boxed();
+        match select(stages, select(insisted, lost)).await {
+            Either::Left((done, _)) => done,
+            Either::Right((Either::Left(_), _)) => Err(Error::Cancelled),
+            Either::Right((Either::Right((lost, _)), _)) => Err(lost),
         }
     }
 
@@ -239,6 +257,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             if done_already {
                 continue;
             }
+            self.lock.confirm(cx).await?;
             self.intercept(&plan, &stage, Side::Before).await?;
             stage.say.iter().for_each(|text| cx.say(text.clone()));
             match &stage.work {
@@ -247,10 +266,12 @@ impl<'r, 'a> Runner<'r, 'a> {
                     plan = self.plan_again(&plan)?;
                     next = plan.position_of_lock().map_or(plan.stages.len(), |lock| lock + 1);
                 }
-                Work::Unlock { host } if self.locked || self.op.row().policy == Policy::Alone => {
-                    self.unlock(host).await?;
+                Work::Unlock { host } if self.op.row().policy == Policy::Alone => {
+                    lock::release_any(&cx.fleet.unstoppable(), host)
+                        .await
+                        .map_err(|error| Error::Hosts(vec![error]))?;
                 }
-                Work::Unlock { .. } => {}
+                Work::Unlock { .. } => self.unlock().await?,
                 Work::Hosts(works) => {
                     let rest = &plan.stages[next..];
                     self.hosts(&stage, works, rest).await?;
@@ -264,27 +285,22 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.intercept(&plan, &stage, Side::After).await?;
             self.after(&stage, &plan.stages[next..])?;
         }
-        if let Some(host) = cx.lock_host().filter(|_| self.locked) {
-            // There was nothing left to do once the lock was held.
-            self.unlock(host).await?;
-        }
+        // There may have been nothing left to do once the lock was held.
+        self.unlock().await?;
         self.enter(Phase::Done)?;
         Ok(plan)
     }
 
     /// Lets an own step of the caller's come before or after a stage.
     async fn intercept(&self, plan: &Plan, stage: &Stage, side: Side) -> Result<(), Error> {
-        own_step::call(&self.cx.fleet, plan, stage, side, self.locked).await
+        own_step::call(&self.cx.fleet, plan, stage, side, self.lock.is_held()).await
     }
 
     /// Work that is neither the lock's nor the hosts'.
     async fn other(&mut self, stage: &Stage) -> Result<(), Error> {
         let cx = self.cx;
         match &stage.work {
-            Work::Lock { host, message: Some(message) } => {
-                let details = lock::details(cx, message);
-                lock::acquire(cx, host, &details).await.map(drop)
-            }
+            Work::Lock { host, message: Some(message) } => self.lock.acquire_by_hand(cx, host, message).await,
             Work::Build(task) => {
                 let text = self.build(task).await?;
                 let told = Told { host: None, heading: String::new(), text };
@@ -327,7 +343,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         if seen && only_unlock && self.op.row().changes {
             self.cx.say("What was asked for was done before it stopped.");
         }
-        if seen && (self.locked || !rest.is_empty() || stage.kind == Kind::Finish) {
+        if seen && (self.lock.is_held() || !rest.is_empty() || stage.kind == Kind::Finish) {
             Err(Error::Cancelled)
         } else {
             Ok(())
@@ -429,8 +445,7 @@ impl<'r, 'a> Runner<'r, 'a> {
 
     async fn lock(&mut self, host: &HostName) -> Result<(), Error> {
         let cx = self.cx;
-        let state = lock::acquire(cx, host, &lock::details(cx, lock::AUTOMATIC)).await?;
-        self.locked = true;
+        let state = self.lock.acquire(cx, host, &self.doing()).await?;
         let hosts = self.hosts_of();
         let others: Vec<HostName> = hosts.iter().filter(|other| *other != host).cloned().collect();
         let mut states = self.observe(&others).await?;
@@ -445,11 +460,14 @@ impl<'r, 'a> Runner<'r, 'a> {
         Ok(())
     }
 
-    async fn unlock(&mut self, host: &HostName) -> Result<(), Error> {
-        self.cx.say("Releasing the deploy lock...");
-        lock::release(&self.cx.fleet.unstoppable(), host).await.map_err(|error| Error::Hosts(vec![error]))?;
-        self.locked = false;
-        Ok(())
+    /// What is being done, for whoever finds the lock.
+    fn doing(&self) -> String {
+        let version = self.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        format!("{}{version}", self.op.row().name())
+    }
+
+    async fn unlock(&self) -> Result<(), Error> {
+        self.lock.release(self.cx).await.map_err(|error| Error::Hosts(vec![error]))
     }
 
     /// Steps on hosts. What changes them goes on to its end when somebody asks to stop: the lock must not be given back
@@ -477,11 +495,13 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.booted = None;
         }
         let label = stage.kind.title();
+        let (unlocking, lock) = (unlocks.as_ref().map(|(host, _)| host), &self.lock);
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
             let HostWork { host, steps } = work.clone();
             async move {
                 let mut last = 0;
                 let result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
+                let result = if unlocking == Some(&host) { lock.released(cx, result) } else { result };
                 let container = steps.get(last).and_then(diagnose::container_of);
                 match (result, container) {
                     (Err(error), Some(container)) => {
@@ -493,9 +513,6 @@ impl<'r, 'a> Runner<'r, 'a> {
             .boxed()
         };
         gather(join_all(works.iter().map(one)).await)?;
-        if unlocks.is_some() {
-            self.locked = false;
-        }
         for (host, _) in stage.steps().filter(|(_, step)| matches!(step, Step::InstallDocker)) {
             // A group one was just put into counts from the next login on.
             cx.fleet.world.ssh.forget(host).await;
@@ -507,8 +524,7 @@ impl<'r, 'a> Runner<'r, 'a> {
     fn unlocks_along(&self, works: &[HostWork], rest: &[Stage]) -> Option<(HostName, Step)> {
         let Some(Work::Unlock { host }) = rest.first().map(|stage| &stage.work) else { return None };
         let alone = works.iter().all(|work| work.host == *host) && self.cx.fleet.world.interceptor.is_none();
-        let directory = crate::naming::lock_directory(self.cx.fleet.config);
-        (self.locked && alone).then(|| (host.clone(), Step::ReleaseLock { directory }))
+        (self.lock.is_held() && alone).then(|| (host.clone(), self.lock.release_step(&self.cx.fleet)))
     }
 
     async fn hook(&self, name: &str, hosts: Option<&[HostName]>) -> Result<(), Error> {
@@ -517,7 +533,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             row: self.op.row(),
             version: self.version.as_ref(),
             hosts,
-            locked: self.locked,
+            locked: self.lock.is_held(),
             runtime: (name == "post-deploy").then_some(runtime),
         };
         hooks::run(self.cx, &self.inputs.hooks, name, told).await

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Config,
+    lock::Held,
     name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
     naming,
 };
@@ -37,8 +38,8 @@ pub struct HostState {
     pub network: bool,
     /// Whether the host is a worker of a swarm with a network `kamal` of its own, which hides an overlay network.
     pub hides_overlay: bool,
-    /// The deploy lock's details, when it is held.
-    pub lock: Option<String>,
+    /// The deploy lock, when it is held.
+    pub lock: Option<Held>,
 }
 
 /// A machine.

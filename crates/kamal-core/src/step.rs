@@ -9,6 +9,7 @@ pub use blob::Blob;
 
 use crate::{
     config::model::{DockerOptions, Proxy, Registry, SecretName},
+    lock::Taking,
     name::{ContainerName, Destination, ImageRef, RoleName, ServiceName, Version},
 };
 
@@ -93,14 +94,25 @@ pub enum Step {
     AcquireLock {
         /// Its folder.
         directory: String,
-        /// What is said of its holder, Kamal's three lines. Who applies a plan and when is no part of what is reviewed.
+        /// By whom and how. Who applies a plan and when is no part of what is reviewed.
         #[serde(skip)]
-        details: String,
+        taking: Box<Taking>,
+    },
+    /// Lets the holder of the deploy lock be heard of; fails when it is not the holder.
+    RenewLock {
+        /// Its folder.
+        directory: String,
+        /// The holder's lease.
+        #[serde(skip)]
+        id: String,
     },
     /// Gives the deploy lock back.
     ReleaseLock {
         /// Its folder.
         directory: String,
+        /// The lease whose it must be; `None` gives it back whoever holds it.
+        #[serde(skip)]
+        id: Option<String>,
     },
     /// Writes an env file of secrets, mode 0600.
     WriteEnv {
@@ -191,6 +203,13 @@ pub enum Step {
     },
     /// Starts a new container.
     Start(Box<RunSpec>),
+    /// Runs a container to its end, which must be a good one, and removes it. One of its name that was left is stopped.
+    RunOnce {
+        /// The container.
+        run: Box<RunSpec>,
+        /// How many seconds it may take.
+        timeout: u64,
+    },
     /// Starts a container that is there.
     StartExisting {
         /// The container.
@@ -357,6 +376,12 @@ impl Step {
         matches!(self, Self::AwaitGate { .. } | Self::AwaitReady { .. } | Self::CheckProxy)
     }
 
+    /// True when what it prints is the user's, to be shown and not only kept.
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        matches!(self, Self::RunOnce { .. })
+    }
+
     /// True for what a person wants to read in a plan; the rest is bookkeeping that goes with it.
     #[must_use]
     pub fn is_headline(&self) -> bool {
@@ -404,6 +429,7 @@ impl std::fmt::Display for Step {
             Self::RemoveTraefik => f.write_str("remove Traefik"),
             Self::ReplaceProxy(_) => f.write_str("replace kamal-proxy"),
             Self::AcquireLock { .. } => f.write_str("take the deploy lock"),
+            Self::RenewLock { .. } => f.write_str("renew the deploy lock"),
             Self::ReleaseLock { .. } => f.write_str("release the deploy lock"),
             Self::WriteEnv { path, secrets } => write!(f, "write {path} ({} secrets, mode 0600)", secrets.len()),
             Self::WriteSecret { path, reader: Some(_), .. } => write!(f, "write {path} (mode 0600)"),
@@ -419,6 +445,10 @@ impl std::fmt::Display for Step {
             Self::Rename { from, to } => write!(f, "rename {from} to {to}"),
             Self::Start(spec) => write!(f, "start {}", spec.name),
             Self::StartExisting { container, .. } => write!(f, "start {container} again"),
+            Self::RunOnce { run, timeout } => {
+                let cmd = run.cmd.as_deref().unwrap_or_default();
+                write!(f, "run `{cmd}` once in {} (within {timeout} s)", run.image)
+            }
             Self::Unpause { container } => write!(f, "unpause {container}"),
             Self::RemoveContainer { container } => write!(f, "remove {container}"),
             Self::RemoveStopped { labels } => {

@@ -13,6 +13,8 @@ mod submodules;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use kamal_core::{
     build::BuildTask,
     event::{EventKind, Tone},
@@ -79,7 +81,7 @@ async fn reach(order: &BuildOrder<'_>, backend: &Backend) -> Result<Option<Reach
         return Err(BuildError::Unfit(text.to_owned()));
     };
     order.events.emit(EventKind::say(format!("Setting up local registry port forwarding to {host}...")));
-    Ok(Some(registry.reach(&host, Access::Push).await?))
+    Ok(Some(registry.reach(&host, Access::Push, Arc::new(|_| ())).await?))
 }
 
 /// Builds from the work tree as it is.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use kamal_core::{
     config::Config,
+    lock::{self, Held},
     name::{HostName, NameError},
     naming,
     ports::AnswerError,
@@ -23,7 +24,7 @@ const TAB: char = '\t';
 /// meanwhile.
 /// That a host belongs to a swarm shows without docker, by a bridge it has made.
 pub(crate) fn text(config: &Config) -> Text {
-    let lock = word(&naming::lock_directory(config));
+    let lock = lock::look(&naming::lock_directory(config));
     let audit = word(&naming::audit_log(config));
     let repository = word(&format!("\t{}:", config.repository()));
     let [in_short, in_full] = hub::spellings(&config.repository()).map(|name| word(&format!("\t{name}:")));
@@ -32,7 +33,7 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\
          echo '== disk'; d=$(sed -n 's/.*\"data-root\" *: *\"\\([^\"]*\\)\".*/\\1/p' /etc/docker/daemon.json 2>/dev/null); \
          df -Pk \"${{d:-/var/lib/docker}}\" 2>/dev/null | tail -n 1\n\
-         echo '== lock'; [ ! -d {lock} ] || {{ base64 -d < {lock}/details 2>/dev/null || echo unreadable; }}\n\
+         echo '== lock'; {lock}\n\
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
          echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
@@ -73,15 +74,12 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         hides_overlay: false,
         lock: None,
     };
-    let (mut section, mut machine, mut lock) = ("", Vec::new(), String::new());
+    let (mut section, mut machine, mut lock) = ("", Vec::new(), Vec::new());
     let (mut owners, mut swarm) = (Vec::new(), Vec::new());
     let (mut emulated, mut free) = (Vec::new(), None);
     for line in printed.lines() {
         if let Some(name) = line.strip_prefix("== ") {
             section = name;
-            if section == "lock" {
-                lock.clear();
-            }
             continue;
         }
         match section {
@@ -101,10 +99,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             "history" => state.history.extend(deployed(config, line)),
             "network" => state.network = line == naming::NETWORK,
             "swarm" => swarm.push(line),
-            "lock" => {
-                lock.push_str(line);
-                lock.push('\n');
-            }
+            "lock" => lock.push(line),
             "boot_config" => state.boot_config = true,
             _ => {}
         }
@@ -121,7 +116,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         free: free.and_then(|kilobytes| kilobytes.checked_mul(1024)),
     };
     state.hides_overlay = swarm == ["active false", "bridge"];
-    state.lock = (!lock.is_empty()).then_some(lock);
+    state.lock = Held::read(lock);
     for route in &mut state.routes {
         let led_to = |(id, _): &&(&str, &str)| route.targets.iter().any(|target| id.starts_with(target.as_str()));
         route.owner = owners.iter().find(led_to).map(|(_, service)| (*service).to_owned());
@@ -240,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    const PRINTED: &str = "== machine\nx86_64\ndeploy\n/home/deploy\n== lock\nLocked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n\
+    const PRINTED: &str = "== machine\nx86_64\ndeploy\n/home/deploy\n== lock\nnow boot 17\ndetails TG9ja2VkIGJ5OiBBbm4=\n\
         == emulated\naarch64-static\narm\n== disk\n/dev/vda1 10255636 3333333 512000 36% /\n== boot_config\n== apps\napp\nother\n== history\n\
         [2026-01-01T00:00:00Z] [ann@a.b] [staging] Tagging hub/app:1 as the latest image\n\
         [2026-01-02T00:00:00Z] [bob] Tagging hub/app:2 as the latest image\n== docker\nyes\n== containers\n\
@@ -286,7 +281,7 @@ mod tests {
         let known: Vec<String> = state.history.iter().map(known).collect();
         assert_eq!(known, ["1 2026-01-01T00:00:00Z ann@a.b", "2 2026-01-02T00:00:00Z bob"]);
         assert!(state.network && !state.boot_config);
-        assert_eq!(state.lock.as_deref(), Some("Locked by: Ann at 2026-01-01T00:00:00Z\nVersion: 1\n"));
+        assert_eq!(state.lock.map(|held| held.details).as_deref(), Some("Locked by: Ann"));
         assert_eq!(state.proxy.unwrap().image.as_str(), "basecamp/kamal-proxy:v0.9.2");
         assert!(state.docker && !state.hides_overlay);
         for (swarm, hides) in

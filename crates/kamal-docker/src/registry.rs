@@ -44,6 +44,7 @@ mod query;
 mod range;
 mod referrers;
 mod routes;
+mod sound;
 mod store;
 mod tags;
 mod uploads;
@@ -93,11 +94,22 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made or written to.
+    /// When the folder cannot be made or written to, or is somebody else's.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, RegistryError> {
         let folder = folder.as_ref();
         let store = Store::open(folder).map_err(|source| RegistryError::Store { folder: folder.to_owned(), source })?;
         Ok(Self { store, access: Access::PullAndPush })
+    }
+
+    /// The registry in `folder`, if there is one. Nothing is made, so that a look changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the folder is somebody else's, or cannot be looked at.
+    pub fn find(folder: impl AsRef<Path>) -> Result<Option<Self>, RegistryError> {
+        let folder = folder.as_ref();
+        let store = Store::find(folder).map_err(|source| RegistryError::Store { folder: folder.to_owned(), source })?;
+        Ok(store.map(|store| Self { store, access: Access::PullAndPush }))
     }
 
     /// The same registry for clients that only pull: what would change anything is refused. Hosts are served so, lest one
@@ -208,13 +220,19 @@ impl Registry {
         self.with_store(move |store| if named { store.target(&repository, &tag) } else { Ok(None) }).await
     }
 
-    /// An archive for `docker load` of one of the images [`Self::image_facts`] tells, under `names` with server and tag,
-    /// as `localhost:5000/org/app:v1`. It leaves out the layers that are `held`.
+    /// Archives for `docker load`, to be loaded in their order, of one of the images [`Self::image_facts`] tells, under
+    /// `names` with server and tag, as `localhost:5000/org/app:v1`. They leave out the layers that are `held`. All but the
+    /// last bring layers alone.
     ///
     /// # Errors
     ///
     /// When the folder cannot be read.
-    pub async fn archive(&self, image: &ImageFacts, names: &[String], held: &Held) -> Result<Archive, RegistryError> {
+    pub async fn archives(
+        &self,
+        image: &ImageFacts,
+        names: &[String],
+        held: &Held,
+    ) -> Result<Vec<Archive>, RegistryError> {
         let (image, names, held) = (image.clone(), names.to_owned(), held.clone());
         self.with_store(move |store| Archive::of(store, &image, &names, &held)).await
     }

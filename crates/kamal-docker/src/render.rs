@@ -54,6 +54,7 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         .into(),
         Step::Rename { from, to } => format!("docker rename {} {}", word(from), word(to)).into(),
         Step::Start(spec) => start(spec, cx).into(),
+        Step::RunOnce { run: spec, timeout } => run_once(&spec.name, *timeout, &run(spec, cx)).into(),
         Step::StartExisting { container, .. } => format!("docker start {}", word(container)).into(),
         Step::Unpause { container } => format!("docker unpause {}", word(container)).into(),
         Step::Stop { container, timeout } => {
@@ -121,6 +122,20 @@ fn start(spec: &RunSpec, cx: &Render<'_>) -> String {
     }
     let plain = RunSpec { logging: Vec::new(), ..spec.clone() };
     format!("{} && {keep}", with_size_or_without(&make(spec), &make(&plain), &format!(".kamal/start-{name}.log")))
+}
+
+/// Runs a container to its end and shows what it prints. It is waited for and stopped from outside: a program that is the
+/// first of its container need not heed a signal that is passed on to it.
+fn run_once(name: &str, timeout: u64, run: &str) -> String {
+    let name = word(name);
+    format!(
+        "({{ docker stop {name}; docker rm --force {name}; }} >/dev/null 2>&1\n\
+         {run} >/dev/null || exit\n\
+         docker logs --follow {name} & kamal_logs=$!\n\
+         kamal_s=$(timeout {timeout} docker wait {name}) || {{ docker stop {name} >/dev/null; kamal_s=124; \
+         echo 'stopped: it took longer than {timeout} seconds' >&2; }}\n\
+         wait $kamal_logs; docker rm --force {name} >/dev/null; exit \"$kamal_s\")"
+    )
 }
 
 /// What Kamal sets where no logging is configured.
@@ -334,5 +349,27 @@ mod tests {
             let output = with_docker(images, &format!("kamal_used={server}hub/app:v2; {prune}"));
             assert_eq!(String::from_utf8_lossy(&output.stdout), "removed hub/app:v1\nremoved sha256:5\n", "{server}");
         }
+    }
+
+    fn once() -> String {
+        run_once("app-web_release", 7, "docker run --detach hub/app:1 bin/migrate")
+    }
+
+    #[test]
+    fn what_runs_once_is_shown_and_its_status_is_the_steps() {
+        let docker = |status: &str| {
+            format!("case $1 in logs) echo migrating; echo oops >&2;; wait) {status};; *) echo \"$@\" >>calls;; esac")
+        };
+        let well = with_docker(&docker("echo 0"), &format!("{}; echo ended $?; cat calls", once()));
+        let said = String::from_utf8_lossy(&well.stdout).into_owned();
+        assert!(said.starts_with("migrating\nended 0\nstop app-web_release\nrm --force app-web_release\n"), "{said}");
+        assert_eq!(String::from_utf8_lossy(&well.stderr), "oops\n");
+        let badly = with_docker(&docker("echo 3"), &format!("{}; echo ended $?", once()));
+        assert_eq!(String::from_utf8_lossy(&badly.stdout), "migrating\nended 3\n");
+        let late = with_docker(&docker("exit 124"), &format!("{}; echo ended $?", once()));
+        assert_eq!(String::from_utf8_lossy(&late.stdout), "migrating\nended 124\n");
+        assert!(String::from_utf8_lossy(&late.stderr).contains("longer than 7 seconds"));
+        let none = with_docker("case $1 in run) exit 125;; esac", &format!("{}; echo ended $?", once()));
+        assert_eq!(String::from_utf8_lossy(&none.stdout), "ended 125\n");
     }
 }

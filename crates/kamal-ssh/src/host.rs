@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use kamal_core::{
     name::HostName,
-    ports::{Chunk, Exec, Exit, TransportError, TransportErrorKind},
+    ports::{Chunk, Content, Exec, Exit, TransportError, TransportErrorKind},
     shell::Script,
 };
 use tokio::sync::Mutex;
@@ -18,7 +18,7 @@ use crate::{
     connection::{Connection, Failure},
     connector::Dialer,
     destination::Destination,
-    upload::upload,
+    upload::{upload, upload_content},
 };
 
 /// A host and the connection to it, if there is one.
@@ -131,6 +131,26 @@ impl Exec for Host {
         loop {
             let connection = self.live_connection().await?;
             let ended = upload(&connection, content, to, mode, sent).await;
+            self.touch();
+            let Err(failure) = ended else { return Ok(()) };
+            if let Some(error) = self.give_up(&connection, failure, tried).await {
+                return Err(error);
+            }
+            tried = true;
+        }
+    }
+
+    async fn upload_content(
+        &self,
+        content: &dyn Content,
+        to: &str,
+        mode: u32,
+        sent: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), TransportError> {
+        let mut tried = false;
+        loop {
+            let connection = self.live_connection().await?;
+            let ended = upload_content(&connection, content, to, mode, sent).await;
             self.touch();
             let Err(failure) = ended else { return Ok(()) };
             if let Some(error) = self.give_up(&connection, failure, tried).await {

@@ -4,7 +4,10 @@
 //! through the standard input of a channel of its own. Never through an argument. It lands beside its place at mode
 //! 0600, is counted, gets its mode, and is then renamed, so that nobody ever sees it in part or at a wider mode.
 
-use kamal_core::ports::TransportErrorKind;
+use std::io;
+
+use futures_util::stream::{self, Stream, StreamExt};
+use kamal_core::ports::{Content, TransportErrorKind};
 use russh::ChannelMsg;
 use zeroize::Zeroizing;
 
@@ -36,14 +39,38 @@ pub(crate) async fn upload(
     if let Some(text) = short_text(content) {
         let end = format!("END_{}", nonce()?);
         let take = format!("head -c {} > ", content.len());
-        let before = program(content.len(), to, mode, &take, &format!("<<'{end}' "))?;
+        let before = program(content.len() as u64, to, mode, &take, &format!("<<'{end}' "))?;
         let script = Zeroizing::new(format!("{before}\n{text}\n{end}\n"));
         // A host whose `head` knows no bytes gets the file the other way; so does one that fails, to hear why.
         if connection.exec(&label, &script, &mut |_| ()).await?.success() {
             return Ok(());
         }
     }
-    let program = program(content.len(), to, mode, "cat > ", "")?;
+    send(connection, stream::iter(content.chunks(PIECE).map(Ok)), content.len() as u64, to, mode, sent).await
+}
+
+/// As [`upload`], of what is read while it goes: no more of it is in memory than a piece, and what the window of the
+/// channel lets out.
+pub(crate) async fn upload_content(
+    connection: &Connection,
+    content: &dyn Content,
+    to: &str,
+    mode: u32,
+    sent: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), Failure> {
+    send(connection, content.read(), content.size(), to, mode, sent).await
+}
+
+async fn send<P: AsRef<[u8]> + Send>(
+    connection: &Connection,
+    mut pieces: impl Stream<Item = io::Result<P>> + Unpin + Send,
+    length: u64,
+    to: &str,
+    mode: u32,
+    sent: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), Failure> {
+    let label = format!("upload of {to}");
+    let program = program(length, to, mode, "cat > ", "")?;
     let (channel, _permit) = connection.session().await?;
     let (mut reader, writer) = channel.split();
     if writer.exec(true, format!("exec sh -c {}", quoted(&program))).await.is_err() {
@@ -51,15 +78,17 @@ pub(crate) async fn upload(
     }
     let write = async {
         let mut gone = 0;
-        for piece in content.chunks(PIECE) {
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
             // A failure to send shows as the channel's end below.
-            if writer.data(piece).await.is_err() {
-                return;
+            if writer.data(piece.as_ref()).await.is_err() {
+                return Ok(());
             }
-            gone += piece.len() as u64;
+            gone += piece.as_ref().len() as u64;
             sent(gone);
         }
         let _ = writer.eof().await;
+        Ok::<_, io::Error>(())
     };
     let read = async {
         let (mut complaint, mut status) = (Vec::new(), None);
@@ -82,16 +111,22 @@ pub(crate) async fn upload(
         }
         (complaint, status)
     };
-    let ((complaint, status), ()) = {
+    let ended = {
         tokio::pin!(read, write);
         // The host may end before it has taken everything (a full disk), so the end decides, not the last byte sent.
         tokio::select! {
             biased;
-            end = &mut read => (end, ()),
-            () = &mut write => (read.await, ()),
+            end = &mut read => Ok(end),
+            written = &mut write => match written {
+                Ok(()) => Ok(read.await),
+                Err(unread) => Err(unread),
+            },
         }
     };
+    // A host that has not everything takes nothing.
     let _ = writer.close().await;
+    let unread = |error| TransportErrorKind::Client(format!("cannot read what goes into {to}: {error}"));
+    let (complaint, status) = ended.map_err(unread)?;
     match status {
         Some(0) => Ok(()),
         Some(_) => Err(TransportErrorKind::Protocol(format!("cannot write {to}: {}", said_bytes(&complaint))).into()),
@@ -109,7 +144,7 @@ fn short_text(content: &[u8]) -> Option<&str> {
 }
 
 /// The program that writes a file with what `take` copies into the file named after it, `from` where that comes from.
-fn program(length: usize, to: &str, mode: u32, take: &str, from: &str) -> Result<String, TransportErrorKind> {
+fn program(length: u64, to: &str, mode: u32, take: &str, from: &str) -> Result<String, TransportErrorKind> {
     let bad = || TransportErrorKind::Client(format!("{to:?} is not the path of a file"));
     if to.is_empty() || to.ends_with('/') || to.contains(['\0', '\n']) {
         return Err(bad());

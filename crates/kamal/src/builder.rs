@@ -277,8 +277,7 @@ impl ProjectBuilder {
 
     fn put_together(self) -> Result<Project, Error> {
         let environment = self.environment.clone().unwrap_or_default();
-        let home = self.home.clone().or_else(|| environment.get("HOME").map(PathBuf::from));
-        let home = home.unwrap_or_else(|| PathBuf::from("/root"));
+        let home = self.home.clone().unwrap_or_else(|| environment.home());
         // What is relative to a folder that is not there is relative to one that holds nothing.
         let folder = self.folder.clone();
         let place = folder.clone().unwrap_or_else(|| PathBuf::from("/nonexistent"));
@@ -309,7 +308,7 @@ impl ProjectBuilder {
         let own_local = || -> Arc<dyn Local> {
             match &folder {
                 Some(folder) => Arc::new(ThisMachine::new(folder, &home, environment.clone())),
-                None => Arc::new(Nowhere),
+                None => Arc::new(Nowhere(environment.clone())),
             }
         };
         let own_registry = || -> Arc<dyn LocalRegistry> {

@@ -51,7 +51,7 @@ fn revision(project: &Path) -> Result<String, NoVersion> {
 /// Who is at work.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Identity {
-    /// For the lock.
+    /// For the lock: the name, else the system's user.
     pub(crate) name: String,
     /// For the audit log and hooks: the e-mail address, else the system's user.
     pub(crate) performer: String,
@@ -63,11 +63,12 @@ impl Identity {
         let told = project.and_then(|project| ask(project, &["config", "--get-regexp", "^user\\.(name|email)$"]));
         let told = told.unwrap_or_default();
         let get = |key: &str| {
-            told.lines().rev().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')).map(str::to_owned)
+            let said = told.lines().rev().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+            said.map(str::trim).filter(|said| !said.is_empty()).map(str::to_owned)
         };
         let user = || environment.get("USER").or_else(|| environment.get("LOGNAME"));
-        let performer = get("user.email").or_else(user).unwrap_or_else(|| "unknown".to_owned());
-        Self { name: get("user.name").unwrap_or_default(), performer }
+        let performer = get("user.email").or_else(&user).unwrap_or_else(|| "unknown".to_owned());
+        Self { name: get("user.name").or_else(user).unwrap_or_default(), performer }
     }
 }
 

@@ -4,6 +4,7 @@ mod chance;
 mod environment;
 mod local;
 mod outside;
+pub(crate) mod process;
 mod programs;
 mod registry;
 mod secrets;
@@ -13,7 +14,7 @@ mod time;
 
 pub use chance::SystemEntropy;
 pub use environment::Environment;
-pub use kamal_docker::registry::{Policy, Registry as ImageRegistry};
+pub use kamal_docker::registry::{Freed, Policy, Registry as ImageRegistry};
 pub use local::ThisMachine;
 pub use outside::{ProjectTemplates, Surroundings};
 pub use programs::terminal_alone;

@@ -3,11 +3,16 @@
 use std::io;
 
 use async_trait::async_trait;
-use kamal_core::ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders};
+use kamal_core::{
+    lock::Origin,
+    ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders},
+};
+
+use crate::machine::{Environment, process};
 
 /// No folder, hence no files and no programs that work on them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Nowhere;
+#[derive(Clone, Debug)]
+pub(crate) struct Nowhere(pub(crate) Environment);
 
 fn refusal(what: String) -> LocalError {
     let source = io::Error::new(io::ErrorKind::Unsupported, "the project was given as a text and has no folder");
@@ -22,6 +27,14 @@ impl Local for Nowhere {
         _output: &mut (dyn for<'c> FnMut(Chunk<'c>) + Send),
     ) -> Result<Exit, LocalError> {
         Err(refusal(format!("cannot run {}", command.program)))
+    }
+
+    async fn origin(&self) -> Origin {
+        process::origin(&self.0)
+    }
+
+    async fn has_ended(&self, origin: &Origin) -> bool {
+        process::has_ended(origin)
     }
 
     async fn exists(&self, _path: &str) -> bool {

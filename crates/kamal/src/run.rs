@@ -2,7 +2,7 @@
 //! done or the deploy lock held.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -50,11 +50,7 @@ impl Run {
         let told = Arc::clone(&log);
         let engine = project.engine_told_by(|listener| Arc::new(Both { listener, log: told }));
         let (stop, asked) = Cancel::pair();
-        let either = async move {
-            future::select(Box::pin(async move { asked.wait().await }), Box::pin(async move { also.wait().await }))
-                .await;
-        };
-        let work = work(engine, Cancel::when(either));
+        let work = work(engine, either(asked, also));
         let done = Arc::clone(&log);
         let work = async move {
             let result = work.await;
@@ -71,6 +67,12 @@ impl Run {
     /// Asks it to stop: what has begun is brought to a safe end. The run is then awaited as before.
     pub fn cancel(&self) {
         self.stop.cancel();
+    }
+
+    /// Insists on its end within a second: what has begun is left as it is, and the deploy lock is given back if there is
+    /// time for it. The run is then awaited as before.
+    pub fn insist(&self) {
+        self.stop.insist();
     }
 
     /// Whether it has come to its end.
@@ -108,6 +110,20 @@ impl Run {
     pub fn detach(mut self) {
         self.detached = true;
     }
+}
+
+/// A request that comes when one of two does.
+fn either(one: Cancel, other: Cancel) -> Cancel {
+    let insisted = {
+        let (one, other) = (one.clone(), other.clone());
+        async move {
+            future::select(pin!(one.wait_for_insistence()), pin!(other.wait_for_insistence())).await;
+        }
+    };
+    let asked = async move {
+        future::select(pin!(one.wait()), pin!(other.wait())).await;
+    };
+    Cancel::when(asked).insisting(insisted)
 }
 
 impl Future for Run {

@@ -3,16 +3,19 @@
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
+    net::Ipv4Addr,
     os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
     process::{Child, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant, SystemTime},
 };
 
 use kamal_tests::{
     app::App,
     rig::{rig, text},
 };
+use xtask::{cable::Cable, noise::noise};
 
 /// How many bytes have come to a host so far.
 fn received(app: &App) -> u64 {
@@ -48,7 +51,7 @@ fn without_a_registry_only_new_layers_travel() {
     let said = app.ok(&["deploy"]);
     let second_took = received(&app) - before;
     assert_eq!(app.serving(), [second.as_str()]);
-    assert!(said.contains("Setting up local registry port forwarding to 10.77.3.2..."), "{said}");
+    assert!(said.contains("Sending what is new in the image to 10.77.3.2..."), "{said}");
     assert!(first_took > 4_000_000, "{first_took} bytes");
     assert!(second_took < 400_000, "{first_took} bytes at first, {second_took} for one file");
     let name = |tag: &str| format!("localhost:5555/e2e-local:{tag}\n");
@@ -74,7 +77,7 @@ fn a_port_of_ones_own_and_two_hosts() {
     for (command, says) in [
         (&["registry", "setup"][..], "nothing to set up"),
         (&["registry", "remove"], "nothing to remove"),
-        (&["build", "pull"], "port forwarding"),
+        (&["build", "pull"], "what is new in the image"),
     ] {
         let said = app.ok(command);
         assert!(said.contains(says), "{command:?}: {said}");
@@ -115,13 +118,14 @@ impl Drop for Forbids<'_> {
 fn a_host_that_forbids_forwarding_is_handed_what_it_lacks() {
     let app = App::without_registry("e2e-local-no", &[3]);
     let _forbids = Forbids::on(&app);
-    let first = app.set_up();
+    let first = app.release();
+    let said = app.ok(&["setup"]);
+    assert!(said.contains("forbids port forwarding") && said.contains("as an archive"), "{said}");
     app.project.write("assets/app-2.js", "v2\n").unwrap();
     let second = app.release();
     let before = received(&app);
-    let said = app.ok(&["deploy"]);
+    app.ok(&["deploy"]);
     let took = received(&app) - before;
-    assert!(said.contains("forbids port forwarding") && said.contains("as an archive"), "{said}");
     assert!(took < 1_000_000, "{took} bytes for one file");
     assert_eq!(app.serving(), [second.as_str()]);
     assert!(images(&app).contains(&format!("localhost:5555/e2e-local-no:{first}\n")));
@@ -173,17 +177,7 @@ fn most_memory(process: &mut Child) -> u64 {
 #[test]
 fn large_layers_neither_stall_nor_fill_memory() {
     let app = App::without_registry("e2e-local-large", &[3, 4]);
-    let random: Vec<u8> = {
-        let mut state = 7_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()
-        };
-        (0..300_000_000 / 8).flat_map(|_| next()).collect()
-    };
-    fs::write(app.project.folder().join("large"), random).unwrap();
+    fs::write(app.project.folder().join("large"), noise(9, 300_000_000)).unwrap();
     let dockerfile = fs::read_to_string(app.project.folder().join("Dockerfile")).unwrap();
     app.project.write("Dockerfile", &dockerfile.replace("COPY server", "COPY large /large\nCOPY server")).unwrap();
     let version = app.release();
@@ -195,4 +189,198 @@ fn large_layers_neither_stall_nor_fill_memory() {
     assert!(deploying.wait().unwrap().success());
     assert_eq!(app.serving(), [version.as_str(), version.as_str()]);
     assert!(most > 0 && most < 100, "{most} MB");
+}
+
+/// What no host has of another run.
+fn fresh(size: usize) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    noise(now.as_nanos() as u64, size)
+}
+
+/// An app, the way to whose host can be cut, with layers of these sizes below the usual ones.
+fn at_a_cable(service: &str, layers: &[usize]) -> (App, Cable) {
+    let app = App::without_registry(service, &[3]);
+    let host = app.host();
+    let cable = Cable::lay(Ipv4Addr::new(10, 77, 0, 1), (host.address, 22).into(), Duration::ZERO).unwrap();
+    let address = format!("10.77.0.1:{}", cable.port);
+    app.project.knows(host, &address).unwrap();
+    app.edit(&format!("hosts: [{}]", host.address), &format!("hosts: [\"{address}\"]"));
+    let dockerfile = fs::read_to_string(app.project.folder().join("Dockerfile")).unwrap();
+    let mut copied = String::new();
+    for (at, size) in layers.iter().enumerate() {
+        fs::write(app.project.folder().join(format!("layer{at}")), fresh(*size)).unwrap();
+        copied += &format!("COPY layer{at} /layer{at}\n");
+    }
+    app.project.write("Dockerfile", &dockerfile.replace("COPY server", &format!("{copied}COPY server"))).unwrap();
+    app.release();
+    (app, cable)
+}
+
+/// Changes one of them, and commits.
+fn change_layer(app: &App, layer: usize, size: usize) -> String {
+    fs::write(app.project.folder().join(format!("layer{layer}")), fresh(size)).unwrap();
+    app.release()
+}
+
+/// What is left on the app's host of files on their way, and of images without a name.
+fn left_over(app: &App) -> String {
+    let script = "find .kamal -name '*.part' -o -name '*.tar'; docker image ls --quiet --filter dangling=true";
+    let output = rig().sandbox.ssh(app.host()).arg(script).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+const BASE: usize = 20_000_000;
+const TOP: usize = 24_000_000;
+
+#[test]
+fn a_pull_that_is_cut_leaves_the_old_version_and_comes_again() {
+    let (app, cable) = at_a_cable("e2e-local-cut", &[BASE, TOP]);
+    let first = app.set_up();
+    let second = change_layer(&app, 1, TOP);
+    app.ok(&["build", "push"]);
+    cable.cut_after_up(cable.up() + TOP as u64 / 2);
+    let ended = app.kamal(&["deploy", "--skip-push"]);
+    assert!(!ended.status.success() && cable.was_cut(), "{}", ended.text);
+    assert_eq!(app.serving(), [first.as_str()]);
+    assert!(!images(&app).contains(&second), "{}", images(&app));
+    assert!(!app.locked(), "{}", ended.text);
+    let before = cable.up();
+    let said = app.ok(&["deploy", "--skip-push"]);
+    let sent = cable.up() - before;
+    assert_eq!(app.serving(), [second.as_str()]);
+    assert!(said.contains("Setting up local registry port forwarding to 10.77.0.1"), "{said}");
+    assert!(sent < TOP as u64 * 11 / 10, "{sent}: the layer below is there already");
+    assert_eq!(left_over(&app), "");
+}
+
+#[test]
+fn an_archive_that_is_cut_is_not_sent_from_the_beginning() {
+    let (app, cable) = at_a_cable("e2e-local-cut-no", &[BASE, TOP]);
+    let _forbids = Forbids::on(&app);
+    let version = app.release();
+    app.ok(&["build", "push"]);
+    cable.cut_after_up((BASE + TOP / 2) as u64);
+    let ended = app.kamal(&["setup", "--skip-push"]);
+    assert!(!ended.status.success() && cable.was_cut(), "{}", ended.text);
+    eventually("a file of which a part came stays", || !left_over(&app).contains(".kamal"));
+    assert!(!images(&app).contains(&version), "{}", images(&app));
+    let before = cable.up();
+    app.ok(&["setup", "--skip-push"]);
+    let sent = cable.up() - before;
+    assert_eq!(app.serving(), [version.as_str()]);
+    // The proxy's image, which may have to go along, is an archive of 10 MB at most.
+    assert!(sent < (TOP as u64 * 11 / 10) + 10_000_000 && sent < (BASE + TOP) as u64, "{sent}");
+    assert_eq!(left_over(&app), "", "what was loaded in parts goes when the deploy is done");
+}
+
+#[test]
+fn a_push_that_is_killed_is_no_image_and_comes_again() {
+    let app = App::without_registry("e2e-local-killed", &[3]);
+    let first = app.set_up();
+    fs::write(app.project.folder().join("large"), fresh(96_000_000)).unwrap();
+    let dockerfile = fs::read_to_string(app.project.folder().join("Dockerfile")).unwrap();
+    app.project.write("Dockerfile", &dockerfile.replace("COPY assets", "COPY large /large\nCOPY assets")).unwrap();
+    let second = app.release();
+    let store = app.project.home().join(".local/share/kamal/registry");
+    let uploading = || {
+        let uploads = fs::read_dir(store.join("uploads")).unwrap().flatten();
+        uploads.filter_map(|upload| Some(upload.metadata().ok()?.len())).sum::<u64>()
+    };
+    let pushing = app.start(&["deploy"]);
+    let began = Instant::now();
+    while uploading() < 48_000_000 {
+        assert!(began.elapsed() < Duration::from_secs(120), "{} bytes", uploading());
+        thread::sleep(Duration::from_millis(2));
+    }
+    pushing.signal("KILL");
+    let ended = pushing.wait();
+    assert!(!ended.status.success(), "{}", ended.text);
+    let listed = app.ok(&["registry", "ls"]);
+    assert!(listed.contains(&first) && !listed.contains(&second), "{listed}");
+    assert_eq!(app.serving(), [first.as_str()]);
+    // The lock may have been taken by then.
+    drop(app.kamal(&["lock", "release"]));
+    app.ok(&["deploy"]);
+    assert_eq!(app.serving(), [second.as_str()]);
+    // What is left of the first push goes once it is old.
+    let leftover = fs::read_dir(store.join("uploads")).unwrap().flatten().map(|upload| upload.path());
+    for upload in leftover.collect::<Vec<_>>() {
+        File::options().append(true).open(upload).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+    app.ok(&["registry", "gc"]);
+    assert_eq!(fs::read_dir(store.join("uploads")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_archive_is_never_in_memory_whole_and_tells_how_far_it_is() {
+    let app = App::without_registry("e2e-local-large-no", &[3]);
+    let _forbids = Forbids::on(&app);
+    fs::write(app.project.folder().join("large"), fresh(200_000_000)).unwrap();
+    let dockerfile = fs::read_to_string(app.project.folder().join("Dockerfile")).unwrap();
+    app.project.write("Dockerfile", &dockerfile.replace("COPY server", "COPY large /large\nCOPY server")).unwrap();
+    let version = app.release();
+    app.ok(&["build", "push"]);
+    let mut setup = app.project.kamal();
+    let mut setup = setup.args(["setup", "--skip-push"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let most = most_memory(&mut setup);
+    let output = setup.wait_with_output().unwrap();
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(app.serving(), [version.as_str()]);
+    assert!(most > 0 && most < 100, "{most} MB");
+    assert!(said.contains(" of 200."), "{said}");
+}
+
+#[test]
+fn what_the_disk_of_the_registry_damaged_is_pushed_again() {
+    let app = App::without_registry("e2e-local-damaged", &[3]);
+    let first = app.set_up();
+    let blobs = app.project.home().join(".local/share/kamal/registry/blobs/sha256");
+    for (number, damage) in
+        [|content: &mut Vec<u8>| content[3_000_000] ^= 1, |content: &mut Vec<u8>| content.truncate(3_000_000)]
+            .into_iter()
+            .enumerate()
+    {
+        fs::write(app.project.folder().join("assets/large"), fresh(4_000_000)).unwrap();
+        let version = app.release();
+        app.ok(&["build", "push"]);
+        let large = |path: &PathBuf| (4_000_000..4_100_000).contains(&path.metadata().unwrap().len());
+        let layers = fs::read_dir(&blobs).unwrap().map(|blob| blob.unwrap().path()).filter(large);
+        let blob = layers.max_by_key(|path| path.metadata().unwrap().modified().unwrap()).unwrap();
+        let mut content = fs::read(&blob).unwrap();
+        damage(&mut content);
+        fs::write(&blob, content).unwrap();
+        let ended = app.kamal(&["deploy", "--skip-push"]);
+        assert!(!ended.status.success(), "{number}: {}", ended.text);
+        assert_ne!(app.serving(), [version.as_str()], "{number}: {}", ended.text);
+        assert!(!blob.exists(), "{number}: {}", ended.text);
+        app.ok(&["deploy"]);
+        assert_eq!(app.serving(), [version.as_str()]);
+    }
+    assert_ne!(app.serving(), [first]);
+}
+
+#[test]
+fn an_image_that_is_another_one_on_the_host_counts_for_nothing() {
+    let app = App::without_registry("e2e-local-other", &[3]);
+    let first = app.set_up();
+    let script = [&first, "latest"].map(|tag| {
+        format!(
+            "docker tag $(docker inspect --format '{{{{.Image}}}}' kamal-proxy) localhost:5555/e2e-local-other:{tag};"
+        )
+    });
+    rig().docker_shell(3, &script.concat());
+    app.project.write("assets/app-2.js", "v2\n").unwrap();
+    let second = app.release();
+    let said = app.ok(&["deploy"]);
+    assert!(said.contains("Setting up local registry port forwarding to 10.77.3.2..."), "{said}");
+    assert_eq!(app.serving(), [second.as_str()]);
 }

@@ -2,18 +2,18 @@
 
 use std::{
     fs,
+    net::{Ipv4Addr, SocketAddr},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use futures_util::TryStreamExt;
 use kamal_docker::registry::{Digest, Held, Registry};
-use kamal_tests::{
-    cable::Cable,
-    engine::{Engine, Kind, context, noise},
-};
+use kamal_tests::engine::{Engine, Kind, context};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use xtask::{cable::Cable, noise::noise};
 
 const MIB: usize = 1024 * 1024;
 
@@ -41,8 +41,9 @@ impl Served {
         Self { registry, runtime, port, _folder: folder }
     }
 
-    fn cable(&self) -> (u16, Cable) {
-        self.runtime.block_on(Cable::to(self.port)).unwrap()
+    fn cable(&self) -> Cable {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        Cable::lay(Ipv4Addr::LOCALHOST, address, Duration::ZERO).unwrap()
     }
 
     /// How many bytes are on their way into it.
@@ -115,9 +116,9 @@ fn a_pull_that_is_cut_goes_on_where_it_was() {
     for (kind, engine) in own.chain(others) {
         drop(engine.docker(&["image", "rm", "--force", &image]));
         engine.ok(&["builder", "prune", "--all", "--force"]);
-        let (port, cable) = served.cable();
-        cable.cut_after(12 * MIB as u64);
-        let image = format!("127.0.0.1:{port}/app:v1");
+        let cable = served.cable();
+        cable.cut_after_down(12 * MIB as u64);
+        let image = format!("127.0.0.1:{}/app:v1", cable.port);
         engine.ok(&["pull", "--quiet", &image]);
         assert!(cable.was_cut(), "{kind:?}");
         // What was on its way when it was cut comes again, no more.
@@ -132,7 +133,8 @@ fn a_push_that_ended_halfway_sends_only_that_layer_again() {
         let served = Served::new();
         let (base, top) = (noise(4, 8 * MIB), noise(5, 64 * MIB));
         let engine = Engine::start(kind);
-        let (port, cable) = served.cable();
+        let cable = served.cable();
+        let port = cable.port;
         let (first, second) = (format!("127.0.0.1:{port}/app:base"), format!("127.0.0.1:{port}/app:v1"));
         engine.build(&first, &[&base]);
         engine.build(&second, &[&base, &top]);
@@ -201,7 +203,28 @@ fn a_host_without_a_way_to_the_registry_loads_what_it_lacks() {
     }
 }
 
-/// Loads an archive into an engine and tells its size.
+/// Loads the archives of an image into an engine, or only the first of them, and tells their size.
+fn load_some(
+    served: &Served,
+    engine: &Engine,
+    image: &kamal_docker::registry::ImageFacts,
+    names: &[String],
+    held: &Held,
+    most: usize,
+) -> usize {
+    let archives = served.runtime.block_on(served.registry.archives(image, names, held)).unwrap();
+    let mut size = 0;
+    for archive in archives.iter().take(most) {
+        let pieces: Vec<_> = served.runtime.block_on(archive.read().try_collect()).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), pieces.concat()).unwrap();
+        engine.ok(&["load", "--input", &file.path().display().to_string()]);
+        size += pieces.concat().len();
+    }
+    size
+}
+
+/// Loads all of them.
 fn load(
     served: &Served,
     engine: &Engine,
@@ -209,13 +232,40 @@ fn load(
     names: &[String],
     held: &Held,
 ) -> usize {
-    let archive = served.runtime.block_on(served.registry.archive(image, names, held)).unwrap();
-    let mut written = Vec::new();
-    served.runtime.block_on(archive.write(&mut written)).unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(file.path(), &written).unwrap();
-    engine.ok(&["load", "--input", &file.path().display().to_string()]);
-    written.len()
+    load_some(served, engine, image, names, held, usize::MAX)
+}
+
+#[test]
+fn archives_that_broke_off_go_on_after_the_last_that_was_loaded() {
+    let served = Served::new();
+    let at = format!("127.0.0.1:{}", served.port);
+    let (base, top) = (noise(16, 24 * MIB), noise(17, 2 * MIB));
+    let builder = Engine::start(Kind::Own);
+    let image = format!("{at}/app:v1");
+    let folder = context(&[&base, &top]);
+    builder.ok(&["build", "--quiet", "--label", "service=app", "--tag", &image, &folder.path().display().to_string()]);
+    builder.ok(&["push", &image]);
+    let facts = served.image("app", "v1");
+    let names = ["registry.example/app:v1".to_owned()];
+    for kind in Kind::ALL {
+        let engine = Engine::start(kind);
+        let first = load_some(&served, &engine, &facts, &names, &Held::default(), 1);
+        assert!(first > 24 * MIB && first < 25 * MIB, "{kind:?}: {first}");
+        assert!(!engine.docker(&["image", "inspect", &names[0]]).status.success(), "{kind:?}: it is not all there");
+        // Asked as hosts are.
+        let script = "docker image ls --all --quiet --no-trunc | sort -u | xargs docker image inspect --format '{{json .RootFS.Layers}}'";
+        let mut held = Held::default();
+        for line in engine.shell(script).lines() {
+            held.image(&digests(&serde_json::from_str::<Vec<String>>(line).unwrap()));
+        }
+        let rest = load(&served, &engine, &facts, &names, &held);
+        assert!(rest > 2 * MIB && rest < 3 * MIB, "{kind:?}: {rest}");
+        assert!(engine.file_of(&names[0], "/0") == base && engine.file_of(&names[0], "/1") == top, "{kind:?}");
+        engine.ok(&["image", "prune", "--force", "--filter", "label=service=app"]);
+        let left = engine.ok(&["image", "ls", "--all", "--quiet"]);
+        assert_eq!(left.lines().collect::<std::collections::BTreeSet<_>>().len(), 1, "{kind:?}: {left}");
+        assert!(engine.file_of(&names[0], "/0") == base, "{kind:?}");
+    }
 }
 
 #[test]

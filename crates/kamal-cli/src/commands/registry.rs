@@ -1,8 +1,8 @@
 //! `kamal registry ls` and `gc`: the registry on this machine, of which no deploy.yml has to know.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use kamal::machine::{FolderRegistry, ImageRegistry, Policy};
+use kamal::machine::{FolderRegistry, Freed, ImageRegistry, Policy};
 use serde_json::json;
 
 use crate::{
@@ -14,14 +14,17 @@ use crate::{
 
 /// Lists the images.
 pub(super) async fn list(global: &Global) -> Result<(), Failure> {
-    let registry = open().await?;
-    let repositories = registry.ls().await.map_err(|error| Failure::User(error.to_string()))?;
+    let place = place();
+    let repositories = match found(&place).await? {
+        Some(registry) => registry.ls().await.map_err(|error| Failure::User(error.to_string()))?,
+        None => Vec::new(),
+    };
     if global.json {
-        output::line(&json!({ "folder": registry.folder(), "repositories": repositories }).to_string());
+        output::line(&json!({ "folder": place.folder(), "repositories": repositories }).to_string());
         return Ok(());
     }
     if repositories.is_empty() {
-        output::line(&format!("The registry in {} is empty", registry.folder().display()));
+        output::line(&format!("The registry in {} is empty", place.folder().display()));
     }
     for repository in repositories {
         for tag in repository.tags {
@@ -35,11 +38,11 @@ pub(super) async fn list(global: &Global) -> Result<(), Failure> {
 
 /// Removes what is old.
 pub(super) async fn collect(global: &Global, args: &GcArgs) -> Result<(), Failure> {
-    let registry = open().await?;
-    let freed = registry
-        .gc(Policy { tags: args.keep, ..Policy::default() })
-        .await
-        .map_err(|error| Failure::User(error.to_string()))?;
+    let policy = Policy { tags: args.keep, ..Policy::default() };
+    let freed = match found(&place()).await? {
+        Some(registry) => registry.gc(policy).await.map_err(|error| Failure::User(error.to_string()))?,
+        None => Freed::default(),
+    };
     if global.json {
         output::line(&json!(freed).to_string());
         return Ok(());
@@ -49,11 +52,15 @@ pub(super) async fn collect(global: &Global, args: &GcArgs) -> Result<(), Failur
     Ok(())
 }
 
-async fn open() -> Result<ImageRegistry, Failure> {
+fn place() -> FolderRegistry {
     let environment = context::environment();
-    let home = environment.get("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
-    let folder = FolderRegistry::folder_of(&environment, &home);
-    FolderRegistry::new(folder, None).open().await.map_err(|error| Failure::User(error.to_string()))
+    let folder = FolderRegistry::folder_of(&environment, &environment.home());
+    FolderRegistry::new(folder, None)
+}
+
+/// The registry, if anything was ever put into one.
+async fn found(place: &FolderRegistry) -> Result<Option<ImageRegistry>, Failure> {
+    place.find().await.map_err(|error| Failure::User(error.to_string()))
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -34,8 +34,11 @@ pub(super) fn text(event: &EventKind, level: Level) -> Option<String> {
             Some(format!("{} connected in {:.3}s\n", place(Some(host)), took.as_secs_f64()))
         }
         EventKind::Uploading { host, file, sent, total } if level > Level::Quiet => {
-            let megabytes = |bytes: u64| bytes as f64 / 1e6;
             let text = format!("{file}: {:.1} of {:.1} MB", megabytes(*sent), megabytes(*total));
+            Some(format!("{} {}\n", place(Some(host)), dim(&text)))
+        }
+        EventKind::Pulling { host, sent } if level > Level::Quiet => {
+            let text = format!("pulls the image: {:.1} MB", megabytes(*sent));
             Some(format!("{} {}\n", place(Some(host)), dim(&text)))
         }
         EventKind::Finished { took, .. } if level > Level::Quiet => {
@@ -43,6 +46,10 @@ pub(super) fn text(event: &EventKind, level: Level) -> Option<String> {
         }
         _ => None,
     }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
 }
 
 /// A warning, in its colour.

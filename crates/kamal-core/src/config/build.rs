@@ -14,6 +14,7 @@ mod places;
 mod policies;
 mod proxy;
 mod registry;
+mod release;
 mod root;
 mod servers;
 mod shadowed;

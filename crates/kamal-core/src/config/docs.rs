@@ -118,6 +118,15 @@ const SECTIONS: &[Section] = &[
         &["x-proxy"],
         keys::X_PROXY,
     ),
+    (
+        "x-release",
+        "Release step",
+        "A command that `setup`, `deploy` and `redeploy` run once, on the first host of a role, in a container of the new \
+         image: after the image is there and before anything is switched to it. Its output is shown; where it fails, or \
+         takes too long, the deploy fails and what served goes on serving. Kamal passes over this key.",
+        &["x-release"],
+        keys::X_RELEASE,
+    ),
 ];
 
 /// The names `kamal docs` knows.
@@ -192,6 +201,7 @@ fn section_of(shape: Shape) -> Option<&'static str> {
         Apart::SshKit => "sshkit",
         Apart::Aliases => "alias",
         Apart::XProxy => "x-proxy",
+        Apart::XRelease => "x-release",
         Apart::Credential | Apart::HooksOutput | Apart::PoliciesByName => return None,
     })
 }

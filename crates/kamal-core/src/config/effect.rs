@@ -25,6 +25,7 @@ const TABLES: &[(&[&str], &str, &[Key])] = &[
     (&["ssh"], "ssh", keys::SSH),
     (&["sshkit"], "sshkit", keys::SSHKIT),
     (&["x-proxy"], "x-proxy", keys::X_PROXY),
+    (&["x-release"], "x-release", keys::X_RELEASE),
 ];
 
 /// Values for keys whose example says what holds anyway, or needs another beside it.
@@ -72,6 +73,7 @@ fn beside(path: &str) -> Value {
         "x-proxy/rate_limit_burst" => json!({"x-proxy": {"rate_limit": "1/s"}}),
         "x-proxy/acme_eab_kid" => json!({"x-proxy": {"acme_eab_key": "K"}}),
         "x-proxy/acme_eab_key" => json!({"x-proxy": {"acme_eab_kid": "k"}}),
+        "x-release/role" | "x-release/timeout" => json!({"x-release": {"cmd": "true"}}),
         _ if path.starts_with("x-proxy") => json!({"accessories": {"db": {"proxy": {"host": "d.example.com"}}}}),
         _ => json!({}),
     }

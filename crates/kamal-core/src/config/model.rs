@@ -67,6 +67,8 @@ pub struct Config {
     pub accessories: Vec<Accessory>,
     /// `boot`.
     pub boot: Boot,
+    /// `x-release`.
+    pub release: Option<Release>,
     /// `logging` of the root (accessories use this; roles hold theirs merged).
     pub logging: Logging,
     /// `output`.
@@ -477,6 +479,18 @@ pub struct SshKit {
     pub pool_idle_timeout: u64,
     /// `dns_retries`, default 3.
     pub dns_retries: u32,
+}
+
+/// `x-release`: what runs once before a version serves.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Release {
+    /// The command, shell text as a role's `cmd`.
+    pub cmd: String,
+    /// The role it runs as.
+    pub role: RoleName,
+    /// How long it may take.
+    pub timeout: Duration,
 }
 
 /// `boot` (spec 2.12).

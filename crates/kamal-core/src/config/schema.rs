@@ -112,6 +112,7 @@ fn one_of_a_kind(apart: Apart) -> Value {
             "propertyNames": {"pattern": "^[a-z0-9_-]+$"},
         }),
         Apart::XProxy => section(keys::X_PROXY),
+        Apart::XRelease => section(keys::X_RELEASE),
         Apart::PoliciesByName => map_of(&section(keys::POLICIES)),
         Apart::HooksOutput => {
             let level = json!({"enum": ["quiet", "verbose"]});

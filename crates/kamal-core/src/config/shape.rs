@@ -73,7 +73,9 @@ pub(crate) enum Apart {
     HooksOutput,
     /// `x-proxy`, unless it is somebody's own.
     XProxy,
-    /// Its `roles` and `accessories`, by name.
+    /// `x-release`.
+    XRelease,
+    /// The `roles` and `accessories` of `x-proxy`, by name.
     PoliciesByName,
 }
 

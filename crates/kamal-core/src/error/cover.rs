@@ -69,6 +69,7 @@ impl Cover for Error {
             | Self::NoHost
             | Self::NoRole { .. }
             | Self::NotRunning { .. }
+            | Self::LockLost { .. }
             | Self::Cancelled => {}
         }
     }

@@ -88,7 +88,7 @@ impl Error {
                 let cause = errors.iter().find(|error| !waited(error)).or_else(|| errors.first());
                 cause.map_or(ErrorKind::Internal, HostError::kind)
             }
-            Self::LockHeld { .. } | Self::LockTimeout { .. } => ErrorKind::LockHeld,
+            Self::LockHeld { .. } | Self::LockTimeout { .. } | Self::LockLost { .. } => ErrorKind::LockHeld,
             Self::Hook { .. } => ErrorKind::HookFailed,
             Self::OwnStep { .. } => ErrorKind::OwnStep,
             Self::Build(error) => of_build(error),

@@ -5,7 +5,7 @@ use super::{Facts, facts::audit};
 use crate::{
     name::{HostName, Version},
     naming,
-    plan::{Boot, HostWork, Kind, Placement, Stage, Work, ensure_proxy, groups, host, retire},
+    plan::{Boot, HostWork, Kind, Placement, Stage, Work, ensure_proxy, groups, host, release, retire},
     state::HostState,
     step::Step,
     targets::Targets,
@@ -22,6 +22,8 @@ pub(super) struct Extras {
     pub(super) prunes: bool,
     /// The containers that are there are started again.
     pub(super) as_deployed: bool,
+    /// The release command runs before anything is switched.
+    pub(super) release: bool,
 }
 
 /// The stages that bring a version up on the selected hosts.
@@ -35,6 +37,7 @@ pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, ex
     };
     let mut prepare = before(facts, targets, extras);
     let groups = groups(facts.config, &targets.app_hosts);
+    let release = if extras.release { release(&boot) } else { None };
     let (mut stages, mut booted) = (Vec::new(), Vec::new());
     for (i, group) in groups.iter().enumerate() {
         let (mut works, mut placements) = (Vec::new(), Vec::new());
@@ -47,6 +50,7 @@ pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, ex
         // Steps that come before go along with the first script of the host; a hook between the two, hosts that boot
         // nothing yet, or roles side by side make them a stage of their own.
         let own_stage = i > 0
+            || release.is_some()
             || facts.inputs.hooks.has("pre-app-boot")
             || facts.config.boot.parallel_roles
             || prepare.iter().any(|work| !group.contains(&work.host));
@@ -58,6 +62,10 @@ pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, ex
                     own.steps.splice(0..0, work.steps);
                 }
             }
+        }
+        if let Some(work) = release.as_ref().filter(|_| i == 0) {
+            let stage = Stage::hosts(Kind::Release, vec![work.clone()]);
+            stages.push(stage.saying(format!("Running the release command on {}...", work.host)));
         }
         stages.extend(facts.hook("pre-app-boot", Some(group)));
         let retired = retire(&boot, &placements);

@@ -41,7 +41,7 @@ impl Lock {
             Stage::new(Kind::Look, Work::Tell(vec![Told { host: None, heading: String::new(), text: text.to_owned() }]))
         };
         Ok(match (self, held) {
-            (Self::Status, Some(details)) => Draft::of([tell(details.trim_end())]),
+            (Self::Status, Some(held)) => Draft::of([tell(&held.to_string())]),
             (Self::Status | Self::Release, None) => Draft::of([tell("There is no deploy lock")]),
             (Self::Release, Some(_)) => {
                 Draft::of([Stage::new(Kind::Unlock, Work::Unlock { host }), tell("Released the deploy lock")])

@@ -226,9 +226,7 @@ fn await_healthy(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
 
 fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, placement: &Placement) -> Vec<Step> {
     let (config, version) = (boot.config, boot.version);
-    let env = config.env_for(role, tagged);
-    let path = naming::role_env_file(config, &role.name);
-    let mut steps = vec![Step::WriteEnv { path: path.clone(), secrets: env.secret.clone() }];
+    let mut steps = vec![write_env(config, role, tagged)];
     if let Some(there) = state.container(&placement.new) {
         let to = replaced(there);
         let named = naming::version_of(config, &role.name, &to).map(|version| version.to_string()).unwrap_or_default();
@@ -237,17 +235,29 @@ fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, p
         steps.push(Step::Rename { from: placement.new.clone(), to });
     }
     steps.push(Step::Audit { text: format!("Booted app version {version}"), role: Some(role.name.clone()) });
+    steps.push(Step::Start(Box::new(run_spec(boot, role, tagged, &placement.new))));
+    steps.push(await_healthy(boot, role, placement));
+    steps
+}
+
+fn write_env(config: &Config, role: &Role, tagged: &TaggedHost) -> Step {
+    Step::WriteEnv { path: naming::role_env_file(config, &role.name), secrets: config.env_for(role, tagged).secret }
+}
+
+/// A role's container as it is started on a host.
+fn run_spec(boot: &Boot<'_>, role: &Role, tagged: &TaggedHost, name: &ContainerName) -> RunSpec {
+    let (config, version) = (boot.config, boot.version);
     let mut clear = vec![
-        ("KAMAL_CONTAINER_NAME".to_owned(), placement.new.to_string()),
+        ("KAMAL_CONTAINER_NAME".to_owned(), name.to_string()),
         ("KAMAL_VERSION".to_owned(), version.to_string()),
         ("KAMAL_HOST".to_owned(), tagged.name.to_string()),
     ];
     if let Some(destination) = &config.destination {
         clear.push(("KAMAL_DESTINATION".to_owned(), destination.to_string()));
     }
-    clear.extend(env.clear);
-    steps.push(Step::Start(Box::new(RunSpec {
-        name: placement.new.clone(),
+    clear.extend(config.env_for(role, tagged).clear);
+    RunSpec {
+        name: name.clone(),
         role: Some(role.name.clone()),
         version: Some(version.clone()),
         image: naming::image(config, version),
@@ -256,15 +266,37 @@ fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, p
         hostname_stem: Some(naming::hostname_stem(&tagged.name)),
         publish: None,
         env: clear,
-        env_file: path,
+        env_file: naming::role_env_file(config, &role.name),
         logging: logging(&role.logging),
         volumes: volumes(config, role, version),
         labels: config.labels_for(role).into_iter().collect(),
         options: role.options.clone(),
         cmd: role.cmd.clone(),
-    })));
-    steps.push(await_healthy(boot, role, placement));
-    steps
+    }
+}
+
+/// The steps of `x-release` and their host: the first one of its role that is selected.
+pub(crate) fn release(boot: &Boot<'_>) -> Option<HostWork> {
+    let config = boot.config;
+    let release = config.release.as_ref()?;
+    let (host, (role, tagged)) = boot.targets.app_hosts.iter().find_map(|host| {
+        let mut roles = boot.targets.roles_on(host);
+        Some((host, roles.find(|(role, _)| role.name == release.role)?))
+    })?;
+    let name = naming::release_container(config, &role.name);
+    let run = RunSpec {
+        restart: "no".to_owned(),
+        // Its output is read back, which not every driver can do.
+        logging: vec!["--log-driver json-file".to_owned(), "--log-opt max-size=\"10m\"".to_owned()],
+        volumes: config.volumes.clone(),
+        labels: Vec::new(),
+        cmd: Some(release.cmd.clone()),
+        ..run_spec(boot, role, tagged, &name)
+    };
+    let text = format!("Running the release command of version {}", boot.version);
+    let audit = Step::Audit { text, role: Some(role.name.clone()) };
+    let run = Step::RunOnce { run: Box::new(run), timeout: release.timeout.as_secs() };
+    Some(HostWork { host: host.clone(), steps: vec![write_env(config, role, tagged), audit, run] })
 }
 
 /// `--log-driver` and `--log-opt` arguments (spec 2.12).

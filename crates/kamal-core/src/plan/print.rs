@@ -59,6 +59,7 @@ impl Kind {
             Self::Fetch => "fetch",
             Self::Lock => "lock",
             Self::Prepare => "prepare",
+            Self::Release => "release",
             Self::Boot => "boot",
             Self::Retire => "retire",
             Self::Finish => "finish",

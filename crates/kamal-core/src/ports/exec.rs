@@ -1,7 +1,9 @@
 //! The choke point for effects on a host: everything the engine does to a machine goes through [`Exec`].
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 
+use super::Content;
 use crate::{name::HostName, shell::Script};
 
 /// Opens connections. Implemented by `kamal-ssh`.
@@ -61,6 +63,32 @@ pub trait Exec: Send + Sync + std::fmt::Debug {
         mode: u32,
         sent: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), TransportError>;
+
+    /// As [`Exec::upload_watched`], for what is read while it goes. A transport that can sends each piece as it comes; this
+    /// gathers them first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exec::upload`], and when the content cannot be read or is not as long as it says.
+    async fn upload_content(
+        &self,
+        content: &dyn Content,
+        to: &str,
+        mode: u32,
+        sent: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), TransportError> {
+        let unread = |why: &dyn std::fmt::Display| {
+            TransportError::new(
+                self.host(),
+                TransportErrorKind::Client(format!("cannot read what goes into {to}: {why}")),
+            )
+        };
+        let all = content.read().try_concat().await.map_err(|error| unread(&error))?;
+        if all.len() as u64 != content.size() {
+            return Err(unread(&format!("it has {} bytes, not {}", all.len(), content.size())));
+        }
+        self.upload_watched(&all, to, mode, sent).await
+    }
 }
 
 /// A piece of output.

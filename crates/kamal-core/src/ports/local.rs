@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use super::{Chunk, Exit};
-use crate::secret::Secret;
+use crate::{lock::Origin, secret::Secret};
 
 /// Runs programs and looks at files where the user sits. Implemented by `kamal-cli`.
 #[async_trait]
@@ -64,6 +64,16 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     ///
     /// Why nobody could claim it: the file cannot be created.
     async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError>;
+
+    /// This program, so that another one on this machine can tell whether it still runs.
+    async fn origin(&self) -> Origin {
+        Origin::default()
+    }
+
+    /// True when a program has come to its end: one of the same user on this machine. False where that is not certain.
+    async fn has_ended(&self, _origin: &Origin) -> bool {
+        false
+    }
 
     /// Where builds may put clones: absolute, and the project's own absolute path beside it.
     fn folders(&self) -> LocalFolders;

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::TransportError;
-use crate::name::{HostName, ImageRef};
+use super::{Content, TransportError};
+use crate::{
+    name::{HostName, ImageRef},
+    state::Image,
+};
 
 /// A registry of one's own. Images stay in it from run to run, so that only what is new is pushed and pulled.
 #[async_trait]
@@ -29,7 +32,7 @@ pub trait Serving: Send + Sync + std::fmt::Debug {
     /// # Errors
     ///
     /// When the host does not let it in, or cannot be reached itself.
-    async fn reach(&self, host: &HostName, access: Access) -> Result<Reached, ReachError>;
+    async fn reach(&self, host: &HostName, access: Access, sent: Sent) -> Result<Reached, ReachError>;
 
     /// What a name stands for; `None` where there is nothing of that name.
     ///
@@ -47,12 +50,28 @@ pub trait Serving: Send + Sync + std::fmt::Debug {
     async fn room(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Option<u64>, RegistryError>;
 
     /// An image as `docker load` reads it, in the variant for an architecture, without the layers a host has: what
-    /// [`Query::HeldLayers`](crate::query::Query::HeldLayers) printed there.
+    /// [`Query::HeldLayers`](crate::query::Query::HeldLayers) printed there. It comes in parts, to be loaded one after the
+    /// other, so that whoever is interrupted has what was loaded; the last one has the image's name.
     ///
     /// # Errors
     ///
     /// When there is no such image, or none for that architecture; when it cannot be read.
-    async fn archive(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<u8>, RegistryError>;
+    async fn archives(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<Box<dyn Content>>, RegistryError>;
+
+    /// An image as one archive, for a host that has these images, if it lacks so little that it comes sooner that way: a
+    /// pull goes there and back for each thing it asks. What is not the same here and there does not count as had.
+    ///
+    /// # Errors
+    ///
+    /// As [`Serving::archives`].
+    async fn difference(
+        &self,
+        _image: &ImageRef,
+        _arch: &str,
+        _there: &[Image],
+    ) -> Result<Option<Box<dyn Content>>, RegistryError> {
+        Ok(None)
+    }
 }
 
 /// What somebody who reaches the registry may do.
@@ -63,6 +82,9 @@ pub enum Access {
     /// Write too: where images are built.
     Push,
 }
+
+/// Told how many bytes a host has been sent through the registry's connections so far.
+pub type Sent = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Keeps the registry reachable until it is dropped.
 pub type Reached = Box<dyn std::fmt::Debug + Send + Sync>;

@@ -16,7 +16,7 @@ use crate::{
     name::{HostName, ImageRef},
     naming,
     plan::HostWork,
-    ports::{Access, Reached, RegistryError, Serving, StoredImage},
+    ports::{Access, Content, Reached, RegistryError, Serving, StoredImage},
     query::Query,
     state::HostState,
     step::Step,
@@ -66,13 +66,27 @@ impl Local {
                 *digest = found.get(image).map(|stored| stored.digest.clone());
             }
         }
-        let hosts: Vec<HostName> = works.iter().map(|work| work.host.clone()).collect();
-        let named = hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
-        cx.say(format!("Setting up local registry port forwarding to {named}..."));
+        let (mut sending, mut pulling, mut handed) = (Vec::new(), Vec::new(), Vec::new());
+        for work in works {
+            match difference(cx, &*serving, states, work).await? {
+                Some(archive) => {
+                    handed.push(work.host.clone());
+                    sending.push(hand(cx, archive, work).boxed());
+                }
+                None => pulling.push(work),
+            }
+        }
+        let hosts: Vec<HostName> = pulling.iter().map(|work| work.host.clone()).collect();
+        if !handed.is_empty() {
+            cx.say(format!("Sending what is new in the image to {}...", listed(&handed)));
+        }
+        if !hosts.is_empty() {
+            cx.say(format!("Setting up local registry port forwarding to {}...", listed(&hosts)));
+        }
         let access = Access::Pull(found.into_keys().collect());
         let ways = cx.fleet.on(&hosts, |host| cx.fleet.reach(&*serving, host, access.clone()).boxed()).await?;
-        let (mut reached, mut sending) = (Vec::new(), Vec::new());
-        for (work, way) in works.into_iter().zip(ways) {
+        let mut reached = Vec::new();
+        for (work, way) in pulling.into_iter().zip(ways) {
             match way {
                 Way::Open(kept) => reached.push(kept),
                 Way::Closed(why) => {
@@ -80,13 +94,17 @@ impl Local {
                     cx.fleet.emit(EventKind::tell(Tone::Warning, text));
                     let state = states.iter().find(|state| state.host == work.host);
                     let arch = state.map_or("", |state| state.machine.arch.as_str());
-                    sending.push(send(cx, &*serving, arch, work));
+                    sending.push(send(cx, &*serving, arch, work).boxed());
                 }
             }
         }
         gather(join_all(sending).await)?;
         Ok(reached)
     }
+}
+
+fn listed(hosts: &[HostName]) -> String {
+    hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The image a step pulls, if it comes from the registry on this machine.
@@ -130,6 +148,34 @@ async fn needed(serving: &dyn Serving, images: &BTreeMap<ImageRef, StoredImage>,
     all
 }
 
+/// What a host lacks of the one image it would pull, if that is little.
+async fn difference(
+    cx: &Cx<'_>,
+    serving: &dyn Serving,
+    states: &[HostState],
+    work: &HostWork,
+) -> Result<Option<Box<dyn Content>>, Error> {
+    let mut images = work.steps.iter().filter_map(|step| pulled_from_here(cx, step));
+    let (Some(image), None) = (images.next(), images.next()) else { return Ok(None) };
+    let Some(state) = states.iter().find(|state| state.host == work.host) else { return Ok(None) };
+    Ok(serving.difference(image, &state.machine.arch, &state.images).await?)
+}
+
+/// Hands a host what it lacks, and has it read that.
+async fn hand(cx: &Cx<'_>, content: Box<dyn Content>, work: &mut HostWork) -> Result<(), HostError> {
+    let archive = archive_path(cx);
+    cx.fleet.upload_content(&work.host, &*content, &archive, 0o600).await?;
+    for step in work.steps.iter_mut().filter(|step| pulled_from_here(cx, step).is_some()) {
+        *step = Step::LoadImage { archive: archive.clone() };
+    }
+    Ok(())
+}
+
+/// Where an archive lies on a host until it is loaded.
+fn archive_path(cx: &Cx<'_>) -> String {
+    format!("{}/image.tar", naming::app_directory(cx.fleet.config))
+}
+
 /// Sends a host the archives of what it would pull, without the layers it has, and has its steps read them.
 async fn send(cx: &Cx<'_>, serving: &dyn Serving, arch: &str, work: &mut HostWork) -> Result<(), HostError> {
     let host = &work.host;
@@ -140,10 +186,16 @@ async fn send(cx: &Cx<'_>, serving: &dyn Serving, arch: &str, work: &mut HostWor
             host: host.clone(),
             source: ArchiveError::new(error.to_string()),
         };
-        let content = serving.archive(image, arch, &held).await.map_err(unmade)?;
-        let archive = format!("{}/image.tar", naming::app_directory(cx.fleet.config));
-        cx.fleet.upload(host, &content, &archive, 0o600).await?;
-        *step = Step::LoadImage { archive };
+        let mut parts = serving.archives(image, arch, &held).await.map_err(unmade)?.into_iter().peekable();
+        let archive = archive_path(cx);
+        let load = Step::LoadImage { archive: archive.clone() };
+        while let Some(part) = parts.next() {
+            cx.fleet.upload_content(host, &*part, &archive, 0o600).await?;
+            if parts.peek().is_some() {
+                cx.fleet.run(host, "load", std::slice::from_ref(&load), &mut |_, _| {}).await?;
+            }
+        }
+        *step = load;
     }
     Ok(())
 }

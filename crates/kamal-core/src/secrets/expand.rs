@@ -207,12 +207,9 @@ pub(crate) fn drops_backslashes(value: &str, quoted: bool) -> bool {
 
 /// The first construct of a shell's that values do not have, and what is to be known of it: `${NAME:-default}` and its
 /// kin, of which the gem takes the name and leaves the rest behind it, and what it takes for text as a whole: a command
-/// that is not closed, one in backticks, `$'…'`.
+/// that is not closed, `$'…'`.
 pub(crate) fn shell_construct(value: &str, quoted: bool) -> Option<String> {
     let whole = |open: &str, close: char| value.len() > open.len() && value.starts_with(open) && value.ends_with(close);
-    if whole("`", '`') {
-        return Some("a command in backticks is shell syntax, and a secrets file knows $(…) alone".to_owned());
-    }
     if !quoted && whole("$'", '\'') {
         return Some("$'…' is shell syntax, and a secrets file knows '…' alone".to_owned());
     }

@@ -87,6 +87,8 @@ impl SimExec {
         let how = self.fleet.enter(Some(&self.host), kind, &what);
         match how {
             Some(How::LostBefore | How::Unplugged) => return Err(self.lost(&what)),
+            // Nobody is there any more who could send it.
+            Some(How::Killed) => std::future::pending().await,
             Some(How::Fails) => {
                 self.fleet.0.clock.sleep(Duration::from_millis(1)).await;
                 return Ok(Err((1, "it was made to fail".to_owned())));
@@ -190,8 +192,9 @@ fn do_it(fleet: &SimFleet, host: &HostName, deed: &Deed) -> Ended {
             Ok(serde_json::to_string(&evidence).unwrap_or_default())
         }
         _ => {
+            let elapsed = fleet.0.clock.elapsed();
             let machine = state.hosts.entry(host.clone()).or_default();
-            other(machine, host, deed)
+            other(machine, host, deed, elapsed)
         }
     };
     invariants::after(&mut state, host);
@@ -201,15 +204,15 @@ fn do_it(fleet: &SimFleet, host: &HostName, deed: &Deed) -> Ended {
 fn act(state: &mut State, host: &HostName, step: &Step) -> Ended {
     invariants::before(state, host, step);
     let fresh_id = state.fresh_id();
-    let now = state.now();
+    let (now, elapsed) = (state.now(), state.elapsed());
     let State { hosts, registry, sick, reached, .. } = state;
     let reaches = reached.get(host).is_some_and(|ways| *ways > 0);
-    hosts.entry(host.clone()).or_default().act(step, &Around { reaches, registry, sick, fresh_id, now })
+    hosts.entry(host.clone()).or_default().act(step, &Around { reaches, registry, sick, fresh_id, now, elapsed })
 }
 
-fn other(machine: &mut SimHost, host: &HostName, deed: &Deed) -> Ended {
+fn other(machine: &mut SimHost, host: &HostName, deed: &Deed, elapsed: Duration) -> Ended {
     match deed {
-        Deed::Observe(asked) => Ok(serde_json::to_string(&machine.observed(host, asked)).unwrap_or_default()),
+        Deed::Observe(asked) => Ok(serde_json::to_string(&machine.observed(host, asked, elapsed)).unwrap_or_default()),
         Deed::Query(query) => machine.answer(query),
         Deed::Upload(path, mode, image) => {
             machine.files.insert(path.clone(), *mode);

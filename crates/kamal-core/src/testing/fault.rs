@@ -52,6 +52,18 @@ pub enum How {
     Stopped,
     /// The user asks to stop while it is under way; what runs on the host goes on to the end of its step.
     StoppedLate,
+    /// The program is killed before it happens, with all it could have put right.
+    Killed,
+    /// The program is killed while it is under way; what runs on the host goes on to the end of its step.
+    KilledLate,
+}
+
+impl How {
+    /// True when the program is killed.
+    #[must_use]
+    pub fn kills(self) -> bool {
+        matches!(self, Self::Killed | Self::KilledLate)
+    }
 }
 
 impl Effect {
@@ -59,12 +71,19 @@ impl Effect {
     #[must_use]
     pub fn hows(&self) -> &'static [How] {
         match self.kind {
-            EffectKind::Connect => &[How::LostBefore, How::Unplugged, How::Stopped],
-            EffectKind::Run | EffectKind::Upload => {
-                &[How::Fails, How::LostBefore, How::LostAfter, How::Unplugged, How::Stopped, How::StoppedLate]
-            }
-            EffectKind::Local => &[How::Fails, How::Stopped],
-            EffectKind::Reach => &[How::Fails, How::LostBefore, How::Unplugged, How::Stopped],
+            EffectKind::Connect => &[How::LostBefore, How::Unplugged, How::Stopped, How::Killed],
+            EffectKind::Run | EffectKind::Upload => &[
+                How::Fails,
+                How::LostBefore,
+                How::LostAfter,
+                How::Unplugged,
+                How::Stopped,
+                How::StoppedLate,
+                How::Killed,
+                How::KilledLate,
+            ],
+            EffectKind::Local => &[How::Fails, How::Stopped, How::Killed],
+            EffectKind::Reach => &[How::Fails, How::LostBefore, How::Unplugged, How::Stopped, How::Killed],
         }
     }
 }

@@ -1,16 +1,21 @@
 //! A simulated host: what is on it, and what each step does to it. Its rules are docker's and kamal-proxy's, as far as
 //! deploys notice them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use super::exec::Observed;
+use super::{
+    exec::Observed,
+    lock::{self, SimLock},
+};
 use crate::{
     diagnosis::Evidence,
     glob,
     name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
     naming,
     query::Query,
-    render::LOCK_HELD,
     state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
     step::{Route, RunSpec, Step},
 };
@@ -46,8 +51,8 @@ pub struct SimHost {
     pub archives: BTreeMap<String, (String, String)>,
     /// Files below the login directory, with their modes.
     pub files: BTreeMap<String, u32>,
-    /// Locks that are held: folder to details.
-    pub locks: BTreeMap<String, String>,
+    /// Locks that are held, by their folders.
+    pub locks: BTreeMap<String, SimLock>,
     /// Lines of the audit log.
     pub audit: Vec<String>,
     /// When each of these lines was written.
@@ -90,6 +95,8 @@ pub(super) struct Around<'a> {
     pub(super) fresh_id: String,
     /// Now, in RFC 3339.
     pub(super) now: String,
+    /// How long everything has been going on.
+    pub(super) elapsed: Duration,
 }
 
 /// How a step ended: its exit status and what it printed.
@@ -145,7 +152,7 @@ impl SimHost {
     }
 
     /// The host as it would be observed.
-    pub(super) fn observed(&self, host: &HostName, asked: &Observed) -> HostState {
+    pub(super) fn observed(&self, host: &HostName, asked: &Observed, now: Duration) -> HostState {
         let container = |container: &SimContainer| {
             let named = self.images.get(container.image.as_str()) == Some(&container.image_id);
             let image = if named { container.image.to_string() } else { container.image_id[7..19].to_owned() };
@@ -193,7 +200,7 @@ impl SimHost {
             boot_config: self.files.contains_key(".kamal/proxy/options"),
             network: self.network,
             hides_overlay: false,
-            lock: self.locks.get(&asked.lock).cloned(),
+            lock: self.locks.get(&asked.lock).map(|lock| lock.seen(now)),
         }
     }
 
@@ -265,15 +272,11 @@ impl SimHost {
     /// Acts a step out.
     pub(super) fn act(&mut self, step: &Step, around: &Around<'_>) -> Ended {
         match step {
-            Step::AcquireLock { directory, details } => {
-                if let Some(held) = self.locks.get(directory) {
-                    return Err((LOCK_HELD, held.clone()));
-                }
-                self.locks.insert(directory.clone(), format!("{details}\n"));
+            Step::AcquireLock { directory, taking } => {
+                return lock::acquire(&mut self.locks, directory, taking, around.elapsed);
             }
-            Step::ReleaseLock { directory } => {
-                self.locks.remove(directory).ok_or((1, format!("rmdir: failed to remove '{directory}'")))?;
-            }
+            Step::RenewLock { directory, id } => return lock::renew(&mut self.locks, directory, id, around.elapsed),
+            Step::ReleaseLock { directory, id } => return lock::release(&mut self.locks, directory, id.as_deref()),
             Step::WriteEnv { path, .. } => self.write(path, 0o600),
             Step::WriteSecret { path, mode, .. } | Step::WriteFile { path, mode, .. } => self.write(path, *mode),
             Step::KeepOnly { directory, pattern, keep } => self.keep_only(directory, pattern.as_deref(), keep),
@@ -340,6 +343,10 @@ impl SimHost {
             Step::SyncAssets { image, .. } => drop(self.image(image)?),
             Step::Rename { from, to } => self.rename(from, to)?,
             Step::Start(spec) => return self.start(spec, around),
+            Step::RunOnce { run, .. } => {
+                self.image(&run.image)?;
+                self.ran.extend(run.cmd.clone());
+            }
             Step::StartExisting { container, .. } => self.named(container)?.state = ContainerState::Running,
             Step::Unpause { container } => {
                 let found = self.named(container)?;

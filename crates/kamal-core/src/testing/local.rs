@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 
 use super::{EffectKind, How, SimFleet};
+use crate::lock::Origin;
 use crate::ports::{Chunk, Claim, Clock, Command, Exit, Local, LocalError, LocalFolders};
 
 /// Acts local programs out.
@@ -51,6 +52,14 @@ impl Local for SimLocal {
         let (content, status) = file.ok_or_else(|| LocalError::Missing { program: command.program.clone() })?;
         output(Chunk::Stdout(&content));
         Ok(Exit(status))
+    }
+
+    async fn origin(&self) -> Origin {
+        self.0.state().origin()
+    }
+
+    async fn has_ended(&self, origin: &Origin) -> bool {
+        *origin != self.0.state().origin()
     }
 
     async fn exists(&self, path: &str) -> bool {

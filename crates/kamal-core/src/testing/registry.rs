@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 
 use super::{EffectKind, How, SimFleet};
 use crate::{
     name::{HostName, ImageRef},
     ports::{
-        Access, Clock, LocalRegistry, ReachError, Reached, RegistryError, Serving, StoredImage, TransportError,
-        TransportErrorKind,
+        Access, Clock, Content, LocalRegistry, Pieces, ReachError, Reached, RegistryError, Sent, Serving, StoredImage,
+        TransportError, TransportErrorKind,
     },
+    state::Image,
 };
 
 /// The registry, which shares its images with the fleet's.
@@ -25,7 +27,14 @@ struct Served(SimFleet);
 #[derive(Debug)]
 struct Way(SimFleet, HostName);
 
-/// What an archive begins with, before an image's name and its id.
+/// A part of an archive.
+#[derive(Debug)]
+struct Text(String);
+
+/// What the part before the last holds.
+const LAYERS: &str = "sim layers";
+
+/// What the last part of an archive begins with, before an image's name and its id.
 pub(super) const ARCHIVE: &str = "sim image ";
 
 #[async_trait]
@@ -43,7 +52,7 @@ impl LocalRegistry for SimRegistry {
 
 #[async_trait]
 impl Serving for Served {
-    async fn reach(&self, host: &HostName, _access: Access) -> Result<Reached, ReachError> {
+    async fn reach(&self, host: &HostName, _access: Access, sent: Sent) -> Result<Reached, ReachError> {
         let how = self.0.enter(Some(host), EffectKind::Reach, "reach the registry");
         self.0.0.clock.sleep(Duration::from_millis(20)).await;
         let problem = |text: &str| TransportError::new(host, TransportErrorKind::Network(text.to_owned()));
@@ -60,6 +69,9 @@ impl Serving for Served {
             return Err(ReachError::Refused(format!("{host} forbids port forwarding")));
         }
         *state.reached.entry(host.clone()).or_default() += 1;
+        let size = state.image_size;
+        drop(state);
+        sent(size);
         Ok(Box::new(Way(self.0.clone(), host.clone())))
     }
 
@@ -75,10 +87,41 @@ impl Serving for Served {
         Ok(Some(if held.is_empty() { size } else { size / 10 }))
     }
 
-    async fn archive(&self, image: &ImageRef, _arch: &str, _held: &str) -> Result<Vec<u8>, RegistryError> {
+    async fn archives(
+        &self,
+        image: &ImageRef,
+        _arch: &str,
+        _held: &str,
+    ) -> Result<Vec<Box<dyn Content>>, RegistryError> {
         let state = self.0.state();
         let id = state.registry.get(image.as_str()).ok_or_else(|| RegistryError::Missing { image: image.clone() })?;
-        Ok(format!("{ARCHIVE}{image} {id}").into_bytes())
+        Ok(vec![Box::new(Text(LAYERS.to_owned())), Box::new(Text(format!("{ARCHIVE}{image} {id}")))])
+    }
+
+    async fn difference(
+        &self,
+        image: &ImageRef,
+        arch: &str,
+        there: &[Image],
+    ) -> Result<Option<Box<dyn Content>>, RegistryError> {
+        let new = self.0.state().image_size / 10;
+        if there.is_empty() || new == 0 || new > LITTLE {
+            return Ok(None);
+        }
+        Ok(self.archives(image, arch, "").await?.pop())
+    }
+}
+
+/// How much less than this is handed over.
+const LITTLE: u64 = 10_000_000;
+
+impl Content for Text {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read(&self) -> Pieces<'_> {
+        stream::iter(self.0.as_bytes().chunks(4).map(|piece| Ok(piece.to_vec()))).boxed()
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use futures_channel::oneshot;
-use futures_util::FutureExt;
+use futures_util::{
+    FutureExt,
+    future::{Either, OptionFuture, select},
+};
 
 use super::{
     Effect, EffectKind, Fault, How, Ran, Recorder, SimDocker, SimEntropy, SimHost, SimLocal, SimProxy, Stalled,
@@ -22,6 +26,7 @@ use super::{
 use crate::{
     cancel::Cancel,
     diagnosis::Evidence,
+    lock::Origin,
     name::{HostName, RoleName, Version},
     ports::{Clock, Exec, Refusal, Ssh, TransportError, TransportErrorKind, World},
     redact::Redactor,
@@ -68,6 +73,11 @@ pub(super) struct State {
     effects: Vec<Effect>,
     fault: Option<Fault>,
     stop: Option<oneshot::Sender<()>>,
+    kill: Option<oneshot::Sender<()>>,
+    killed: Option<oneshot::Receiver<()>>,
+    /// The number of the process that is at work, and the name of the machine it is on.
+    process: u32,
+    machine: u32,
     violations: Vec<String>,
     seed: u64,
     ids: u64,
@@ -168,6 +178,7 @@ impl SimFleet {
     /// what serves now must go on serving. Returns the request to stop it.
     pub fn begin(&self, groups: &[Vec<HostName>], fault: Option<Fault>) -> Cancel {
         let (stop, stopped) = oneshot::channel();
+        let (kill, killed) = oneshot::channel();
         let mut state = self.state();
         state.old = if state.outage { Vec::new() } else { invariants::serving(&state) };
         groups.clone_into(&mut state.groups);
@@ -177,6 +188,7 @@ impl SimFleet {
         state.late = false;
         state.connected.clear();
         state.stop = Some(stop);
+        (state.kill, state.killed) = (Some(kill), Some(killed));
         self.0.events.clear();
         // A request that can no longer come never comes.
         Cancel::when(stopped.then(|asked| async move {
@@ -184,6 +196,37 @@ impl SimFleet {
                 std::future::pending::<()>().await;
             }
         }))
+    }
+
+    /// Runs a future to its end as [`SimFleet::drive`] does, or until the program is killed ([`How::Killed`]): then it is
+    /// dropped at once and there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`VirtualClock::drive`].
+    pub fn drive_until_killed<T>(&self, future: impl Future<Output = T> + Send) -> Result<Option<T>, Stalled> {
+        let killed = self.state().killed.take();
+        let killed = async move {
+            let Some(Ok(())) = OptionFuture::from(killed).await else { return std::future::pending().await };
+        };
+        let value = self.0.clock.drive(async {
+            match select(pin!(killed), pin!(future)).await {
+                Either::Left(_) => None,
+                Either::Right((value, _)) => Some(value),
+            }
+        });
+        self.0.clock.settle();
+        value
+    }
+
+    /// The program has come to its end: what is run from now on is another process.
+    pub fn next_process(&self) {
+        self.state().process += 1;
+    }
+
+    /// From now on the program is run on another machine.
+    pub fn next_machine(&self) {
+        self.state().machine += 1;
     }
 
     /// From now on nothing has to go on serving: what comes is meant to stop it.
@@ -345,6 +388,13 @@ impl SimFleet {
         state.effects.push(Effect { host: host.cloned(), kind, what: what.to_owned() });
         let how = state.fault.filter(|fault| fault.at == index)?.how;
         match (how, host) {
+            (How::Killed | How::KilledLate, _) => {
+                state.late = how == How::KilledLate;
+                let kill = state.kill.take();
+                drop(state);
+                // Nobody may run it to be killed.
+                kill.and_then(|kill| kill.send(()).ok());
+            }
             (How::Unplugged, Some(host)) => drop(state.unplugged.insert(host.clone())),
             (How::Stopped | How::StoppedLate, _) => {
                 state.late = how == How::StoppedLate;
@@ -373,6 +423,24 @@ impl State {
     /// Now, in RFC 3339.
     pub(super) fn now(&self) -> String {
         self.clock.as_ref().map(|clock| clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+    }
+
+    /// How long everything has been going on.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.as_ref().map(Clock::elapsed).unwrap_or_default()
+    }
+
+    /// The program that is at work.
+    pub(super) fn origin(&self) -> Origin {
+        let machine = format!("laptop-{}", self.machine);
+        Origin {
+            user: "ann".to_owned(),
+            space: machine.clone(),
+            machine,
+            process: self.process + 1,
+            began: "today".to_owned(),
+            url: None,
+        }
     }
 
     /// What is to be seen of a container that did not come up.

@@ -139,7 +139,7 @@ fn both_forms_of_env_go_together() {
 
 #[test]
 fn a_secret_that_what_is_in_clear_hides_is_told() {
-    let told = "config/deploy.staging.yml:1: env/secret/0: DB is also given in clear, which counts";
+    let told = "config/deploy.staging.yml:1: env/secret: DB is also given in clear, which counts";
     assert_eq!(warnings("env: {clear: {DB: x}}", "env: {secret: [\"DB:PROD_DB\"]}"), [told]);
     assert_eq!(warnings("env: {clear: {DB: x}}", "env: {secret: [DSN]}"), Vec::<String>::new());
     let tags = "servers: {web: [{h: t}]}\nenv: {secret: [DB], tags: {t: {DB: y}}}";

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod blank;
-mod book;
 mod conformance;
 mod destinations;
 mod effective;

@@ -143,3 +143,22 @@ fn words_that_stand_alone_in_a_hosts_shell_hold_nothing_of_one() {
         "accessories: {d: {image: i, host: h, port: \"127.0.0.1:53:53/udp\"}}\nasset_path: \"/a/b:ro\"\nssh: {user: 'CORP\\me'}",
     );
 }
+
+#[test]
+fn a_release_command_has_a_command_a_role_that_is_there_and_some_time() {
+    let release = config("x-release: {cmd: bin/migrate}").release.unwrap();
+    assert_eq!((release.cmd.as_str(), release.role.as_str(), release.timeout.as_secs()), ("bin/migrate", "web", 600));
+    for (fragment, wanted) in [
+        ("x-release: {role: web}", "x-release/cmd: is required"),
+        ("x-release: {cmd: ' '}", "x-release/cmd: is required"),
+        ("x-release: {cmd: a, role: wbe}", "x-release/role: there is no role wbe"),
+        ("x-release: {cmd: a, timeout: 0}", "x-release/timeout: should be at least 1 second"),
+        ("x-release: {cmd: a, timeout: -1}", "x-release/timeout: should not be negative"),
+        ("x-release: {cmd: a, command: b}", "x-release: unknown key: command"),
+        ("x-release: bin/migrate", "x-release: should be a hash"),
+        ("x-release: {cmd: [a]}", "x-release/cmd: should be a string"),
+    ] {
+        let (message, _) = refused(fragment);
+        assert!(message.contains(wanted), "{fragment}: {message}");
+    }
+}

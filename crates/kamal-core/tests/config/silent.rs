@@ -168,7 +168,7 @@ fn modes_and_owners_are_what_chmod_and_chown_take() {
         ("mode: \"\"", "accessories/d/files/0/mode: should be a mode, not "),
         (
             "owner: 1000:50",
-            "accessories/d/files/0/owner: should be in quotes: without them 1000:50 is the number 60050",
+            "accessories/d/files/0/owner: should be in quotes: without them 1000:50 is the number 3603000",
         ),
         ("owner: \"\"", "accessories/d/files/0/owner: should be an owner, not \"\""),
         ("owner: \"-R x\"", "accessories/d/files/0/owner: should be an owner, not \"-R x\""),

@@ -8,7 +8,7 @@ use kamal_core::{
     error::Error,
     name::HostName,
     op::{Op, Server},
-    ports::{Chunk, Claim, Command, Exec, Exit, Local, LocalError, LocalFolders, Ssh, TransportError},
+    ports::{Chunk, Claim, Command, Content, Exec, Exit, Local, LocalError, LocalFolders, Ssh, TransportError},
     shell::Script,
 };
 
@@ -71,6 +71,16 @@ impl Exec for LeakyExec {
         sent: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), TransportError> {
         self.behind.upload_watched(content, to, mode, sent).await
+    }
+
+    async fn upload_content(
+        &self,
+        content: &dyn Content,
+        to: &str,
+        mode: u32,
+        sent: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), TransportError> {
+        self.behind.upload_content(content, to, mode, sent).await
     }
 }
 

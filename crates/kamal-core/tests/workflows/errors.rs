@@ -74,7 +74,7 @@ fn hints_are_apart_from_messages_and_each_is_given_once() {
     assert!(!error.to_string().contains("bootstrap"), "{error}");
 
     let host = HostName::parse("h1").unwrap();
-    let held = Error::LockHeld { host, details: "Locked by: Ann\n".to_owned() };
+    let held = Error::LockHeld { host, details: "Locked by: Ann\n".to_owned(), by_hand: false };
     assert_eq!(held.to_string(), "Deploy lock found on h1\nLocked by: Ann");
     assert_eq!(held.hints()[0].as_str(), "run `kamal lock release` when nobody is deploying any more");
 }

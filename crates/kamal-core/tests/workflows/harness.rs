@@ -11,10 +11,10 @@ use kamal_core::{
     name::HostName,
     op::{App as AppOp, Deploy, Op, Proxy, Rollback},
     plan::Plan,
-    ports::World,
+    ports::{Clock, World},
     run::{self, Cx, Report, RunSettings},
     targets::{Selection, Targets},
-    testing::{Fault, NothingOutside, Serving, SimFleet},
+    testing::{Fault, How, NothingOutside, Serving, SimFleet},
 };
 
 /// The operations that bring a version up.
@@ -107,12 +107,27 @@ impl App {
         self.perform(&verb.op(), Some(version), fault)
     }
 
-    /// Runs any operation, with a fault or without; panics when it hangs.
+    /// Runs any operation, with a fault or without; panics when it hangs. One that is killed counts as cancelled.
     pub(crate) fn perform(&self, op: &Op, asked: Option<&str>, fault: Option<Fault>) -> Result<Report, Error> {
         let cancel = self.fleet.begin(&self.groups(), fault);
         let run = self.asking(asked);
         let cx = self.cx(&run, cancel);
-        self.fleet.drive(run::run(&cx, op)).unwrap_or_else(|stalled| panic!("{}: {stalled}", op.row().name()))
+        let done = self.fleet.drive_until_killed(run::run(&cx, op));
+        let done = done.unwrap_or_else(|stalled| panic!("{}: {stalled}", op.row().name()));
+        // Each is run by a command of its own.
+        self.fleet.next_process();
+        done.unwrap_or(Err(Error::Cancelled))
+    }
+
+    /// How long a deploy takes until just before it comes to some effect.
+    pub(crate) fn moment_before(&self, version: &str, what: &str) -> Duration {
+        let probe = self.fork();
+        probe.deploy(version).unwrap();
+        let at = probe.fleet.effects().iter().position(|effect| effect.what.contains(what)).unwrap();
+        let probe = self.fork();
+        let began = probe.fleet.clock().elapsed();
+        probe.operate(Verb::Deploy, version, Some(Fault { at, how: How::Killed })).unwrap_err();
+        probe.fleet.clock().elapsed() - began - Duration::from_millis(1)
     }
 
     /// Runs an operation and expects it to go well.

@@ -55,9 +55,6 @@ fn cut_off(app: &App, op: &Op, asked: Option<&str>, what: &str) {
     // The lost host keeps the command from finishing; what it cannot reach it cannot put right.
     app.perform(op, asked, Some(Fault { at, how: How::Unplugged })).unwrap_err();
     app.fleet.plug_in();
-    for host in app.locks() {
-        app.fleet.change(&host, |host| host.locks.clear());
-    }
 }
 
 impl Did {

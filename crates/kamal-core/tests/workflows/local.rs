@@ -71,8 +71,67 @@ fn a_host_that_forbids_it_is_handed_the_image() {
     let host = app.fleet.host("h2");
     assert!(host.images.contains_key("localhost:5555/app:v2"));
     assert!(host.archives.is_empty() && !host.files.keys().any(|path| path.ends_with(".tar")), "the archive is gone");
-    let uploads = app.fleet.effects().into_iter().filter(|effect| effect.what.contains("image.tar"));
-    assert_eq!(uploads.map(|effect| effect.host.unwrap().to_string()).collect::<Vec<_>>(), ["h2", "h2"]);
+    // In two parts, the first of which is loaded before the second is sent.
+    let of_archives = app.fleet.effects().into_iter().filter(|effect| effect.what.contains("image.tar"));
+    let of_archives = of_archives.map(|effect| (effect.host.unwrap().to_string(), effect.what.starts_with("load")));
+    let expected = [false, true, false, true].map(|loads| ("h2".to_owned(), loads));
+    assert_eq!(of_archives.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn an_archive_that_does_not_arrive_is_sent_again_and_nothing_of_it_stays() {
+    let begun = || {
+        let app = App::of(NONE);
+        app.fleet.change("h2", |host| host.forbids_forwarding = true);
+        app.operate(Verb::Setup, "v1", None).unwrap();
+        app
+    };
+    let app = begun();
+    app.deploy("v2").unwrap();
+    let archives = app.fleet.effects().into_iter().enumerate();
+    let archives: Vec<usize> =
+        archives.filter(|(_, effect)| effect.what.contains("image.tar")).map(|(at, _)| at).collect();
+    assert_eq!(archives.len(), 4);
+    for at in archives {
+        for how in [How::Fails, How::LostBefore, How::LostAfter] {
+            let app = begun();
+            app.operate(Verb::Deploy, "v2", Some(Fault { at, how })).unwrap_err();
+            assert_eq!(app.versions(), ["v1"], "{at} {how:?}");
+            app.deploy("v2").unwrap();
+            assert_eq!(app.versions(), ["v2"], "{at} {how:?}");
+            let host = app.fleet.host("h2");
+            assert!(!host.files.keys().any(|path| path.ends_with(".tar")), "{at} {how:?}");
+        }
+    }
+}
+
+#[test]
+fn little_is_handed_to_hosts_that_have_an_earlier_version() {
+    let begun = || {
+        let app = App::of(NONE);
+        app.fleet.weigh(50_000_000);
+        app.operate(Verb::Setup, "v1", None).unwrap();
+        app
+    };
+    let app = begun();
+    assert_eq!(reached(&app), ["h1", "h2", "h3"], "a first version is pulled");
+    app.deploy("v2").unwrap();
+    assert_eq!((app.versions(), reached(&app)), (vec!["v2".to_owned()], Vec::new()));
+    let said = app.fleet.events().said();
+    assert!(said.contains(&"Sending what is new in the image to h1, h2, h3...".to_owned()), "{said:?}");
+    let archives = app.fleet.effects().into_iter().enumerate();
+    let archives: Vec<usize> =
+        archives.filter(|(_, effect)| effect.what.contains("image.tar")).map(|(at, _)| at).collect();
+    assert_eq!(archives.len(), 6);
+    for at in archives {
+        for how in [How::Fails, How::LostBefore, How::LostAfter] {
+            let app = begun();
+            app.operate(Verb::Deploy, "v2", Some(Fault { at, how })).unwrap_err();
+            assert_eq!(app.versions(), ["v1"], "{at} {how:?}");
+            app.deploy("v2").unwrap();
+            assert_eq!(app.versions(), ["v2"], "{at} {how:?}");
+        }
+    }
 }
 
 #[test]

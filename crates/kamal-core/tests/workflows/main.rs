@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod chance;
 mod covered;
 mod deploys;
 mod diagnosed;
@@ -14,7 +15,9 @@ mod histories;
 mod hooks;
 mod local;
 mod locks;
+mod meddled;
 mod plans;
+mod release;
 mod reviewed;
 mod roles;
 mod seams;

@@ -93,7 +93,7 @@ impl Listener<'_> {
             return;
         }
         // The end of a step of the build is told as one, with its name and its time.
-        events.emit(match self.steps.take(line) {
+        events.emit(match self.steps.take(line, self.order.clock.elapsed()) {
             Some(Ended { step, outcome, took }) => EventKind::StepFinished { host: None, step, outcome, took },
             None => EventKind::Output { host: None, line: line.to_owned(), error: false },
         });

@@ -1,4 +1,8 @@
-//! An image as a file for `docker load`, holding only what a host lacks: for hosts that cannot reach the registry.
+//! An image as files for `docker load`, holding only what a host lacks: for hosts that cannot reach the registry.
+//!
+//! Each part but the last is an image without a name, of the layers so far. Whoever loads a part has its layers, and lacks
+//! so many less when it is interrupted and asks again. The last part is the image itself. What is left of the parts goes
+//! with the next pruning of images without names, of which they have the label.
 //!
 //! The archive is in both forms there are, over the same files: `index.json`, which engines with containerd's store of
 //! images read, and `manifest.json`, which the others do. Both kinds look for each layer among what they have before they
@@ -8,11 +12,13 @@
 use std::collections::BTreeSet;
 use std::{fs, io};
 
+use bytes::Bytes;
+use futures_util::future::ready;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
-use tokio::io::{AsyncWrite, AsyncWriteExt, copy};
 
 use super::digest::{Algorithm, Digest};
-use super::facts::ImageFacts;
+use super::facts::{ImageFacts, Layer};
 use super::media::OCI_INDEX;
 use super::store::Store;
 
@@ -21,6 +27,10 @@ const BLOCK: u64 = 512;
 
 /// The end of a tar: two blocks of nothing.
 const END: [u8; 1024] = [0; 1024];
+
+/// A part ends with the layer that makes it this large: what is lost when it is interrupted is that layer and less than
+/// this before it, while small layers need not be loaded one by one.
+const PART: u64 = 16 * 1024 * 1024;
 
 /// The layers a host has, each by its chain: itself and all below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,31 +61,56 @@ pub(super) fn chains<'a>(diff_ids: impl IntoIterator<Item = &'a Digest>) -> impl
     })
 }
 
-/// An image for `docker load`.
+/// An image for `docker load`, or a part of one.
 #[derive(Debug)]
 pub struct Archive {
     store: Store,
     files: Vec<Entry>,
-    omitted: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
-    header: Vec<u8>,
+    header: Bytes,
     content: Content,
 }
 
 #[derive(Debug)]
 enum Content {
-    Text(Vec<u8>),
+    Text(Bytes),
     Blob(Digest, u64),
 }
 
 impl Archive {
-    /// The archive of an image under `names` for a host that has what is `held`; blocks while it reads.
-    pub(super) fn of(store: &Store, image: &ImageFacts, names: &[String], held: &Held) -> io::Result<Self> {
+    /// The archives that bring an image under `names` to a host that has what is `held`; blocks while it reads.
+    pub(super) fn of(store: &Store, image: &ImageFacts, names: &[String], held: &Held) -> io::Result<Vec<Self>> {
         let manifest = fs::read(store.blob(&image.digest))?;
         let config = fs::read(store.blob(&image.config))?;
+        let chains = chains(image.layers.iter().map(|layer| &layer.diff_id));
+        let (mut parts, mut lacking, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for (number, (layer, chain)) in image.layers.iter().zip(chains).enumerate() {
+            if held.has(&chain) || !seen.insert(&layer.digest) {
+                continue;
+            }
+            lacking.push(layer);
+            let above = &image.layers[number + 1..];
+            if !above.is_empty() && lacking.iter().map(|layer| layer.size).sum::<u64>() >= PART {
+                let below = &image.layers[..=number];
+                parts.push(Self::unnamed(store, image, &manifest, &config, below, &lacking)?);
+                lacking.clear();
+            }
+        }
+        parts.push(Self::new(store, image, manifest, config, names, &lacking)?);
+        Ok(parts)
+    }
+
+    fn new(
+        store: &Store,
+        image: &ImageFacts,
+        manifest: Vec<u8>,
+        config: Vec<u8>,
+        names: &[String],
+        lacking: &[&Layer],
+    ) -> io::Result<Self> {
         let mut files = vec![
             Entry::text("oci-layout", json!({ "imageLayoutVersion": "1.0.0" }).to_string().into_bytes())?,
             Entry::text("index.json", index(image, names).to_string().into_bytes())?,
@@ -83,21 +118,43 @@ impl Archive {
             Entry::text(&path(&image.digest), manifest)?,
             Entry::text(&path(&image.config), config)?,
         ];
-        let (mut seen, mut omitted) = (BTreeSet::new(), 0);
-        for (layer, chain) in image.layers.iter().zip(chains(image.layers.iter().map(|layer| &layer.diff_id))) {
-            if held.has(&chain) {
-                omitted += 1;
-            } else if seen.insert(&layer.digest) {
-                files.push(Entry::blob(&layer.digest, layer.size)?);
-            }
+        for layer in lacking {
+            files.push(Entry::blob(&layer.digest, layer.size)?);
         }
-        Ok(Self { store: store.clone(), files, omitted })
+        Ok(Self { store: store.clone(), files })
     }
 
-    /// How many layers are left out, because the host has them.
-    #[must_use]
-    pub fn omitted(&self) -> usize {
-        self.omitted
+    /// An image of the lowest layers of another.
+    fn unnamed(
+        store: &Store,
+        image: &ImageFacts,
+        manifest: &[u8],
+        config: &[u8],
+        layers: &[Layer],
+        lacking: &[&Layer],
+    ) -> io::Result<Self> {
+        let mut config: Value = serde_json::from_slice(config)?;
+        config["rootfs"]["diff_ids"] = layers.iter().map(|layer| json!(layer.diff_id)).collect();
+        // It tells of layers that are not in it.
+        config.as_object_mut().map(|config| config.remove("history"));
+        let config = config.to_string().into_bytes();
+        let mut manifest: Value = serde_json::from_slice(manifest)?;
+        let config_digest = Algorithm::Sha256.of(&config);
+        manifest["config"]["digest"] = json!(config_digest);
+        manifest["config"]["size"] = json!(config.len());
+        if let Some(all) = manifest["layers"].as_array_mut() {
+            all.truncate(layers.len());
+        }
+        let manifest = manifest.to_string().into_bytes();
+        let part = ImageFacts {
+            digest: Algorithm::Sha256.of(&manifest),
+            manifest_size: manifest.len() as u64,
+            config: config_digest,
+            config_size: config.len() as u64,
+            layers: layers.to_vec(),
+            ..image.clone()
+        };
+        Self::new(store, &part, manifest, config, &[], lacking)
     }
 
     /// Exactly how many bytes the archive has.
@@ -108,37 +165,40 @@ impl Archive {
         files.sum::<u64>() + END.len() as u64
     }
 
-    /// Writes the archive.
-    ///
-    /// # Errors
-    ///
-    /// When a layer cannot be read, or `out` not be written.
-    pub async fn write(&self, out: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        for file in &self.files {
-            out.write_all(&file.header).await?;
-            match &file.content {
-                Content::Text(text) => out.write_all(text).await?,
-                Content::Blob(digest, size) => {
-                    let mut blob = tokio::fs::File::open(self.store.blob(digest)).await?;
-                    let copied = copy(&mut blob, out).await?;
-                    if copied != *size {
-                        let problem = format!("the layer {digest} has {copied} bytes, its manifest says {size}");
-                        return Err(io::Error::other(problem));
-                    }
-                }
-            }
-            let size = file.content.size();
-            let padding = usize::try_from(size.next_multiple_of(BLOCK) - size).unwrap_or_default();
-            out.write_all(&END[..padding]).await?;
+    /// The archive, read as it is taken.
+    pub fn read(&self) -> BoxStream<'_, io::Result<Bytes>> {
+        let end = stream::once(ready(Ok(Bytes::from_static(&END))));
+        stream::iter(&self.files).flat_map(|file| self.file(file)).chain(end).boxed()
+    }
+
+    fn file<'a>(&'a self, file: &'a Entry) -> BoxStream<'a, io::Result<Bytes>> {
+        let content = match &file.content {
+            Content::Text(text) => stream::once(ready(Ok(text.clone()))).boxed(),
+            Content::Blob(digest, size) => stream::once(self.blob(digest, *size)).try_flatten().boxed(),
+        };
+        let size = file.content.size();
+        let padding = usize::try_from(size.next_multiple_of(BLOCK) - size).unwrap_or_default();
+        let padding = stream::once(ready(Ok(Bytes::from_static(&END[..padding]))));
+        stream::once(ready(Ok(file.header.clone()))).chain(content).chain(padding).boxed()
+    }
+
+    async fn blob(
+        &self,
+        digest: &Digest,
+        size: u64,
+    ) -> io::Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>> {
+        let blob = tokio::fs::File::open(self.store.blob(digest)).await?.into_std().await;
+        let found = blob.metadata()?.len();
+        if found != size {
+            return Err(io::Error::other(format!("the layer {digest} has {found} bytes, its manifest says {size}")));
         }
-        out.write_all(&END).await?;
-        out.flush().await
+        self.store.stream(digest, blob, size)
     }
 }
 
 impl Entry {
     fn text(name: &str, text: Vec<u8>) -> io::Result<Self> {
-        Self::new(name, Content::Text(text))
+        Self::new(name, Content::Text(text.into()))
     }
 
     fn blob(digest: &Digest, size: u64) -> io::Result<Self> {
@@ -152,7 +212,7 @@ impl Entry {
         // Without its content, which comes from a file later; with more than one block when the name is long.
         let mut builder = tar::Builder::new(Vec::new());
         builder.append_data(&mut header, name, io::empty())?;
-        Ok(Self { header: builder.get_ref().clone(), content })
+        Ok(Self { header: builder.get_ref().clone().into(), content })
     }
 }
 

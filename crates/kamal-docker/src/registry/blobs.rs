@@ -20,7 +20,7 @@ use super::range::{self, Part};
 use super::store::{Store, if_found};
 use super::{blocking, gc};
 
-/// Read from disk and handed to the connection in pieces of this size.
+/// A range is read from disk and handed to the connection in pieces of this size.
 const PIECE: usize = 128 * 1024;
 
 /// `GET` or `HEAD /v2/NAME/blobs/DIGEST`.
@@ -39,7 +39,10 @@ pub(super) async fn get(
     };
     let mut response = if method == Method::HEAD {
         empty(status)
+    } else if length == size {
+        with_body(status, BodyExt::boxed(StreamBody::new(store.stream(digest, file, size)?.map_ok(Frame::data))))
     } else {
+        // Whoever goes on where it was cut has the beginning, and checks the whole itself.
         let mut file = tokio::fs::File::from_std(file);
         file.seek(SeekFrom::Start(start)).await?;
         let stream = ReaderStream::with_capacity(file.take(length), PIECE).map_ok(Frame::data);

@@ -53,7 +53,7 @@ impl Algorithm {
         }
     }
 
-    fn context(self) -> Context {
+    pub(super) fn context(self) -> Context {
         match self {
             Self::Sha256 => Context::new(&SHA256),
             Self::Sha512 => Context::new(&SHA512),
@@ -67,7 +67,7 @@ impl Algorithm {
         }
     }
 
-    fn finish(self, context: Context) -> Digest {
+    pub(super) fn finish(self, context: Context) -> Digest {
         let hex = context.finish().as_ref().iter().fold(String::with_capacity(self.digits()), |mut hex, byte| {
             // Writing to a string cannot fail.
             let _ = write!(hex, "{byte:02x}");

@@ -117,12 +117,17 @@ fn image(
 ) -> Result<ImageFacts, RegistryError> {
     let manifest = Manifest::parse(&stored.content).map_err(|error| invalid(error.to_string()))?;
     let config = manifest.config.ok_or_else(|| invalid("its manifest names no configuration".to_owned()))?;
-    let content = if_found(std::fs::read(store.blob(&config.digest))).map_err(|error| store.failed(error))?;
+    let content = store.content(&config.digest).map_err(|error| store.failed(error))?;
     let content = content.ok_or_else(|| invalid("its configuration is missing".to_owned()))?;
     let configuration = serde_json::from_slice::<Configuration>(&content)
         .map_err(|error| invalid(format!("its configuration is not an image's: {error}")))?;
     if configuration.rootfs.diff_ids.len() != manifest.layers.len() {
         return Err(invalid("its configuration and its manifest differ in layers".to_owned()));
+    }
+    for layer in manifest.layers.iter().filter(|layer| !layer.is_foreign()) {
+        if !store.holds(&layer.digest, layer.size).map_err(|error| store.failed(error))? {
+            return Err(invalid(format!("its layer {} is missing or was damaged; push the image again", layer.digest)));
+        }
     }
     let layers = manifest.layers.into_iter().zip(configuration.rootfs.diff_ids).map(|(layer, diff_id)| {
         let unpacked = unpacked(store, &layer.digest, &layer.media_type, layer.size).map_err(|e| store.failed(e))?;

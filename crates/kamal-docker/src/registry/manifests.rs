@@ -69,7 +69,7 @@ pub(super) fn find(store: &Store, name: &str, reference: &Reference) -> io::Resu
 fn read(store: &Store, name: &str, digest: Digest) -> io::Result<Option<Stored>> {
     let path = store.manifest(name, &digest);
     let Some(media_type) = if_found(fs::read_to_string(&path))? else { return Ok(None) };
-    let Some(content) = if_found(fs::read(store.blob(&digest)))? else { return Ok(None) };
+    let Some(content) = store.content(&digest)? else { return Ok(None) };
     touch(&path)?;
     Ok(Some(Stored { digest, media_type, content }))
 }
@@ -225,7 +225,7 @@ fn media_type(headers: &HeaderMap, manifest: &Manifest) -> Result<String, Refusa
 fn require_parts(store: &Store, name: &str, manifest: &Manifest) -> Result<(), Refusal> {
     let mut missing = Vec::new();
     for part in manifest.parts().filter(|part| !part.is_foreign()) {
-        let is_there = touch(&store.blob(&part.digest))?
+        let is_there = store.holds(&part.digest, part.size)?
             && (!is_manifest(&part.media_type) || touch(&store.manifest(name, &part.digest))?);
         if !is_there {
             missing.push(part.digest.clone());

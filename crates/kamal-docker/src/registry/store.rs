@@ -18,7 +18,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -46,8 +46,7 @@ impl Store {
     /// The store in the folder `root`, made where it is missing.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         make_folder(root)?;
-        // The working directory may change under a program that goes on.
-        let store = Self { root: root.canonicalize()?.into() };
+        let store = Self::owned(root)?;
         for folder in Algorithm::ALL.map(|algorithm| store.blobs(algorithm)) {
             make_folder(&folder)?;
         }
@@ -55,6 +54,22 @@ impl Store {
         make_folder(&store.uploads())?;
         store.lock_file()?;
         Ok(store)
+    }
+
+    /// The store in the folder `root`, if it is there.
+    pub(super) fn find(root: &Path) -> io::Result<Option<Self>> {
+        if_found(Self::owned(root))
+    }
+
+    /// What another user than the folder's owner wrote, with the rights of root, its owner could not touch any more.
+    fn owned(root: &Path) -> io::Result<Self> {
+        let (owner, user) = (fs::metadata(root)?.uid(), rustix::process::geteuid().as_raw());
+        if owner != user {
+            let problem = format!("it belongs to the user {owner}, and this is run by the user {user}");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
+        }
+        // The working directory may change under a program that goes on.
+        Ok(Self { root: root.canonicalize()?.into() })
     }
 
     pub(super) fn root(&self) -> &Path {

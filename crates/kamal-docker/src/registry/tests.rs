@@ -3,10 +3,13 @@
 mod api;
 mod archive;
 mod collection;
+mod damage;
 mod library;
 mod manifests;
 mod memory;
 mod processes;
+
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};

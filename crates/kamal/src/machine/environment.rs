@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     process::Command,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -28,6 +29,13 @@ impl Environment {
     pub fn of<N: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
         let given = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         Self { given: Some(Arc::new(given)), changes: Arc::default() }
+    }
+
+    /// The user's home folder: what `HOME` says, unless that depends on where somebody is.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        let home = self.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        home.unwrap_or_else(|| PathBuf::from("/root"))
     }
 
     /// A variable, if it is there and is text.

@@ -3,10 +3,13 @@
 use std::{fs::TryLockError, io, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
 
 use async_trait::async_trait;
-use kamal_core::ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders};
+use kamal_core::{
+    lock::Origin,
+    ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::Environment;
+use super::{Environment, process};
 
 /// The machine this program runs on, as seen from a project's folder.
 #[derive(Clone, Debug)]
@@ -149,6 +152,14 @@ impl Local for ThisMachine {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(io(source)),
         }
+    }
+
+    async fn origin(&self) -> Origin {
+        process::origin(&self.environment)
+    }
+
+    async fn has_ended(&self, origin: &Origin) -> bool {
+        process::has_ended(origin)
     }
 
     fn folders(&self) -> LocalFolders {

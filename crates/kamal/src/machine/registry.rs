@@ -6,20 +6,30 @@ mod listener;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt};
 use kamal_core::{
     name::{HostName, ImageRef},
-    ports::{Access, LocalRegistry, ReachError, Reached, RegistryError, Serving, StoredImage},
+    ports::{Access, Content, LocalRegistry, Pieces, ReachError, Reached, RegistryError, Sent, Serving, StoredImage},
+    state::Image,
 };
-use kamal_docker::registry::{self, Digest, Held, ImageFacts, Registry};
+use kamal_docker::registry::{self, Archive, Digest, Held, ImageFacts, Registry};
 use kamal_ssh::{Connector, ForwardError, RemoteForward};
 use tokio::task::JoinSet;
+use tokio_util::io::InspectWriter;
 
 use super::Environment;
 use listener::{Listener, Task};
+
+/// What a host lacks is handed to it, and not pulled, up to this size. A pull goes back and forth some ten times, in which
+/// time about so much comes over a connection of middling speed; of more, layers had better come side by side.
+const LITTLE: u64 = 8 << 20;
 
 /// A registry whose images lie in a folder.
 #[derive(Clone, Debug)]
@@ -48,9 +58,32 @@ impl FolderRegistry {
     ///
     /// When the folder cannot be used.
     pub async fn open(&self) -> Result<Registry, RegistryError> {
+        self.beside(Registry::open).await
+    }
+
+    /// The registry if there is one; nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be used.
+    pub async fn find(&self) -> Result<Option<Registry>, RegistryError> {
+        self.beside(Registry::find).await
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(PathBuf) -> Result<T, registry::RegistryError> + Send + 'static,
+    ) -> Result<T, RegistryError> {
         let folder = self.folder.clone();
-        let opened = tokio::task::spawn_blocking(move || Registry::open(folder)).await;
-        opened.map_err(|error| failed("cannot open it", io::Error::other(error)))?.map_err(|error| translated(&error))
+        let done = tokio::task::spawn_blocking(move || work(folder)).await;
+        let elsewhere = |error| RegistryError::Failed(format!("{error}; another folder can be named in XDG_DATA_HOME"));
+        done.map_err(|error| failed("cannot open it", io::Error::other(error)))?.map_err(elsewhere)
     }
 }
 
@@ -92,7 +125,7 @@ impl Served {
 
 #[async_trait]
 impl Serving for Served {
-    async fn reach(&self, host: &HostName, access: Access) -> Result<Reached, ReachError> {
+    async fn reach(&self, host: &HostName, access: Access, sent: Sent) -> Result<Reached, ReachError> {
         let Some(connector) = &self.connector else {
             return Err(ReachError::Refused(format!("{host} is not reached over SSH")));
         };
@@ -107,7 +140,7 @@ impl Serving for Served {
             ForwardError::Transport(error) => ReachError::Transport(error),
             refused => ReachError::Refused(refused.to_string()),
         })?;
-        Ok(Box::new(Task::of(serve(forward, registry))))
+        Ok(Box::new(Task::of(serve(forward, registry, sent))))
     }
 
     async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError> {
@@ -127,27 +160,72 @@ impl Serving for Served {
         Ok(lacking.sum())
     }
 
-    async fn archive(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<u8>, RegistryError> {
+    async fn archives(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Vec<Box<dyn Content>>, RegistryError> {
         let facts = self.facts(image).await?.ok_or_else(|| RegistryError::Missing { image: image.clone() })?;
         let of_arch = facts.iter().find(|facts| facts.platform.architecture == arch);
         let other = || RegistryError::OtherArchitecture { image: image.clone(), arch: arch.to_owned() };
         let facts = of_arch.ok_or_else(other)?;
-        let archive = self
-            .registry
-            .archive(facts, &[image.to_string()], &layers(held))
-            .await
-            .map_err(|error| translated(&error))?;
-        let mut content = Vec::with_capacity(usize::try_from(archive.size()).unwrap_or_default());
-        archive.write(&mut content).await.map_err(|source| failed("cannot make an archive", source))?;
-        Ok(content)
+        let archives = self.registry.archives(facts, &[image.to_string()], &layers(held)).await;
+        let archives = archives.map_err(|error| translated(&error))?;
+        Ok(archives.into_iter().map(|archive| Box::new(Part(archive)) as Box<dyn Content>).collect())
+    }
+
+    async fn difference(
+        &self,
+        image: &ImageRef,
+        arch: &str,
+        there: &[Image],
+    ) -> Result<Option<Box<dyn Content>>, RegistryError> {
+        let facts = self.facts(image).await?.unwrap_or_default();
+        let Some(facts) = facts.iter().find(|facts| facts.platform.architecture == arch) else { return Ok(None) };
+        let mut held = Held::default();
+        for image in there {
+            let (known, named) = (self.facts(&image.reference).await?, self.look_up(&image.reference).await?);
+            // An image's id is the digest of its configuration, of its manifest, or of the index it is in.
+            let same = |facts: &&ImageFacts| {
+                let by_name = named.as_ref().is_some_and(|named| named.digest == image.id);
+                facts.platform.architecture == arch
+                    && (by_name || [&facts.config, &facts.digest].iter().any(|digest| digest.to_string() == image.id))
+            };
+            for facts in known.iter().flatten().filter(same) {
+                held.image(&facts.layers.iter().map(|layer| layer.diff_id.clone()).collect::<Vec<_>>());
+            }
+        }
+        if facts.lacking(&held).count() == facts.layers.len() {
+            // A first version: layers come side by side.
+            return Ok(None);
+        }
+        let archives = self.registry.archives(facts, &[image.to_string()], &held).await;
+        let mut archives = archives.map_err(|error| translated(&error))?;
+        let last = archives.pop().filter(|last| archives.is_empty() && last.size() <= LITTLE);
+        Ok(last.map(|archive| Box::new(Part(archive)) as Box<dyn Content>))
     }
 }
 
-/// Serves the connections to a host's port.
-async fn serve(mut forward: RemoteForward, registry: Registry) {
+/// An archive on its way to a host.
+#[derive(Debug)]
+struct Part(Archive);
+
+impl Content for Part {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn read(&self) -> Pieces<'_> {
+        self.0.read().map_ok(Vec::from).boxed()
+    }
+}
+
+/// Serves the connections to a host's port, and tells how much went to it.
+async fn serve(mut forward: RemoteForward, registry: Registry, sent: Sent) {
     let mut connections = JoinSet::new();
+    let total = Arc::new(AtomicU64::new(0));
     while let Some(stream) = forward.accept().await {
-        let registry = registry.clone();
+        let (registry, sent, total) = (registry.clone(), sent.clone(), total.clone());
+        let stream = InspectWriter::new(stream, move |bytes| {
+            let bytes = bytes.len() as u64;
+            sent(total.fetch_add(bytes, Ordering::Relaxed) + bytes);
+        });
         connections.spawn(async move {
             // Whoever vanished in the middle comes again, or its command says what it lacks.
             let _ = registry.serve_connection(stream).await;

@@ -81,11 +81,11 @@ pub(crate) fn plain_options(node: Option<&Node>, path: &str, report: &mut Report
     map.into_iter().flatten().flat_map(|(name, entry)| option(name, entry, path, report)).collect()
 }
 
-/// One option. One without a value is passed alone, as Kamal does; where docker wants a value it takes the next word.
+/// One option. In Kamal one without a value takes the next word for it.
 fn option(name: &str, entry: &Entry, path: &str, report: &mut Report<'_>) -> DockerOptions {
     if matches!(entry.value.kind, Kind::Null) && !SWITCHES.contains(&name) {
         let help = "give it one, or `true` if it takes none".to_owned();
-        report.warn(entry.key, at(&join(path, name), "has no value, so docker is given the option alone"), Some(help));
+        report.warn(entry.key, at(&join(path, name), "has no value, so docker gets an empty one"), Some(help));
     }
     option_values(name, &entry.value)
 }
@@ -129,10 +129,10 @@ const SWITCHES: [&str; 12] = [
     "tty",
 ];
 
-/// `true` is a flag without a value, also as one of several, and so is nothing at all.
+/// `true` is a flag without a value, also as one of several.
 fn option_values(name: &str, node: &Node) -> DockerOptions {
     let value = |node: &Node| match &node.kind {
-        Kind::Bool(true) | Kind::Null => OptionValue::Flag,
+        Kind::Bool(true) => OptionValue::Flag,
         _ => OptionValue::One(ruby::text(node)),
     };
     if SWITCHES.contains(&name) && node.list().is_none() {

@@ -73,14 +73,7 @@ fn read_all<'n>(node: &'n Node, key: &str, path: &str, report: &mut Report<'_>) 
             check_owner(owner, &join(&path, "owner"), report);
         }
         match read_one(item) {
-            Some(found) => {
-                if !found.remote.starts_with(['/', '$']) {
-                    let message =
-                        format!("{} is no path docker mounts anything at: it has no / in front", found.remote);
-                    report.warn(item.span, at(&path, &message), Some(format!("write /{}", found.remote)));
-                }
-                read.push((item, found));
-            }
+            Some(found) => read.push((item, found)),
             None if matches!(item.kind, Kind::Map(_)) || item.text().is_some() => {
                 report.error(item.span, at(&path, "should name both ends, `local:remote`"));
             }

@@ -15,8 +15,8 @@ use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{
-    accessory, blank, builder, cross, hosts, ignored, policies, proxy, registry, shadowed, ssh, tags as host_tags,
-    words,
+    accessory, blank, builder, cross, hosts, ignored, policies, proxy, registry, release, shadowed, ssh,
+    tags as host_tags, words,
 };
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
@@ -135,6 +135,7 @@ pub(crate) fn build(
         builder,
         accessories,
         boot,
+        release: None,
         logging,
         output,
         aliases,
@@ -142,6 +143,7 @@ pub(crate) fn build(
     let config = hosts::one_spelling(config);
     let mut config = cross::check(root, top, config, &raw_roles, exists, report);
     policies::fill(root, &mut config, report);
+    config.release = release::release(root, &config, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
     blank::check(root, report);
     words::check(root, report);

@@ -56,6 +56,11 @@ pub(crate) const ROOT: &[Key] = &[
         A(Apart::XProxy),
         "What this program's kamal-proxy can do beyond Kamal's, which passes over this key.",
     ),
+    key(
+        "x-release",
+        A(Apart::XRelease),
+        "A command that runs once in the new image before it serves; Kamal passes over it.",
+    ),
 ];
 
 /// The keys of a role.
@@ -113,6 +118,13 @@ pub(crate) const PROXY: &[Key] = &[
         "With `ssl` and without hosts: a path of the app, or a URL, that is asked whether a host may have a certificate.",
     ),
     key("run", Section(RUN), "How the proxy's own container is started."),
+];
+
+/// The keys of `x-release`.
+pub(crate) const X_RELEASE: &[Key] = &[
+    key("cmd", Text, "The command, as a role's `cmd`: `bin/rails db:migrate`."),
+    key("role", Text, "The role whose environment, volumes and options it gets, default the primary role."),
+    key("timeout", Int, "Seconds it may take, default 600."),
 ];
 
 /// The keys of `x-proxy`, for all roles that are proxied.

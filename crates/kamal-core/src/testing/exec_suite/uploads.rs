@@ -1,13 +1,18 @@
 //! Promises about uploads.
 
-use futures_util::future::join;
+use std::io;
+
+use futures_util::{StreamExt, future::join, stream};
 
 use super::{
     Promise,
     bench::{Bench, must},
     promises,
 };
-use crate::shell::escape::word;
+use crate::{
+    ports::{Content, Pieces},
+    shell::escape::word,
+};
 
 pub(super) const PROMISES: &[Promise] = promises! {
     "an upload brings every byte": every_byte,
@@ -21,6 +26,8 @@ pub(super) const PROMISES: &[Promise] = promises! {
     "an upload is never seen at a wider mode": never_wider,
     "uploads may overlap": overlapping,
     "an upload tells how far it is": progress,
+    "an upload may be read while it goes": streamed,
+    "an upload that cannot be read to its end leaves what was there": broken_off,
 };
 
 /// A file's content.
@@ -149,4 +156,58 @@ async fn progress(bench: &Bench) -> Result<(), String> {
     let total = content.len() as u64;
     must(told.iter().all(|sent| *sent <= total), || format!("of {total} bytes it sent {told:?}"))?;
     must(!told.is_empty(), || "it never told".to_owned())
+}
+
+/// Pieces of a file, the last of which may be one that cannot be read.
+#[derive(Debug)]
+struct Streamed {
+    size: u64,
+    pieces: Vec<Vec<u8>>,
+    breaks: bool,
+}
+
+impl Content for Streamed {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self) -> Pieces<'_> {
+        let end = self.breaks.then(|| Err(io::Error::other("the disk says no")));
+        stream::iter(self.pieces.iter().cloned().map(Ok).chain(end)).boxed()
+    }
+}
+
+async fn send(bench: &Bench, content: &Streamed, name: &str) -> Result<Result<(), String>, String> {
+    let sent = bench.connect().await?.upload_content(content, &bench.path(name), 0o600, &mut |_| ()).await;
+    Ok(sent.map_err(|error| error.to_string()))
+}
+
+async fn streamed(bench: &Bench) -> Result<(), String> {
+    for pieces in [vec![], vec![b"x".to_vec()], vec![vec![1; 1_000_000], Vec::new(), vec![2; 7], vec![3; 300_000]]] {
+        let all = pieces.concat();
+        send(bench, &Streamed { size: all.len() as u64, pieces, breaks: false }, "streamed").await??;
+        holds(bench, "streamed", &all).await?;
+    }
+    Ok(())
+}
+
+async fn broken_off(bench: &Bench) -> Result<(), String> {
+    bench.upload(b"before", "kept", 0o600).await?;
+    let pieces = vec![vec![1; 500_000], vec![2; 500_000]];
+    for (size, breaks) in [(1_500_000, true), (1_500_000, false), (900_000, false)] {
+        let content = Streamed { size, pieces: pieces.clone(), breaks };
+        let Err(said) = send(bench, &content, "kept").await? else {
+            return Err("it was taken for whole".to_owned());
+        };
+        must(!breaks || said.contains("the disk says no"), || format!("of why it says {said}"))?;
+        holds(bench, "kept", b"before").await?;
+    }
+    // Whatever cleans up may do so a moment after.
+    for _ in 0..20 {
+        if bench.told(&format!("ls -A {} | grep -c kept", word(&bench.folder))).await?.trim() == "1" {
+            return Ok(());
+        }
+        bench.told("sleep 0.1").await?;
+    }
+    Err("something is left beside it".to_owned())
 }

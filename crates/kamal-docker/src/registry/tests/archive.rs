@@ -3,15 +3,23 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use futures_util::TryStreamExt;
+
 use super::*;
 
 /// The files of an archive.
 async fn files(registry: &Registry, held: &Held) -> BTreeMap<String, Vec<u8>> {
     let image = registry.image_facts("app", "v1").await.unwrap().remove(0);
     let names = ["localhost:5000/app:v1".to_owned(), "localhost:5000/app:latest".to_owned()];
-    let archive = registry.archive(&image, &names, held).await.unwrap();
-    let mut written = Vec::new();
-    archive.write(&mut written).await.unwrap();
+    let mut archives = registry.archives(&image, &names, held).await.unwrap();
+    assert_eq!(archives.len(), 1);
+    files_of(&archives.remove(0)).await
+}
+
+async fn files_of(archive: &Archive) -> BTreeMap<String, Vec<u8>> {
+    let pieces = archive.read().try_collect::<Vec<_>>().await.unwrap();
+    assert!(pieces.iter().all(|piece| piece.len() <= 256 * 1024), "it is read in pieces");
+    let written = pieces.concat();
     assert_eq!(written.len() as u64, archive.size());
     let mut tar = tar::Archive::new(&*written);
     let files = tar.entries().unwrap().map(|entry| {
@@ -20,9 +28,7 @@ async fn files(registry: &Registry, held: &Held) -> BTreeMap<String, Vec<u8>> {
         entry.read_to_end(&mut content).unwrap();
         (entry.path().unwrap().to_str().unwrap().to_owned(), content)
     });
-    let files = files.collect::<BTreeMap<_, _>>();
-    assert_eq!(archive.omitted() + files.len(), 5 + image.layers.len());
-    files
+    files.collect()
 }
 
 fn json(files: &BTreeMap<String, Vec<u8>>, name: &str) -> Value {
@@ -88,4 +94,48 @@ async fn names_longer_than_a_tar_holds_are_in_it_all_the_same() {
     let manifest = json!({ "config": { "digest": config }, "layers": [{ "digest": layer, "size": 5 }] });
     client.put_manifest("app", "v1", MANIFEST, &manifest).await;
     assert_eq!(files(&registry, &Held::default()).await[&format!("blobs/sha512/{}", layer.hex())], b"layer");
+}
+
+#[tokio::test]
+async fn large_layers_come_in_parts_that_are_whole_images_each() {
+    let (_folder, registry) = registry();
+    let large = [1, 2].map(|byte| vec![byte; 17 << 20]);
+    let layers = [&b"base"[..], &large[0], b"middle", &large[1], b"top"];
+    Client::of(&registry).await.push_image("app", "v1", &layers).await;
+    let image = registry.image_facts("app", "v1").await.unwrap().remove(0);
+    let names = ["localhost:5000/app:v1".to_owned()];
+    let [base, first, middle, second, top] = layers.map(sha256);
+    let diff_ids = [&base, &first, &middle, &second, &top].map(Clone::clone);
+    let mut held = Held::default();
+    // Whoever has loaded the parts so far is sent the others.
+    for loaded in [0, 2, 4] {
+        held.image(&diff_ids[..loaded]);
+        let archives = registry.archives(&image, &names, &held).await.unwrap();
+        let ends: Vec<usize> = [2, 4, 5].into_iter().filter(|end| *end > loaded).collect();
+        assert_eq!(archives.len(), ends.len());
+        let mut begin = loaded;
+        for (archive, end) in archives.iter().zip(ends) {
+            let files = files_of(archive).await;
+            let layers = diff_ids.iter().filter(|layer| files.contains_key(&blob(layer))).collect::<Vec<_>>();
+            assert_eq!(layers, diff_ids[begin..end].iter().collect::<Vec<_>>());
+            begin = end;
+            let legacy = json(&files, "manifest.json");
+            let named = if end == 5 { json!(names) } else { json!([]) };
+            assert_eq!(legacy[0]["RepoTags"], named);
+            assert_eq!(legacy[0]["Layers"].as_array().unwrap().len(), end);
+            let config = json(&files, legacy[0]["Config"].as_str().unwrap());
+            assert_eq!(config["rootfs"]["diff_ids"], json!(diff_ids[..end]));
+            let index = json(&files, "index.json");
+            let digest: Digest = index["manifests"][0]["digest"].as_str().unwrap().parse().unwrap();
+            let manifest = &files[&blob(&digest)];
+            assert_eq!(
+                (sha256(manifest), manifest.len()),
+                (digest, index["manifests"][0]["size"].as_u64().unwrap() as usize)
+            );
+            let manifest: Value = serde_json::from_slice(manifest).unwrap();
+            assert_eq!(manifest["layers"].as_array().unwrap().len(), end);
+            let config = manifest["config"]["digest"].as_str().unwrap().parse().unwrap();
+            assert_eq!(sha256(&files[&blob(&config)]), config);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The registry as the program uses it: what is in it, and what images are.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use super::*;
 
@@ -159,6 +159,32 @@ fn a_folder_that_cannot_be_made_is_named() {
     fs::write(&file, "").unwrap();
     let error = Registry::open(file.join("registry")).unwrap_err().to_string();
     assert!(error.starts_with(&format!("the image registry in {}/registry: ", file.display())), "{error}");
+}
+
+#[test]
+fn whoever_only_looks_makes_nothing() {
+    let folder = TempDir::new().unwrap();
+    for missing in [folder.path().join("registry"), folder.path().join("deeper/registry")] {
+        assert!(Registry::find(&missing).unwrap().is_none());
+        assert!(!missing.exists());
+    }
+    Registry::open(folder.path().join("registry")).unwrap();
+    assert!(Registry::find(folder.path().join("registry")).unwrap().is_some());
+}
+
+#[test]
+fn somebody_elses_folder_is_left_alone() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    // As when `sudo` keeps the user's HOME: what root writes there the user cannot change any more.
+    let folder = TempDir::new().unwrap();
+    chown(folder.path(), Some(65_534), None).unwrap();
+    for error in [Registry::open(folder.path()).unwrap_err(), Registry::find(folder.path()).unwrap_err()] {
+        let said = error.to_string();
+        assert!(said.contains("it belongs to the user 65534, and this is run by the user 0"), "{said}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]
