@@ -149,17 +149,17 @@ pub enum ContainerState {
 }
 
 impl ContainerState {
-    /// Docker's word for a state.
+    /// Docker's word for a state, or podman's.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
-            "created" => Self::Created,
-            "running" => Self::Running,
+            "created" | "configured" | "initialized" => Self::Created,
+            "running" | "stopping" => Self::Running,
             "restarting" => Self::Restarting,
             "paused" => Self::Paused,
-            "exited" => Self::Exited,
+            "exited" | "stopped" => Self::Exited,
             "removing" => Self::Removing,
-            "dead" => Self::Dead,
+            "dead" | "unknown" => Self::Dead,
             _ => return None,
         })
     }

@@ -8,6 +8,7 @@ mod clues;
 mod config_file;
 mod credentials;
 mod fault;
+mod hub;
 mod login;
 mod network;
 mod observe;

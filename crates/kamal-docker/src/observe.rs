@@ -13,7 +13,7 @@ use kamal_core::{
     state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, RouteState},
 };
 
-use crate::login;
+use crate::{hub, login};
 
 /// Separates fields; no name, image or label may hold it.
 const TAB: char = '\t';
@@ -30,6 +30,7 @@ pub(crate) fn text(config: &Config) -> Text {
     let registries = config.accessories.iter().filter_map(|accessory| accessory.registry.as_ref());
     let logs_in = registries.chain([&config.registry]).any(Registry::needs_login);
     let logins = if logs_in { format!("echo '== logins'; {}\n", login::OBSERVE) } else { String::new() };
+    let [in_short, in_full] = hub::spellings(&config.repository()).map(|name| word(&format!("\t{name}:")));
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\
@@ -39,7 +40,7 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
          echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
-         {logins}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e 'kamal-proxy:'; }} &\n\
+         {logins}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e {in_short} -e {in_full} -e 'kamal-proxy:'; }} &\n\
          docker exec {proxy} kamal-proxy list 2>/dev/null | sed 's/^/route\t/' &\n\
          c=$(docker ps --all --no-trunc --format '{CONTAINER}' 2>/dev/null); s=$?; wait\n\
          if [ $s = 0 ]; then\n\
@@ -80,7 +81,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             }
             "images" => match line.strip_prefix("route\t") {
                 Some(row) => state.routes.extend(route(row)),
-                None => listed_image(&mut state.images, line),
+                None => listed_image(config, &mut state.images, line),
             },
             "apps" => state.apps.push(line.to_owned()),
             "history" => state.history.extend(deployed(config, line)),
@@ -132,11 +133,11 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Answ
     let unknown = || AnswerError::new(format!("docker named an unknown state of {name}: {word:?}"));
     let named = ContainerState::parse(word).ok_or_else(unknown)?;
     if is_proxy {
-        let mut proxy = ProxyContainer::new(strange(image)?, named);
+        let mut proxy = ProxyContainer::new(strange(hub::short(image))?, named);
         proxy.networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
         state.proxy = Some(proxy);
     }
-    let mut container = Container::new(strange(id)?, strange(name)?, image, named);
+    let mut container = Container::new(strange(id)?, strange(name)?, spelled(config, image), named);
     status.clone_into(&mut container.status);
     container.role = role.parse().ok();
     if is_app {
@@ -153,11 +154,12 @@ fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
 }
 
 /// Docker lists an image once for each digest its name is known by.
-fn listed_image(images: &mut Vec<Image>, line: &str) {
+fn listed_image(config: &Config, images: &mut Vec<Image>, line: &str) {
     let mut fields = line.split(TAB);
     let (Some(id), Some(reference)) = (fields.next(), fields.next()) else { return };
+    let reference = spelled(config, reference);
     let digests = fields.filter(|digest| *digest != "<none>").map(str::to_owned);
-    if let Some(image) = images.iter_mut().find(|image| image.id == id && *image.reference == *reference) {
+    if let Some(image) = images.iter_mut().find(|image| image.id == id && image.reference.as_str() == reference) {
         image.digests.extend(digests);
     } else if !reference.ends_with(":<none>")
         && let Ok(reference) = reference.parse()
@@ -166,6 +168,13 @@ fn listed_image(images: &mut Vec<Image>, line: &str) {
         image.digests.extend(digests);
         images.push(image);
     }
+}
+
+/// An image's name as it is in the configuration, however docker spells it.
+fn spelled(config: &Config, image: &str) -> String {
+    let repository = config.repository();
+    let tag = hub::short(image).strip_prefix(hub::short(&repository)).filter(|tag| tag.starts_with([':', '@']));
+    tag.map_or_else(|| hub::short(image).to_owned(), |tag| format!("{repository}{tag}"))
 }
 
 /// A row of what `kamal-proxy list` prints: columns of any width, coloured, two blanks between them.
@@ -276,10 +285,30 @@ mod tests {
     }
 
     #[test]
+    fn images_of_docker_hub_are_called_as_in_the_configuration() {
+        for (server, name) in [("", "hub/app"), ("server: docker.io, ", "docker.io/hub/app")] {
+            let file = format!(
+                "service: app\nimage: hub/app\nservers: [h]\nregistry: {{{server}username: u, password: [P]}}\nbuilder: {{arch: amd64}}\n"
+            );
+            let config = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
+            for printed in ["hub/app:2", "docker.io/hub/app:2"] {
+                assert_eq!(spelled(&config, printed), format!("{name}:2"), "{printed}");
+            }
+            assert_eq!(spelled(&config, "hub/apple:2"), "hub/apple:2");
+            assert_eq!(spelled(&config, "docker.io/library/redis:7"), "redis:7");
+        }
+    }
+
+    #[test]
     fn a_host_without_docker_is_told_apart_from_an_answer_cut_short() {
         let state = read("== machine\naarch64\nroot\n/root\n== lock\n== boot_config\n").unwrap();
         assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
         assert!(read("== machine\nx86_64\n").is_err());
+        for word in ["stopped", "configured", "initialized", "stopping"] {
+            let podman = PRINTED.replace("\texited\tkamal", &format!("\t{word}\tkamal"));
+            let podman = read(&podman.replace("\thub/app:2", "\tdocker.io/hub/app:2")).unwrap();
+            assert_eq!((podman.containers.len(), podman.images[0].reference.as_str()), (2, "hub/app:2"), "{word}");
+        }
         let odd = PRINTED.replace("\trunning\tkamal\tUp 2 hours", "\tsinking\tkamal\tUp 2 hours");
         assert!(read(&odd).unwrap_err().to_string().contains("sinking"));
     }

@@ -237,7 +237,7 @@ fn expanded(name: &str, line: &str, rest: &[String], aliases_left: usize) -> Res
     if aliases_left == 0 {
         return Err(refused("it stands for itself, by way of others or alone".to_owned()));
     }
-    let words = shlex::split(line).ok_or_else(|| refused(format!("a quote is not closed in: {line}")))?;
+    let words = kamal_core::shell::split(line).ok_or_else(|| refused(format!("a quote is not closed in: {line}")))?;
     Ok(words.into_iter().chain(rest.iter().cloned()).collect())
 }
 

@@ -12,7 +12,7 @@ pub(crate) async fn all(context: &Context, json: bool) -> Result<(), Failure> {
     let report = context.operation(Op::Doctor).run().await?;
     let checkup = report.checkup.ok_or(Failure::Interrupted)?;
     if json {
-        context.reporter.json(&checkup.to_json());
+        context.reporter.json(checkup.to_json());
     } else {
         context.reporter.data(&checkup.to_string());
     }

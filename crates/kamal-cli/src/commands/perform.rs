@@ -24,7 +24,7 @@ pub(super) async fn perform(context: &Context, command: Command) -> Result<(), F
     if preview.dry_run {
         let plan = operation.plan().await?;
         if context.reporter.is_json() {
-            context.reporter.json(&json!({"event": "plan", "digest": plan.digest(), "plan": plan}));
+            context.reporter.json(json!({"event": "plan", "digest": plan.digest(), "plan": plan}));
         } else {
             context.reporter.data(&plan.to_string());
         }
@@ -57,7 +57,7 @@ fn show(context: &Context, op: &Op, answers: Vec<Answer>, raw: bool) -> Result<(
         let nothing = is_log && captured.status == 0 && captured.stdout.trim().is_empty();
         let text = if nothing { "Nothing found" } else { &captured.stdout };
         match host {
-            _ if context.reporter.is_json() => context.reporter.json(&json!({
+            _ if context.reporter.is_json() => context.reporter.json(json!({
                 "event": "answer", "host": host, "kind": heading, "stdout": captured.stdout,
                 "stderr": captured.stderr, "status": captured.status,
             })),

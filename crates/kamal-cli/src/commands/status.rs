@@ -22,7 +22,7 @@ pub(crate) async fn show(context: &Context, args: &StatusArgs, json: bool) -> Re
         };
         let status = report.status.ok_or(Failure::Interrupted)?;
         match (json, args.watch) {
-            (true, _) => context.reporter.json(&status.to_json()),
+            (true, _) => context.reporter.json(status.to_json()),
             (false, true) => context.reporter.data(&format!("{clear}{status}\n")),
             (false, false) => context.reporter.data(&status.to_string()),
         }

@@ -110,15 +110,21 @@ impl Local for ThisMachine {
 
     async fn tree(&self, path: &str) -> Option<Vec<String>> {
         let root = self.path(path);
-        let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
         if !root.is_dir() {
             return None;
         }
-        while let Some(folder) = folders.pop() {
+        let (mut files, mut folders) = (Vec::new(), vec![(root.clone(), Vec::new())]);
+        while let Some((folder, above)) = folders.pop() {
+            // A link may lead to a folder that it lies in.
+            let real = std::fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
+            if above.contains(&real) {
+                continue;
+            }
+            let above = [above, vec![real]].concat();
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 let path = entry.path();
                 if path.is_dir() {
-                    folders.push(path);
+                    folders.push((path, above.clone()));
                 } else if let Ok(below) = path.strip_prefix(&root) {
                     files.push(below.to_string_lossy().into_owned());
                 }
@@ -189,5 +195,29 @@ fn start_error(program: &str, source: io::Error) -> LocalError {
     match source.kind() {
         io::ErrorKind::NotFound => LocalError::Missing { program: program.to_owned() },
         _ => LocalError::Io { what: format!("cannot run {program}"), source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn links_in_a_folder_are_followed_but_not_in_a_circle() {
+        let project = tempfile::tempdir().unwrap();
+        let path = |name: &str| project.path().join(name);
+        std::fs::create_dir_all(path("conf/v1/sub")).unwrap();
+        for name in ["conf/v1/a", "conf/v1/sub/b"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        for (to, link) in [("v1", "conf/current"), ("..", "conf/v1/up"), (".", "conf/here"), ("v1/a", "conf/a")] {
+            symlink(to, path(link)).unwrap();
+        }
+        let machine = ThisMachine::new(project.path(), "/", Environment::default());
+        let files = machine.tree("conf").await.unwrap();
+        assert_eq!(files, ["a", "current/a", "current/sub/b", "v1/a", "v1/sub/b"]);
+        assert_eq!(machine.tree("conf/a").await, None);
     }
 }
