@@ -28,7 +28,7 @@ impl Commands for Echo {
 }
 
 fuzz_target!(|text: &str| {
-    let files = [SecretsFile { path: ".kamal/secrets".to_owned(), text: Secret::new(text) }];
+    let files = [SecretsFile::new(".kamal/secrets", Secret::new(text))];
     let Ok(secrets) = Secrets::new(&files, &[]) else { return };
     let all = secrets.all(&Echo);
     for key in secrets.keys() {

@@ -42,7 +42,7 @@ enum Chore {
     },
     /// Writes schema/deploy.schema.json, which editors complete deploy.yml by.
     Schema,
-    /// Writes crates/kamal-core/surface.txt, the list of what the engine shows to programs that embed it.
+    /// Writes the surface.txt of each library: the list of what it shows to programs that embed it.
     Surface,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
     Ci,

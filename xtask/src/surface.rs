@@ -1,8 +1,11 @@
-//! What `kamal-core` shows to programs that embed it, item by item, as a file in the repository: a change to it is seen in
+//! What each library shows to programs that embed it, item by item, as a file beside its sources: a change to it is seen in
 //! review. A `pub` that nobody outside can reach is a warning of the compiler's (`unreachable_pub`), so that every one in
 //! the sources counts.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     command::note,
@@ -10,40 +13,52 @@ use crate::{
     tidy, workspace,
 };
 
-const PATH: &str = "crates/kamal-core/surface.txt";
-const SOURCES: &str = "crates/kamal-core/src";
+const LIBRARIES: [&str; 5] =
+    ["crates/kamal-core", "crates/kamal-ssh", "crates/kamal-docker", "crates/kamal-proxy", "crates/kamal"];
 
-/// Writes the list.
+/// Writes the lists.
 ///
 /// # Errors
 ///
-/// When a source cannot be read, or the list not be written.
+/// When a source cannot be read, or a list not be written.
 pub fn write() -> Result<()> {
-    let items = items()?;
-    let file = workspace().join(PATH);
-    fs::write(&file, text(&items)).context(|| format!("writing {}", file.display()))?;
-    note(format_args!("wrote {PATH}: {} public items", items.len()));
+    for library in LIBRARIES {
+        let items = items(library)?;
+        let file = list(library);
+        fs::write(&file, text(&items)).context(|| format!("writing {}", file.display()))?;
+        note(format_args!("wrote {library}/surface.txt: {} public items", items.len()));
+    }
     Ok(())
 }
 
-/// A complaint when the list is not what [`write()`] would write.
+/// A complaint for each list that is not what [`write()`] would write.
 ///
 /// # Errors
 ///
 /// When a source cannot be read.
-pub(crate) fn check() -> Result<Option<String>> {
-    let known = fs::read_to_string(workspace().join(PATH)).unwrap_or_default();
+pub(crate) fn check() -> Result<Vec<String>> {
     let complaint =
         "what the crate shows has changed; if that is meant, run `cargo xtask surface`, and see the difference";
-    Ok((known != text(&items()?)).then(|| format!("{PATH}: {complaint}")))
+    let mut complaints = Vec::new();
+    for library in LIBRARIES {
+        if fs::read_to_string(list(library)).unwrap_or_default() != text(&items(library)?) {
+            complaints.push(format!("{library}/surface.txt: {complaint}"));
+        }
+    }
+    Ok(complaints)
+}
+
+/// Where a library's list is.
+fn list(library: &str) -> PathBuf {
+    workspace().join(library).join("surface.txt")
 }
 
 fn text(items: &[String]) -> String {
     items.iter().map(|item| format!("{item}\n")).collect()
 }
 
-fn items() -> Result<Vec<String>> {
-    let root = workspace().join(SOURCES);
+fn items(library: &str) -> Result<Vec<String>> {
+    let root = workspace().join(library).join("src");
     let mut found = Vec::new();
     for path in tidy::sources(&root)? {
         let text = fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;
@@ -125,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_fresh() {
-        assert_eq!(check().unwrap(), None);
+    fn the_lists_are_fresh() {
+        assert_eq!(check().unwrap(), [""; 0]);
     }
 }

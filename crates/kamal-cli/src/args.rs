@@ -171,11 +171,16 @@ pub(crate) enum Command {
     Details,
     /// Show what was done on the hosts
     Audit,
+    /// Show the fleet on one screen: versions, health, routes, drift, disk, memory, certificates
+    Status(StatusArgs),
     /// Show the configuration as it is understood, or check it
     Config(ConfigArgs),
-    /// Find out where something fails, and what would fix it
-    #[command(subcommand, disable_help_subcommand = true)]
-    Doctor(DoctorCommand),
+    /// Look at all a deploy relies on: this machine, the configuration, every host, and say what would fix it
+    #[command(disable_help_subcommand = true)]
+    Doctor {
+        #[command(subcommand)]
+        way: Option<DoctorCommand>,
+    },
     /// Explain what can be configured
     Docs(DocsArgs),
     /// Create config/deploy.yml, .kamal/secrets and sample hooks
@@ -215,10 +220,11 @@ impl Command {
             | Self::Config(_)
             | Self::Details
             | Self::Docs(_)
-            | Self::Doctor(_)
+            | Self::Doctor { .. }
             | Self::Init(_)
             | Self::Plan { .. }
             | Self::Secrets(_)
+            | Self::Status(_)
             | Self::Version => None,
         }
     }
@@ -259,7 +265,7 @@ impl Command {
             Self::Completion { .. } => Some("completion"),
             Self::Config(_) => Some("config"),
             Self::Docs(_) => Some("docs"),
-            Self::Doctor(_) => Some("doctor"),
+            Self::Doctor { way: Some(_) } => Some("doctor ssh"),
             Self::Init(_) => Some("init"),
             Self::Secrets(_) => Some("secrets"),
             Self::Version => Some("version"),
@@ -277,6 +283,14 @@ impl Command {
             _ => false,
         }
     }
+}
+
+/// Options of `status`.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Show it again every two seconds, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// Options of deploy and its kin.

@@ -11,6 +11,7 @@ mod registry;
 mod review;
 mod schemas;
 mod secrets;
+mod status;
 
 use std::{future::Future, process::ExitCode};
 
@@ -121,18 +122,29 @@ async fn connected(global: &Global, command: Command, planned: bool) -> Result<(
     let work = async {
         // What another program reads is the command's output alone.
         let global = &Global { quiet: global.quiet || command.is_raw(), ..global.clone() };
-        let context = Context::new(global, &redactor, command.takes_roles_that_are_gone()).await?;
-        let result = match command {
-            Command::Doctor(Doctor::Ssh { named }) => {
-                stoppable(&context, doctor::ssh(&context, &named, global.json)).await
+        let context = match Context::new(global, &redactor, command.takes_roles_that_are_gone()).await {
+            Err(failure) if global.json && !planned && matches!(command, Command::Doctor { way: None }) => {
+                return doctor::unusable(&failure, &redactor);
             }
-            Command::Secrets(Secrets::Print) => inspect::secrets(&context, global).await,
-            command => perform::perform(&context, command, planned).await,
+            context => context?,
         };
+        let result = act(&context, command, planned).await;
         context.reporter.finish();
         result
     };
     work.await.map_err(|failure| failure.redacted(&redactor))
+}
+
+/// What a command does with a project.
+async fn act(context: &Context, command: Command, planned: bool) -> Result<(), Failure> {
+    match command {
+        command if planned => perform::perform(context, command, planned).await,
+        Command::Doctor { way: Some(Doctor::Ssh { named }) } => stoppable(context, doctor::ssh(context, &named)).await,
+        Command::Doctor { way: None } => doctor::all(context).await,
+        Command::Status(args) => status::show(context, &args).await,
+        Command::Secrets(Secrets::Print) => inspect::secrets(context).await,
+        command => perform::perform(context, command, planned).await,
+    }
 }
 
 /// Runs something unless the user stops it.

@@ -129,9 +129,9 @@ impl Reporter {
         self.json
     }
 
-    /// A line of JSON, without secrets.
-    pub(crate) fn json(&self, value: &serde_json::Value) {
-        self.data(&format!("{value}\n"));
+    /// A line of JSON, without secrets in its values.
+    pub(crate) fn json(&self, value: serde_json::Value) {
+        self.bytes(format!("{}\n", self.redactor.fields(value)).as_bytes());
     }
 
     /// Data a command was asked for, shown whatever the level, without secrets.

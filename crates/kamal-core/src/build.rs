@@ -26,6 +26,11 @@ pub enum BuildTask {
     RemoveBuilder,
     /// Tells about the builder.
     Details,
+    /// Finds out what an image in a registry is made of, as far as that can be told.
+    Measure {
+        /// The image.
+        image: String,
+    },
     /// Logs in to the registry.
     Login,
     /// Logs out of the registry.
@@ -42,7 +47,7 @@ impl BuildTask {
     /// True when it changes something.
     #[must_use]
     pub fn changes(&self) -> bool {
-        *self != Self::Details
+        !matches!(self, Self::Details | Self::Measure { .. })
     }
 }
 
@@ -57,6 +62,7 @@ impl std::fmt::Display for BuildTask {
             Self::CreateBuilder => f.write_str("create the builder"),
             Self::RemoveBuilder => f.write_str("remove the builder"),
             Self::Details => f.write_str("look at the builder"),
+            Self::Measure { image } => write!(f, "find out how large {image} is"),
             Self::Login => f.write_str("log in to the registry"),
             Self::Logout => f.write_str("log out of the registry"),
         }

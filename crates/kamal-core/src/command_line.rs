@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::shell::escape::word;
 
-/// A command. One word is a line for the shell; several are arguments, each of which arrives as it was typed.
+/// A command. One word is a line for the shell; several are arguments, each of which arrives as it was typed. But for the
+/// first, where it has blanks: no program is called `bin/rails runner`, an alias stands for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandLine {
@@ -30,7 +31,13 @@ impl CommandLine {
     pub fn shell(&self) -> String {
         match self {
             Self::Shell(line) => line.clone(),
-            Self::Words(words) => words.iter().map(|text| word(text)).collect::<Vec<_>>().join(" "),
+            Self::Words(words) => {
+                let shown = |(at, text): (usize, &String)| match text.trim() {
+                    line if at == 0 && line.contains(char::is_whitespace) => line.to_owned(),
+                    _ => word(text),
+                };
+                words.iter().enumerate().map(shown).collect::<Vec<_>>().join(" ")
+            }
         }
     }
 }
@@ -54,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn several_words_are_arguments_and_one_is_a_line() {
+    fn several_words_are_arguments_and_one_is_a_line_as_is_a_first_one_with_blanks() {
         let shell = |words: &[&str]| of(words).map(|command| command.shell());
         assert_eq!(
             shell(&["printf", "<%s>", "two words", "", "it's"]).as_deref(),
@@ -62,6 +69,8 @@ mod tests {
         );
         assert_eq!(shell(&[" echo $HOME | wc "]).as_deref(), Some("echo $HOME | wc"));
         assert_eq!((shell(&[]), shell(&["  "])), (None, None));
+        assert_eq!(shell(&["bin/rails runner", "puts 1"]).as_deref(), Some("bin/rails runner 'puts 1'"));
+        assert_eq!(shell(&["sh", "-c", "a b"]).as_deref(), Some("sh -c 'a b'"));
         assert_eq!(of(&["bin/rails", " db:seed"]).unwrap().to_string(), "bin/rails db:seed");
     }
 }

@@ -279,6 +279,18 @@ pub enum HostError {
 }
 
 impl Error {
+    /// What hosts failed with, as one: that somebody asked to stop where that is all, and `None` where none failed.
+    #[must_use]
+    pub fn of_hosts(errors: Vec<HostError>) -> Option<Self> {
+        if errors.is_empty() {
+            None
+        } else if errors.iter().all(|error| matches!(error, HostError::Cancelled { .. })) {
+            Some(Self::Cancelled)
+        } else {
+            Some(Self::Hosts(errors))
+        }
+    }
+
     /// What would put it right, as far as that is known.
     #[must_use]
     pub fn hints(&self) -> Vec<Hint> {

@@ -320,13 +320,7 @@ impl<'a> Fleet<'a> {
     }
 
     fn render<'r>(&'r self, keyring: &'r Keyring) -> Render<'r> {
-        Render {
-            config: self.config,
-            secrets: keyring,
-            entropy: &*self.world.entropy,
-            now: self.world.clock.now(),
-            performer: self.performer,
-        }
+        Render::new(self.config, keyring, self.world, self.performer)
     }
 
     fn observation(&self) -> Script {
@@ -543,11 +537,5 @@ pub(crate) fn gather<T>(results: Vec<Result<T, HostError>>) -> Result<Vec<T>, Er
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        Ok(values)
-    } else if errors.iter().all(|error| matches!(error, HostError::Cancelled { .. })) {
-        Err(Error::Cancelled)
-    } else {
-        Err(Error::Hosts(errors))
-    }
+    Error::of_hosts(errors).map_or(Ok(values), Err)
 }

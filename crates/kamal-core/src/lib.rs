@@ -10,6 +10,7 @@ pub mod cancel;
 pub mod command_line;
 pub mod config;
 pub mod diagnosis;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -35,16 +36,19 @@ pub mod secret;
 pub mod secrets;
 pub mod shell;
 pub mod state;
+pub mod status;
 pub mod step;
+mod table;
 pub mod targets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod vitals;
 
 pub use cancel::Cancel;
 pub use config::Config;
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, HostError};
-pub use event::EventKind;
+pub use event::{Event, EventKind};
 pub use fleet::Fleet;
 pub use hint::Hint;
 pub use name::{Destination, HostName, Version};
@@ -60,8 +64,8 @@ pub use targets::{Selection, Targets};
 /// What most programs that use the engine need.
 pub mod prelude {
     pub use crate::{
-        Cancel, Config, Cx, Destination, Engine, Error, ErrorKind, EventKind, Fleet, Hint, HostError, HostName, Op,
-        Plan, Redactor, Report, Request, RunSettings, Secret, Selection, Targets, Version, World,
+        Cancel, Config, Cx, Destination, Engine, Error, ErrorKind, Event, EventKind, Fleet, Hint, HostError, HostName,
+        Op, Plan, Redactor, Report, Request, RunSettings, Secret, Selection, Targets, Version, World,
         config::{Outside, Source},
         ports::{
             Builder, Clock, Docker, Entropy, Events, Exec, Hooks, Interceptor, Local, Proxy, Secrets, Ssh, Templates,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Phase {
     /// Hosts were observed and a plan was made.
     #[default]

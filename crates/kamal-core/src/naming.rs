@@ -144,13 +144,13 @@ pub fn labels(config: &Config, role: Option<&RoleName>) -> Vec<(String, String)>
 
 /// The folder of a role's certificate below [`apps_config`].
 #[must_use]
-pub(crate) fn role_certificate(role: &RoleName) -> String {
+pub fn role_certificate(role: &RoleName) -> String {
     format!("tls/{role}")
 }
 
 /// The folder of an accessory's certificate below [`apps_config`]: each has its own, and no role has it.
 #[must_use]
-pub(crate) fn accessory_certificate(accessory: &str) -> String {
+pub fn accessory_certificate(accessory: &str) -> String {
     format!("tls/accessories/{accessory}")
 }
 

@@ -25,6 +25,7 @@ pub use build::Build;
 pub use deploy::Deploy;
 pub(crate) use facts::Facts;
 pub use lock::Lock;
+pub(crate) use overview::orphans_of;
 pub use proxy::{BootConfig, Proxy};
 pub use prune::Prune;
 pub use registry::{Registry, RegistryTask};
@@ -38,7 +39,7 @@ use crate::{
     config::{Config, model},
     error::Error,
     name::HostName,
-    plan::{AccessorySteps, Draft, Stray},
+    plan::{AccessorySteps, Draft, Stray, Survey},
     run::Needs,
     state::HostState,
     step::RunSpec,
@@ -69,6 +70,10 @@ pub enum Op {
     Details,
     /// Shows the audit log.
     Audit,
+    /// Shows how the fleet is.
+    Status,
+    /// Looks at all a deploy relies on.
+    Doctor,
     /// The app's containers.
     App(App),
     /// Accessories.
@@ -89,6 +94,7 @@ pub enum Op {
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Row {
     /// The first word of the command.
     pub command: &'static str,
@@ -110,6 +116,7 @@ pub struct Row {
 
 /// Which hosts an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scope {
     /// None: it acts on the local machine.
     Here,
@@ -131,6 +138,7 @@ pub enum Scope {
 
 /// Whether an operation takes the deploy lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// It needs none.
     Free,
@@ -217,6 +225,8 @@ impl Op {
             Self::Upgrade { .. } => Row::locks("upgrade", "", Scope::All).alone(),
             Self::Details => Row::looks("details", "", Scope::All).alone(),
             Self::Audit => Row::asks("audit", "", Scope::All).alone(),
+            Self::Status => Row::asks("status", "", Scope::All).alone(),
+            Self::Doctor => Row::asks("doctor", "", Scope::All).alone(),
             Self::App(app) => app.row(),
             Self::Accessory(accessory) => accessory.row(),
             Self::Build(build) => build.row(),
@@ -378,6 +388,8 @@ impl Op {
             Self::Upgrade { rolling } => upgrade::draft(*rolling, facts),
             Self::Details => Ok(overview::details(facts)),
             Self::Audit => Ok(overview::audit(facts)),
+            Self::Status => Ok(overview::survey(facts, Survey::Status)),
+            Self::Doctor => Ok(overview::survey(facts, Survey::Checkup)),
             Self::App(app) => app.draft(facts),
             Self::Accessory(accessory) => accessory.draft(facts),
             Self::Build(build) => build.draft(facts),

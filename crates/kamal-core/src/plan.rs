@@ -55,6 +55,7 @@ pub struct Plan {
 
 /// A part of a plan that ends before the next begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Stage {
     /// What it is for.
     pub kind: Kind,
@@ -68,6 +69,7 @@ pub struct Stage {
 /// What a stage is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Kind {
     /// Brings docker to hosts.
     Bootstrap,
@@ -104,6 +106,7 @@ pub enum Kind {
 /// The work of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Work {
     /// Something about images on the local machine.
     Build(BuildTask),
@@ -142,10 +145,27 @@ pub enum Work {
     },
     /// Questions whose answers are shown.
     Ask(Vec<Question>),
+    /// How hosts are, whichever of them can be reached.
+    Survey {
+        /// The hosts.
+        hosts: Vec<HostName>,
+        /// What is made of it.
+        survey: Survey,
+    },
     /// A command that is given the caller's terminal, or a log that is followed: for the caller to perform.
     Attach(Box<Question>),
     /// Answers that are known already.
     Tell(Vec<Told>),
+}
+
+/// What is made of how hosts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Survey {
+    /// The fleet's status.
+    Status,
+    /// A checkup of all a deploy relies on.
+    Checkup,
 }
 
 /// Steps of one host, one after another.
@@ -160,6 +180,7 @@ pub struct HostWork {
 
 /// A question to a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Question {
     /// The host.
     pub host: HostName,
@@ -245,7 +266,7 @@ impl Stage {
             Work::Ask(questions) => questions.iter().any(|question| question.query.runs_a_command()),
             Work::Attach(question) => question.query.runs_a_command(),
             Work::Lock { message, .. } => message.is_some(),
-            Work::Hook { .. } | Work::Wait { .. } | Work::Unlock { .. } | Work::Tell(_) => false,
+            Work::Hook { .. } | Work::Wait { .. } | Work::Unlock { .. } | Work::Tell(_) | Work::Survey { .. } => false,
         }
     }
 

@@ -86,8 +86,12 @@ pub enum Query {
         /// Whether it is stopped as well, once it was looked at, and the `-t` of that.
         stop: Option<Stop>,
     },
+    /// How the host is: what every plan depends on, and more, for [`Docker::vitals`](crate::ports::Docker::vitals).
+    Survey,
     /// The layers of each image the host has: a JSON list a line, the lowest layer first.
     HeldLayers,
+    /// Docker's configuration, which holds its logins.
+    DockerConfig,
     /// What a container was made with: its environment and its options, as JSON.
     Inspect {
         /// The container.
@@ -192,7 +196,9 @@ impl std::fmt::Display for Query {
             Self::Shell { command: None } => f.write_str("open a shell"),
             Self::Audit => f.write_str("show the audit log"),
             Self::PostMortem { container, .. } => write!(f, "find out what became of {container}"),
+            Self::Survey => f.write_str("see how it is"),
             Self::HeldLayers => f.write_str("find out which layers are there"),
+            Self::DockerConfig => f.write_str("read docker's configuration"),
             Self::Inspect { container } => write!(f, "look at what {container} was made with"),
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     secret::Secret,
     shell::{
         Text,
-        escape::{env_file_value, word},
+        escape::{self, env_file_value, word},
     },
     step::Step,
 };
@@ -60,7 +60,7 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             write_file(path, content, *mode)
         }
         Step::MakeDirectory { path, mode, owner } => {
-            let path = below_pwd(path);
+            let path = escape::path(path);
             let mut text = format!("mkdir -p {path}");
             if let Some(mode) = mode {
                 text.push_str(&format!(" && chmod {} {path}", word(mode)));
@@ -117,11 +117,6 @@ pub fn write_file_for(path: &str, content: &[u8], reader: u32, mode: u32) -> Tex
     let path = word(path);
     text.push(&format!("\n[ $? -eq 0 ] && {{ chown {reader} {path} 2>/dev/null || chmod {mode:04o} {path}; }}"));
     text
-}
-
-/// A path as one word; `$PWD` at its beginning is the login folder.
-fn below_pwd(path: &str) -> String {
-    path.strip_prefix("$PWD/").map_or_else(|| word(path), |rest| format!("$PWD/{}", word(rest)))
 }
 
 fn temporary(path: &str) -> String {

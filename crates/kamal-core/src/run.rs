@@ -11,14 +11,19 @@ mod images;
 pub(crate) mod inputs;
 mod local;
 pub mod lock;
+mod login;
 mod made;
 mod needs;
 mod outlook;
 mod own_step;
+mod pin;
+mod planning;
 mod review;
 mod rollback;
+mod room;
 mod settings;
 mod ship;
+mod survey;
 mod told;
 
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -30,6 +35,7 @@ use futures_util::{
 
 pub(crate) use answer::ask;
 pub use answer::{Answer, Report, script};
+pub(crate) use fit::runs as fits;
 pub use inputs::AccessoryFile;
 pub(crate) use made::same_image;
 pub use needs::Needs;
@@ -43,9 +49,9 @@ use crate::{
     gate::{Keeper, Waiter, gate},
     machine::{Machine, Phase},
     name::{HostName, Version},
-    op::{Facts, Op, Policy},
+    op::{Op, Policy},
     plan::{HostWork, Kind, Outlook, Placement, Plan, Question, Stage, Told, Work},
-    request::Request,
+    ports::Built,
     state::HostState,
     step::Step,
     targets::Targets,
@@ -54,6 +60,7 @@ use inputs::Inputs;
 use local::Local;
 use lock::DeployLock;
 use own_step::Side;
+use pin::Delivered;
 use review::Reviewed;
 use told::{finish, looking, planned, start};
 
@@ -129,7 +136,7 @@ async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result
         Err(error) => Err(error),
     };
     let result = result.map_err(|error| cx.covered(error)).map(|mut report| {
-        report.answers.cover(&cx.fleet.world.redactor);
+        report.cover(&cx.fleet.world.redactor);
         report
     });
     let answers = result.iter().flat_map(|report| &report.answers);
@@ -152,10 +159,15 @@ struct Runner<'r, 'a> {
     /// The version hooks are told of.
     version: Option<Version>,
     gate: (Option<Keeper>, Waiter),
+    /// The digest of the image that was built.
+    built: Option<String>,
+    /// What hosts have pulled before the lock was held.
+    delivered: Option<Delivered>,
     /// The registry on this machine, where that is the one images go through.
     registry: Local,
     answers: Vec<Answer>,
     attach: Option<Question>,
+    found: survey::Found,
 }
 
 impl<'r, 'a> Runner<'r, 'a> {
@@ -175,9 +187,12 @@ impl<'r, 'a> Runner<'r, 'a> {
             began: Duration::ZERO,
             version: cx.run.asked_version.as_ref().or(cx.version).cloned(),
             gate: (Some(keeper), waiter),
+            built: None,
+            delivered: None,
             registry: Local::default(),
             answers: Vec::new(),
             attach: None,
+            found: survey::Found::default(),
         })
     }
 
@@ -189,6 +204,8 @@ impl<'r, 'a> Runner<'r, 'a> {
                 plan,
                 answers: std::mem::take(&mut self.answers),
                 attach: self.attach.take(),
+                status: self.found.status.take(),
+                checkup: self.found.checkup.take(),
             }),
             Err(error) if self.cx.fleet.cancel.insisted() => {
                 self.lock.release_at_once(self.cx).await;
@@ -243,9 +260,10 @@ impl<'r, 'a> Runner<'r, 'a> {
             let build = async {
                 cx.say("Build and push app image...");
                 self.hook("pre-build", None).await?;
-                self.build(task).await
+                self.order(task).await
             };
-            self.states = try_join(build, self.observe(&hosts)).await?.1;
+            let (built, states) = try_join(build, self.observe(&hosts)).await?;
+            (self.built, self.states) = (built.digest, states);
             self.enter(Phase::Built)?;
         } else {
             self.states = self.observe(&hosts).await?;
@@ -312,7 +330,8 @@ impl<'r, 'a> Runner<'r, 'a> {
         match &stage.work {
             Work::Lock { host, message: Some(message) } => self.lock.acquire_by_hand(cx, host, message).await,
             Work::Build(task) => {
-                let text = self.build(task).await?;
+                let Built { told: text, digest, .. } = self.order(task).await?;
+                self.built = digest.or(self.built.take());
                 let told = Told { host: None, heading: String::new(), text };
                 self.answers.extend(Some(told).filter(|told| !told.text.is_empty()).map(Answer::from));
                 Ok(())
@@ -330,6 +349,10 @@ impl<'r, 'a> Runner<'r, 'a> {
             }
             Work::Attach(question) => {
                 self.attach = Some((**question).clone());
+                Ok(())
+            }
+            Work::Survey { hosts, survey } => {
+                self.found = survey::perform(cx, hosts, *survey).await?;
                 Ok(())
             }
             Work::Tell(told) => {
@@ -389,70 +412,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         if missing.is_empty() { Ok(()) } else { Err(Error::Hosts(missing)) }
     }
 
-    fn plan(&mut self) -> Result<Plan, Error> {
-        let (cx, row) = (self.cx, self.op.row());
-        let facts = Facts {
-            config: cx.fleet.config,
-            targets: cx.targets,
-            states: &self.states,
-            version: cx.version,
-            asked: cx.run.asked_version.as_ref(),
-            inputs: &self.inputs,
-            proxy_image: cx.proxy_image.as_ref().map(|image| &image.reference),
-        };
-        let draft = self.op.draft(&facts)?;
-        self.version = draft.version.clone().or_else(|| self.version.take());
-        let lock = |work: fn(HostName) -> Work, kind| cx.lock_host().map(|host| Stage::new(kind, work(host.clone())));
-        let taken = lock(|host| Work::Lock { host, message: None }, Kind::Lock);
-        let given = lock(|host| Work::Unlock { host }, Kind::Unlock);
-        let mut stages: Vec<Stage> = draft.before;
-        if row.policy == Policy::Locks {
-            stages.extend(taken);
-            stages.extend(draft.stages);
-            stages.extend(given);
-        } else {
-            stages.extend(draft.stages);
-        }
-        stages.extend(draft.after);
-        let plan = Plan {
-            format: crate::plan::FORMAT,
-            asked: self.asked(),
-            operation: row.name(),
-            service: cx.fleet.config.service.clone(),
-            destination: cx.fleet.config.destination.clone(),
-            version: draft.version,
-            stages,
-            notes: draft.notes,
-        };
-        Ok(plan.tidied())
-    }
-
-    /// What is asked for, as a plan carries it.
-    fn asked(&self) -> Request {
-        let cx = self.cx;
-        Request {
-            op: self.op.clone(),
-            selection: cx.targets.selection.clone(),
-            asked_version: cx.run.asked_version.clone(),
-            project_version: cx.version.cloned(),
-            skip_hooks: cx.run.skip_hooks,
-        }
-    }
-
-    /// Decides again what is left, on what is there now that the lock is held. What was reviewed must be what is found.
-    /// What was done before the lock was held was done as it was planned then.
-    fn plan_again(&mut self, before: &Plan) -> Result<Plan, Error> {
-        let now = self.plan()?;
-        let (done, left) = before.at_lock();
-        let (_, found) = now.at_lock();
-        if let Some(reviewed) = &self.reviewed {
-            let part = |stages: &[Stage]| Plan { stages: stages.to_vec(), ..before.clone() };
-            reviewed.compare_left(&part(left), &Plan { version: now.version.clone(), ..part(found) })?;
-        }
-        // What was said before was said once.
-        Ok(Plan { stages: [done, found].concat(), notes: before.notes.clone(), ..now })
-    }
-
     async fn lock(&mut self, host: &HostName) -> Result<(), Error> {
         let cx = self.cx;
         let state = self.lock.acquire(cx, host, &self.doing()).await?;
@@ -465,6 +424,9 @@ impl<'r, 'a> Runner<'r, 'a> {
         }
         for state in &mut states {
             state.lock = None;
+        }
+        if let Some(delivered) = &self.delivered {
+            delivered.check(&states)?;
         }
         self.states = states;
         Ok(())
@@ -484,8 +446,13 @@ impl<'r, 'a> Runner<'r, 'a> {
     /// while a script still runs.
     async fn hosts(&mut self, stage: &Stage, works: &[HostWork], rest: &[Stage]) -> Result<(), Error> {
         let cx = self.cx;
-        self.ship_proxy(works).await?;
+        ship::proxy(self.cx, &self.states, works).await?;
         let mut works = works.to_vec();
+        if stage.kind == Kind::Deliver {
+            pin::pulls(&mut works, self.built.as_deref());
+            self.check_room(&works).await?;
+        }
+        let held = login::ahead(cx, &self.states, &mut works).await?;
         let _reached = self.registry.open(cx, &self.states, &mut works).await?;
         let unlocks = self.unlocks_along(&works, rest);
         if let Some((host, step)) = &unlocks {
@@ -505,24 +472,24 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.booted = None;
         }
         let label = stage.kind.title();
+        let held = &held;
         let (unlocking, lock) = (unlocks.as_ref().map(|(host, _)| host), &self.lock);
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
-            let HostWork { host, steps } = work.clone();
+            let work = work.clone();
             async move {
-                let mut last = 0;
-                let result = fleet.run(&host, label, &steps, &mut |step, _| last = step).await;
-                let result = if unlocking == Some(&host) { lock.released(cx, result) } else { result };
-                let container = steps.get(last).and_then(diagnose::container_of);
-                match (result, container) {
-                    (Err(error), Some(container)) => {
-                        Err(diagnose::diagnosed(fleet, &steps, container, None, error).await)
-                    }
-                    (result, _) => result,
+                let mut result = diagnose::watched(fleet, label, &work).await;
+                if let Some(registries) = held.get(&work.host).filter(|_| login::refused(&result)) {
+                    login::anew(cx, &work.host, registries).await?;
+                    result = diagnose::watched(fleet, label, &work).await;
                 }
+                if unlocking == Some(&work.host) { lock.released(cx, result) } else { result }
             }
             .boxed()
         };
         gather(join_all(works.iter().map(one)).await)?;
+        if stage.kind == Kind::Deliver {
+            self.note_delivery(&works).await?;
+        }
         for (host, _) in stage.steps().filter(|(_, step)| matches!(step, Step::InstallDocker)) {
             // A group one was just put into counts from the next login on.
             cx.fleet.world.ssh.forget(host).await;
@@ -555,7 +522,7 @@ impl<'r, 'a> Runner<'r, 'a> {
     }
 
     async fn boot(&mut self, works: &[HostWork], placements: &[Placement], last: bool) -> Result<(), Error> {
-        self.ship_proxy(works).await?;
+        ship::proxy(self.cx, &self.states, works).await?;
         self.enter(Phase::Booting)?;
         // The keeper goes to the group that holds the primary role; later groups find the verdict.
         let keeps = placements.iter().any(|placement| placement.primary) || last;
@@ -571,14 +538,6 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.cx.fleet.emit(EventKind::Phase { phase, elapsed });
         }
         Ok(())
-    }
-
-    /// How what is rolled back to was made otherwise than it would be made now.
-    async fn differences(&self, plan: &Plan) -> Result<Vec<String>, Error> {
-        match self.op {
-            Op::Rollback(asked) => rollback::differences(self.cx, plan, asked).await,
-            _ => Ok(Vec::new()),
-        }
     }
 }
 

@@ -4,10 +4,12 @@
 //! [`Script::expose`], to write it into a shell's standard input, never into an argument.
 
 pub mod escape;
+mod split;
 mod text;
 
 use std::sync::Arc;
 
+pub use split::split;
 pub use text::Text;
 
 use crate::{batch::Batch, query::Query};

@@ -11,6 +11,7 @@ use crate::{
 
 /// A host as it was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HostState {
     /// The host.
     pub host: HostName,
@@ -40,10 +41,15 @@ pub struct HostState {
     pub hides_overlay: bool,
     /// The deploy lock, when it is held.
     pub lock: Option<Held>,
+    /// What docker keeps of logins, in words between [`Docker`](crate::ports::Docker) and itself: digests, never
+    /// credentials.
+    #[serde(default)]
+    pub logins: Vec<String>,
 }
 
 /// A machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Machine {
     /// `uname -m`, in Docker's spelling: `amd64`, `arm64`.
     pub arch: String,
@@ -61,6 +67,7 @@ pub struct Machine {
 
 /// A container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Container {
     /// Its id, in full.
     pub id: ContainerId,
@@ -76,8 +83,17 @@ pub struct Container {
     pub role: Option<RoleName>,
 }
 
+impl Container {
+    /// A container of nobody's role, of whose state docker has nothing to say.
+    #[must_use]
+    pub fn new(id: ContainerId, name: ContainerName, image: impl Into<String>, state: ContainerState) -> Self {
+        Self { id, name, image: image.into(), state, status: String::new(), role: None }
+    }
+}
+
 /// A service of kamal-proxy and the containers it leads to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RouteState {
     /// The service.
     pub service: String,
@@ -93,6 +109,7 @@ pub struct RouteState {
 
 /// A version that was switched to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Deployed {
     /// The version.
     pub version: Version,
@@ -102,9 +119,18 @@ pub struct Deployed {
     pub by: String,
 }
 
+impl Deployed {
+    /// A version, when it was switched to, and by whom.
+    #[must_use]
+    pub fn new(version: Version, at: impl Into<String>, by: impl Into<String>) -> Self {
+        Self { version, at: at.into(), by: by.into() }
+    }
+}
+
 /// A container's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ContainerState {
     /// Created, never started.
     Created,
@@ -123,17 +149,17 @@ pub enum ContainerState {
 }
 
 impl ContainerState {
-    /// Docker's word for a state.
+    /// Docker's word for a state, or podman's.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
-            "created" => Self::Created,
-            "running" => Self::Running,
+            "created" | "configured" | "initialized" => Self::Created,
+            "running" | "stopping" => Self::Running,
             "restarting" => Self::Restarting,
             "paused" => Self::Paused,
-            "exited" => Self::Exited,
+            "exited" | "stopped" => Self::Exited,
             "removing" => Self::Removing,
-            "dead" => Self::Dead,
+            "dead" | "unknown" => Self::Dead,
             _ => return None,
         })
     }
@@ -167,15 +193,28 @@ impl ContainerState {
 
 /// An image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Image {
     /// Its id, in full.
     pub id: String,
     /// `repository:tag`.
     pub reference: ImageRef,
+    /// The digests by which registries know it, `sha256:…`; none of one that came in an archive.
+    #[serde(default)]
+    pub digests: Vec<String>,
+}
+
+impl Image {
+    /// An image by its id and its name.
+    #[must_use]
+    pub fn new(id: impl Into<String>, reference: ImageRef) -> Self {
+        Self { id: id.into(), reference, digests: Vec::new() }
+    }
 }
 
 /// The proxy's container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ProxyContainer {
     /// Its image as it was started.
     pub image: ImageRef,
@@ -185,7 +224,37 @@ pub struct ProxyContainer {
     pub networks: Vec<String>,
 }
 
+impl ProxyContainer {
+    /// A container of the proxy that is joined to no network.
+    #[must_use]
+    pub fn new(image: ImageRef, state: ContainerState) -> Self {
+        Self { image, state, networks: Vec::new() }
+    }
+}
+
 impl HostState {
+    /// A host nothing is known of yet.
+    #[must_use]
+    pub fn new(host: HostName) -> Self {
+        Self {
+            host,
+            machine: Machine::default(),
+            docker: false,
+            containers: Vec::new(),
+            accessories: Vec::new(),
+            images: Vec::new(),
+            proxy: None,
+            routes: Vec::new(),
+            history: Vec::new(),
+            apps: Vec::new(),
+            boot_config: false,
+            network: false,
+            hides_overlay: false,
+            lock: None,
+            logins: Vec::new(),
+        }
+    }
+
     /// The container of a role that runs now: the one the proxy leads to, or, of a role that is not proxied, the newest
     /// that runs. Not the one whose image is tagged as the latest, as in Kamal: a deploy that is cut off after its switch
     /// has not tagged its image.

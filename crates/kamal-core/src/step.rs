@@ -2,10 +2,12 @@
 //! out, `Display` is what a dry run prints.
 
 mod blob;
+mod login;
 
 use serde::{Deserialize, Serialize};
 
 pub use blob::Blob;
+pub use login::{LOGIN_OVERTAKEN, LoginPlace};
 
 use crate::{
     config::model::{DockerOptions, Proxy, Registry, SecretName},
@@ -22,10 +24,13 @@ pub const CRASH_LOOP: u32 = 5;
 #[serde(tag = "step", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {
-    /// Logs the host's docker in to a registry; the password goes through standard input.
+    /// Logs the host's docker in to a registry; the credentials go through standard input.
     Login {
         /// The registry.
         registry: Registry,
+        /// Where docker keeps the login, which the runner finds out beforehand.
+        #[serde(skip)]
+        place: Option<LoginPlace>,
     },
     /// Logs the host's docker out of a registry.
     Logout {
@@ -409,7 +414,9 @@ impl Step {
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Login { registry } => write!(f, "log in to {}", registry.server.as_deref().unwrap_or("Docker Hub")),
+            Self::Login { registry, .. } => {
+                write!(f, "log in to {}", registry.server.as_deref().unwrap_or("Docker Hub"))
+            }
             Self::Logout { registry } => {
                 write!(f, "log out of {}", registry.server.as_deref().unwrap_or("Docker Hub"))
             }

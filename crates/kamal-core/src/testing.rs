@@ -15,6 +15,7 @@
 
 mod chance;
 mod clock;
+mod container;
 mod dialect;
 mod exec;
 mod exec_suite;
@@ -32,10 +33,11 @@ mod vault;
 pub use crate::config::NothingOutside;
 pub use chance::SimEntropy;
 pub use clock::{Stalled, VirtualClock};
+pub use container::{SimContainer, SimMade};
 pub use dialect::{SimDocker, SimProxy};
 pub use exec_suite::{Broken, exec_suite};
 pub use fault::{Effect, EffectKind, Fault, How};
-pub use host::{SimContainer, SimHost, SimMade};
+pub use host::SimHost;
 pub use listener::Recorder;
 pub use local::{Ran, SimLocal};
 pub use lock::{SimLease, SimLock};

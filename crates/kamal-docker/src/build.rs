@@ -5,9 +5,12 @@ mod backend;
 mod builder;
 mod clone;
 mod dev;
+mod digest;
 mod git;
 mod ignore;
+mod measure;
 mod program;
+mod session;
 mod steps;
 mod submodules;
 #[cfg(test)]
@@ -15,61 +18,75 @@ mod tests;
 
 use std::sync::Arc;
 
+use futures_util::future::try_join;
 use kamal_core::{
     build::BuildTask,
     event::{EventKind, Tone},
     name::HostName,
-    ports::{Access, BuildError, BuildOrder, Command, Reached},
-    secret::Secret,
+    ports::{Access, BuildError, BuildOrder, Built, Command, Reached},
 };
 
-use crate::login;
 use argv::Flags;
 use backend::Backend;
 use program::{Show, look, run};
+use session::{How, Session};
 
-/// Does what is asked for, and returns what a person wants to see of it.
-pub(crate) async fn perform(order: &BuildOrder<'_>) -> Result<String, BuildError> {
-    let nothing = |()| String::new();
+/// Does what is asked for, and tells what came of it.
+pub(crate) async fn perform(order: &BuildOrder<'_>) -> Result<Built, BuildError> {
+    let nothing = |()| Built::default();
     match order.task {
-        BuildTask::Push { no_cache, output } => {
-            push(order, &Flags { no_cache: *no_cache, output, suffix: "" }).await.map(nothing)
-        }
+        BuildTask::Push { no_cache, output } => push(order, *no_cache, output).await,
         BuildTask::Dev { no_cache, output } => {
-            dev(order, &Flags { no_cache: *no_cache, output, suffix: "-dirty" }).await.map(nothing)
+            let flags = Flags { no_cache: *no_cache, output, suffix: "-dirty", metadata: None };
+            dev(order, &flags).await.map(nothing)
         }
         BuildTask::CreateBuilder => {
             check_programs(order).await?;
-            builder::create(order, &Backend::of(order).await?).await
+            builder::create(order, &Backend::of(order).await?).await.map(Built::from)
         }
         BuildTask::RemoveBuilder => {
             check_programs(order).await?;
-            builder::remove(order, &Backend::of(order).await?).await
+            builder::remove(order, &Backend::of(order).await?).await.map(Built::from)
         }
-        BuildTask::Details => details(order).await,
-        BuildTask::Login => log_in(order).await.map(nothing),
+        BuildTask::Details => details(order).await.map(Built::from),
+        BuildTask::Measure { image } => measure::image(order, image).await,
+        BuildTask::Login => session::log_in(order).await.map(nothing),
         BuildTask::Logout => log_out(order).await.map(nothing),
     }
 }
 
 /// Builds from a clean clone, and hands the image on.
-async fn push(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<(), BuildError> {
-    check_programs(order).await?;
+async fn push(order: &BuildOrder<'_>, no_cache: bool, output: &str) -> Result<Built, BuildError> {
+    let buildx = check_programs(order).await?;
     check_dockerfile(order).await?;
     let backend = Backend::of(order).await?;
-    if backend.elsewhere().is_none() {
-        log_in(order).await?;
-    }
-    let _reached = reach(order, &backend).await?;
-    let prepared = clone::prepare(order).await?;
-    builder::ensure(order, &backend).await?;
-    build(order, &backend, flags, prepared.folder.as_deref()).await?;
-    if backend == Backend::Pack && flags.output == "registry" {
-        for tag in argv::tags(order, flags)? {
-            run(order, &format!("push {tag}"), &Command::new("docker", ["push", &tag]), Show::All).await?;
+    let session = Session::open(order).await?;
+    // Asking the registry about the login takes no time of its own. What only another machine may reach is not asked.
+    let log_in = session.log_in(order, if backend.elsewhere().is_some() { How::Lent } else { How::Checked });
+    let prepare = async {
+        let reached = reach(order, &backend).await?;
+        let prepared = clone::prepare(order).await?;
+        builder::ensure(order, &backend).await.map(|()| (reached, prepared))
+    };
+    let (configuration, (_reached, prepared)) = try_join(log_in, prepare).await?;
+    let to_registry = output == "registry";
+    let metadata = (to_registry && digest::is_told(&buildx)).then(|| session.metadata());
+    let flags = Flags { no_cache, output, suffix: "", metadata: metadata.as_deref() };
+    let given = |command: &mut Command| session.give(&configuration, command);
+    build(order, &backend, &flags, prepared.folder.as_deref(), given).await?;
+    let mut digest = match &metadata {
+        Some(file) => digest::written(order, file).await,
+        None => None,
+    };
+    if backend == Backend::Pack && to_registry {
+        for tag in argv::tags(order, &flags)? {
+            let mut command = Command::new("docker", ["push", &tag]);
+            given(&mut command);
+            let said = run(order, &format!("push {tag}"), &command, Show::All).await?;
+            digest = digest.or(digest::pushed(&said));
         }
     }
-    Ok(())
+    Ok(Built { digest, ..Built::default() })
 }
 
 /// Lets a builder on another machine push to the registry on this one.
@@ -91,15 +108,16 @@ async fn dev(order: &BuildOrder<'_>, flags: &Flags<'_>) -> Result<(), BuildError
     dev::warn(order).await;
     let backend = Backend::of(order).await?;
     let _reached = reach(order, &backend).await?;
-    build(order, &backend, flags, None).await
+    build(order, &backend, flags, None, |_| ()).await
 }
 
-/// Runs the build, in a folder that is not the project's where one is given.
+/// Runs the build, in a folder that is not the project's where one is given, and with what else it is given.
 async fn build(
     order: &BuildOrder<'_>,
     backend: &Backend,
     flags: &Flags<'_>,
     folder: Option<&str>,
+    give: impl Fn(&mut Command),
 ) -> Result<(), BuildError> {
     let mut command = match (backend, &order.config.builder.pack) {
         (Backend::Pack, Some(pack)) => argv::pack(order, pack, flags)?,
@@ -114,6 +132,7 @@ async fn build(
         command.env.push((name.clone(), order.secrets.get(name)?));
     }
     command.folder = folder.map(str::to_owned);
+    give(&mut command);
     let built = run(order, "build the image", &command, Show::All).await;
     if let Err(BuildError::Failed { output, .. }) = &built
         && let Some(help) = help(output)
@@ -127,6 +146,10 @@ async fn build(
 fn help(output: &str) -> Option<&'static str> {
     [
         ("exec format error", "This machine cannot run that architecture: see builder/arch, or build on one with builder/remote"),
+        (
+            "does not currently support exporting manifest lists",
+            "docker itself keeps no provenance, no SBOM and no second architecture: take them out of builder, or use `--output registry`",
+        ),
         ("no builder \"", "The builder is not there yet: `kamal build create` makes it"),
         (
             "is not supported for the docker driver",
@@ -137,12 +160,12 @@ fn help(output: &str) -> Option<&'static str> {
     .find_map(|(said, help)| output.contains(said).then_some(help))
 }
 
-/// docker with buildx has to be there.
-async fn check_programs(order: &BuildOrder<'_>) -> Result<(), BuildError> {
+/// docker with buildx has to be there. Tells which buildx that is.
+async fn check_programs(order: &BuildOrder<'_>) -> Result<String, BuildError> {
     match look(order, &Command::new("docker", ["buildx", "version"])).await {
-        Ok(printed) if printed.exit.success() => Ok(()),
+        Ok(printed) if printed.exit.success() => Ok(printed.out),
         Err(error) => Err(error),
-        Ok(_) if order.config.builder.pack.is_some() => Ok(()),
+        Ok(_) if order.config.builder.pack.is_some() => Ok(String::new()),
         Ok(_) => Err(BuildError::Unfit("Docker buildx plugin is not installed locally".to_owned())),
     }
 }
@@ -182,23 +205,4 @@ async fn log_out(order: &BuildOrder<'_>) -> Result<(), BuildError> {
     }
     let arguments = std::iter::once("logout".to_owned()).chain(registry.server.clone());
     run(order, "log out of the registry", &Command::new("docker", arguments), Show::Nothing).await.map(drop)
-}
-
-/// Logs the local docker in, unless it holds these credentials already.
-async fn log_in(order: &BuildOrder<'_>) -> Result<(), BuildError> {
-    let registry = &order.config.registry;
-    if !registry.needs_login() {
-        return Ok(());
-    }
-    let text = login::text(registry, order.secrets)?;
-    let mut command = Command::new("sh", ["-s"]);
-    command.input = Some(Secret::new(std::mem::take(&mut *text.expose())));
-    let named = |error| match error {
-        BuildError::Failed { status, output, shown, .. } => {
-            let server = registry.server.iter().map(|server| format!(" {server}")).collect::<String>();
-            BuildError::Failed { what: format!("`docker login{server}`"), status, output, shown }
-        }
-        error => error,
-    };
-    run(order, "log in to the registry", &command, Show::Nothing).await.map(drop).map_err(named)
 }

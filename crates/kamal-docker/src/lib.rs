@@ -5,8 +5,10 @@ pub mod registry;
 
 mod build;
 mod clues;
+mod config_file;
 mod credentials;
 mod fault;
+mod hub;
 mod layer;
 mod login;
 mod network;
@@ -16,18 +18,24 @@ mod proxy;
 mod query;
 mod render;
 mod sections;
+mod survey;
 
 use async_trait::async_trait;
 use kamal_core::{
-    config::Config,
+    config::{Config, model::Registry},
     diagnosis::Evidence,
     error::StepFault,
+    keyring::Keyring,
     name::HostName,
-    ports::{AnswerError, BuildError, BuildOrder, Builder, Docker, Entropy, Layer, Render, RenderError},
+    ports::{
+        AnswerError, BuildError, BuildOrder, Builder, Built, Docker, Entropy, Layer, Login, Render, RenderError,
+        SecretError,
+    },
     query::Query,
     shell::Text,
     state::HostState,
     step::Step,
+    vitals::Vitals,
 };
 
 /// The command that prints what processors a docker has, in `uname`'s spelling.
@@ -58,8 +66,16 @@ impl Docker for DockerCli {
         post_mortem::read(printed)
     }
 
+    fn vitals(&self, printed: &str) -> Vitals {
+        survey::read(printed)
+    }
+
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         render::step(step, cx)
+    }
+
+    fn login(&self, registry: &Registry, secrets: &Keyring, known: &[String]) -> Result<Login, SecretError> {
+        login::needed(registry, secrets, known)
     }
 
     fn query(&self, query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
@@ -69,7 +85,7 @@ impl Docker for DockerCli {
 
 #[async_trait]
 impl Builder for DockerCli {
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<Built, BuildError> {
         build::perform(order).await
     }
 }

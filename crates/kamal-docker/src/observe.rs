@@ -4,14 +4,16 @@
 use std::str::FromStr;
 
 use kamal_core::{
-    config::Config,
+    config::{Config, model::Registry},
     lock::{self, Held},
     name::{HostName, NameError},
     naming,
     ports::AnswerError,
     shell::{Text, escape::word},
-    state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
+    state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, RouteState},
 };
+
+use crate::{hub, login};
 
 /// Separates fields; no name, image or label may hold it.
 const TAB: char = '\t';
@@ -25,6 +27,10 @@ pub(crate) fn text(config: &Config) -> Text {
     let lock = lock::look(&naming::lock_directory(config));
     let audit = word(&naming::audit_log(config));
     let repository = word(&format!("\t{}:", config.repository()));
+    let registries = config.accessories.iter().filter_map(|accessory| accessory.registry.as_ref());
+    let logs_in = registries.chain([&config.registry]).any(Registry::needs_login);
+    let logins = if logs_in { format!("echo '== logins'; {}\n", login::OBSERVE) } else { String::new() };
+    let [in_short, in_full] = hub::spellings(&config.repository()).map(|name| word(&format!("\t{name}:")));
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\
@@ -34,7 +40,7 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
          echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
-         echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}' 2>/dev/null | grep -F -e {repository} -e 'kamal-proxy:'; }} &\n\
+         {logins}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e {in_short} -e {in_full} -e 'kamal-proxy:'; }} &\n\
          docker exec {proxy} kamal-proxy list 2>/dev/null | sed 's/^/route\t/' &\n\
          c=$(docker ps --all --no-trunc --format '{CONTAINER}' 2>/dev/null); s=$?; wait\n\
          if [ $s = 0 ]; then\n\
@@ -55,22 +61,7 @@ const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Network
 
 /// Reads what the script printed.
 pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError> {
-    let mut state = HostState {
-        host: host.clone(),
-        machine: Machine::default(),
-        docker: false,
-        containers: Vec::new(),
-        accessories: Vec::new(),
-        images: Vec::new(),
-        proxy: None,
-        routes: Vec::new(),
-        history: Vec::new(),
-        apps: Vec::new(),
-        boot_config: false,
-        network: false,
-        hides_overlay: false,
-        lock: None,
-    };
+    let mut state = HostState::new(host.clone());
     let (mut section, mut machine, mut lock) = ("", Vec::new(), Vec::new());
     let (mut owners, mut swarm) = (Vec::new(), Vec::new());
     let (mut emulated, mut free) = (Vec::new(), None);
@@ -90,12 +81,13 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             }
             "images" => match line.strip_prefix("route\t") {
                 Some(row) => state.routes.extend(route(row)),
-                None => state.images.extend(image(line)),
+                None => listed_image(config, &mut state.images, line),
             },
             "apps" => state.apps.push(line.to_owned()),
             "history" => state.history.extend(deployed(config, line)),
             "network" => state.network = line == naming::NETWORK,
             "swarm" => swarm.push(line),
+            "logins" => state.logins.push(line.to_owned()),
             "lock" => lock.push(line),
             "boot_config" => state.boot_config = true,
             _ => {}
@@ -105,13 +97,11 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
         let beginning: String = printed.chars().take(200).collect();
         return Err(AnswerError::new(format!("the host's answer was cut short: {beginning:?}")));
     };
-    state.machine = Machine {
-        arch: docker_arch(arch),
-        user: user.into(),
-        home: home.into(),
-        emulated,
-        free: free.and_then(|kilobytes| kilobytes.checked_mul(1024)),
-    };
+    state.machine.arch = docker_arch(arch);
+    state.machine.user = user.into();
+    state.machine.home = home.into();
+    state.machine.emulated = emulated;
+    state.machine.free = free.and_then(|kilobytes| kilobytes.checked_mul(1024));
     state.hides_overlay = swarm == ["active false", "bridge"];
     state.lock = Held::read(lock);
     for route in &mut state.routes {
@@ -143,17 +133,13 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Answ
     let unknown = || AnswerError::new(format!("docker named an unknown state of {name}: {word:?}"));
     let named = ContainerState::parse(word).ok_or_else(unknown)?;
     if is_proxy {
-        let networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        state.proxy = Some(ProxyContainer { image: strange(image)?, state: named, networks });
+        let mut proxy = ProxyContainer::new(strange(hub::short(image))?, named);
+        proxy.networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        state.proxy = Some(proxy);
     }
-    let container = Container {
-        id: strange(id)?,
-        name: strange(name)?,
-        image: image.to_owned(),
-        state: named,
-        status: status.to_owned(),
-        role: role.parse().ok(),
-    };
+    let mut container = Container::new(strange(id)?, strange(name)?, spelled(config, image), named);
+    status.clone_into(&mut container.status);
+    container.role = role.parse().ok();
     if is_app {
         state.containers.push(container);
     } else if is_accessory {
@@ -167,10 +153,28 @@ fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
     text.parse().map_err(|error: NameError| AnswerError::new(format!("docker named something strangely: {error}")))
 }
 
-fn image(line: &str) -> Option<Image> {
-    let (id, reference) = line.split_once(TAB)?;
-    (!reference.ends_with(":<none>")).then_some(())?;
-    Some(Image { id: id.to_owned(), reference: reference.parse().ok()? })
+/// Docker lists an image once for each digest its name is known by.
+fn listed_image(config: &Config, images: &mut Vec<Image>, line: &str) {
+    let mut fields = line.split(TAB);
+    let (Some(id), Some(reference)) = (fields.next(), fields.next()) else { return };
+    let reference = spelled(config, reference);
+    let digests = fields.filter(|digest| *digest != "<none>").map(str::to_owned);
+    if let Some(image) = images.iter_mut().find(|image| image.id == id && image.reference.as_str() == reference) {
+        image.digests.extend(digests);
+    } else if !reference.ends_with(":<none>")
+        && let Ok(reference) = reference.parse()
+    {
+        let mut image = Image::new(id, reference);
+        image.digests.extend(digests);
+        images.push(image);
+    }
+}
+
+/// An image's name as it is in the configuration, however docker spells it.
+fn spelled(config: &Config, image: &str) -> String {
+    let repository = config.repository();
+    let tag = hub::short(image).strip_prefix(hub::short(&repository)).filter(|tag| tag.starts_with([':', '@']));
+    tag.map_or_else(|| hub::short(image).to_owned(), |tag| format!("{repository}{tag}"))
 }
 
 /// A row of what `kamal-proxy list` prints: columns of any width, coloured, two blanks between them.
@@ -185,14 +189,12 @@ fn route(row: &str) -> Option<RouteState> {
     let columns: Vec<&str> = plain.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
     let [service, hosts, paths, targets, ..] = columns[..] else { return None };
     let id = |target: &str| target.split(':').next().unwrap_or(target).to_owned();
-    let targets = targets.split(',').map(id).collect();
-    (service != "Service").then(|| RouteState {
-        service: service.to_owned(),
-        hosts: hosts.to_owned(),
-        paths: paths.to_owned(),
-        owner: None,
-        targets,
-    })
+    let mut route = RouteState::default();
+    service.clone_into(&mut route.service);
+    hosts.clone_into(&mut route.hosts);
+    paths.clone_into(&mut route.paths);
+    route.targets = targets.split(',').map(id).collect();
+    (service != "Service").then_some(route)
 }
 
 /// A line of the audit log that says which version is the latest from then on.
@@ -201,8 +203,8 @@ fn deployed(config: &Config, line: &str) -> Option<Deployed> {
     let image = text.strip_prefix("Tagging ")?.strip_suffix(" as the latest image")?;
     let version = image.strip_prefix(&config.repository())?.strip_prefix(':')?;
     let mut tags = tags.split("] ").map(|tag| tag.trim_start_matches('['));
-    let (at, by) = (tags.next()?.to_owned(), tags.next()?.to_owned());
-    Some(Deployed { version: version.parse().ok()?, at, by })
+    let (at, by) = (tags.next()?, tags.next()?);
+    Some(Deployed::new(version.parse().ok()?, at, by))
 }
 
 /// `uname -m` in Docker's spelling.
@@ -236,7 +238,8 @@ mod tests {
         fff\tkamal-proxy\tbasecamp/kamal-proxy:v0.9.2\trunning\tkamal\tUp\t\t\t\n== images\n\
         route\t\u{1b}[3;94mService\u{1b}[0m  \u{1b}[3;94mHost\u{1b}[0m  \u{1b}[3;94mPath\u{1b}[0m  \u{1b}[3;94mTarget\u{1b}[0m  \u{1b}[3;94mState\u{1b}[0m  \u{1b}[3;94mTLS\u{1b}[0m  \n\
         route\t\u{1b}[1;34mapp-web\u{1b}[0m  \u{1b}[ma.com\u{1b}[0m  \u{1b}[m/\u{1b}[0m     \u{1b}[maaa:80\u{1b}[0m  \u{1b}[mrunning\u{1b}[0m  \u{1b}[mno\u{1b}[0m   \n\
-        sha256:22\thub/app:2\nsha256:01\thub/app:<none>\n== network\nkamal\n";
+        sha256:22\thub/app:2\tsha256:a1\nsha256:22\thub/app:2\tsha256:a2\nsha256:01\thub/app:<none>\tsha256:a3\n\
+        sha256:33\thub/app:3\t<none>\n== logins\n0a1b  -\n== network\nkamal\n";
 
     fn read(printed: &str) -> Result<HostState, AnswerError> {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
@@ -257,15 +260,15 @@ mod tests {
         assert_eq!(names(&state.containers), ["app-web-2", "app-web-1"]);
         assert_eq!(names(&state.accessories), ["app-db"]);
         assert_eq!(state.containers[1].state, ContainerState::Exited);
-        assert_eq!(state.images.len(), 1);
-        let route = RouteState {
-            service: "app-web".into(),
-            hosts: "a.com".into(),
-            paths: "/".into(),
-            owner: Some("app".into()),
-            targets: vec!["aaa".into()],
-        };
-        assert_eq!(state.routes, [route]);
+        let images: Vec<(&str, &[String])> =
+            state.images.iter().map(|image| (image.reference.as_str(), &image.digests[..])).collect();
+        let both = ["sha256:a1".to_owned(), "sha256:a2".to_owned()];
+        assert_eq!(images, [("hub/app:2", &both[..]), ("hub/app:3", &[])]);
+        assert_eq!(state.logins, ["0a1b  -"]);
+        let [route] = &state.routes[..] else { panic!("{:?}", state.routes) };
+        let told = [&route.service, &route.hosts, &route.paths, &route.targets[0]];
+        assert_eq!(told, ["app-web", "a.com", "/", "aaa"]);
+        assert_eq!((route.owner.as_deref(), route.targets.len()), (Some("app"), 1));
         assert_eq!(state.apps, ["app", "other"]);
         let known = |entry: &Deployed| format!("{} {} {}", entry.version, entry.at, entry.by);
         let known: Vec<String> = state.history.iter().map(known).collect();
@@ -282,10 +285,30 @@ mod tests {
     }
 
     #[test]
+    fn images_of_docker_hub_are_called_as_in_the_configuration() {
+        for (server, name) in [("", "hub/app"), ("server: docker.io, ", "docker.io/hub/app")] {
+            let file = format!(
+                "service: app\nimage: hub/app\nservers: [h]\nregistry: {{{server}username: u, password: [P]}}\nbuilder: {{arch: amd64}}\n"
+            );
+            let config = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
+            for printed in ["hub/app:2", "docker.io/hub/app:2"] {
+                assert_eq!(spelled(&config, printed), format!("{name}:2"), "{printed}");
+            }
+            assert_eq!(spelled(&config, "hub/apple:2"), "hub/apple:2");
+            assert_eq!(spelled(&config, "docker.io/library/redis:7"), "redis:7");
+        }
+    }
+
+    #[test]
     fn a_host_without_docker_is_told_apart_from_an_answer_cut_short() {
         let state = read("== machine\naarch64\nroot\n/root\n== lock\n== boot_config\n").unwrap();
         assert_eq!((state.docker, state.machine.arch.as_str(), state.lock), (false, "arm64", None));
         assert!(read("== machine\nx86_64\n").is_err());
+        for word in ["stopped", "configured", "initialized", "stopping"] {
+            let podman = PRINTED.replace("\texited\tkamal", &format!("\t{word}\tkamal"));
+            let podman = read(&podman.replace("\thub/app:2", "\tdocker.io/hub/app:2")).unwrap();
+            assert_eq!((podman.containers.len(), podman.images[0].reference.as_str()), (2, "hub/app:2"), "{word}");
+        }
         let odd = PRINTED.replace("\trunning\tkamal\tUp 2 hours", "\tsinking\tkamal\tUp 2 hours");
         assert!(read(&odd).unwrap_err().to_string().contains("sinking"));
     }

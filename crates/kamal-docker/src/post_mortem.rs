@@ -129,7 +129,7 @@ fn timed(line: &str) -> (Option<Timestamp>, &str) {
 }
 
 /// Sockets that listen, as the kernel lists them: an address in hexadecimal digits, a port.
-fn listeners<'l>(lines: impl Iterator<Item = &'l str>) -> Option<Vec<Listener>> {
+pub(crate) fn listeners<'l>(lines: impl Iterator<Item = &'l str>) -> Option<Vec<Listener>> {
     let (mut seen, mut all) = (false, Vec::new());
     for line in lines {
         seen |= line == "seen";

@@ -9,6 +9,7 @@ use kamal_core::{
 };
 
 pub(crate) use self::reboot::replace;
+use crate::render::with_size_or_without;
 
 /// Where a container is made: which network it is in, and what it is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,17 +22,15 @@ enum Place {
     Bridge,
 }
 
-/// Starts the proxy's container, creating it when it is not there. Not every log driver knows a size; where the host's
-/// default driver does not, docker made no container, and one is made without it.
+/// Where docker's words about the log's size are kept for a moment.
+const SAID: &str = ".kamal/proxy/start.log";
+
+/// Starts the proxy's container, creating it when it is not there.
 pub(crate) fn ensure(spec: &ProxyContainerSpec) -> String {
-    const VERB: &str = "docker run --detach --name kamal-proxy";
-    const SAID: &str = ".kamal/proxy/start.log";
-    let (run, plain) = (made(spec, VERB, Place::Own, Log::Limited), made(spec, VERB, Place::Own, Log::Unlimited));
     format!(
-        "mkdir -p {}; docker container start kamal-proxy >/dev/null 2>&1 || {{ {run}; }} 2>{SAID} || \
-         {{ grep -q \"unknown log opt 'max-size'\" {SAID} && {{ {plain}; }} 2>{SAID}; }}\n\
-         kamal_s=$?; [ ! -s {SAID} ] || cat {SAID} >&2; rm -f {SAID}; (exit $kamal_s)",
-        naming::PROXY_APPS_CONFIG
+        "mkdir -p {}; docker container start kamal-proxy >/dev/null 2>&1 || {{ {}; }}",
+        naming::PROXY_APPS_CONFIG,
+        made(spec, "docker run --detach --name kamal-proxy", Place::Own)
     )
 }
 
@@ -55,8 +54,14 @@ enum Log {
     Unlimited,
 }
 
+/// Makes the container.
+fn made(spec: &ProxyContainerSpec, verb: &str, place: Place) -> String {
+    let (limited, unlimited) = (command(spec, verb, place, Log::Limited), command(spec, verb, place, Log::Unlimited));
+    with_size_or_without(&limited, &unlimited, SAID)
+}
+
 /// The command that makes the container. Without `proxy.run` Kamal's legacy files on the host have their say.
-fn made(spec: &ProxyContainerSpec, verb: &str, place: Place, log: Log) -> String {
+fn command(spec: &ProxyContainerSpec, verb: &str, place: Place, log: Log) -> String {
     let (volume, apps) = (format!("{}-config", naming::PROXY_CONTAINER), naming::PROXY_APPS_CONFIG);
     let (network, restart) = match place {
         Place::Own => (naming::NETWORK, "unless-stopped"),
@@ -101,15 +106,16 @@ fn made(spec: &ProxyContainerSpec, verb: &str, place: Place, log: Log) -> String
                 || format!("{}:{}", naming::PROXY_REPOSITORY, naming::PROXY_MINIMUM_VERSION),
                 ToString::to_string,
             );
-            // Ports are published by whoever owns the network.
-            const UNPUBLISHED: &str = " | sed 's/--publish[= ][^ ]*//g'";
-            let (filter, command, takeover) = match place {
-                Place::Own if log == Log::Unlimited => (" | sed 's/--log-opt[= ]max-size=[^ ]*//g'", "", ""),
-                Place::Own => ("", "", ""),
-                Place::Shared => (UNPUBLISHED, "kamal-proxy run", " --takeover"),
-                Place::Bridge => (UNPUBLISHED, "", ""),
+            let (command, takeover) = match place {
+                Place::Own | Place::Bridge => ("", ""),
+                Place::Shared => ("kamal-proxy run", " --takeover"),
             };
-            format!("{}{takeover} | xargs {base}", legacy(&image, filter, command))
+            // Ports are published by whoever owns the network.
+            let mut filter = if place == Place::Own { "" } else { " | sed 's/--publish[= ][^ ]*//g'" }.to_owned();
+            if log == Log::Unlimited {
+                filter.push_str(" | sed 's/--log-opt[= ]max-size=[^ ]*//g'");
+            }
+            format!("{}{takeover} | xargs {base}", legacy(&image, &filter, command))
         }
     }
 }
@@ -139,14 +145,23 @@ mod tests {
     #[test]
     fn only_the_container_that_stays_publishes() {
         let spec = ProxyContainerSpec { run: None, image: None };
-        let own = made(&spec, "docker run", Place::Own, Log::Limited);
+        let own = command(&spec, "docker run", Place::Own, Log::Limited);
         assert!(own.contains("--publish 80:80") && own.contains("--network kamal ") && !own.contains("takeover"));
-        let shared = made(&spec, "docker run", Place::Shared, Log::Limited);
+        let shared = command(&spec, "docker run", Place::Shared, Log::Limited);
         assert!(shared.contains("sed 's/--publish") && shared.contains("--network \"$mode\""), "{shared}");
         assert!(shared.contains("echo \"kamal-proxy run\") --takeover | xargs"), "{shared}");
-        let bridge = made(&spec, "docker run", Place::Bridge, Log::Limited);
+        let bridge = command(&spec, "docker run", Place::Bridge, Log::Limited);
         assert!(bridge.contains("sed 's/--publish") && !bridge.contains("takeover"), "{bridge}");
         assert!(bridge.contains("--network kamal --restart no $publish --volume"), "{bridge}");
+    }
+
+    #[test]
+    fn wherever_it_is_made_it_can_do_without_a_size_for_its_log() {
+        let spec = ProxyContainerSpec { run: None, image: None };
+        for place in [Place::Own, Place::Shared, Place::Bridge] {
+            let made = made(&spec, "docker run", place);
+            assert!(made.contains("grep -q max-size") && made.contains("sed 's/--log-opt[= ]max-size"), "{made}");
+        }
     }
 
     #[test]
@@ -168,7 +183,7 @@ mod tests {
             options: vec![option("publish", "9090:9090"), option("memory", "1g")],
         };
         let spec = ProxyContainerSpec { run: Some(run), image: None };
-        let own = made(&spec, "docker run", Place::Own, Log::Limited);
+        let own = command(&spec, "docker run", Place::Own, Log::Limited);
         assert!(
             own.contains("--publish 10.0.0.1:8080:80 --publish 10.0.0.1:8443:443 --publish 10.0.0.1:8443:443/udp"),
             "{own}"
@@ -176,7 +191,7 @@ mod tests {
         assert!(own.contains("kamal-proxy run --http3"), "{own}");
         assert!(own.contains("--publish \"9090:9090\" --memory \"1g\""), "{own}");
         for place in [Place::Shared, Place::Bridge] {
-            let other = made(&spec, "docker run", place, Log::Limited);
+            let other = command(&spec, "docker run", place, Log::Limited);
             assert!(!other.contains("--publish") && other.contains("--memory \"1g\""), "{other}");
         }
     }

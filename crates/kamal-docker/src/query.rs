@@ -1,7 +1,10 @@
 //! Questions as docker commands (spec 9.7, golden vectors 13.1).
 
 use kamal_core::{
-    config::{Config, model::Accessory},
+    config::{
+        Config,
+        model::{Accessory, Role},
+    },
     naming,
     ports::Entropy,
     query::{Attach, ExecNew, LogLines, Query},
@@ -11,7 +14,11 @@ use kamal_core::{
     },
 };
 
-use crate::{post_mortem, render::filters};
+use crate::{
+    post_mortem,
+    render::{IMPLICIT_LOGGING, filters},
+    survey,
+};
 
 /// Shell text for a question.
 pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Text {
@@ -57,9 +64,11 @@ pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Tex
             let log = word(&naming::audit_log(config));
             format!("tail -n 50 {log} 2>/dev/null || echo 'nothing was done here yet'")
         }
+        Query::Survey => survey::text(config),
         Query::HeldLayers => "docker image ls --all --quiet --no-trunc | sort -u | xargs docker image inspect \
                               --format '{{json .RootFS.Layers}}' 2>/dev/null; :"
             .to_owned(),
+        Query::DockerConfig => crate::login::READ.to_owned(),
         Query::PostMortem { container, probe, stop } => post_mortem::text(container, probe.as_ref(), *stop),
         Query::Inspect { container } => {
             format!("docker container inspect --format '{{{{json .}}}}' {}", word(container))
@@ -103,11 +112,24 @@ fn exec_new(exec: &ExecNew, config: &Config, token: &str) -> String {
     words.extend(named(role_env));
     words.push(format!("--env-file {}", word(&naming::role_env_file(config, &role.name))));
     words.extend(named(env));
-    words.extend(kamal_core::plan::logging(&role.logging));
+    words.extend(logging(role));
     words.extend(config.volumes.iter().map(|volume| format!("--volume {volume}")));
     words.extend(options(&role.options));
     words.extend([word(&naming::image(config, version)), command.shell()]);
     words.join(" ")
+}
+
+/// Options for the log. The size that is set where deploy.yml sets nothing is left out where the host's default driver does
+/// not know it: what the command prints is shown as it comes, so that there is no second try as for a container that serves.
+fn logging(role: &Role) -> Vec<String> {
+    let words = kamal_core::plan::logging(&role.logging);
+    if words != [IMPLICIT_LOGGING] {
+        return words;
+    }
+    let driver = "docker info --format '{{.LoggingDriver}}' 2>/dev/null";
+    let has_own = role.options.iter().any(|(name, _)| name == "log-driver");
+    let known = format!("$(case $({driver}) in json-file|local) echo {IMPLICIT_LOGGING};; esac)");
+    if has_own { Vec::new() } else { vec![known] }
 }
 
 fn exec_accessory(config: &Config, accessory: &Accessory, volumes: &[String], command: &str, attach: Attach) -> String {

@@ -10,15 +10,12 @@ use kamal_core::{
     step::{CRASH_LOOP, RunSpec, Step},
 };
 
-use crate::{login, network, proxy};
+use crate::{hub, login, network, proxy};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
     Ok(Some(match step {
-        Step::Login { registry } => {
-            let missing = |source| RenderError::Secret { source, needed_by: "registry".to_owned() };
-            login::text(registry, cx.secrets).map_err(missing)?
-        }
+        Step::Login { registry, place } => login::text(registry, cx.secrets, place.as_ref())?,
         Step::Logout { registry } => {
             let server = registry.server.iter().map(|server| format!(" {}", word(server))).collect::<String>();
             format!("docker logout{server}").into()
@@ -113,22 +110,15 @@ pub(crate) fn stop_timeout(seconds: Option<u64>) -> String {
 }
 
 /// Starts a container. Its id is kept for the step that leads the proxy to it, which would have to look it up otherwise.
-/// Not every log driver knows the size that is set where deploy.yml sets nothing; where the host's default driver does not,
-/// docker made no container, and one is made without it.
 fn start(spec: &RunSpec, cx: &Render<'_>) -> String {
     let name = word(&spec.name);
     let keep = format!("kamal_started={name} && echo \"$kamal_cid\"");
+    let make = |spec: &RunSpec| format!("kamal_cid=$({})", run(spec, cx));
     if spec.logging != [IMPLICIT_LOGGING] {
-        return format!("kamal_cid=$({}) && {keep}", run(spec, cx));
+        return format!("{} && {keep}", make(spec));
     }
     let plain = RunSpec { logging: Vec::new(), ..spec.clone() };
-    let said = format!(".kamal/start-{name}.log");
-    format!(
-        "kamal_cid=$({} 2>{said}) || {{ grep -q \"unknown log opt 'max-size'\" {said} && kamal_cid=$({} 2>{said}); }}\n\
-         kamal_s=$?; [ ! -s {said} ] || cat {said} >&2; rm -f {said}; [ $kamal_s -eq 0 ] && {keep}",
-        run(spec, cx),
-        run(&plain, cx),
-    )
+    format!("{} && {keep}", with_size_or_without(&make(spec), &make(&plain), &format!(".kamal/start-{name}.log")))
 }
 
 /// Runs a container to its end and shows what it prints. It is waited for and stopped from outside: a program that is the
@@ -146,7 +136,16 @@ fn run_once(name: &str, timeout: u64, run: &str) -> String {
 }
 
 /// What Kamal sets where no logging is configured.
-const IMPLICIT_LOGGING: &str = "--log-opt max-size=\"10m\"";
+pub(crate) const IMPLICIT_LOGGING: &str = "--log-opt max-size=\"10m\"";
+
+/// Shell text that makes a container whose log has a size, or one whose log has none: not every log driver knows sizes, and
+/// where the host's default driver does not, docker makes no container and says so, in words that depend on the driver.
+pub(crate) fn with_size_or_without(with: &str, without: &str, said: &str) -> String {
+    format!(
+        "{{ {with}; }} 2>{said} || {{ grep -q max-size {said} && {{ {without}; }} 2>{said}; }}\n\
+         kamal_s=$?; [ ! -s {said} ] || cat {said} >&2; rm -f {said}; (exit $kamal_s)"
+    )
+}
 
 /// `docker run` for an app's or an accessory's container, its arguments in Kamal's order.
 pub(crate) fn run(spec: &RunSpec, cx: &Render<'_>) -> String {
@@ -190,25 +189,31 @@ fn await_ready(container: &str, timeout: u64, delay: u64) -> String {
 
 /// Pulls an image; one that was not built in this run must say by its label whose it is.
 fn pull(image: &str, service: Option<&str>, held: bool, digest: Option<&str>) -> String {
-    let image = word(image);
+    let name = word(image);
     // As Kamal does: a tag that moved must not keep the old image (spec 12.1, point 24).
-    let forget = if held { format!("docker image rm --force {image} >/dev/null 2>&1; ") } else { String::new() };
+    let forget = if held { format!("docker image rm --force {name} >/dev/null 2>&1; ") } else { String::new() };
     let check = service.map(|service| {
         format!(
-            " && {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {image} | grep -qx {} || \
-             {{ echo \"Image \"{image}\" is missing the 'service' label\" >&2; (exit 1); }}; }}",
+            " && {{ docker inspect -f '{{{{ .Config.Labels.service }}}}' {name} | grep -qx {} || \
+             {{ echo \"Image \"{name}\" is missing the 'service' label\" >&2; (exit 1); }}; }}",
             word(service)
         )
     });
-    let same = digest.map(|digest| {
-        format!(
-            " && {{ docker image inspect --format '{{{{json .RepoDigests}}}}' {image} | grep -qF {} || \
-             {{ echo \"The tag of {image} has moved since it was built: it is not \"{} >&2; (exit 1); }}; }}",
-            word(&format!("@{digest}")),
-            word(digest)
-        )
-    });
-    format!("{forget}docker pull --quiet {image}{}{}", same.unwrap_or_default(), check.unwrap_or_default())
+    let pull = digest.map_or_else(|| format!("docker pull --quiet {name}"), |digest| pinned(image, digest));
+    format!("{forget}{pull}{}", check.unwrap_or_default())
+}
+
+/// Pulls what an image's name stood for when it was built, and gives it that name where the name has moved. Docker tells the
+/// digest when it is not quiet.
+fn pinned(image: &str, digest: &str) -> String {
+    let repository = image.rsplit_once(':').map_or(image, |(repository, _)| repository);
+    let (name, by_digest, digest) = (word(image), word(&format!("{repository}@{digest}")), word(digest));
+    format!(
+        "kamal_pulled=$(docker pull {name}) && case $kamal_pulled in *\"Digest: \"{digest}*) echo {name};; \
+         *) echo 'the tag of '{name}' has moved since it was built; what was built is taken, '{digest} >&2\n\
+         docker pull --quiet {by_digest} && docker tag {by_digest} {name} ||\n\
+         {{ echo 'what was built is not in the registry any more; build it again' >&2; (exit 1); }};; esac"
+    )
 }
 
 /// Removes the stopped containers of the service at a destination but the newest few. The images of all that are left
@@ -227,15 +232,17 @@ fn prune_containers(service: &str, destination: &str, retain: u32) -> String {
 }
 
 /// Removes the service's images that no container was made from, but the latest of every destination: dangling ones by
-/// id, others by name. Two questions at most, where Kamal asks three and prunes besides.
+/// id, others by name; without `--all` docker 29 keeps silent about dangling ones. Two questions at most, where Kamal
+/// asks three and prunes besides.
 fn prune_images(service: &str, latest: &str) -> String {
     format!(
         "kamal_used=${{kamal_used-$(docker container ls -a --no-trunc --format '{{{{.Image}}}}' --filter label=service={service})}}; \
-         docker image ls --no-trunc --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | while read tag id; do \
-         case $tag in {latest}|{latest}-*) continue;; *:'<none>') tag=$id;; esac; \
-         printf '%s\\n' \"$kamal_used\" | grep -qxF -e \"$tag\" -e \"${{tag#sha256:}}\" || docker rmi \"$tag\"; done; :",
+         docker image ls --all --no-trunc --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | while read tag id; do \
+         short=${{tag#docker.io/}}; case $short in {latest}|{latest}-*) continue;; *:'<none>') tag=$id short=$id;; esac; \
+         printf '%s\\n' \"$kamal_used\" | sed 's|^docker\\.io/||; s|^index\\.docker\\.io/||' | grep -qxF -e \"$short\" -e \"${{short#sha256:}}\" || \
+         docker rmi \"$tag\"; done; :",
         service = word(service),
-        latest = word(latest)
+        latest = word(hub::short(latest))
     )
 }
 
@@ -316,12 +323,35 @@ mod tests {
     }
 
     #[test]
+    fn a_log_driver_that_knows_no_size_is_given_none() {
+        for said in [
+            "unknown log opt 'max-size' for syslog log driver",
+            "unknown log opt 'max-size' for journald log driver",
+            "\\\"max-size\\\" is not a valid option for the gcplogs driver",
+        ] {
+            let docker = format!("case $* in *max-size*) echo \"docker: {said}\" >&2; exit 125;; esac; echo made");
+            let text = with_size_or_without("c=$(docker run --log-opt max-size=10m)", "c=$(docker run)", "said");
+            let output = with_docker(&docker, &format!("{text} && echo \"$c\""));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "made\n", "{said}: {output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        }
+        let taken = "echo 'docker: the name is in use' >&2; exit 125";
+        let output = with_docker(taken, &with_size_or_without("docker run max-size", "docker run", "said"));
+        assert_eq!((output.status.code(), &*output.stderr), (Some(125), &b"docker: the name is in use\n"[..]));
+    }
+
+    #[test]
     fn latest_images_of_all_destinations_are_kept() {
-        let images = "case $2 in ls) echo 'hub/app:latest sha256:1'; echo 'hub/app:latest-staging sha256:2'; \
+        // Docker 29 lists what has no name only with `--all`.
+        let images = "case $2$3 in ls--all) echo 'hub/app:latest sha256:1'; echo 'hub/app:latest-staging sha256:2'; \
                       echo 'hub/app:v1 sha256:3'; echo 'hub/app:v2 sha256:4'; echo 'hub/app:<none> sha256:5';; esac\n\
                       case $1 in rmi) echo \"removed $2\";; esac";
-        let output = with_docker(images, &format!("kamal_used=hub/app:v2; {}", prune_images("app", "hub/app:latest")));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "removed hub/app:v1\nremoved sha256:5\n");
+        // With Docker Hub's server in front docker prints containers' images as they were asked for, and images without it.
+        for server in ["", "docker.io/", "index.docker.io/"] {
+            let prune = prune_images("app", &format!("{server}hub/app:latest"));
+            let output = with_docker(images, &format!("kamal_used={server}hub/app:v2; {prune}"));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "removed hub/app:v1\nremoved sha256:5\n", "{server}");
+        }
     }
 
     fn once() -> String {

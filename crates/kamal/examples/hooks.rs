@@ -9,7 +9,7 @@ use kamal::{
     core::{
         build::BuildTask,
         plan::Kind,
-        ports::{BuildError, BuildOrder, Builder, Interceptor, Moment, Refusal},
+        ports::{BuildError, BuildOrder, Builder, Built, Interceptor, Moment, Refusal},
         run::hooks::HookFunctions,
         testing::SimFleet,
     },
@@ -30,12 +30,14 @@ struct BuildService(SimFleet);
 
 #[async_trait]
 impl Builder for BuildService {
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<Built, BuildError> {
         if let (BuildTask::Push { .. }, Some(version)) = (order.task, order.version) {
             println!("the build service builds {version}");
-            self.0.publish(&format!("acme/shop:{version}"));
+            let digest = self.0.publish(&format!("acme/shop:{version}"));
+            // It is what hosts run, wherever the tag moves.
+            return Ok(Built { digest: Some(digest), ..Built::default() });
         }
-        Ok(String::new())
+        Ok(Built::default())
     }
 }
 

@@ -50,10 +50,8 @@ impl Exec for Shell {
         script: &Script,
         output: &mut (dyn for<'c> FnMut(Chunk<'c>) + Send),
     ) -> Result<Exit, TransportError> {
-        let failed = |error: std::io::Error| TransportError {
-            host: self.0.clone(),
-            kind: TransportErrorKind::Network(error.to_string()),
-        };
+        let failed =
+            |error: std::io::Error| TransportError::new(&self.0, TransportErrorKind::Network(error.to_string()));
         let mut shell = tokio::process::Command::new("sh");
         // The script goes to standard input, as secrets may stand in it.
         shell.arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -74,10 +72,8 @@ impl Exec for Shell {
         mode: u32,
         sent: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), TransportError> {
-        let failed = |error: std::io::Error| TransportError {
-            host: self.0.clone(),
-            kind: TransportErrorKind::Network(error.to_string()),
-        };
+        let failed =
+            |error: std::io::Error| TransportError::new(&self.0, TransportErrorKind::Network(error.to_string()));
         let home = std::env::var("HOME").unwrap_or_default();
         let path = std::path::Path::new(&home).join(to);
         let beside = path.with_extension("part");

@@ -10,11 +10,11 @@ use kamal_core::{
     event::{Event, Sequence, Teller},
     name::{Destination, HostName},
     ports::{
-        Builder, Clock, Docker, Entropy, Events, Hooks, Interceptor, Local, LocalRegistry, Proxy, Secrets, Ssh,
-        Templates, World,
+        Builder, Clock, Docker, Entropy, Events, Hooks, Interceptor, Local, LocalRegistry, Nothing, Proxy, Secrets,
+        Ssh, Templates, World,
     },
     redact::Redactor,
-    run::{ProxyImage, hooks::HookFiles},
+    run::ProxyImage,
     secret::Secret,
 };
 use kamal_ssh::{Attendant, Connector};
@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     error::Error,
-    events::{Callback, Silence},
+    events::Callback,
     files::{CONFIG_FILE, ProjectFiles},
     git::Identity,
     machine::{
@@ -51,7 +51,35 @@ pub enum ProxySource {
     DockerHub,
 }
 
-/// The parts of a [`Project`].
+/// The parts of a [`Project`]. What is not given is the command's own: files of the folder, this process's environment,
+/// SSH as deploy.yml has it, Docker, the proxy beside this program.
+///
+/// ```no_run
+/// # async fn build() -> Result<(), Box<dyn std::error::Error>> {
+/// use kamal::{ProxySource, prelude::*};
+///
+/// let project = Project::builder()
+///     .text("service: shop\nimage: shop\nservers: [10.0.0.1]\nbuilder: {arch: amd64}\nenv: {secret: [API_KEY]}\n")
+///     .folder("/srv/shop") // where the Dockerfile is
+///     .destination_text(Destination::parse("staging")?, "servers: [10.0.0.9]\n")
+///     .secret_map([("API_KEY", "hunter2")])
+///     .proxy_image(ProxySource::Binary("/opt/kamal-proxy-linux-amd64".into()))
+///     .performer("deploy-bot")
+///     .on_event(|event| {
+///         if let EventKind::Say { text, .. } = event.kind {
+///             println!("{text}");
+///         }
+///     })
+///     .build()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Any port can be another, one's own: [`ssh`](Self::ssh) is how hosts are reached, [`secrets`](Self::secrets) where
+/// secrets are, [`image_builder`](Self::image_builder) who builds, [`hooks`](Self::hooks) and
+/// [`interceptor`](Self::interceptor) what is done besides. [`world`](Self::world) is all of them at once, such as simulated
+/// hosts for tests (`testing::SimFleet` of [`core`](crate::core), with the feature `testing`).
 #[derive(Clone, Debug, Default)]
 #[must_use = "it makes a project with `build`"]
 pub struct ProjectBuilder {
@@ -255,6 +283,7 @@ impl ProjectBuilder {
             templates,
             registry,
             redactor,
+            ..
         } = world;
         self.ssh = Some(ssh);
         self.docker = Some(docker);
@@ -296,7 +325,7 @@ impl ProjectBuilder {
         let config = &loaded.config;
         let redactor = self.redactor.unwrap_or_default();
         first_lessons(&loaded, &redactor);
-        let listener = self.events.unwrap_or_else(|| Arc::new(Silence));
+        let listener = self.events.unwrap_or_else(|| Arc::new(Nothing));
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
         let entropy = self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default()));
         // What is told beside the operations.
@@ -326,22 +355,22 @@ impl ProjectBuilder {
         let own_registry = || -> Arc<dyn LocalRegistry> {
             Arc::new(FolderRegistry::new(FolderRegistry::folder_of(&environment, &home), connector.clone()))
         };
-        let world = World {
-            registry: self.registry.unwrap_or_else(own_registry),
+        let mut world = World::new(
             ssh,
-            docker: self.docker.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
-            builder: self.image_builder.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
-            hooks: self.hooks.unwrap_or_else(|| Arc::new(HookFiles)),
-            interceptor: self.interceptor,
-            proxy: self.proxy.unwrap_or_else(|| Arc::new(kamal_proxy::KamalProxyCli)),
-            local: self.local.unwrap_or_else(own_local),
+            self.docker.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
+            self.image_builder.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
+            self.proxy.unwrap_or_else(|| Arc::new(kamal_proxy::KamalProxyCli)),
             clock,
             entropy,
-            events: listener,
-            secrets,
-            templates: self.templates.unwrap_or_else(|| Arc::new(ProjectTemplates::new(surroundings()))),
-            redactor,
-        };
+        );
+        world.registry = self.registry.unwrap_or_else(own_registry);
+        world.hooks = self.hooks.unwrap_or(world.hooks);
+        world.interceptor = self.interceptor;
+        world.local = self.local.unwrap_or_else(own_local);
+        world.events = listener;
+        world.secrets = secrets;
+        world.templates = self.templates.unwrap_or_else(|| Arc::new(ProjectTemplates::new(surroundings())));
+        world.redactor = redactor;
         let known = if self.performer.is_some() && self.user_name.is_some() {
             Identity::default()
         } else {
@@ -357,10 +386,10 @@ impl ProjectBuilder {
             ProxySource::Image(image) => Some(image),
             ProxySource::DockerHub => None,
         };
-        let config = Arc::new(loaded.config.clone());
+        let (config, warnings) = (Arc::new(loaded.config), loaded.warnings);
         Ok(Project::of(Parts {
-            loaded,
             config,
+            warnings,
             world,
             connector,
             folder,
@@ -386,7 +415,7 @@ impl ProjectBuilder {
     }
 }
 
-/// Tells a redactor what is known without asking anybody. Keys written out in `ssh.key_data` (deprecated, but Kamal still
+/// Tells a redactor what is known without asking anybody, as [`ProjectBuilder::build`] does. Keys written out in `ssh.key_data` (deprecated, but Kamal still
 /// takes them) are secrets; names in the file, and whatever else stands in it in clear, are not.
 pub fn first_lessons(loaded: &Loaded, redactor: &Redactor) {
     let config = &loaded.config;

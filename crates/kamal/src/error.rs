@@ -6,7 +6,26 @@ use kamal_core::{
     config::ConfigErrors, error::ErrorKind, hint::Hint, name::NameError, ports::SecretError, targets::SelectionError,
 };
 
-/// Why something could not be done.
+/// Why something could not be done. A person reads its text and [`Error::hints`], a program decides by [`Error::kind`].
+///
+/// ```
+/// # use kamal::{core::testing::SimFleet, prelude::*};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # const DEPLOY: &str = "service: shop\nimage: acme/shop\nservers: [h1, h2]\nbuilder: {arch: amd64}\n\
+/// #     registry: {username: me, password: [PASSWORD]}\n";
+/// # let fleet = SimFleet::new(["h1", "h2"]);
+/// # let project = Project::builder().text(DEPLOY).world(fleet.world()).secret_map([("PASSWORD", "x")]).build().await?;
+/// fleet.sicken("v2");
+/// let error = project.deploy(&Version::parse("v2")?).run().await.expect_err("v2 is sick");
+/// match error.kind() {
+///     ErrorKind::Unhealthy => println!("nothing was switched: {error}"),
+///     ErrorKind::LockHeld | ErrorKind::Unreachable => println!("again in a minute"),
+///     _ => return Err(error.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -34,7 +34,7 @@ struct Count {
 /// Events by their number, which output that went leaves gaps in.
 #[derive(Debug, Default)]
 struct Kept {
-    events: VecDeque<(u64, Event)>,
+    events: VecDeque<(u64, Arc<Event>)>,
     output: usize,
     next: u64,
 }
@@ -49,7 +49,7 @@ impl EventLog {
         let number = kept.next;
         kept.next += 1;
         kept.output += usize::from(event.kind.is_output());
-        kept.events.push_back((number, event));
+        kept.events.push_back((number, Arc::new(event)));
         if kept.output > MOST_OUTPUT {
             // Half at once, so that it costs little for each.
             let mut surplus = MOST_OUTPUT / 2;
@@ -69,11 +69,14 @@ impl EventLog {
         self.count.send_modify(|count| count.complete = true);
     }
 
-    /// The first event that has this number or a later one, and the number behind it.
+    /// The first event that has this number or a later one, and the number behind it. Whoever runs waits for the lock, so
+    /// that nothing is copied under it.
     fn from(&self, number: u64) -> Option<(Event, u64)> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.events.partition_point(|(own, _)| *own < number);
-        kept.events.get(at).map(|(own, event)| (event.clone(), own + 1))
+        let (event, next) = kept.events.get(at).map(|(own, event)| (Arc::clone(event), own + 1))?;
+        drop(kept);
+        Some((Arc::unwrap_or_clone(event), next))
     }
 
     pub(crate) fn stream(self: &Arc<Self>) -> EventStream {
@@ -156,22 +159,11 @@ impl<F> std::fmt::Debug for Callback<F> {
     }
 }
 
-/// Nobody listens.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Silence;
-
-impl Events for Silence {
-    fn emit(&self, _event: Event) {}
-
-    fn shows_output(&self) -> bool {
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use kamal_core::{
         event::{EventKind, Sequence, Teller, Tone},
+        ports::Nothing,
         redact::Redactor,
     };
 
@@ -185,7 +177,7 @@ mod tests {
     /// A log, and who tells it.
     fn told() -> (Arc<EventLog>, Teller) {
         let log = EventLog::new();
-        let both = Both { listener: Arc::new(Silence), log: log.clone() };
+        let both = Both { listener: Arc::new(Nothing), log: log.clone() };
         let clock = Arc::new(SystemClock::default());
         (log, Teller::new(Sequence::under("id"), clock, Arc::new(both), Redactor::new()))
     }

@@ -26,6 +26,16 @@ pub struct ProjectFiles {
 
 impl ProjectFiles {
     /// The files of a folder, as Kamal names them.
+    ///
+    /// ```no_run
+    /// use kamal::{ProjectFiles, machine::{Environment, Surroundings}};
+    ///
+    /// let files = ProjectFiles::new("/srv/my-app");
+    /// println!("destinations: {:?}", files.destinations());
+    /// let outside = Surroundings::new("/srv/my-app", None, Environment::of_process());
+    /// let config = files.load(&outside)?.config;
+    /// # Ok::<(), kamal::Error>(())
+    /// ```
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), config_file: CONFIG_FILE.to_owned(), destination: None }
     }

@@ -18,8 +18,17 @@
 //! # }
 //! ```
 //!
-//! Every part can be another: [`ProjectBuilder`] takes texts for files, secrets from elsewhere, another transport, another
-//! Docker. The ports are traits of [`core`]; the standard adapters are in [`machine`].
+//! # What to look for where
+//!
+//! * A plan that is reviewed first, kept as JSON, and then done exactly or not at all: [`Project::apply`].
+//! * What happens, as a stream for each run or a callback for all: [`Run::events`], [`ProjectBuilder::on_event`]. What a
+//!   person reads is in [`EventKind::Say`](crate::core::EventKind::Say); secrets are covered in all of them.
+//! * To stop a run: [`Run::cancel`], [`Run::stop`], dropping it, or [`Run::canceller`] for somebody else.
+//! * What went wrong: [`Error::kind`] for programs, its text and [`Error::hints`] for people.
+//! * Texts for files, secrets from elsewhere, another transport, another builder, own hooks and steps:
+//!   [`ProjectBuilder`]. The ports are traits of [`core::ports`](crate::core::ports), written with [`async_trait`]; the standard adapters are
+//!   in [`machine`].
+//! * Tests on simulated hosts, and a suite for one's own transport: the feature `testing` and `core::testing`.
 
 mod builder;
 mod error;
@@ -35,6 +44,8 @@ mod run;
 mod secret_map;
 mod ssh_options;
 
+/// What implementations of the ports are written with.
+pub use async_trait::async_trait;
 pub use kamal_core as core;
 pub use kamal_ssh as ssh;
 
@@ -51,6 +62,7 @@ pub use secret_map::SecretMap;
 /// What most programs that deploy need.
 pub mod prelude {
     pub use kamal_core::{
+        error::ErrorKind,
         event::{Event, EventKind},
         name::{Destination, HostName, Version},
         op::Op,

@@ -1,4 +1,17 @@
 //! The engine's ports on this machine, as a project in a folder sees it: files, programs, templates, secrets, time, chance.
+//!
+//! [`ProjectBuilder`](crate::ProjectBuilder) puts them together; who builds a [`World`](crate::core::World) of one's own
+//! takes those that fit.
+//!
+//! ```
+//! use kamal::{core::ports::Clock as _, machine::{Environment, Surroundings, SystemClock}};
+//!
+//! // Templates and secrets files see these variables and no others.
+//! let environment = Environment::of([("PATH", "/usr/bin:/bin"), ("DEPLOY_ENV", "staging")]);
+//! let surroundings = Surroundings::new("/srv/my-app", None, environment);
+//! assert!(SystemClock::default().now().as_second() > 0);
+//! # drop(surroundings);
+//! ```
 
 mod chance;
 mod environment;

@@ -16,6 +16,24 @@ use kamal_core::{
 use crate::{error::Error, project::Project, run::Run};
 
 /// An operation, as each of the command's is: deploy, rollback, app boot, … It begins when it is planned or run.
+///
+/// ```
+/// # use kamal::{core::testing::SimFleet, prelude::*};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # const DEPLOY: &str = "service: shop\nimage: acme/shop\nservers: [h1, h2]\nbuilder: {arch: amd64}\n\
+/// #     registry: {username: me, password: [PASSWORD]}\n";
+/// # let fleet = SimFleet::new(["h1", "h2"]);
+/// # let project = Project::builder().text(DEPLOY).world(fleet.world()).secret_map([("PASSWORD", "x")]).build().await?;
+/// let deploy = project.deploy(&Version::parse("v1")?).hosts(["h1"]).skip_hooks();
+/// let plan = deploy.plan().await?;
+/// println!("{plan}");
+/// // Only what was looked at, by its digest; `Project::apply` takes the plan itself.
+/// let report = deploy.expect(plan.digest()).run().await?;
+/// println!("it took {:?}", report.took);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an operation does nothing until it is planned or run"]
 #[derive(Clone, Debug)]
 pub struct Operation {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use kamal_core::{
     cancel::Cancel,
-    config::{Config, Diagnostic, Loaded},
+    config::{Config, Diagnostic},
     engine::Engine,
     event::Sequence,
     fleet::Fleet,
@@ -27,14 +27,34 @@ use crate::{
 };
 
 /// A `deploy.yml`, and everything it takes to act on it. Clones are the same project; connections are shared.
+///
+/// ```
+/// # use kamal::{core::testing::SimFleet, prelude::*};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # const DEPLOY: &str = "service: shop\nimage: acme/shop\nservers: [h1, h2]\nbuilder: {arch: amd64}\n\
+/// #     registry: {username: me, password: [PASSWORD]}\n";
+/// # let fleet = SimFleet::new(["h1", "h2"]);
+/// # let project = Project::builder().text(DEPLOY).world(fleet.world()).secret_map([("PASSWORD", "x")]).build().await?;
+/// let v1 = Version::parse("v1")?;
+/// project.deploy(&v1).run().await?;
+/// project.deploy(&Version::parse("v2")?).run().await?;
+/// let back = project.rollback(None).run().await?;
+/// assert_eq!(back.plan.version, Some(v1));
+/// // Whatever else the command does is an operation too.
+/// for answer in project.details().run().await?.answers {
+///     println!("{}", answer.outcome?.stdout);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Project(Arc<Parts>);
 
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) loaded: Loaded,
-    /// The configuration by itself, for those who outlive a borrow.
     pub(crate) config: Arc<Config>,
+    pub(crate) warnings: Vec<Diagnostic>,
     pub(crate) world: World,
     pub(crate) connector: Option<Arc<Connector>>,
     pub(crate) folder: Option<PathBuf>,
@@ -45,13 +65,24 @@ pub(crate) struct Parts {
 }
 
 impl Project {
-    /// A project in parts.
+    /// A project in parts; see [`ProjectBuilder`].
     pub fn builder() -> ProjectBuilder {
         ProjectBuilder::default()
     }
 
     /// The project in a folder: `config/deploy.yml`, the secrets and hooks in `.kamal`, this process's environment and the
     /// user's keys, as the command has it. Templates in its files are rendered, for which they may run programs.
+    ///
+    /// ```no_run
+    /// # async fn open() -> Result<(), kamal::Error> {
+    /// let project = kamal::Project::open("/srv/my-app").await?;
+    /// for warning in project.warnings() {
+    ///     eprintln!("{warning}");
+    /// }
+    /// println!("{} goes to {} hosts", project.config().service, project.config().hosts().len());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -67,19 +98,13 @@ impl Project {
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.0.loaded.config
-    }
-
-    /// The configuration as it was loaded, with its sources.
-    #[must_use]
-    pub fn loaded(&self) -> &Loaded {
-        &self.0.loaded
+        &self.0.config
     }
 
     /// What the configuration's author should know.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {
-        &self.0.loaded.warnings
+        &self.0.warnings
     }
 
     /// Everything outside the engine.
@@ -210,18 +235,50 @@ impl Project {
         self.operation(Op::Audit)
     }
 
+    /// How the fleet is: `kamal status`. The report has it in [`status`](kamal_core::run::Report::status).
+    pub fn status(&self) -> Operation {
+        self.operation(Op::Status)
+    }
+
+    /// Whether all is there that a deploy relies on: `kamal doctor`. The report has what was found in
+    /// [`checkup`](kamal_core::run::Report::checkup).
+    pub fn doctor(&self) -> Operation {
+        self.operation(Op::Doctor)
+    }
+
     /// Takes everything off the hosts: `kamal remove`.
     pub fn remove(&self) -> Operation {
         self.operation(Op::Remove)
     }
 
-    /// Any operation of the table.
+    /// Any operation of the table: what methods of this type begin, and what has none, by [`Op`].
     pub fn operation(&self, op: Op) -> Operation {
         Operation::new(self.clone(), op)
     }
 
     /// Does what a plan says, or nothing where the hosts have moved on since it was made
     /// ([`PlanChanged`](kamal_core::error::Error::PlanChanged)). The plan may be one that was kept and read back.
+    ///
+    /// ```
+    /// # use kamal::{core::testing::SimFleet, prelude::*};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # const DEPLOY: &str = "service: shop\nimage: acme/shop\nservers: [h1, h2]\nbuilder: {arch: amd64}\n\
+    /// #     registry: {username: me, password: [PASSWORD]}\n";
+    /// # let fleet = SimFleet::new(["h1", "h2"]);
+    /// # let project = Project::builder().text(DEPLOY).world(fleet.world()).secret_map([("PASSWORD", "x")]).build().await?;
+    /// let version = Version::parse("v1")?;
+    /// let plan = project.deploy(&version).plan().await?;
+    /// let kept = plan.to_json();
+    /// // Somebody reads it, in another process perhaps, and some time later …
+    /// let report = project.apply(Plan::from_json(&kept)?).await?;
+    /// assert_eq!(report.plan, plan);
+    /// // The hosts are no longer as they were, so that the same plan is not done again.
+    /// let error = project.apply(plan).await.expect_err("another plan by now");
+    /// assert_eq!(error.kind(), ErrorKind::PlanChanged);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn apply(&self, plan: Plan) -> Run {
         Run::begin(self, Cancel::never(), |engine, cancel| async move { Ok(engine.apply(plan, cancel).await?) })
     }
@@ -234,8 +291,9 @@ impl Project {
 
     /// The same, telling somebody besides the project's listener what happens.
     pub(crate) fn engine_told_by(&self, listener: impl FnOnce(Arc<dyn Events>) -> Arc<dyn Events>) -> Engine {
-        let events = listener(self.world().events.clone());
-        self.engine_in(World { events, ..self.world().clone() })
+        let mut world = self.world().clone();
+        world.events = listener(world.events);
+        self.engine_in(world)
     }
 
     fn engine_in(&self, world: World) -> Engine {

@@ -37,7 +37,7 @@ pub(crate) fn of(path: &Path) -> Option<ProxyImage> {
             |error: std::io::Error| ArchiveError::new(format!("cannot make an image of {}: {error}", path.display()));
         archive(&std::fs::read(&path).map_err(error)?, arch, &name).map_err(error)
     });
-    Some(ProxyImage { reference, arch: arch.to_owned(), archive })
+    Some(ProxyImage::new(reference, arch, archive))
 }
 
 /// The architecture of a static ELF binary, in Docker's spelling. One that needs a loader cannot run from an empty

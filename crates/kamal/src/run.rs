@@ -23,6 +23,32 @@ use crate::{
 
 /// An operation at work. A future of its report, which need not be polled for the work to go on.
 ///
+/// ```
+/// # use kamal::{core::testing::SimFleet, prelude::*};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # const DEPLOY: &str = "service: shop\nimage: acme/shop\nservers: [h1, h2]\nbuilder: {arch: amd64}\n\
+/// #     registry: {username: me, password: [PASSWORD]}\n";
+/// # let fleet = SimFleet::new(["h1", "h2"]);
+/// # let project = Project::builder().text(DEPLOY).world(fleet.world()).secret_map([("PASSWORD", "x")]).build().await?;
+/// let run = project.deploy(&Version::parse("v1")?).run();
+/// let mut events = run.events();
+/// while let Some(event) = events.next().await {
+///     if let EventKind::Phase { phase, .. } = event.kind {
+///         println!("{phase:?}");
+///     }
+/// }
+/// let report = run.await?;
+///
+/// // Stopped on its way, it leaves hosts as they were.
+/// let run = project.deploy(&Version::parse("v2")?).run();
+/// let error = run.stop().await.expect_err("stopped");
+/// assert_eq!(error.kind(), ErrorKind::Cancelled);
+/// assert!(fleet.serving().iter().all(|serving| *serving.version == *"v1"));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Dropping it before its end asks it to stop: it leads hosts back to what they served, gives the deploy lock back and
 /// ends, for which its runtime has to live on. [`Run::stop`] waits for that, [`Run::detach`] lets it go on instead.
 #[must_use = "a run that is dropped is stopped; await it, or `detach` it"]

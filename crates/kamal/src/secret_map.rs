@@ -8,6 +8,17 @@ use kamal_core::{
 };
 
 /// Secrets by key, in order.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use kamal::{Project, SecretMap};
+///
+/// let secrets: SecretMap = [("REGISTRY_PASSWORD", "hunter2"), ("API_KEY", "abc")].into_iter().collect();
+/// // The same as `secret_map` with the pairs.
+/// let builder = Project::builder().secrets(Arc::new(secrets));
+/// # drop(builder);
+/// ```
 #[derive(Debug, Default)]
 pub struct SecretMap {
     secrets: IndexMap<String, Secret>,

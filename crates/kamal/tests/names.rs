@@ -20,7 +20,7 @@ use kamal_core::{
     keyring::Keyring,
     name::{Destination, HostName, Version},
     plan::Stage,
-    ports::{Render, World},
+    ports::Render,
     render,
     run::{self, Cx, RunSettings},
     secret::Secret,
@@ -59,14 +59,9 @@ fn steps(config: &Config, version: &Version) -> Vec<Step> {
     fleet.publish("db:1");
     let world = fleet.world();
     let targets = Targets::select(config, &Selection::default()).unwrap();
-    let settings = RunSettings { asked_version: Some(version.clone()), ..RunSettings::default() };
-    let cx = || Cx {
-        fleet: Fleet::new(config, &world, PERFORMER, Cancel::never()),
-        targets: &targets,
-        version: None,
-        run: &settings,
-        proxy_image: None,
-    };
+    let mut settings = RunSettings::default();
+    settings.asked_version = Some(version.clone());
+    let cx = || Cx::new(Fleet::new(config, &world, PERFORMER, Cancel::never()), &targets, &settings);
     let mut steps = Vec::new();
     for op in every_operation(config, version) {
         let planned = fleet.drive(run::plan(&cx(), &op)).unwrap();
@@ -95,19 +90,11 @@ fn programs(folder: &Path) {
 #[test]
 fn names_and_people_are_words_in_every_text() {
     let (config, version) = (config(), Version::parse("_v.-1").unwrap());
-    let world = World {
-        docker: Arc::new(kamal_docker::DockerCli),
-        proxy: Arc::new(kamal_proxy::KamalProxyCli),
-        ..SimFleet::new(["h"]).world()
-    };
+    let mut world = SimFleet::new(["h"]).world();
+    world.docker = Arc::new(kamal_docker::DockerCli);
+    world.proxy = Arc::new(kamal_proxy::KamalProxyCli);
     let secrets: Keyring = [("P", Secret::new("password"))].into_iter().collect();
-    let cx = Render {
-        config: &config,
-        secrets: &secrets,
-        entropy: &*world.entropy,
-        now: world.clock.now(),
-        performer: PERFORMER,
-    };
+    let cx = Render::new(&config, &secrets, &world, PERFORMER);
     let folder = tempfile::tempdir().unwrap();
     programs(&folder.path().join("bin"));
     let (home, log) = (folder.path().join("home"), folder.path().join("log"));

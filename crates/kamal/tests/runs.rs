@@ -2,15 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
+use futures_util::StreamExt as _;
 use kamal::{
+    EventStream, async_trait,
     core::{
         error::Error::{Cancelled, PlanChanged},
         event::Outcome,
-        ports::Events,
+        ports::{Events, Interceptor, Moment, Refusal},
         testing::SimFleet,
     },
     prelude::*,
@@ -54,7 +56,7 @@ fn nothing_is_left(fleet: &SimFleet, at: &str) {
 }
 
 /// Waits for the end of a run nobody holds any more.
-async fn ended(mut events: kamal::EventStream) -> Option<Outcome> {
+async fn ended(mut events: EventStream) -> Option<Outcome> {
     let mut outcome = None;
     while let Some(event) = events.next().await {
         if let EventKind::Finished { outcome: how, .. } = event.kind {
@@ -81,16 +83,40 @@ async fn what_was_reviewed_is_done_or_nothing() {
     assert_eq!(served(&fleet, "refused"), "v2");
 }
 
+/// Says a secret aloud, and fails with it where a version is to be kept back.
+#[derive(Debug)]
+struct Gossip;
+
+#[async_trait]
+impl Interceptor for Gossip {
+    async fn before(&self, moment: &Moment<'_>) -> Result<(), Refusal> {
+        moment.say("the password is hunter2");
+        let kept_back = moment.plan.version == Some(version("v2"));
+        if kept_back { Err("hunter2 is too easy".into()) } else { Ok(()) }
+    }
+}
+
 #[tokio::test]
 async fn a_run_is_watched_by_whoever_comes_and_tells_no_secret() {
     let fleet = fleet();
-    let project = on(&fleet).await;
-    let run = project.deploy(&version("v1")).run();
-    let early = run.events();
-    let late = run.events();
-    run.await.unwrap();
-    for events in [early, late] {
-        assert_eq!(ended(events).await, Some(Outcome::Ok));
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&heard);
+    let builder = Project::builder().text(DEPLOY).world(fleet.world()).interceptor(Arc::new(Gossip));
+    let builder = builder.on_event(move |event| listener.lock().unwrap().push(event));
+    let project = builder.build().await.unwrap();
+    for wanted in ["v1", "v2"] {
+        heard.lock().unwrap().clear();
+        let run = project.deploy(&version(wanted)).run();
+        let early: EventStream = run.events();
+        let late = run.events();
+        let told = run.await.map_or_else(|error| error.to_string(), |report| format!("{report:?}"));
+        let (early, late): (Vec<_>, Vec<_>) = (early.collect().await, late.collect().await);
+        assert_eq!(early, late);
+        assert_eq!(early, *heard.lock().unwrap(), "the listener hears what the stream tells");
+        let told = format!("{told}{early:?}");
+        assert!(told.contains("the password is [REDACTED]"), "{told}");
+        assert_eq!(told.contains("[REDACTED] is too easy"), wanted == "v2", "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
     }
 }
 
@@ -143,7 +169,8 @@ async fn a_run_dropped_at_any_event_leaves_no_lock_no_half_switched_host_and_no_
         for moment in 0.. {
             let fleet = base.fork();
             let counter = Arc::new(Counter::default());
-            let world = kamal::core::ports::World { events: counter.clone(), ..fleet.world() };
+            let mut world = fleet.world();
+            world.events = counter.clone();
             let project = Project::builder().text(DEPLOY).world(world).build().await.unwrap();
             let run = project.deploy(&version(wanted)).run();
             let events = run.events();

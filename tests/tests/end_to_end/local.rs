@@ -222,9 +222,10 @@ fn change_layer(app: &App, layer: usize, size: usize) -> String {
     app.release()
 }
 
-/// What is left on the app's host of files on their way, and of images without a name.
+/// What is left on the app's host of files on their way, and of its images without a name.
 fn left_over(app: &App) -> String {
-    let script = "find .kamal -name '*.part' -o -name '*.tar'; docker image ls --quiet --filter dangling=true";
+    let of_app = format!("--filter dangling=true --filter label=service={}", app.service);
+    let script = format!("find .kamal -name '*.part' -o -name '*.tar'; docker image ls --quiet {of_app}");
     let output = rig().sandbox.ssh(app.host()).arg(script).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -58,10 +58,12 @@ fn operate(config: &Config, fleet: &SimFleet, op: &Op, version: &str) -> Result<
     print(format_args!("\nkamal {}, version {version}", op.row().name()))?;
     let targets = Targets::select(config, &Selection::default()).map_err(|error| Error::Refused(error.to_string()))?;
     let (world, version) = (fleet.world(), Version::parse(version).map_err(|error| Error::Refused(error.to_string()))?);
-    let settings = RunSettings { asked_version: Some(version), user_name: "Ann".to_owned(), ..RunSettings::default() };
+    let mut settings = RunSettings::default();
+    settings.asked_version = Some(version);
+    settings.user_name = "Ann".to_owned();
     let cancel = fleet.begin(std::slice::from_ref(&targets.app_hosts), None);
     let fleet_of_it = Fleet::new(config, &world, "ann", cancel);
-    let cx = Cx { fleet: fleet_of_it, targets: &targets, version: None, run: &settings, proxy_image: None };
+    let cx = Cx::new(fleet_of_it, &targets, &settings);
     let outcome = fleet.drive(run::run(&cx, op)).map_err(|stalled| Error::Refused(stalled.to_string()))?;
     for event in fleet.events().events() {
         if let EventKind::Phase { phase, elapsed } = event {

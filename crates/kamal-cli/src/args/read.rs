@@ -13,7 +13,20 @@ use super::{
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
-const OURS: [&str; 6] = ["completion", "doctor", "gc", "list", "ls", "plan"];
+const OURS: [(&str, &str); 7] = [
+    ("kamal", "completion"),
+    ("kamal", "doctor"),
+    ("kamal", "plan"),
+    ("kamal", "status"),
+    ("proxy", "list"),
+    ("registry", "gc"),
+    ("registry", "ls"),
+];
+
+/// Whether Kamal has no such command.
+fn is_ours(parent: &Command, name: &str) -> bool {
+    OURS.contains(&(parent.get_name(), name))
+}
 
 /// What Kamal takes for a wish for help, as the first word. Everywhere else `-h` is `--hosts`.
 const HELP: [&str; 4] = ["-h", "-?", "--help", "-D"];
@@ -148,6 +161,9 @@ impl<'r> Reading<'r> {
         let wants_help = rest.iter().any(|word| word == "--help");
         let from = if words.is_empty() { &mut protected } else { &mut words };
         let Some((name, further)) = from.split_first() else {
+            if !group.is_subcommand_required_set() && !wants_help {
+                return self.command(&[group], found.canonical().collect(), &[], rest, protected);
+            }
             return match rest.first().filter(|_| !wants_help) {
                 Some(option) => Err(Refusal::unknown(option)),
                 None => help(&[group.get_name()]),
@@ -239,14 +255,14 @@ fn expanded(name: &str, line: &str, rest: &[String], aliases_left: usize) -> Res
     if aliases_left == 0 {
         return Err(refused("it stands for itself, by way of others or alone".to_owned()));
     }
-    let words = shlex::split(line).ok_or_else(|| refused(format!("a quote is not closed in: {line}")))?;
+    let words = kamal_core::shell::split(line).ok_or_else(|| refused(format!("a quote is not closed in: {line}")))?;
     Ok(words.into_iter().chain(rest.iter().cloned()).collect())
 }
 
 /// A command by its whole name, unless it is one of ours alone.
 fn exact<'r>(parent: &'r Command, word: &str) -> Option<Verb<'r>> {
     let name = word.replace('-', "_");
-    let is_kamals = |command: &&Command| command.get_name() == name && !OURS.contains(&command.get_name());
+    let is_kamals = |command: &&Command| command.get_name() == name && !is_ours(parent, &name);
     let command = parent.get_subcommands().find(is_kamals).map(Verb::Command);
     command.or_else(|| (name == "help").then_some(Verb::Help))
 }
@@ -260,7 +276,7 @@ fn find<'r>(parent: &'r Command, word: &str) -> Result<Verb<'r>, Refusal> {
     let named = |ours: bool| {
         let names = parent.get_subcommands().map(|command| (command.get_name(), Verb::Command(command)));
         let help = (!ours).then_some(("help", Verb::Help));
-        let fits = |(name, _): &(&str, Verb<'r>)| name.starts_with(&prefix) && OURS.contains(name) == ours;
+        let fits = |(name, _): &(&str, Verb<'r>)| name.starts_with(&prefix) && is_ours(parent, name) == ours;
         names.chain(help).filter(fits).collect::<Vec<_>>()
     };
     let mut found = named(false);

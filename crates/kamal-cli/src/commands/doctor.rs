@@ -1,14 +1,33 @@
-//! `kamal doctor`: where the way to a host ends, and what would fix it.
+//! `kamal doctor`: whether all is there that a deploy relies on; where the way to a host ends. Both say what would fix it.
 
 use futures_util::future::join_all;
-use kamal_core::name::HostName;
+use kamal_core::{doctor::Checkup, name::HostName, op::Op, redact::Redactor};
 use kamal_ssh::Finding;
 use serde_json::{Value, json};
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::Context, failure::Failure, output};
+
+/// Looks at everything; fails when something is not as it has to be.
+pub(crate) async fn all(context: &Context) -> Result<(), Failure> {
+    let report = context.operation(Op::Doctor).run().await?;
+    let checkup = report.checkup.ok_or(Failure::Interrupted)?;
+    if context.reporter.is_json() {
+        context.reporter.json(checkup.to_json());
+    } else {
+        context.reporter.data(&checkup.to_string());
+    }
+    if checkup.ok { Ok(()) } else { Err(Failure::Status(1)) }
+}
+
+/// Tells a program that deploy.yml cannot be used, in the form it asked for.
+pub(crate) fn unusable(failure: &Failure, redactor: &Redactor) -> Result<(), Failure> {
+    let checkup = Checkup::unusable(jiff::Timestamp::now(), &failure.told());
+    output::line(&redactor.text(&checkup.to_json().to_string()));
+    Err(Failure::Status(1))
+}
 
 /// Goes the way to hosts step by step; fails when one does not lead there.
-pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Result<(), Failure> {
+pub(crate) async fn ssh(context: &Context, hosts: &[String]) -> Result<(), Failure> {
     let hosts: Vec<HostName> = if hosts.is_empty() {
         context.targets()?.hosts
     } else {
@@ -19,7 +38,7 @@ pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Resu
     let mut lost = 0;
     for (host, findings) in hosts.iter().zip(ways) {
         lost += usize::from(findings.iter().any(|finding| finding.failed));
-        if json {
+        if context.reporter.is_json() {
             let whole = context.project.redactor().json(as_json(host, &findings));
             context.reporter.bytes(format!("{whole}\n").as_bytes());
         } else {

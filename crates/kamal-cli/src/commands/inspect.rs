@@ -1,7 +1,6 @@
 //! Commands that only look at the project: config, secrets.
 
 use kamal_core::{config::effective, redact::Redactor};
-
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -63,9 +62,9 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
 }
 
 /// `secrets print`.
-pub(super) async fn secrets(context: &Context, global: &Global) -> Result<(), Failure> {
+pub(super) async fn secrets(context: &Context) -> Result<(), Failure> {
     let secrets = context.project.world().secrets.all().await?;
-    if global.json {
+    if context.reporter.is_json() {
         let all: Map<String, Value> =
             secrets.into_iter().map(|(name, secret)| (name, Value::from(secret.expose()))).collect();
         output::line(&json!({"schema": "kamal/secrets/1", "secrets": all}).to_string());

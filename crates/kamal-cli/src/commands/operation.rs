@@ -37,6 +37,8 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
         Command::Upgrade(args) => Op::Upgrade { rolling: args.rolling },
         Command::Details => Op::Details,
         Command::Audit => Op::Audit,
+        Command::Status(_) => Op::Status,
+        Command::Doctor { way: None } => Op::Doctor,
         Command::App(command) => Op::App(app(command)?),
         Command::Accessory(command) => Op::Accessory(accessory(command, config)?),
         Command::Build(command) => Op::Build(build(command)),
@@ -62,7 +64,7 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
         Command::Completion { .. }
         | Command::Config(_)
         | Command::Docs(_)
-        | Command::Doctor(_)
+        | Command::Doctor { .. }
         | Command::Init(_)
         | Command::Plan { .. }
         | Command::Secrets(_)

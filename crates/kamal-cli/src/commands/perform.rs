@@ -3,7 +3,7 @@
 use kamal::Operation;
 use kamal_core::{
     cancel::Cancel,
-    error::HostError,
+    error::{Error, HostError},
     fleet::Captured,
     op::Op,
     output::Lines,
@@ -47,7 +47,7 @@ pub(super) async fn perform(context: &Context, command: Command, planned: bool) 
         if streamed { Failure::Told(Box::new(failure)) } else { failure }
     };
     let Report { answers, attach, .. } = run.await.map_err(failed)?;
-    show(context, &op, &answers, raw)?;
+    show(context, &op, answers, raw)?;
     match attach {
         Some(question) => attached(context, &question).await,
         None => Ok(()),
@@ -58,7 +58,7 @@ pub(super) async fn perform(context: &Context, command: Command, planned: bool) 
 async fn look_ahead(context: &Context, operation: &Operation, planned: bool) -> Result<(), Failure> {
     let outlook = operation.outlook().await?;
     if context.reporter.is_json() {
-        context.reporter.json(&review::document(&outlook));
+        context.reporter.json(review::document(&outlook));
     } else {
         context.reporter.data(&outlook.to_string());
     }
@@ -66,23 +66,17 @@ async fn look_ahead(context: &Context, operation: &Operation, planned: bool) -> 
 }
 
 /// Shows answers in Kamal's way; what some hosts said is shown even where others failed.
-fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(), Failure> {
+fn show(context: &Context, op: &Op, answers: Vec<Answer>, raw: bool) -> Result<(), Failure> {
     let row = op.row();
     let json = context.reporter.is_json();
     if json && !row.changes {
-        context.reporter.json(&document(&row.name(), answers));
+        context.reporter.json(document(&row.name(), &answers));
     }
     let is_log = row.subcommand == Some("logs");
-    let (mut status, mut failed) = (0, Vec::new());
-    for answer in answers {
-        let Answer { host, heading, outcome, .. } = answer;
-        let captured = match outcome {
-            Ok(captured) => captured,
-            Err(error) => {
-                failed.push(error.to_string());
-                continue;
-            }
-        };
+    let (answered, failed): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.outcome.is_ok());
+    let mut status = 0;
+    for answer in &answered {
+        let Answer { host, heading, outcome: Ok(captured), .. } = answer else { continue };
         let nothing = is_log && captured.status == 0 && captured.stdout.trim().is_empty();
         let text = if nothing { "Nothing found" } else { &captured.stdout };
         match host {
@@ -99,8 +93,8 @@ fn show(context: &Context, op: &Op, answers: &[Answer], raw: bool) -> Result<(),
             status = captured.status;
         }
     }
-    if !failed.is_empty() {
-        let failure = Failure::User(failed.join("\n"));
+    if let Some(error) = Error::of_hosts(failed.into_iter().filter_map(|answer| answer.outcome.err()).collect()) {
+        let failure = Failure::from(error);
         return Err(if json { Failure::Told(Box::new(failure)) } else { failure });
     }
     match status {
@@ -153,7 +147,7 @@ async fn follow(context: &Context, question: &Question) -> Result<(), Failure> {
     let mut show = context.reporter.follow();
     let (json, mut lines) = (context.reporter.is_json(), Lines::default());
     let as_json = |line: &str| {
-        context.reporter.json(&json!({"schema": "kamal/log/1", "host": question.host, "line": line}));
+        context.reporter.json(json!({"schema": "kamal/log/1", "host": question.host, "line": line}));
     };
     let mut pass = |chunk: Chunk<'_>| {
         let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;

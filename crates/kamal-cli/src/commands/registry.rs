@@ -12,6 +12,10 @@ use crate::{
     output,
 };
 
+/// How long ago something was needed by a build or a deploy that may still be at work with it. Whoever collects by hand
+/// wants what was pushed earlier today to go.
+const AT_WORK: Duration = Duration::from_secs(60 * 60);
+
 /// Lists the images.
 pub(super) async fn list(global: &Global) -> Result<(), Failure> {
     let place = place();
@@ -41,7 +45,7 @@ pub(super) async fn list(global: &Global) -> Result<(), Failure> {
 
 /// Removes what is old.
 pub(super) async fn collect(global: &Global, args: &GcArgs) -> Result<(), Failure> {
-    let policy = Policy { tags: args.keep, ..Policy::default() };
+    let policy = Policy { tags: args.keep, grace: AT_WORK, ..Policy::default() };
     let freed = match found(&place()).await? {
         Some(registry) => registry.gc(policy).await.map_err(|error| Failure::User(error.to_string()))?,
         None => Freed::default(),

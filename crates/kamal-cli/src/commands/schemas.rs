@@ -5,10 +5,11 @@ use kamal_core::config::schema;
 use crate::{failure::Failure, output};
 
 /// What commands print, and its schema. That of deploy.yml is made of the table its checks go by.
-const SCHEMAS: [(&str, &str); 12] = [
+const SCHEMAS: [(&str, &str); 14] = [
     ("answers", include_str!("../schemas/answers.json")),
     ("config", include_str!("../schemas/config.json")),
     ("docs", include_str!("../schemas/docs.json")),
+    ("doctor", include_str!("../schemas/doctor.json")),
     ("event", include_str!("../schemas/event.json")),
     ("failure", include_str!("../schemas/failure.json")),
     ("log", include_str!("../schemas/log.json")),
@@ -16,6 +17,7 @@ const SCHEMAS: [(&str, &str); 12] = [
     ("registry", include_str!("../schemas/registry.json")),
     ("registry-gc", include_str!("../schemas/registry-gc.json")),
     ("secrets", include_str!("../schemas/secrets.json")),
+    ("status", include_str!("../schemas/status.json")),
     ("validation", include_str!("../schemas/validation.json")),
     ("version", include_str!("../schemas/version.json")),
 ];

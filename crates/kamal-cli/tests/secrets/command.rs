@@ -124,10 +124,22 @@ fn constructs_of_a_shell_are_refused_all_at_once() {
             assert!(told, "{construct}: {}", ran.stderr);
         }
     }
-    let sound = "A='${X:-d}'\nB=\\${X:-d}\nC=${X}y\nD=$X-e\nE=a#${#b\n";
+    for (text, told) in [
+        ("A=${X:-${Y:-d}}", "${X:-${Y:-d}} is shell syntax"),
+        ("A=$(cat <<E\nx\nE\n)", "in double quotes it may go over several lines"),
+        ("A=$(echo \"x\ny\")", "$( begins a command that is not closed"),
+        ("A=\"x$(echo y\"", "$( begins a command that is not closed"),
+        ("A=$'a\\n'", "$'…' is shell syntax"),
+    ] {
+        let ran = Bench::new().with_secrets(text).kamal(&["secrets", "print"]);
+        let line = ran.refused().lines().next().unwrap_or_default();
+        assert!(line.contains(".kamal/secrets:1: A: ") && line.contains(told), "{text}: {}", ran.stderr);
+    }
+    let sound =
+        "A='${X:-d}'\nB=\\${X:-d}\nC=${X}y\nD=$X-e\nE=a#${#b\nF='$(x'\nG=\\$(x\nH=$()\nI=a`b`\nJ=\"$(\n echo 1\n)\"\n";
     assert_eq!(
         Bench::new().with_secrets(sound).kamal(&["secrets", "print"]).ok(),
-        "A=${X:-d}\nB=${X:-d}\nC=y\nD=-e\nE=a\n"
+        "A=${X:-d}\nB=${X:-d}\nC=y\nD=-e\nE=a\nF=$(x\nG=$(x\nH=$()\nI=a`b`\nJ=1\n"
     );
 }
 

@@ -9,6 +9,7 @@ mod command;
 mod config;
 mod covered;
 mod files;
+mod hosts;
 mod print;
 mod together;
 mod vendors;

@@ -2,6 +2,7 @@
 //! it (spec 2.2), so that the first finding is the one Kamal would have printed.
 
 mod accessory;
+mod blank;
 mod builder;
 mod cross;
 mod env;
@@ -9,12 +10,14 @@ mod hosts;
 mod ignored;
 mod options;
 mod paths;
+mod places;
 mod policies;
 mod proxy;
 mod registry;
 mod release;
 mod root;
 mod servers;
+mod shadowed;
 mod ssh;
 mod tags;
 pub(crate) mod version;

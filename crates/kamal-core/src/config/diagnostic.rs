@@ -19,6 +19,7 @@ pub enum Severity {
 
 /// One finding in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,

@@ -56,6 +56,7 @@ const OTHER: &[(&str, &str)] = &[
     ("accessories/tag", "spare"),
     ("accessories/tags", "[spare]"),
     ("sshkit/dns_retries", "4"),
+    ("x-release/role", "jobs"),
     ("x-proxy/target_h2c", "true"),
     ("x-proxy/roles", "{web: {sticky: true}}"),
     ("x-proxy/accessories", "{db: {sticky: true}}"),

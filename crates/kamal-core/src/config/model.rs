@@ -537,6 +537,7 @@ pub enum HookLevel {
 
 /// `output` (spec chapter 10).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Output {
     /// `otel.endpoint`.
     pub otel_endpoint: Option<String>,

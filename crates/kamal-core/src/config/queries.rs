@@ -73,7 +73,7 @@ impl Config {
     /// The image with its registry's server in front, without a tag.
     #[must_use]
     pub fn repository(&self) -> String {
-        match self.registry.server.as_deref().filter(|server| !server.trim().is_empty()) {
+        match &self.registry.server {
             Some(server) => format!("{server}/{}", self.image),
             None => self.image.clone(),
         }

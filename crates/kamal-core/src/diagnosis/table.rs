@@ -28,7 +28,7 @@ const SIGNALS: i32 = 128;
 /// The signal that cannot be handled, and the status it leaves.
 const KILLED: i32 = 137;
 /// Who logged something in so many seconds is still at work.
-const AT_WORK: u64 = 10;
+const AT_WORK: u64 = 8;
 
 /// The rows, in the order in which their signs are looked for.
 pub(super) static TABLE: [Row; 26] = [
@@ -70,7 +70,7 @@ pub(super) static TABLE: [Row; 26] = [
     Row {
         cause: Cause::NotStarted,
         name: "not_started",
-        says: "docker could not start it: {error}",
+        says: "it could not be started: {error}",
         advice: "correct what docker names: the role's `options`, `volumes` or `cmd`",
         signs: |look| {
             let created = look.evidence.state == Some(ContainerState::Created);

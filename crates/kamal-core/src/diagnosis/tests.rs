@@ -1,3 +1,5 @@
+//! Each cause is told by its signs, and by nothing else.
+
 use super::*;
 use crate::state::ContainerState;
 

@@ -171,7 +171,7 @@ impl Cover for RenderError {
                 source.cover(redactor);
                 needed_by.cover(redactor);
             }
-            Self::Content(text) | Self::Unknown(text) => text.cover(redactor),
+            Self::Content(text) | Self::DockerConfig(text) | Self::Unknown(text) => text.cover(redactor),
         }
     }
 }

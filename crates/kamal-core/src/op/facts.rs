@@ -126,7 +126,7 @@ impl<'a> Facts<'a> {
     /// A login to the configuration's registry; none is needed for a local one.
     pub(crate) fn login(&self) -> Vec<Step> {
         let registry = &self.config.registry;
-        registry.needs_login().then(|| Step::Login { registry: registry.clone() }).into_iter().collect()
+        registry.needs_login().then(|| Step::Login { registry: registry.clone(), place: None }).into_iter().collect()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Facts, accessory};
 use crate::{
     config::Config,
     name::ContainerName,
-    plan::{Draft, Question, Stray},
+    plan::{Draft, Kind, Question, Stage, Stray, Survey, Work},
     query::Query,
     state::{Container, HostState},
     targets::Targets,
@@ -39,8 +39,18 @@ pub(super) fn audit(facts: &Facts<'_>) -> Draft {
     Draft::asking(facts.ask(&facts.targets.hosts, "App", &Query::Audit))
 }
 
+/// How the hosts are.
+pub(super) fn survey(facts: &Facts<'_>, survey: Survey) -> Draft {
+    let hosts = facts.targets.hosts.clone();
+    Draft::of([Stage::new(Kind::Look, Work::Survey { hosts, survey })])
+}
+
 /// Containers that run, but no role of the configuration has its place there.
-fn orphans_of<'s>(config: &Config, targets: &Targets, state: &'s HostState) -> impl Iterator<Item = &'s Container> {
+pub(crate) fn orphans_of<'s>(
+    config: &Config,
+    targets: &Targets,
+    state: &'s HostState,
+) -> impl Iterator<Item = &'s Container> {
     // What was asked for by name is listed as itself.
     let placed: Vec<_> = config
         .roles

@@ -60,6 +60,7 @@ pub enum Proxy {
 /// What is done about Kamal's legacy files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BootConfig {
     /// Writes them; those that say what holds anyway are removed.
     Set {

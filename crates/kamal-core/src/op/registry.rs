@@ -24,6 +24,7 @@ pub struct Registry {
 /// What is done about logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum RegistryTask {
     /// Makes sure that images can be pushed and pulled.
     Setup,

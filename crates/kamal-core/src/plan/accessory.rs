@@ -9,6 +9,7 @@ use crate::{
     name::{ContainerName, HostName, ImageRef},
     naming,
     run::inputs::{AccessoryFile, octal},
+    shell::escape::{self, word},
     step::{Route, RunSpec, Step},
 };
 
@@ -34,7 +35,7 @@ impl AccessorySteps<'_> {
     /// A login to the registry its image comes from.
     pub(crate) fn login(&self) -> Option<Step> {
         let registry = self.accessory.registry.as_ref().unwrap_or(&self.config.registry);
-        registry.needs_login().then(|| Step::Login { registry: registry.clone() })
+        registry.needs_login().then(|| Step::Login { registry: registry.clone(), place: None })
     }
 
     /// A note in the audit log.
@@ -155,17 +156,21 @@ impl AccessorySteps<'_> {
     /// `--volume`, shell text.
     pub(crate) fn volumes(&self) -> Vec<String> {
         let accessory = self.accessory;
+        // Each part is quoted by itself, so that one that needs no quotes has none.
         let mount = |path: &AccessoryPath, from: String| {
-            let options = path.options.iter().map(|options| format!(":{options}")).collect::<String>();
-            format!("{from}:{}{options}", path.remote)
+            let options = path.options.iter().map(|options| format!(":{}", word(options))).collect::<String>();
+            format!("{from}:{}{options}", escape::path(&path.remote))
         };
-        let of_file = |file: &AccessoryPath| mount(file, format!("$PWD/{}{}", accessory.service, file.remote));
+        // The file was put there by its name, in which nothing is filled in.
+        let on_host = |file: &AccessoryPath| word(&format!("{}{}", accessory.service, file.remote));
+        let of_file = |file: &AccessoryPath| mount(file, format!("$PWD/{}", on_host(file)));
         let files = accessory.files.iter().map(of_file);
-        let directories = accessory.directories.iter().map(|directory| mount(directory, self.on_host(directory)));
+        let directories =
+            accessory.directories.iter().map(|directory| mount(directory, escape::path(&self.on_host(directory))));
         accessory.volumes.iter().cloned().chain(files).chain(directories).collect()
     }
 
-    /// A directory's path on the host, as shell text.
+    /// A directory's path on the host; what the host's shell knows is filled in.
     fn on_host(&self, directory: &AccessoryPath) -> String {
         if directory.local.starts_with('/') {
             directory.local.clone()

@@ -42,6 +42,9 @@ impl Stage {
             Work::Ask(questions) => {
                 questions.iter().map(|asked| (asked.host.as_str(), asked.query.to_string())).collect()
             }
+            Work::Survey { hosts, .. } => {
+                hosts.iter().map(|host| (host.as_str(), "see how it is".to_owned())).collect()
+            }
             Work::Attach(asked) => vec![(asked.host.as_str(), asked.query.to_string())],
             Work::Tell(_) => Vec::new(),
         }

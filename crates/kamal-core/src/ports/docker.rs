@@ -2,10 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::{Entropy, SecretError};
+use super::{Entropy, SecretError, World};
 use crate::{
-    config::Config, diagnosis::Evidence, error::StepFault, keyring::Keyring, name::HostName, query::Query, shell::Text,
-    state::HostState, step::Step,
+    config::{Config, model::Registry},
+    diagnosis::Evidence,
+    error::StepFault,
+    keyring::Keyring,
+    name::HostName,
+    query::Query,
+    shell::Text,
+    state::HostState,
+    step::{LoginPlace, Step},
+    vitals::Vitals,
 };
 
 /// Docker, spoken through a host's shell. Implemented by `kamal-docker`.
@@ -40,9 +48,22 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
     /// When a secret the step needs cannot be had.
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
 
+    /// What it takes to log a host in to a registry, by what is known of its logins ([`HostState::logins`]); nothing is
+    /// where it was not observed.
+    ///
+    /// # Errors
+    ///
+    /// When the credentials cannot be had.
+    fn login(&self, registry: &Registry, secrets: &Keyring, known: &[String]) -> Result<Login, SecretError>;
+
     /// What the answer to [`Query::PostMortem`] shows of a container. One that is not understood is its log.
     fn evidence(&self, printed: &str) -> Evidence {
         Evidence { log: printed.lines().map(str::to_owned).collect(), ..Evidence::default() }
+    }
+
+    /// What the answer to [`Query::Survey`] tells of the host, besides what [`Docker::parse`] reads in it.
+    fn vitals(&self, _printed: &str) -> Vitals {
+        Vitals::default()
     }
 
     /// Shell text for a question whose answer a person reads. Chance is for names of containers.
@@ -70,6 +91,7 @@ pub struct Layer {
 
 /// What a step's text may depend on besides the step.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Render<'a> {
     /// The configuration.
     pub config: &'a Config,
@@ -81,6 +103,26 @@ pub struct Render<'a> {
     pub now: Timestamp,
     /// Who is at work, for the audit log.
     pub performer: &'a str,
+}
+
+impl<'a> Render<'a> {
+    /// What there is of a configuration's secrets, in a world, for somebody at work.
+    #[must_use]
+    pub fn new(config: &'a Config, secrets: &'a Keyring, world: &'a World, performer: &'a str) -> Self {
+        Self { config, secrets, entropy: &*world.entropy, now: world.clock.now(), performer }
+    }
+}
+
+/// What it takes to log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Login {
+    /// Nothing: docker holds these very credentials.
+    Held,
+    /// A [`Step::Login`] with this place.
+    At(LoginPlace),
+    /// An answer to [`Query::DockerConfig`], and then a [`Step::Login`] with that.
+    Unread,
 }
 
 /// What a host printed makes no sense: it was cut short, or docker names something in a way that is unknown.
@@ -111,6 +153,9 @@ pub enum RenderError {
     /// It writes a file of which only the size and the digest are known.
     #[error("what {0} holds is not known: plans do not keep the contents of files")]
     Content(String),
+    /// docker's configuration on the host cannot be changed.
+    #[error("{0}")]
+    DockerConfig(String),
     /// No adapter knows the step.
     #[error("no adapter can {0}")]
     Unknown(String),

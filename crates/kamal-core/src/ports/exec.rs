@@ -136,6 +136,7 @@ impl std::fmt::Display for Exit {
 /// Why a script could not be run, or why its outcome is unknown.
 #[derive(Debug, thiserror::Error)]
 #[error("{host}: {kind}")]
+#[non_exhaustive]
 pub struct TransportError {
     /// The host.
     pub host: HostName,

@@ -29,6 +29,7 @@ pub trait Hooks: Send + Sync + std::fmt::Debug {
 
 /// Whose hooks they are, and what runs them.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct HookProject<'a> {
     /// The configuration.
     pub config: &'a Config,
@@ -38,6 +39,7 @@ pub struct HookProject<'a> {
 
 /// A hook to run, and what it is given.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct HookOrder<'a> {
     /// Its name: `pre-deploy`.
     pub name: &'a str,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::{Chunk, Exit};
 use crate::{lock::Origin, secret::Secret};
 
-/// Runs programs and looks at files where the user sits. Implemented by `kamal-cli`.
+/// Runs programs and looks at files where the user sits. Implemented by the crate `kamal`.
 #[async_trait]
 pub trait Local: Send + Sync + std::fmt::Debug {
     /// Runs a program to its end and streams what it prints. A non-zero exit is data. Cancelling kills the program.
@@ -65,6 +65,13 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     /// Why nobody could claim it: the file cannot be created.
     async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError>;
 
+    /// Makes a folder that nobody else may look into, for what is needed for a while.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be made.
+    async fn scratch(&self) -> Result<Scratch, LocalError>;
+
     /// This program, so that another one on this machine can tell whether it still runs.
     async fn origin(&self) -> Origin {
         Origin::default()
@@ -79,16 +86,39 @@ pub trait Local: Send + Sync + std::fmt::Debug {
     fn folders(&self) -> LocalFolders;
 }
 
+/// A folder that goes with all that is in it when this is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    /// Its path, absolute.
+    pub path: String,
+    _remover: Box<dyn std::fmt::Debug + Send + Sync>,
+}
+
+impl Scratch {
+    /// A folder, and what removes it when it is dropped itself.
+    pub fn new(path: impl Into<String>, remover: impl std::fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { path: path.into(), _remover: Box::new(remover) }
+    }
+}
+
 /// What nobody else on this machine holds until this is dropped.
 pub type Claim = Box<dyn std::fmt::Debug + Send + Sync>;
 
 /// Folders of the local machine, absolute.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LocalFolders {
     /// The folder commands are run in.
     pub project: String,
     /// The folder for temporary files.
     pub temporary: String,
+}
+
+impl LocalFolders {
+    /// The folder commands are run in, and the one for temporary files.
+    pub fn new(project: impl Into<String>, temporary: impl Into<String>) -> Self {
+        Self { project: project.into(), temporary: temporary.into() }
+    }
 }
 
 /// A program and what it is given.

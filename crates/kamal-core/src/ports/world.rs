@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Builder, Docker, Hooks, Interceptor, Local, LocalRegistry, Proxy, Secrets, Ssh};
-use crate::{event::Event, redact::Redactor, secret::Secret};
+use super::{Builder, Docker, Hooks, Interceptor, Local, LocalRegistry, Nothing, Proxy, Secrets, Ssh};
+use crate::{event::Event, redact::Redactor, run::hooks::HookFiles, secret::Secret};
 
 /// Time.
 #[async_trait]
@@ -65,7 +65,20 @@ impl TemplateError {
 }
 
 /// Everything outside the engine.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use kamal_core::{ports::World, testing::{Recorder, SimFleet}};
+///
+/// let sim = SimFleet::new(["h1"]).world();
+/// let mut world = World::new(sim.ssh, sim.docker, sim.builder, sim.proxy, sim.clock, sim.entropy);
+/// // What else there is takes the place of nothing, port by port.
+/// world.secrets = sim.secrets;
+/// world.events = Arc::new(Recorder::default());
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct World {
     /// Hosts.
     pub ssh: Arc<dyn Ssh>,
@@ -96,4 +109,35 @@ pub struct World {
     /// Keeps secrets out of what is shown and written down. It learns those the engine looks up; whoever knows of more
     /// tells it.
     pub redactor: Redactor,
+}
+
+impl World {
+    /// Hosts and how they are spoken to, time and chance. Besides these there is [`Nothing`], and the hooks are the files
+    /// of the project.
+    #[must_use]
+    pub fn new(
+        ssh: Arc<dyn Ssh>,
+        docker: Arc<dyn Docker>,
+        builder: Arc<dyn Builder>,
+        proxy: Arc<dyn Proxy>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            ssh,
+            docker,
+            proxy,
+            builder,
+            hooks: Arc::new(HookFiles),
+            interceptor: None,
+            local: Arc::new(Nothing),
+            clock,
+            entropy,
+            events: Arc::new(Nothing),
+            secrets: Arc::new(Nothing),
+            templates: Arc::new(Nothing),
+            registry: Arc::new(Nothing),
+            redactor: Redactor::default(),
+        }
+    }
 }

@@ -19,13 +19,24 @@ impl Redactor {
     /// Data as it may be shown, names in it too. `true` and `false` hide nothing.
     #[must_use]
     pub fn json(&self, value: Value) -> Value {
+        self.data(value, &|names, name| names.shown(self, &name))
+    }
+
+    /// A structure of the program's own as it may be shown: its names are known to everybody, and are not covered where a
+    /// secret is one of them.
+    #[must_use]
+    pub fn fields(&self, value: Value) -> Value {
+        self.data(value, &|_, name| name)
+    }
+
+    fn data(&self, value: Value, shown: &dyn Fn(&mut Names, String) -> String) -> Value {
         match value {
             Value::String(text) => self.value(&text).into(),
             Value::Number(number) if self.value(&number.to_string()) == MARK => MARK.into(),
-            Value::Array(items) => items.into_iter().map(|item| self.json(item)).collect(),
+            Value::Array(items) => items.into_iter().map(|item| self.data(item, shown)).collect(),
             Value::Object(map) => {
                 let mut names = Names::default();
-                map.into_iter().map(|(name, value)| (names.shown(self, &name), self.json(value))).collect()
+                map.into_iter().map(|(name, value)| (shown(&mut names, name), self.data(value, shown))).collect()
             }
             other => other,
         }

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// Why a value is not covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Weak {
     /// It has fewer than four characters.
     Short,

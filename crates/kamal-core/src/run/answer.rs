@@ -8,6 +8,7 @@ use futures_util::{
 };
 
 use crate::{
+    doctor::Checkup,
     error::{Cover, HostError},
     event::EventKind,
     fleet::{Captured, Fleet},
@@ -17,6 +18,7 @@ use crate::{
     redact::Redactor,
     secret::Secret,
     shell::Script,
+    status::Status,
 };
 
 /// How it went.
@@ -29,6 +31,10 @@ pub struct Report {
     pub plan: Plan,
     /// What was asked and answered, in the order of the plan.
     pub answers: Vec<Answer>,
+    /// How the fleet is, where that was asked.
+    pub status: Option<Status>,
+    /// What a checkup found, where one was asked for.
+    pub checkup: Option<Checkup>,
     /// What is left for the caller to perform with a terminal or a screen of its own.
     pub attach: Option<Question>,
 }
@@ -85,6 +91,14 @@ impl Cover for Answer {
             }
             Err(error) => error.cover(redactor),
         }
+    }
+}
+
+impl Cover for Report {
+    fn cover(&mut self, redactor: &Redactor) {
+        self.answers.cover(redactor);
+        self.status.iter_mut().for_each(|status| status.cover(redactor));
+        self.checkup.iter_mut().for_each(|checkup| checkup.cover(redactor));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     error::HostError,
     fleet::Fleet,
     name::ContainerName,
-    plan::Question,
+    plan::{HostWork, Question},
     query::{Query, Stop},
     step::Step,
 };
@@ -18,6 +18,17 @@ pub(super) fn container_of(step: &Step) -> Option<&ContainerName> {
         Step::SwitchTraffic(route) => Some(&route.container),
         Step::AwaitReady { container, .. } | Step::StartExisting { container, .. } => Some(container),
         _ => None,
+    }
+}
+
+/// Runs steps on a host. A container that they were to bring up and that does not come up is looked into.
+pub(super) async fn watched(fleet: &Fleet<'_>, label: &str, work: &HostWork) -> Result<(), HostError> {
+    let HostWork { host, steps } = work;
+    let mut last = 0;
+    let result = fleet.run(host, label, steps, &mut |step, _| last = step).await;
+    match (result, steps.get(last).and_then(container_of)) {
+        (Err(error), Some(container)) => Err(diagnosed(fleet, steps, container, None, error).await),
+        (result, _) => result,
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn processors(config: &Config, targets: &Targets, states: &[HostState
 }
 
 /// Whether a machine runs something that is built for one of some architectures. What is not known is taken to fit.
-pub(super) fn runs(machine: &Machine, built: &[String]) -> bool {
+pub(crate) fn runs(machine: &Machine, built: &[String]) -> bool {
     let also = match machine.arch.as_str() {
         "amd64" => &["386"][..],
         "arm64" => &["arm"],

@@ -63,12 +63,22 @@ impl Local {
         gather(join_all(works.iter().map(|work| fits(cx, &*serving, &found, states, &work.host))).await)?;
         for step in works.iter_mut().flat_map(|work| &mut work.steps) {
             if let Step::Pull { image, digest, .. } = step {
-                *digest = found.get(image).map(|stored| stored.digest.clone());
+                *digest = digest.take().or_else(|| found.get(image).map(|stored| stored.digest.clone()));
             }
         }
         let (mut sending, mut pulling, mut handed) = (Vec::new(), Vec::new(), Vec::new());
+        // An archive is of what the name stands for now; what was built is pulled by its digest where that is not the same.
+        let moved = |work: &HostWork| {
+            work.steps.iter().any(|step| match step {
+                Step::Pull { image, digest: Some(digest), .. } => {
+                    found.get(image).is_some_and(|stored| stored.digest != *digest)
+                }
+                _ => false,
+            })
+        };
         for work in works {
-            match difference(cx, &*serving, states, work).await? {
+            let lacking = if moved(work) { None } else { difference(cx, &*serving, states, work).await? };
+            match lacking {
                 Some(archive) => {
                     handed.push(work.host.clone());
                     sending.push(hand(cx, archive, work).boxed());
@@ -83,12 +93,17 @@ impl Local {
         if !hosts.is_empty() {
             cx.say(format!("Setting up local registry port forwarding to {}...", listed(&hosts)));
         }
-        let access = Access::Pull(found.into_keys().collect());
+        let access = Access::Pull(found.keys().cloned().collect());
         let ways = cx.fleet.on(&hosts, |host| cx.fleet.reach(&*serving, host, access.clone()).boxed()).await?;
         let mut reached = Vec::new();
         for (work, way) in pulling.into_iter().zip(ways) {
             match way {
                 Way::Open(kept) => reached.push(kept),
+                Way::Closed(_) if moved(work) => {
+                    let text =
+                        "the tag of the image has moved in the local registry since it was built; build it again";
+                    return Err(RegistryError::Failed(text.to_owned()).into());
+                }
                 Way::Closed(why) => {
                     let text = format!("{why}; the image goes there as an archive");
                     cx.fleet.emit(EventKind::tell(Tone::Warning, text));

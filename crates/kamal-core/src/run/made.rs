@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::{
+    name::ContainerName,
     plan::{Aspect, Change},
     step::RunSpec,
 };
@@ -13,6 +14,8 @@ use crate::{
 /// A container as docker tells it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Made {
+    #[serde(rename = "Name", default)]
+    name: String,
     #[serde(rename = "Config")]
     config: MadeConfig,
     #[serde(rename = "HostConfig")]
@@ -51,6 +54,11 @@ impl Made {
     /// Reads docker's answer. A container that is there under another name tells nothing.
     pub(super) fn read(printed: &str) -> Option<Self> {
         serde_json::from_str(printed.trim()).ok()
+    }
+
+    /// Whether it is this container.
+    pub(super) fn is(&self, container: &ContainerName) -> bool {
+        self.name.trim_start_matches('/') == container.as_str()
     }
 
     /// In what a container would be made otherwise; `secrets` are the names of those it is given.

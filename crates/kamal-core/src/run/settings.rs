@@ -14,6 +14,7 @@ use crate::{
 
 /// What an operation is given besides what is asked for.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Cx<'a> {
     /// The hosts.
     pub fleet: Fleet<'a>,
@@ -29,6 +30,7 @@ pub struct Cx<'a> {
 
 /// What does not change during a run.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct RunSettings {
     /// `--version`: the version that was asked for, whole or its beginning.
     pub asked_version: Option<Version>,
@@ -59,7 +61,13 @@ impl RunSettings {
     }
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    /// An operation on some hosts, in a project whose version is not known, with Kamal's image of the proxy.
+    #[must_use]
+    pub fn new(fleet: Fleet<'a>, targets: &'a Targets, run: &'a RunSettings) -> Self {
+        Self { fleet, targets, version: None, run, proxy_image: None }
+    }
+
     pub(crate) fn say(&self, text: impl Into<String>) {
         self.fleet.emit(EventKind::say(text));
     }

@@ -107,7 +107,7 @@ mod tests {
         let found: Found = [("f/A", odd), ("B", "")].map(|(name, value)| (name.to_owned(), Secret::new(value))).into();
         let json = printed(&found);
         assert!(json.starts_with(r#"{"f/A":"it's \"q\" \\ $HOME"#) && json.ends_with(r#","B":""}"#), "{}", *json);
-        let words = shlex::split(&format!("extract A {}", *escaped(&json))).unwrap();
+        let words = crate::shell::split(&format!("extract A {}", *escaped(&json))).unwrap();
         assert_eq!(words.len(), 3);
         assert_eq!(extracted("A", &words[2]).unwrap().expose(), odd);
         assert_eq!(extracted("f/A", &words[2]).unwrap().expose(), odd);

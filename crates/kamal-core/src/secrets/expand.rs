@@ -205,18 +205,58 @@ pub(crate) fn drops_backslashes(value: &str, quoted: bool) -> bool {
     false
 }
 
-/// The first construct of a shell's that values do not have: `${NAME:-default}` and its kin. The gem takes the name and
-/// leaves the rest behind it.
-pub(crate) fn shell_construct(value: &str) -> Option<&str> {
+/// The first construct of a shell's that values do not have, and what is to be known of it: `${NAME:-default}` and its
+/// kin, of which the gem takes the name and leaves the rest behind it, and what it takes for text as a whole: a command
+/// that is not closed, `$'…'`.
+pub(crate) fn shell_construct(value: &str, quoted: bool) -> Option<String> {
+    let whole = |open: &str, close: char| value.len() > open.len() && value.starts_with(open) && value.ends_with(close);
+    if !quoted && whole("$'", '\'') {
+        return Some("$'…' is shell syntax, and a secrets file knows '…' alone".to_owned());
+    }
+    if is_open(value) {
+        let more = if quoted { "" } else { "; in double quotes it may go over several lines" };
+        return Some(format!("$( begins a command that is not closed{more}"));
+    }
     let starts = value.match_indices("${").filter(|(at, _)| !value[..*at].ends_with('\\'));
     let construct = |(at, _): (usize, &str)| {
         let inner = &value[at + 2..];
         let end = inner.find('}')?;
         let own = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let of_a_shell = inner.starts_with(own) || inner.starts_with(['#', '!']) && inner[1..].starts_with(own);
-        (of_a_shell && !inner[..end].chars().all(own)).then(|| &value[at..at + 2 + end + 1])
+        (of_a_shell && !inner[..end].chars().all(own)).then(|| &value[at..at + 2 + braces(inner).unwrap_or(end + 1)])
     };
-    starts.filter_map(construct).next()
+    let found = starts.filter_map(construct).next()?;
+    Some(format!("{found} is shell syntax, and a secrets file knows $NAME and ${{NAME}} alone"))
+}
+
+/// How far it is to the brace that closes what is open.
+fn braces(text: &str) -> Option<usize> {
+    let mut depth = 1_usize;
+    for (at, character) in text.char_indices() {
+        depth = match character {
+            '{' => depth + 1,
+            '}' => depth - 1,
+            _ => depth,
+        };
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// Whether a command begins that does not end.
+fn is_open(value: &str) -> bool {
+    let mut rest = value;
+    while let Some(at) = rest.find("$(") {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        let length = command_length(after);
+        if length.is_none() && !before.ends_with('\\') && !after.starts_with("()") {
+            return true;
+        }
+        rest = &after[length.unwrap_or(1)..];
+    }
+    false
 }
 
 /// The length of `(…)` at the beginning of a text: up to the parenthesis that closes it for a shell, else, when the

@@ -18,6 +18,7 @@ pub struct Lint {
 
 /// What is passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LintKind {
     /// A line that is no `KEY=value`.
     NoEntry,

@@ -15,11 +15,19 @@ use crate::{ports::Exit, redact::Redactor, secret::Secret};
 
 /// A secrets file that exists.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SecretsFile {
     /// The path as it is to be shown, `.kamal/secrets`.
     pub path: String,
     /// Its text.
     pub text: Secret,
+}
+
+impl SecretsFile {
+    /// A file's path and text.
+    pub fn new(path: impl Into<String>, text: Secret) -> Self {
+        Self { path: path.into(), text }
+    }
 }
 
 /// Why a secret could not be had.
@@ -55,7 +63,7 @@ pub enum SecretsError {
     /// Constructs that only a shell knows.
     #[error("{}", shell_constructs(.0))]
     Shell(
-        /// File, line, key and construct of each.
+        /// File, line and key of each, and what it is.
         Vec<(String, usize, String, String)>,
     ),
     /// A command gave no value.
@@ -101,9 +109,7 @@ pub enum SecretsError {
 pub const ALLOW_BLANK: &str = "KAMAL_ALLOW_BLANK";
 
 fn shell_constructs(found: &[(String, usize, String, String)]) -> String {
-    let line = |(path, line, key, construct): &(String, usize, String, String)| {
-        format!("{path}:{line}: {key}: {construct} is shell syntax, and a secrets file knows $NAME and ${{NAME}} alone")
-    };
+    let line = |(path, line, key, why): &(String, usize, String, String)| format!("{path}:{line}: {key}: {why}");
     let lines: Vec<String> = found.iter().map(line).collect();
     format!("{}\nhelp: in single quotes, or with a backslash before the $, it is taken as it is", lines.join("\n"))
 }
@@ -181,9 +187,9 @@ impl Secrets {
             let mut kept: Vec<Entry> = Vec::new();
             for entry in entries(file.text.expose()) {
                 if let Value::Bare(text) | Value::Quoted(text) = &entry.value
-                    && let Some(construct) = shell_construct(text.expose())
+                    && let Some(why) = shell_construct(text.expose(), matches!(entry.value, Value::Quoted(_)))
                 {
-                    constructs.push((file.path.clone(), entry.line, entry.key.clone(), construct.to_owned()));
+                    constructs.push((file.path.clone(), entry.line, entry.key.clone(), why));
                 }
                 if entry.value != Value::Exported {
                     kept.push(entry);
@@ -425,7 +431,7 @@ fn run(command: &str, commands: &dyn Commands) -> Result<Resolved, CommandError>
     let inline = inline_kamal(command);
     let Ran { mut printed, status } = match inline {
         Some(arguments) => {
-            let words = shlex::split(arguments);
+            let words = crate::shell::split(arguments);
             let words = words.ok_or_else(|| CommandError::words("the quotes of `kamal secrets …` do not add up"))?;
             Ran::printed(commands.inline_kamal(&words)?)
         }

@@ -14,6 +14,25 @@ pub fn word(text: &str) -> String {
     }
 }
 
+/// Quotes a path as one word in which the host's shell fills in variables, as in Kamal: `$PWD/app-db/data`.
+#[must_use]
+pub fn path(text: &str) -> String {
+    let bare = text.replace("$PWD", "");
+    if word(&bare) == bare || bare.is_empty() {
+        return text.to_owned();
+    }
+    let mut out = String::from("\"");
+    for (at, c) in text.char_indices() {
+        let is_command = c == '$' && text[at..].starts_with("$(");
+        if matches!(c, '"' | '\\' | '`') || is_command {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
 /// Renders a value as Kamal does for env, labels and options (spec 4.1): double-quoted, control characters in Ruby's
 /// `dump` spelling, `${…}` left to the host's shell.
 ///
@@ -121,6 +140,19 @@ mod tests {
         assert_eq!(word(""), "''");
         assert_eq!(word("it's"), r"'it'\''s'");
         assert_eq!(word("$HOME"), "'$HOME'");
+    }
+
+    #[test]
+    fn paths_are_one_word_with_variables_in_it() {
+        for (text, quoted) in [
+            ("$PWD/app-db/data", "$PWD/app-db/data"),
+            ("/var/data", "/var/data"),
+            ("/mnt/my disk", "\"/mnt/my disk\""),
+            ("$PWD/app/${NODE}/it's", "\"$PWD/app/${NODE}/it's\""),
+            ("/a\"b`id`$(id)\\", r#""/a\"b\`id\`\$(id)\\""#),
+        ] {
+            assert_eq!(path(text), quoted);
+        }
     }
 
     #[test]

@@ -2,21 +2,27 @@
 //! ([`crate::batch::Batch`]), so the text is for reading only.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
+use super::host::BASE_LAYER;
 use crate::{
     build::BuildTask,
-    config::Config,
+    config::{Config, model::Registry},
     diagnosis::Evidence,
     error::StepFault,
+    keyring::Keyring,
     name::HostName,
     naming,
     ports::{
-        AnswerError, BuildError, BuildOrder, Builder, Chunk, Command, Docker, Entropy, Proxy, Render, RenderError,
+        AnswerError, BuildError, BuildOrder, Builder, Built, Chunk, Command, Docker, Entropy, ImageLayer, ImageVariant,
+        Login, Proxy, Render, RenderError, SecretError,
     },
     query::Query,
+    secret::Secret,
     shell::Text,
     state::HostState,
     step::Step,
+    vitals::Vitals,
 };
 
 /// Docker, as far as a simulated host needs it.
@@ -61,14 +67,28 @@ impl Docker for SimDocker {
         Ok((!of_proxy).then(|| format!("sim docker: {step}").into()))
     }
 
-    fn query(&self, query: &Query, _config: &Config, _entropy: &dyn Entropy) -> Text {
+    fn login(&self, registry: &Registry, _secrets: &Keyring, known: &[String]) -> Result<Login, SecretError> {
+        let held = known.contains(&registry.server.clone().unwrap_or_default());
+        Ok(if held { Login::Held } else { Login::Unread })
+    }
+
+    fn vitals(&self, printed: &str) -> Vitals {
+        let told: Value = serde_json::from_str(printed).unwrap_or_default();
+        let made = told["made"].as_array().into_iter().flatten().map(|made| Secret::new(made.to_string())).collect();
+        Vitals { made, ..serde_json::from_value(told["vitals"].clone()).unwrap_or_default() }
+    }
+
+    fn query(&self, query: &Query, config: &Config, _entropy: &dyn Entropy) -> Text {
+        if *query == Query::Survey {
+            return self.observe(config);
+        }
         format!("sim docker: {query:?}").into()
     }
 }
 
 #[async_trait]
 impl Builder for SimDocker {
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<Built, BuildError> {
         let unfit = || BuildError::Unfit("a build needs a version".to_owned());
         let image = |suffix: &str| {
             let version = order.version.ok_or_else(unfit)?;
@@ -80,15 +100,33 @@ impl Builder for SimDocker {
             BuildTask::CreateBuilder => Command::new("docker", ["buildx", "create"]),
             BuildTask::RemoveBuilder => Command::new("docker", ["buildx", "rm"]),
             BuildTask::Details => Command::new("docker", ["buildx", "ls"]),
+            BuildTask::Measure { image } => Command::new("docker", ["buildx", "imagetools", "inspect", image]),
             BuildTask::Login => Command::new("docker", ["login"]),
             BuildTask::Logout => Command::new("docker", ["logout"]),
         };
-        run(order, &command).await?;
-        Ok(if *order.task == BuildTask::Details { "Builder: local".to_owned() } else { String::new() })
+        let printed = run(order, &command).await?;
+        Ok(match order.task {
+            BuildTask::Details => "Builder: local".to_owned().into(),
+            // What a registry says of what was pushed.
+            BuildTask::Push { output, .. } if output == "registry" => Built {
+                digest: Some(printed.trim().to_owned()).filter(|digest| !digest.is_empty()),
+                ..Built::default()
+            },
+            BuildTask::Measure { .. } => Built { variants: vec![variant(&printed)], ..Built::default() },
+            _ => Built::default(),
+        })
     }
 }
 
-async fn run(order: &BuildOrder<'_>, command: &Command) -> Result<(), BuildError> {
+/// An image of so many bytes, most of which are its lowest layer's.
+fn variant(bytes: &str) -> ImageVariant {
+    let bytes: u64 = bytes.trim().parse().unwrap_or_default();
+    let layer = |diff_id: &str, packed| ImageLayer { diff_id: diff_id.to_owned(), packed };
+    let layers = vec![layer(BASE_LAYER, bytes - bytes / 10), layer("sha256:top", bytes / 10)];
+    ImageVariant { arch: "amd64".to_owned(), layers }
+}
+
+async fn run(order: &BuildOrder<'_>, command: &Command) -> Result<String, BuildError> {
     let mut output = String::new();
     let mut keep = |chunk: Chunk<'_>| {
         let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
@@ -96,7 +134,7 @@ async fn run(order: &BuildOrder<'_>, command: &Command) -> Result<(), BuildError
     };
     let exit = order.local.run(command, &mut keep).await?;
     let what = command.to_string();
-    if exit.success() { Ok(()) } else { Err(BuildError::Failed { what, status: exit.0, output, shown: false }) }
+    if exit.success() { Ok(output) } else { Err(BuildError::Failed { what, status: exit.0, output, shown: false }) }
 }
 
 impl Proxy for SimProxy {

@@ -212,7 +212,7 @@ fn act(state: &mut State, host: &HostName, step: &Step) -> Ended {
 
 fn other(machine: &mut SimHost, host: &HostName, deed: &Deed, elapsed: Duration) -> Ended {
     match deed {
-        Deed::Observe(asked) => Ok(serde_json::to_string(&machine.observed(host, asked, elapsed)).unwrap_or_default()),
+        Deed::Observe(asked) => Ok(machine.told(host, asked, elapsed).to_string()),
         Deed::Query(query) => machine.answer(query),
         Deed::Upload(path, mode, image) => {
             machine.files.insert(path.clone(), *mode);
@@ -226,6 +226,7 @@ fn other(machine: &mut SimHost, host: &HostName, deed: &Deed, elapsed: Duration)
 /// What a script does that was not made of steps. One that nothing is known of is a fault of whoever sends it.
 fn deed(script: &Script, text: &str) -> Deed {
     match script.query() {
+        Some(Query::Survey) => observation(text).unwrap_or(Deed::Query(Query::Survey)),
         Some(query) => Deed::Query(query.clone()),
         None => observation(text).unwrap_or_else(|| panic!("no simulated host understands the script {text:?}")),
     }

@@ -6,18 +6,22 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use super::{
+    container::{SimContainer, SimMade},
     exec::Observed,
     lock::{self, SimLock},
 };
 use crate::{
     diagnosis::Evidence,
     glob,
-    name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
+    name::{ContainerId, ContainerName, HostName, ImageRef},
     naming,
     query::Query,
     state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
     step::{Route, RunSpec, Step},
+    vitals::Vitals,
 };
 
 /// A host.
@@ -51,54 +55,20 @@ pub struct SimHost {
     pub archives: BTreeMap<String, (String, String)>,
     /// Files below the login directory, with their modes.
     pub files: BTreeMap<String, u32>,
+    /// Names of the secrets in env files.
+    pub env_files: BTreeMap<String, Vec<String>>,
     /// Locks that are held, by their folders.
     pub locks: BTreeMap<String, SimLock>,
     /// Lines of the audit log.
     pub audit: Vec<String>,
     /// When each of these lines was written.
     pub audited_at: Vec<String>,
-    /// The names in its env files.
-    pub secrets: BTreeMap<String, Vec<String>>,
     /// Registries docker is logged in to.
     pub logins: BTreeSet<String>,
     /// Commands of the user's that were run.
     pub ran: Vec<String>,
-}
-
-/// A container.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SimContainer {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: ContainerName,
-    /// The image it was started from.
-    pub image: ImageRef,
-    /// The id of that image.
-    pub image_id: String,
-    /// Its state.
-    pub state: ContainerState,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Its clear environment.
-    pub env: Vec<(String, String)>,
-    /// What else it was made with.
-    pub made: SimMade,
-}
-
-/// What a container was made with.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SimMade {
-    /// The names of its secrets.
-    pub secrets: Vec<String>,
-    /// The port it publishes.
-    pub publish: Option<String>,
-    /// Its volumes.
-    pub volumes: Vec<String>,
-    /// What it runs.
-    pub cmd: Option<String>,
-    /// Whether its memory is limited.
-    pub memory: bool,
+    /// What it tells of itself besides.
+    pub vitals: Vitals,
 }
 
 /// What a step may need from outside its host.
@@ -118,54 +88,11 @@ pub(super) struct Around<'a> {
     pub(super) elapsed: Duration,
 }
 
+/// The lowest layer of simulated images, which every host has and which is most of them.
+pub(super) const BASE_LAYER: &str = "sha256:base";
+
 /// How a step ended: its exit status and what it printed.
 pub(super) type Ended = Result<String, (i32, String)>;
-
-impl SimContainer {
-    /// Its label `role`.
-    #[must_use]
-    pub fn role(&self) -> Option<RoleName> {
-        self.labels.get("role")?.parse().ok()
-    }
-
-    /// The version of the image it was started from.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.image
-            .rsplit_once(':')
-            .and_then(|(_, tag)| tag.parse().ok())
-            .unwrap_or_else(|| Version::of_checked("untagged"))
-    }
-
-    /// As docker would tell it.
-    fn inspected(&self) -> serde_json::Value {
-        let secrets = self.made.secrets.iter().map(|name| (name.clone(), "hidden".to_owned()));
-        let env: Vec<String> =
-            self.env.iter().cloned().chain(secrets).map(|(name, value)| format!("{name}={value}")).collect();
-        let ports: serde_json::Map<String, serde_json::Value> = self
-            .made
-            .publish
-            .iter()
-            .map(|port| {
-                let mut parts = port.rsplit(':');
-                let (inside, port) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-                let ip = parts.next().unwrap_or_default();
-                (format!("{inside}/tcp"), serde_json::json!([{"HostIp": ip, "HostPort": port}]))
-            })
-            .collect();
-        let cmd: Vec<String> = self.made.cmd.iter().flat_map(|cmd| cmd.split(' ')).map(str::to_owned).collect();
-        serde_json::json!({
-            "Config": {"Image": self.image, "Env": env, "Cmd": cmd},
-            "HostConfig": {"Memory": u64::from(self.made.memory), "Binds": self.made.volumes, "PortBindings": ports},
-        })
-    }
-
-    /// Whether it runs.
-    #[must_use]
-    pub fn runs(&self) -> bool {
-        self.state == ContainerState::Running
-    }
-}
 
 impl SimHost {
     /// A host that has docker and nothing else.
@@ -211,6 +138,8 @@ impl SimHost {
         let image = |(reference, id): (&String, &String)| Image {
             id: id.clone(),
             reference: ImageRef::of_checked(reference.as_str()),
+            // What a registry calls an image is its id here.
+            digests: vec![id.clone()],
         };
         let route = |(service, id): (&String, &String)| RouteState {
             service: service.clone(),
@@ -243,7 +172,16 @@ impl SimHost {
             network: self.network,
             hides_overlay: false,
             lock: self.locks.get(&asked.lock).map(|lock| lock.seen(now)),
+            logins: self.logins.iter().cloned().collect(),
         }
+    }
+
+    /// All it tells of itself.
+    pub(super) fn told(&self, host: &HostName, asked: &Observed, elapsed: Duration) -> Value {
+        let mut told = serde_json::to_value(self.observed(host, asked, elapsed)).unwrap_or_default();
+        told["vitals"] = serde_json::to_value(&self.vitals).unwrap_or_default();
+        told["made"] = self.containers.iter().map(SimContainer::inspected).collect();
+        told
     }
 
     fn history(&self) -> Vec<Deployed> {
@@ -286,6 +224,9 @@ impl SimHost {
             Query::Inspect { container } => {
                 return Ok(self.named(container)?.inspected().to_string());
             }
+            Query::DockerConfig => return Ok(String::new()),
+            // It has the lowest layer of every image.
+            Query::HeldLayers => return Ok(format!("[{BASE_LAYER:?}]\n")),
             Query::Logs { container, .. } if container == naming::PROXY_CONTAINER => {}
             Query::Logs { container, .. } => {
                 let known = |found: &&SimContainer| found.id == *container || found.name == *container.as_str();
@@ -300,7 +241,7 @@ impl SimHost {
             | Query::ProxyRoutes
             | Query::ProxyBootConfig
             | Query::AccessoryDetails { .. }
-            | Query::HeldLayers
+            | Query::Survey
             | Query::PostMortem { .. }
             | Query::Shell { .. }
             | Query::Audit => {}
@@ -317,7 +258,7 @@ impl SimHost {
             Step::RenewLock { directory, id } => return lock::renew(&mut self.locks, directory, id, around.elapsed),
             Step::ReleaseLock { directory, id } => return lock::release(&mut self.locks, directory, id.as_deref()),
             Step::WriteEnv { path, secrets } => {
-                self.secrets.insert(path.clone(), secrets.iter().map(|secret| secret.name.clone()).collect());
+                self.env_files.insert(path.clone(), secrets.iter().map(|secret| secret.name.clone()).collect());
                 self.write(path, 0o600);
             }
             Step::WriteSecret { path, mode, .. } | Step::WriteFile { path, mode, .. } => self.write(path, *mode),
@@ -338,7 +279,7 @@ impl SimHost {
             }
             Step::InstallDocker => self.docker = true,
             _ if !self.docker => return Err((127, "sh: 1: docker: not found".to_owned())),
-            Step::Login { registry } => {
+            Step::Login { registry, .. } => {
                 self.logins.insert(registry.server.clone().unwrap_or_default());
             }
             Step::Logout { registry } => {
@@ -462,10 +403,8 @@ impl SimHost {
             return Err((1, "Error response from daemon: dial tcp 127.0.0.1: connect: connection refused".to_owned()));
         }
         let id = around.registry.get(image.as_str()).ok_or_else(missing)?;
-        if digest.is_some_and(|digest| digest != id) {
-            return Err((1, format!("{image} is not {}", digest.unwrap_or_default())));
-        }
-        self.images.insert(image.to_string(), id.clone());
+        // A registry keeps what was pushed, wherever the tag moves.
+        self.images.insert(image.to_string(), digest.unwrap_or(id).to_owned());
         Ok(())
     }
 
@@ -507,7 +446,7 @@ impl SimHost {
             labels: spec.labels.iter().cloned().collect(),
             env: spec.env.clone(),
             made: SimMade {
-                secrets: self.secrets.get(&spec.env_file).cloned().unwrap_or_default(),
+                secrets: self.env_files.get(&spec.env_file).cloned().unwrap_or_default(),
                 publish: spec.publish.clone(),
                 volumes: spec.volumes.clone(),
                 cmd: spec.cmd.clone(),

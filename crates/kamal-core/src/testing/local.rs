@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{EffectKind, How, SimFleet};
 use crate::lock::Origin;
-use crate::ports::{Chunk, Claim, Clock, Command, Exit, Local, LocalError, LocalFolders};
+use crate::ports::{Chunk, Claim, Clock, Command, Exit, Local, LocalError, LocalFolders, Scratch};
 
 /// Acts local programs out.
 #[derive(Clone, Debug)]
@@ -44,7 +44,12 @@ impl Local for SimLocal {
                     output(Chunk::Stderr(b"dial tcp 127.0.0.1: connect: connection refused\n"));
                     return Ok(Exit(1));
                 }
-                fleet.publish(image);
+                let id = fleet.publish(image);
+                output(Chunk::Stdout(id.as_bytes()));
+            }
+            if command.args.iter().any(|arg| arg == "imagetools") {
+                let size = fleet.state().image_size.to_string();
+                output(Chunk::Stdout(size.as_bytes()));
             }
             return Ok(Exit(0));
         }
@@ -103,6 +108,10 @@ impl Local for SimLocal {
 
     async fn claim(&self, _path: &str) -> Result<Option<Claim>, LocalError> {
         Ok(Some(Box::new(())))
+    }
+
+    async fn scratch(&self) -> Result<Scratch, LocalError> {
+        Ok(Scratch::new("/tmp/scratch", ()))
     }
 
     fn folders(&self) -> LocalFolders {

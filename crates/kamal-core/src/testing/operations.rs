@@ -29,6 +29,8 @@ pub fn every_operation(config: &Config, version: &Version) -> Vec<Op> {
         Op::Upgrade { rolling: true },
         Op::Details,
         Op::Audit,
+        Op::Status,
+        Op::Doctor,
         Op::Server(Server::Bootstrap),
         Op::Server(Server::Exec { command: Some(command()), interactive: false }),
         Op::Server(Server::Exec { command: None, interactive: true }),

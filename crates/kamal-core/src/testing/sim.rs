@@ -304,11 +304,12 @@ impl SimFleet {
         self.state().sick.clear();
     }
 
-    /// Puts an image into the registry.
-    pub fn publish(&self, image: &str) {
+    /// Puts an image into the registry, in the place of what has that name there, and returns its digest.
+    pub fn publish(&self, image: &str) -> String {
         let mut state = self.state();
-        let id = state.fresh_id();
-        state.registry.insert(image.to_owned(), format!("sha256:{id}"));
+        let id = format!("sha256:{}", state.fresh_id());
+        state.registry.insert(image.to_owned(), id.clone());
+        id
     }
 
     /// Has every image of the registry of the local machine be of a size; a tenth of it is new to a host that has one.

@@ -73,7 +73,7 @@ impl Commands for Nothing {
 fn secrets_do_not_refer_to_each_other_without_end() {
     let refused = |line: &str, times| {
         let text = format!("A=aaaaaaaaaa\n{}", line.repeat(times));
-        let files = [SecretsFile { path: ".kamal/secrets".to_owned(), text: Secret::new(text) }];
+        let files = [SecretsFile::new(".kamal/secrets", Secret::new(text))];
         Secrets::new(&files, &[]).unwrap().get("A", &Nothing).unwrap_err().to_string()
     };
     let message = "A: too large with all it refers to (over 1048576 bytes, or 100 levels)";

@@ -43,7 +43,7 @@ impl Commands for Shell {
 }
 
 fn file(text: &str) -> SecretsFile {
-    SecretsFile { path: ".kamal/secrets".to_owned(), text: Secret::new(text) }
+    SecretsFile::new(".kamal/secrets", Secret::new(text))
 }
 
 fn printed(text: &str, commands: &dyn Commands) -> String {
@@ -190,7 +190,7 @@ fn debugging_shows_no_value() {
 #[test]
 fn later_files_win_and_do_not_see_each_others_variables() {
     let shell = Shell::default();
-    let common = SecretsFile { path: ".kamal/secrets-common".to_owned(), text: Secret::new("A=common\nB=b\n") };
+    let common = SecretsFile::new(".kamal/secrets-common", Secret::new("A=common\nB=b\n"));
     let secrets = Secrets::new(&[common, file("A=own\nC=[$B]\n")], &[]).unwrap();
     let all = secrets.all(&shell).unwrap();
     let all: Vec<(&str, &str)> = all.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();

@@ -144,6 +144,51 @@ fn modes_are_never_applied_as_another_number() {
 }
 
 #[test]
+fn modes_and_owners_are_what_chmod_and_chown_take() {
+    let file = |keys: &str| {
+        load_text(&with(&format!(
+            "accessories: {{d: {{image: i, host: h, files: [{{local: a, remote: /b, {keys}}}]}}}}"
+        )))
+    };
+    for right in [
+        "mode: \"u+r-x,g=u\"",
+        "mode: \"7777\"",
+        "owner: \"1000:50\"",
+        "owner: www-data",
+        "owner: 999:999",
+        "owner: 33",
+    ] {
+        assert!(file(right).is_ok(), "{right}");
+    }
+    for (wrong, message) in [
+        ("mode: \"77777\"", "accessories/d/files/0/mode: should be a mode, not 77777"),
+        ("mode: \"\"", "accessories/d/files/0/mode: should be a mode, not "),
+        (
+            "owner: 1000:50",
+            "accessories/d/files/0/owner: should be in quotes: without them 1000:50 is the number 3603000",
+        ),
+        ("owner: \"\"", "accessories/d/files/0/owner: should be an owner, not \"\""),
+        ("owner: \"-R x\"", "accessories/d/files/0/owner: should be an owner, not \"-R x\""),
+    ] {
+        let errors = file(wrong).unwrap_err();
+        assert!(errors.0.iter().any(|error| error.message == message), "{wrong}: {errors}");
+    }
+}
+
+#[test]
+fn one_place_takes_one_mount_and_one_host_one_container_of_a_name() {
+    let accessory = |keys: &str| load_text(&with(&format!("accessories: {{d: {{image: i, host: h, {keys}}}}}")));
+    let errors = accessory("volumes: [\"v:/data\"], directories: [\"data:/data/:z\"]").unwrap_err();
+    let message = "accessories/d/directories/0: /data is mounted already, by accessories/d/volumes/0";
+    assert_eq!(errors.0[0].message, message);
+    assert!(accessory("files: [\"a:/x/a\", \"a:/x/b\", {local: a, remote: /x}]").is_ok());
+    let twice = "accessories: {a: {image: i, hosts: [h, g], service: db}, b: {image: i, host: h, service: db}}";
+    let errors = load_text(&with(twice)).unwrap_err();
+    assert_eq!(errors.0[0].message, "accessories/b: its container is called db, as that of a");
+    assert!(load_text(&with(&twice.replace("host: h", "host: k"))).is_ok());
+}
+
+#[test]
 fn keys_everybody_could_read_are_told() {
     let files = |file: &str| told(&format!("accessories: {{d: {{image: i, host: h, files: [{file}]}}}}"));
     for open in [

@@ -8,7 +8,9 @@ use kamal_core::{
     error::Error,
     name::HostName,
     op::{Op, Server},
-    ports::{Chunk, Claim, Command, Content, Exec, Exit, Local, LocalError, LocalFolders, Ssh, TransportError},
+    ports::{
+        Chunk, Claim, Command, Content, Exec, Exit, Local, LocalError, LocalFolders, Scratch, Ssh, TransportError,
+    },
     shell::Script,
 };
 
@@ -132,6 +134,10 @@ impl Local for Failing {
 
     async fn claim(&self, path: &str) -> Result<Option<Claim>, LocalError> {
         self.0.claim(path).await
+    }
+
+    async fn scratch(&self) -> Result<Scratch, LocalError> {
+        self.0.scratch().await
     }
 
     fn folders(&self) -> LocalFolders {

@@ -1,7 +1,7 @@
 //! What went wrong can be told without reading it, and what would put it right is apart from it.
 
 use kamal_core::{
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, HostError},
     name::HostName,
     op::{Accessory, AccessoryTask, Deploy, Op, Prune, Rollback},
 };
@@ -53,6 +53,19 @@ fn every_kind_of_failure_has_its_kind() {
     assert_eq!((ErrorKind::Unhealthy.exit_status(), ErrorKind::Usage.exit_status()), (13, 1));
     let known = ErrorKind::EXIT_STATUSES.map(|(status, _)| status);
     assert!(known.is_sorted() && known.contains(&ErrorKind::LockHeld.exit_status()));
+}
+
+#[test]
+fn hosts_that_fail_do_so_as_one_and_keep_what_each_says() {
+    let host = |name: &str| name.parse::<HostName>().unwrap();
+    let stopped = |name: &str| HostError::Cancelled { host: host(name) };
+    assert!(Error::of_hosts(Vec::new()).is_none());
+    let all_stopped = Error::of_hosts(vec![stopped("h1"), stopped("h2")]).unwrap();
+    assert!(matches!(all_stopped, Error::Cancelled), "{all_stopped}");
+    let one_failed = Error::of_hosts(vec![stopped("h1"), HostError::DockerMissing { host: host("h2") }]).unwrap();
+    assert_eq!((one_failed.kind(), one_failed.hints().len()), (ErrorKind::DockerMissing, 1));
+    let told = one_failed.to_string();
+    assert!(told.contains("h1: stopped on request") && told.contains("h2: Docker does not answer"), "{told}");
 }
 
 #[test]

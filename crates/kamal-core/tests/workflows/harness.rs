@@ -87,7 +87,8 @@ impl App {
         let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
         fleet.secrets().put("REGISTRY_PASSWORD", "hunter2");
         fleet.secrets().put("DATABASE_URL", "postgres://x");
-        let run = RunSettings { user_name: "Ann".into(), ..RunSettings::default() };
+        let mut run = RunSettings::default();
+        run.user_name = "Ann".into();
         Self { world: fleet.world(), fleet, config, targets, run }
     }
 
@@ -192,17 +193,13 @@ impl App {
 
     /// The settings, with `--version`.
     pub(crate) fn asking(&self, version: Option<&str>) -> RunSettings {
-        RunSettings { asked_version: version.map(|version| version.parse().unwrap()), ..self.run.clone() }
+        let mut run = self.run.clone();
+        run.asked_version = version.map(|version| version.parse().unwrap());
+        run
     }
 
     pub(crate) fn cx<'a>(&'a self, run: &'a RunSettings, cancel: Cancel) -> Cx<'a> {
-        Cx {
-            fleet: Fleet::new(&self.config, &self.world, "ann", cancel),
-            targets: &self.targets,
-            version: None,
-            run,
-            proxy_image: None,
-        }
+        Cx::new(Fleet::new(&self.config, &self.world, "ann", cancel), &self.targets, run)
     }
 
     fn groups(&self) -> Vec<Vec<HostName>> {

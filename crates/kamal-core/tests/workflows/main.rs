@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod chance;
 mod covered;
 mod deploys;
 mod diagnosed;
@@ -13,6 +12,7 @@ mod gone;
 mod harness;
 mod histories;
 mod hooks;
+mod images;
 mod local;
 mod locks;
 mod meddled;
@@ -25,5 +25,6 @@ mod seams;
 mod secrets;
 mod small;
 mod stream;
+mod surveyed;
 mod table;
 mod uploads;

@@ -28,7 +28,7 @@ fn nothing(_: &App) {}
 /// An app that was set up, accessories included.
 fn set_up(yaml: &str) -> App {
     let app = App::new(yaml);
-    ["pg:16", "pg:17"].into_iter().for_each(|image| app.fleet.publish(image));
+    ["pg:16", "pg:17"].into_iter().for_each(|image| drop(app.fleet.publish(image)));
     app.operate(Verb::Setup, "v1", None).unwrap();
     app
 }

@@ -8,7 +8,7 @@ use kamal_core::{
     error::Error,
     op::Op,
     plan::Kind,
-    ports::{BuildError, BuildOrder, Builder, Interceptor, Moment, Refusal},
+    ports::{BuildError, BuildOrder, Builder, Built, Interceptor, Moment, Refusal},
     run::hooks::{HookFiles, HookFunctions, NAMES},
     testing::{Effect, SimDocker, SimFleet},
 };
@@ -42,13 +42,13 @@ struct OwnBuilder(SimFleet);
 
 #[async_trait]
 impl Builder for OwnBuilder {
-    async fn build(&self, order: &BuildOrder<'_>) -> Result<String, BuildError> {
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<Built, BuildError> {
         let (BuildTask::Push { .. }, Some(version)) = (order.task, order.version) else {
             return SimDocker.build(order).await;
         };
         self.0.own_effect(&format!("{OWN}build")).await.map_err(|error| BuildError::Unfit(error.to_string()))?;
         self.0.publish(&format!("{}:{version}", order.config.repository()));
-        Ok(String::new())
+        Ok(Built::default())
     }
 }
 

@@ -307,7 +307,9 @@ fn the_table_is_kamals() {
         ("server", "bootstrap exec"),
     ];
     let mut expected: Vec<String> =
-        ["audit", "deploy", "details", "redeploy", "remove", "rollback", "setup", "upgrade"].map(str::to_owned).into();
+        ["audit", "deploy", "details", "doctor", "redeploy", "remove", "rollback", "setup", "status", "upgrade"]
+            .map(str::to_owned)
+            .into();
     for (noun, verbs) in nouns {
         expected.extend(verbs.split_whitespace().map(|verb| format!("{noun} {verb}")));
     }

@@ -21,6 +21,8 @@ pub(super) struct Flags<'f> {
     pub(super) output: &'f str,
     /// What its tags end in.
     pub(super) suffix: &'f str,
+    /// The file that buildx tells the image's digest in, where it is wanted.
+    pub(super) metadata: Option<&'f str>,
 }
 
 /// `docker buildx build …`, to be run in the context's folder.
@@ -29,6 +31,7 @@ pub(super) fn build(order: &BuildOrder<'_>, backend: &Backend, flags: &Flags<'_>
     let mut line = Line::new("docker");
     line.plain(words("buildx build"));
     line.plain([format!("--output=type={}", flags.output)]);
+    line.plain(flags.metadata.into_iter().flat_map(|file| ["--metadata-file".to_owned(), file.to_owned()]));
     line.plain(platforms(&builder.arches));
     line.plain(backend.name().into_iter().flat_map(|name| ["--builder".to_owned(), name.to_owned()]));
     line.plain(tags(order, flags)?.into_iter().flat_map(|tag| ["-t".to_owned(), tag]));
@@ -57,7 +60,7 @@ pub(super) fn build(order: &BuildOrder<'_>, backend: &Backend, flags: &Flags<'_>
     line.raw(builder.context.as_deref().unwrap_or("."));
     let mut command = line.command();
     if backend.elsewhere().is_some() {
-        // The login is the other machine's own.
+        // It is that machine that has to reach the registry, and so asks for the token.
         command.env.push(("BUILDKIT_NO_CLIENT_TOKEN".to_owned(), Secret::new("1")));
     }
     Ok(command)

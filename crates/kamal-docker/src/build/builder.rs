@@ -2,7 +2,7 @@
 
 use kamal_core::{
     config::Config,
-    event::{EventKind, Tone},
+    event::{EventKind, Outcome, Tone},
     ports::{BuildError, BuildOrder, Command},
 };
 
@@ -154,13 +154,20 @@ fn introduce(url: &str) -> Option<Command> {
     Some(Command::new("ssh", args))
 }
 
-/// Removes something; says whether it was there.
+/// Removes something; says whether it was there. That it was not is no failure.
 async fn discard(order: &BuildOrder<'_>, what: &str, command: &Command) -> Result<bool, BuildError> {
-    match run(order, what, command, Show::Nothing).await {
-        Ok(_) => Ok(true),
-        Err(BuildError::Failed { output, .. }) if is_absent(&output) => Ok(false),
-        Err(error) => Err(error),
-    }
+    let began = order.clock.elapsed();
+    order.events.emit(EventKind::StepStarted { host: None, step: what.to_owned(), command: command.to_string() });
+    let printed = look(order, command).await?;
+    let absent = !printed.exit.success() && is_absent(&printed.text());
+    let outcome = match printed.exit {
+        _ if absent => Outcome::Ignored,
+        exit if exit.success() => Outcome::Ok,
+        exit => Outcome::Failed(format!("exit status {exit}")),
+    };
+    let took = order.clock.elapsed().saturating_sub(began);
+    order.events.emit(EventKind::StepFinished { host: None, step: what.to_owned(), outcome, took });
+    if absent || printed.exit.success() { Ok(!absent) } else { Err(printed.failure(command)) }
 }
 
 /// Looks at the builder.

@@ -2,7 +2,7 @@
 
 use kamal_core::{naming, step::ProxyContainerSpec};
 
-use super::{Log, Place, made};
+use super::{Place, made};
 
 /// What does not depend on the configuration. It says itself how it goes about it.
 const SCRIPT: &str = include_str!("reboot.sh");
@@ -23,8 +23,8 @@ pub(crate) fn replace(spec: &ProxyContainerSpec) -> String {
          take_over() {{ {take_over}; }}\n\
          {SCRIPT})",
         apps = naming::PROXY_APPS_CONFIG,
-        create = made(spec, "docker create --name kamal-proxy_next", Place::Own, Log::Limited),
-        bridge = made(spec, "docker run --detach --name kamal-proxy_bridge", Place::Bridge, Log::Limited),
-        take_over = made(spec, "docker run --detach --name kamal-proxy", Place::Shared, Log::Limited),
+        create = made(spec, "docker create --name kamal-proxy_next", Place::Own),
+        bridge = made(spec, "docker run --detach --name kamal-proxy_bridge", Place::Bridge),
+        take_over = made(spec, "docker run --detach --name kamal-proxy", Place::Shared),
     )
 }

@@ -63,7 +63,11 @@ impl Store {
 
     /// What another user than the folder's owner wrote, with the rights of root, its owner could not touch any more.
     fn owned(root: &Path) -> io::Result<Self> {
-        let (owner, user) = (fs::metadata(root)?.uid(), rustix::process::geteuid().as_raw());
+        let there = fs::metadata(root)?;
+        if !there.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is a file, not a folder"));
+        }
+        let (owner, user) = (there.uid(), rustix::process::geteuid().as_raw());
         if owner != user {
             let problem = format!("it belongs to the user {owner}, and this is run by the user {user}");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));

@@ -91,6 +91,41 @@ fn texts(texts: impl IntoIterator<Item = impl Into<String>>) -> impl Iterator<It
     texts.into_iter().map(Into::into)
 }
 
+/// Where requests go, and how they get there: said alike of a service and of a rollout.
+macro_rules! targets_and_times {
+    ($options:ident) => {
+        impl $options {
+            /// Adds a target. Requests go to all of them in turn.
+            pub fn target(mut self, address: Address) -> Self {
+                self.targets.push(address);
+                self
+            }
+
+            /// Adds a target for reads, GET and HEAD, which then go to such targets alone.
+            pub fn reader(mut self, address: Address) -> Self {
+                self.readers.push(address);
+                self
+            }
+
+            /// How long new targets may take to become healthy; 30 seconds where nobody says.
+            pub fn deploy_timeout(mut self, limit: Duration) -> Self {
+                self.deployment.deploy_timeout = limit.into();
+                self
+            }
+
+            /// How long requests to targets that are replaced may take; 30 seconds where nobody says. What takes longer
+            /// is cut.
+            pub fn drain_timeout(mut self, limit: Duration) -> Self {
+                self.deployment.drain_timeout = limit.into();
+                self
+            }
+        }
+    };
+}
+
+targets_and_times!(DeployOptions);
+targets_and_times!(RolloutOptions);
+
 impl DeployOptions {
     /// A service with one target, for all hosts and paths that no other service has.
     pub fn to(target: Address) -> Self {
@@ -112,18 +147,6 @@ impl DeployOptions {
             },
             forward_headers: None,
         }
-    }
-
-    /// Adds a target. Requests go to all of them in turn.
-    pub fn target(mut self, address: Address) -> Self {
-        self.targets.push(address);
-        self
-    }
-
-    /// Adds a target for reads, GET and HEAD, which then go to such targets alone.
-    pub fn reader(mut self, address: Address) -> Self {
-        self.readers.push(address);
-        self
     }
 
     /// Serves this host, besides others that are named. `*.example.com` is all one level below.
@@ -256,18 +279,6 @@ impl DeployOptions {
         self
     }
 
-    /// How long new targets may take to become healthy; 30 seconds where nobody says.
-    pub fn deploy_timeout(mut self, limit: Duration) -> Self {
-        self.deployment.deploy_timeout = limit.into();
-        self
-    }
-
-    /// How long requests to targets that are replaced may take; 30 seconds where nobody says. What takes longer is cut.
-    pub fn drain_timeout(mut self, limit: Duration) -> Self {
-        self.deployment.drain_timeout = limit.into();
-        self
-    }
-
     /// Whether to switch at once, healthy or not.
     pub const fn force(mut self, force: bool) -> Self {
         self.deployment.force = force;
@@ -291,30 +302,6 @@ impl RolloutOptions {
     /// One target.
     pub fn to(target: Address) -> Self {
         Self { targets: vec![target], readers: Vec::new(), deployment: deployment() }
-    }
-
-    /// Adds a target.
-    pub fn target(mut self, address: Address) -> Self {
-        self.targets.push(address);
-        self
-    }
-
-    /// Adds a target for reads.
-    pub fn reader(mut self, address: Address) -> Self {
-        self.readers.push(address);
-        self
-    }
-
-    /// How long the targets may take to become healthy; 30 seconds where nobody says.
-    pub fn deploy_timeout(mut self, limit: Duration) -> Self {
-        self.deployment.deploy_timeout = limit.into();
-        self
-    }
-
-    /// How long requests to the targets of an earlier rollout may take; 30 seconds where nobody says.
-    pub fn drain_timeout(mut self, limit: Duration) -> Self {
-        self.deployment.drain_timeout = limit.into();
-        self
     }
 
     pub(super) fn into_request(self, service: &str) -> RolloutDeploy {

@@ -1,15 +1,21 @@
 //! The local machine: programs and files.
 
-use std::{fs::TryLockError, io, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
+use std::{
+    fs::TryLockError,
+    io,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::PathBuf,
+    process::Stdio,
+};
 
 use async_trait::async_trait;
 use kamal_core::{
     lock::Origin,
-    ports::{Chunk, Claim, Command, Exit, Local, LocalError, LocalFolders},
+    ports::{Chunk, Claim, Command, Entropy as _, Exit, Local, LocalError, LocalFolders, Scratch},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Environment, process};
+use super::{Environment, SystemEntropy, process};
 
 /// The machine this program runs on, as seen from a project's folder.
 #[derive(Clone, Debug)]
@@ -104,15 +110,21 @@ impl Local for ThisMachine {
 
     async fn tree(&self, path: &str) -> Option<Vec<String>> {
         let root = self.path(path);
-        let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
         if !root.is_dir() {
             return None;
         }
-        while let Some(folder) = folders.pop() {
+        let (mut files, mut folders) = (Vec::new(), vec![(root.clone(), Vec::new())]);
+        while let Some((folder, above)) = folders.pop() {
+            // A link may lead to a folder that it lies in.
+            let real = std::fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
+            if above.contains(&real) {
+                continue;
+            }
+            let above = [above, vec![real]].concat();
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 let path = entry.path();
                 if path.is_dir() {
-                    folders.push(path);
+                    folders.push((path, above.clone()));
                 } else if let Ok(below) = path.strip_prefix(&root) {
                     files.push(below.to_string_lossy().into_owned());
                 }
@@ -148,6 +160,13 @@ impl Local for ThisMachine {
         }
     }
 
+    async fn scratch(&self) -> Result<Scratch, LocalError> {
+        let path = std::env::temp_dir().join(format!("kamal-{}", SystemEntropy::default().hex(16)));
+        let io = |source| LocalError::Io { what: format!("cannot create the folder {}", path.display()), source };
+        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(io)?;
+        Ok(Scratch::new(path.to_string_lossy(), Removed(path.clone())))
+    }
+
     async fn origin(&self) -> Origin {
         process::origin(&self.environment)
     }
@@ -157,10 +176,18 @@ impl Local for ThisMachine {
     }
 
     fn folders(&self) -> LocalFolders {
-        LocalFolders {
-            project: self.project.to_string_lossy().into_owned(),
-            temporary: std::env::temp_dir().to_string_lossy().into_owned(),
-        }
+        LocalFolders::new(self.project.to_string_lossy(), std::env::temp_dir().to_string_lossy())
+    }
+}
+
+/// A folder that is removed when this is dropped.
+#[derive(Debug)]
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        // Who empties it first has done what this is for.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -168,5 +195,29 @@ fn start_error(program: &str, source: io::Error) -> LocalError {
     match source.kind() {
         io::ErrorKind::NotFound => LocalError::Missing { program: program.to_owned() },
         _ => LocalError::Io { what: format!("cannot run {program}"), source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn links_in_a_folder_are_followed_but_not_in_a_circle() {
+        let project = tempfile::tempdir().unwrap();
+        let path = |name: &str| project.path().join(name);
+        std::fs::create_dir_all(path("conf/v1/sub")).unwrap();
+        for name in ["conf/v1/a", "conf/v1/sub/b"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        for (to, link) in [("v1", "conf/current"), ("..", "conf/v1/up"), (".", "conf/here"), ("v1/a", "conf/a")] {
+            symlink(to, path(link)).unwrap();
+        }
+        let machine = ThisMachine::new(project.path(), "/", Environment::default());
+        let files = machine.tree("conf").await.unwrap();
+        assert_eq!(files, ["a", "current/a", "current/sub/b", "v1/a", "v1/sub/b"]);
+        assert_eq!(machine.tree("conf/a").await, None);
     }
 }

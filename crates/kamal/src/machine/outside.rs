@@ -387,6 +387,17 @@ mod tests {
         assert_eq!(rendered(&asked, "<%= `nosuchtool 2>/dev/null` %><%= $?.exitstatus %>").as_deref(), Ok("127"));
     }
 
+    #[test]
+    fn a_template_can_tell_why_a_program_was_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("data"), "").unwrap();
+        let asked = Surroundings::new(folder.path(), None, Environment::of_process());
+        for (class, command) in [("ENOENT", "./nothing"), ("EACCES", "./data")] {
+            let template = format!("<% begin; `{command}`; rescue Errno::{class} %>{class}<% end %>");
+            assert_eq!(rendered(&asked, &template).as_deref(), Ok(class));
+        }
+    }
+
     /// `None` where there is no ruby, which is said.
     fn by_ruby(folder: &Path, template: &str, variables: &Changes) -> Option<Result<ruby::Rendered, RubyError>> {
         let rendered = ruby::render(template, folder, &Environment::of_process(), variables);

@@ -73,7 +73,7 @@ impl Programs for Surroundings {
         })?;
         let output = finish(child, program).map_err(|error| NotRun::Failed(error.to_string()))?;
         drop(alone);
-        Ok(Output { status: output.status.code(), stdout: Zeroizing::new(output.stdout), stderr: output.stderr })
+        Ok(Output::new(output.status.code(), output.stdout, output.stderr))
     }
 
     fn run_all(&self, programs: &[Program]) -> Vec<Result<Output, NotRun>> {

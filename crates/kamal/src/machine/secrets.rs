@@ -189,7 +189,7 @@ fn load(project: &Path, candidates: &[String], programs: Option<&dyn Programs>) 
             Ok(bytes) => {
                 let plain = encrypted::plain(&path, bytes, programs);
                 if let Some(text) = plain.map_err(|error| SecretError::unavailable(error.to_string()))? {
-                    files.push(SecretsFile { path, text });
+                    files.push(SecretsFile::new(path, text));
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -9,7 +9,7 @@ use super::{tests::told, *};
 const ROWS: &str = include_str!("../../../tests/checklist.txt");
 
 /// Options Kamal has not.
-const OUR_OPTIONS: [&str; 12] = [
+const OUR_OPTIONS: [&str; 13] = [
     "as-deployed",
     "dry-run",
     "format",
@@ -22,6 +22,7 @@ const OUR_OPTIONS: [&str; 12] = [
     "reveal",
     "schema",
     "timings",
+    "watch",
 ];
 
 /// A row: a command, and an option of it or the words behind it.
@@ -295,7 +296,7 @@ fn nothing_but_what_the_list_has_and_what_is_ours() {
     }
     assert_eq!(
         ours.into_iter().collect::<Vec<_>>(),
-        ["completion", "doctor ssh", "plan", "proxy list", "registry gc", "registry ls"]
+        ["completion", "doctor ssh", "plan", "proxy list", "registry gc", "registry ls", "status"]
     );
 }
 

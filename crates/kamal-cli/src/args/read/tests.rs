@@ -8,7 +8,7 @@ const LINES: &str = include_str!("../../../tests/command_lines.txt");
 pub(super) fn told(line: &str, aliases: &[(&str, &str)]) -> String {
     let known = aliases.iter().map(|(name, line)| ((*name).to_owned(), (*line).to_owned()));
     let aliases = |_: &str, _: Option<&str>| Ok(known.clone().collect());
-    match plain(&shlex::split(line).unwrap(), &aliases) {
+    match plain(&kamal_core::shell::split(line).unwrap(), &aliases) {
         Ok(Plain::Words(words)) => {
             let read = Cli::try_parse_from(["kamal"].into_iter().chain(words.iter().map(String::as_str)));
             let quoted = |word: &String| {
@@ -48,7 +48,8 @@ fn the_usage_is_told_in_kamals_words() {
         ("lock acquire -m why now", "lock acquire -m, --message=MESSAGE"),
         ("app boot x", "app boot"),
     ] {
-        let refusal = plain(&shlex::split(line).unwrap(), &|_, _| Ok(IndexMap::new())).unwrap_err().to_string();
+        let refusal =
+            plain(&kamal_core::shell::split(line).unwrap(), &|_, _| Ok(IndexMap::new())).unwrap_err().to_string();
         assert_eq!(refusal.lines().nth(1), Some(format!("Usage: \"kamal {usage}\"").as_str()), "{line}");
     }
 }
@@ -71,7 +72,8 @@ fn clap_is_left_no_choice() {
         ["''", "-", "---", "-=x", "--no-", "--é", "-é", "-n5", "-vqp", "--json=maybe", "A:b", "--plan", "--", "-5"];
     for command in commands {
         for line in words.iter().flat_map(|first| words.map(|second| format!("{command} {first} {second}"))) {
-            let Ok(Plain::Words(words)) = plain(&shlex::split(&line).unwrap(), &|_, _| Ok(IndexMap::new())) else {
+            let Ok(Plain::Words(words)) = plain(&kamal_core::shell::split(&line).unwrap(), &|_, _| Ok(IndexMap::new()))
+            else {
                 continue;
             };
             if let Err(error) = Cli::try_parse_from(["kamal".to_owned()].into_iter().chain(words)) {
@@ -94,17 +96,25 @@ fn an_alias_comes_before_prefixes_and_our_own_commands_but_not_before_kamals() {
         ("doctor", "app logs"),
         ("deploy", "audit"),
         ("console", "app exec -i -r jobs 'bin/rails console'"),
+        ("note", "app exec echo #1 'a  b' c\\ d"),
+        ("blank", " "),
     ];
     assert_eq!(told("dep -v", &aliases), "details --quiet --verbose");
     assert_eq!(told("depl", &aliases), "deploy");
     assert_eq!(told("doctor", &aliases), "app logs");
     assert_eq!(told("doctor ssh", &[]), "doctor ssh");
+    assert_eq!(told("doctor -h a -v", &[]), "doctor --hosts=a --verbose");
+    assert_eq!(told("status --watch", &[]), "status --watch");
+    assert_eq!(told("status", &[("status", "audit")]), "audit");
+    assert_eq!(told("lock status", &aliases), "lock status");
     assert_eq!(told("deploy", &aliases), "deploy");
     assert_eq!(
         told("console -r web", &aliases),
         "app exec --roles=web --interactive -- 'bin/rails console'",
         "what is written behind an alias counts"
     );
+    assert_eq!(told("note e", &aliases), "app exec -- echo #1 'a  b' 'c d' e", "no comment begins in an alias");
+    assert_eq!(told("blank", &aliases), "help:");
     assert_eq!(
         told("x", &[("x", "y"), ("y", "x")]),
         "refused: aliases/x: it stands for itself, by way of others or alone"
@@ -120,7 +130,7 @@ fn the_file_and_the_destination_of_aliases_are_those_of_the_command_line() {
         Err("there are none".to_owned())
     };
     for line in ["typo", "typo -c a.yml -dest -d staging", "typo --config_file=b.yml --no-destination"] {
-        let words = shlex::split(line).unwrap();
+        let words = kamal_core::shell::split(line).unwrap();
         let refusal = plain(&words, &aliases).unwrap_err().to_string();
         assert!(refusal.starts_with("Could not find command \"typo\".") && refusal.contains("there are none"));
     }
@@ -134,7 +144,8 @@ fn the_file_and_the_destination_of_aliases_are_those_of_the_command_line() {
 #[test]
 fn what_was_meant_is_guessed() {
     for (line, meant) in [("dpeloy", "deploy"), ("app lgos", "logs"), ("deploy --skip-pushh", "--skip-push")] {
-        let refusal = plain(&shlex::split(line).unwrap(), &|_, _| Ok(IndexMap::new())).unwrap_err().to_string();
+        let refusal =
+            plain(&kamal_core::shell::split(line).unwrap(), &|_, _| Ok(IndexMap::new())).unwrap_err().to_string();
         assert!(refusal.ends_with(&format!("Did you mean?  {meant:?}")), "{refusal}");
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn accessory(
     });
     let registry =
         filled("registry").map(|entry| registry::registry(&entry.value, entry.key, &join(&path, "registry"), report));
-    let server = registry.as_ref().and_then(|registry| registry.server.as_deref()).filter(|s| !s.trim().is_empty());
+    let server = registry.as_ref().and_then(|registry| registry.server.as_deref());
     let image = text(node, "image").unwrap_or_default();
     if image.trim().is_empty() {
         report.error(entry.key, at(&path, "image is required"));
@@ -68,6 +68,7 @@ pub(crate) fn accessory(
     if let (Some(node), Err(error)) = (node.get("image").filter(|node| !node.is_blank()), ImageRef::parse(&*image)) {
         report.error(node.span, at(&join(&path, "image"), &error.to_string()));
     }
+    paths::check_targets(node, &path, report);
     Some(Accessory {
         name: name.to_owned(),
         service: container.unwrap_or_else(|| format!("{service}-{name}")),

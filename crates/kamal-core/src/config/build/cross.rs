@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::super::diagnostic::Report;
-use super::super::model::{Config, ProxyRun, Ssl};
+use super::super::model::{Accessory, Config, ProxyRun, Ssl};
 use super::super::shape::suggest::did_you_mean;
 use super::super::source::Span;
 use super::super::yaml::{Kind, Node};
@@ -36,6 +36,7 @@ pub(crate) fn check(
     ssl(&config, roles, report);
     local_registry(root, &config, report);
     proxy_runs(&config, span("proxy"), report);
+    containers(root, &config, report);
     Config { retain_containers, ..config }
 }
 
@@ -166,6 +167,21 @@ fn local_registry(root: &Node, config: &Config, report: &mut Report<'_>) {
             format!("builder/driver: what `{}` builds cannot reach the registry on this machine", builder.driver);
         let help = Some("name a registry both can reach in `registry`, or leave out the driver".to_owned());
         report.error_with(span("driver"), message, help);
+    }
+}
+
+/// Accessories on one host whose containers would have one name: Kamal boots the first, and takes it for the others too.
+fn containers(root: &Node, config: &Config, report: &mut Report<'_>) {
+    for (at, one) in config.accessories.iter().enumerate() {
+        let meets = |other: &&Accessory| {
+            other.service == one.service && other.hosts.iter().any(|host| one.hosts.contains(host))
+        };
+        let Some(other) = config.accessories[..at].iter().find(meets) else { continue };
+        let entry = root.get("accessories").and_then(|accessories| accessories.entry(&one.name));
+        let help = Some("give one of them a `service` of its own".to_owned());
+        let message =
+            format!("accessories/{}: its container is called {}, as that of {}", one.name, one.service, other.name);
+        report.error_with(entry.map_or(root.span, |entry| entry.key), message, help);
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::model::{DockerOptions, Logging, OptionValue};
 use super::super::ruby;
 use super::super::shape::check::{at, join, section, wrong};
 use super::super::shape::keys;
-use super::super::yaml::{Kind, Node};
+use super::super::yaml::{Entry, Kind, Node};
 
 const RESERVED: [&str; 3] = ["destination", "role", "service"];
 
@@ -69,16 +69,25 @@ pub(crate) fn docker_options(owner: &Node, path: &str, report: &mut Report<'_>) 
         if name == "restart" {
             restart = restart_policy(&entry.value, &join(&path, "restart"), report).unwrap_or(restart);
         } else {
-            options.extend(option_values(name, &entry.value));
+            options.extend(option(name, entry, &path, report));
         }
     }
     (options, restart)
 }
 
 /// Options that know no restart policy (the proxy's container).
-pub(crate) fn plain_options(node: Option<&Node>) -> DockerOptions {
+pub(crate) fn plain_options(node: Option<&Node>, path: &str, report: &mut Report<'_>) -> DockerOptions {
     let map = node.and_then(Node::map);
-    map.into_iter().flatten().flat_map(|(name, entry)| option_values(name, &entry.value)).collect()
+    map.into_iter().flatten().flat_map(|(name, entry)| option(name, entry, path, report)).collect()
+}
+
+/// One option. In Kamal one without a value takes the next word for it.
+fn option(name: &str, entry: &Entry, path: &str, report: &mut Report<'_>) -> DockerOptions {
+    if matches!(entry.value.kind, Kind::Null) && !SWITCHES.contains(&name) {
+        let help = "give it one, or `true` if it takes none".to_owned();
+        report.warn(entry.key, at(&join(path, name), "has no value, so docker gets an empty one"), Some(help));
+    }
+    option_values(name, &entry.value)
 }
 
 /// `logging`, checked.
@@ -104,12 +113,34 @@ fn restart_policy(node: &Node, path: &str, report: &mut Report<'_>) -> Option<St
     None
 }
 
+/// Options of `docker run` that take no word for a value: it would be taken for the image.
+const SWITCHES: [&str; 12] = [
+    "detach",
+    "disable-content-trust",
+    "init",
+    "interactive",
+    "no-healthcheck",
+    "oom-kill-disable",
+    "privileged",
+    "publish-all",
+    "quiet",
+    "read-only",
+    "rm",
+    "tty",
+];
+
 /// `true` is a flag without a value, also as one of several.
 fn option_values(name: &str, node: &Node) -> DockerOptions {
     let value = |node: &Node| match &node.kind {
         Kind::Bool(true) => OptionValue::Flag,
         _ => OptionValue::One(ruby::text(node)),
     };
+    if SWITCHES.contains(&name) && node.list().is_none() {
+        return match ruby::text(node).trim() {
+            "" | "true" => vec![(name.to_owned(), OptionValue::Flag)],
+            off => vec![(format!("{name}={off}"), OptionValue::Flag)],
+        };
+    }
     match &node.kind {
         Kind::List(items) if items.iter().any(|item| item.bool() == Some(true)) => {
             items.iter().map(|item| (name.to_owned(), value(item))).collect()

@@ -30,6 +30,28 @@ pub(crate) fn directories(node: &Node, path: &str, report: &mut Report<'_>) -> V
     read_all(node, "directories", path, report).into_iter().map(|(_, directory)| directory).collect()
 }
 
+/// Two things cannot be mounted at one path: docker refuses to make such a container.
+pub(crate) fn check_targets(accessory: &Node, path: &str, report: &mut Report<'_>) {
+    let mut known: Vec<(String, String)> = Vec::new();
+    for key in ["volumes", "files", "directories"] {
+        let items = accessory.get(key).and_then(Node::list).unwrap_or_default();
+        for (index, item) in items.iter().enumerate() {
+            let target = match item.map() {
+                Some(_) => text(item, "remote"),
+                None => item.text().and_then(|text| text.split(':').nth(1).map(str::to_owned)),
+            };
+            let Some(target) = target.map(|target| target.trim_end_matches('/').to_owned()) else { continue };
+            let place = join(&join(path, key), &index.to_string());
+            match known.iter().find(|(_, known)| *known == target) {
+                Some((first, _)) => {
+                    report.error(item.span, at(&place, &format!("{target} is mounted already, by {first}")));
+                }
+                None => known.push((place, target)),
+            }
+        }
+    }
+}
+
 fn looks_like_a_key(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let stem = name.strip_suffix(".erb").unwrap_or(&name);
@@ -47,6 +69,9 @@ fn read_all<'n>(node: &'n Node, key: &str, path: &str, report: &mut Report<'_>) 
         if let Some(mode) = item.get("mode") {
             check_mode(mode, &join(&path, "mode"), report);
         }
+        if let Some(owner) = item.get("owner") {
+            check_owner(owner, &join(&path, "owner"), report);
+        }
         match read_one(item) {
             Some(found) => read.push((item, found)),
             None if matches!(item.kind, Kind::Map(_)) || item.text().is_some() => {
@@ -61,11 +86,11 @@ fn read_all<'n>(node: &'n Node, key: &str, path: &str, report: &mut Report<'_>) 
 fn read_one(item: &Node) -> Option<AccessoryPath> {
     if item.map().is_some() {
         return Some(AccessoryPath {
-            local: text(item, "local")?,
-            remote: text(item, "remote")?,
+            local: text(item, "local").filter(|local| !local.trim().is_empty())?,
+            remote: text(item, "remote").filter(|remote| !remote.trim().is_empty())?,
             mode: text(item, "mode"),
             owner: text(item, "owner"),
-            options: text(item, "options"),
+            options: text(item, "options").filter(|options| !options.trim().is_empty()),
         });
     }
     let all = item.text()?;
@@ -96,12 +121,26 @@ fn check_mode(node: &Node, path: &str, report: &mut Report<'_>) {
     }
 }
 
-fn is_octal(mode: &str) -> bool {
-    (1..=5).contains(&mode.len()) && mode.bytes().all(|byte| matches!(byte, b'0'..=b'7'))
+/// What `chown` takes. `1000:50` without quotes is a number to base 60 to YAML.
+fn check_owner(node: &Node, path: &str, report: &mut Report<'_>) {
+    let Some(owner) = node.text() else { return };
+    if let Some(written) = report.spelling(node).map(str::to_owned) {
+        let help = format!("write \"{written}\", in quotes");
+        let message = format!("should be in quotes: without them {written} is the number {owner}");
+        report.error_with(node.span, at(path, &message), Some(help));
+    } else if owner.trim().is_empty() || owner.starts_with('-') || owner.contains(char::is_whitespace) {
+        let help = Some("write it as user:group".to_owned());
+        report.error_with(node.span, at(path, &format!("should be an owner, not {owner:?}")), help);
+    }
 }
 
-/// `u=rw`, `go-w`, `+x`.
+fn is_octal(mode: &str) -> bool {
+    let is_number = (1..=5).contains(&mode.len()) && mode.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    is_number && u32::from_str_radix(mode, 8).is_ok_and(|mode| mode <= 0o7777)
+}
+
+/// `u=rw`, `go-w`, `+x`, `u+r-x`.
 fn is_clause(clause: &str) -> bool {
     let rest = clause.trim_start_matches(['u', 'g', 'o', 'a']);
-    rest.strip_prefix(['=', '+', '-']).is_some_and(|rights| rights.chars().all(|c| "rwxXstugo".contains(c)))
+    rest.strip_prefix(['=', '+', '-']).is_some_and(|rights| rights.chars().all(|c| "rwxXstugo=+-".contains(c)))
 }

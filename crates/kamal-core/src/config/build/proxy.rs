@@ -179,10 +179,10 @@ fn read_run(node: &Node, path: &str, report: &mut Report<'_>) -> ProxyRun {
             None | Some(Node { kind: Kind::Null, .. }) => Some("10m".to_owned()),
             Some(size) => size.text().filter(|size| !size.trim().is_empty()),
         },
-        registry: text(node, "registry"),
+        registry: text(node, "registry").filter(|registry| !registry.trim().is_empty()),
         repository: text(node, "repository").unwrap_or_else(|| "basecamp/kamal-proxy".to_owned()),
         version: text(node, "version").unwrap_or_else(|| PROXY_VERSION.to_owned()),
         image_chosen: ["registry", "repository", "version"].iter().any(|key| node.get(key).is_some()),
-        options: plain_options(node.get("options")),
+        options: plain_options(node.get("options"), &join(path, "options"), report),
     }
 }

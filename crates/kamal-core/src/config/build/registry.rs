@@ -15,8 +15,9 @@ pub(crate) fn registry(node: &Node, owner: Span, path: &str, report: &mut Report
     if node.map().is_none() {
         return Registry::default();
     }
-    let server = text(node, "server");
-    if let Some(node) = node.get("server").filter(|node| !node.is_blank())
+    // An empty one is none.
+    let server = text(node, "server").filter(|server| !server.trim().is_empty());
+    if let Some(node) = node.get("server")
         && let Some(Err(error)) = server.as_deref().map(ImageRef::parse)
     {
         report.error(node.span, at(&join(path, "server"), &error.to_string()));

@@ -15,7 +15,8 @@ use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{
-    accessory, builder, cross, hosts, ignored, policies, proxy, registry, release, ssh, tags as host_tags, words,
+    accessory, blank, builder, cross, hosts, ignored, policies, proxy, registry, release, shadowed, ssh,
+    tags as host_tags, words,
 };
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
@@ -144,9 +145,11 @@ pub(crate) fn build(
     policies::fill(root, &mut config, report);
     config.release = release::release(root, &config, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
+    blank::check(root, report);
     words::check(root, report);
     ignored::check(root, report);
     host_tags::check(root, &config, report);
+    shadowed::check(root, &config, report);
     Config { hooks_output, ..config }
 }
 

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::super::destination::make_way;
 use super::super::diagnostic::Report;
 use super::super::model::{Env, Logging, Role, TaggedHost};
 use super::super::shape::check::{at, hosts as check_hosts, join, section, wrong};
@@ -138,7 +139,7 @@ impl RawRole<'_> {
     fn proxy(&self, root: &FromRoot<'_>, report: &mut Report<'_>) -> super::super::model::Proxy {
         let own = self.settings.and_then(|settings| settings.get("proxy")).filter(|own| own.map().is_some());
         let merged = match (root.proxy, own) {
-            (Some(root), Some(own)) => overlay(root.clone(), own.clone()),
+            (Some(root), Some(own)) => overlay(make_way(root.clone(), own), own.clone()),
             (Some(one), None) | (None, Some(one)) => one.clone(),
             (None, None) => Node::empty_map(self.span),
         };

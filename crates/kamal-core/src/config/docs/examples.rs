@@ -140,7 +140,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("ssh/known_hosts", "[config/known_hosts]"),
     ("x-release", "{cmd: bin/migrate}"),
     ("x-release/cmd", "bin/migrate"),
-    ("x-release/role", "jobs"),
+    ("x-release/role", "web"),
     ("x-release/timeout", "1200"),
     ("x-proxy", "{compress: true, rate_limit: 20/s}"),
     ("x-proxy/compress", "true"),

@@ -49,7 +49,7 @@ impl Value {
         Self::Map { tag, entries: entries.into_iter().filter_map(entry).collect() }
     }
 
-    /// Without secrets, in names or in values; `true` and `false` are none.
+    /// Without secrets, in names or in values; `true` and `false` are none, nor are the symbols that Kamal has for names.
     pub(super) fn redacted(self, redactor: &Redactor) -> Self {
         match self {
             Self::Scalar(Kind::Null | Kind::Bool(_)) => self,
@@ -64,8 +64,8 @@ impl Value {
             Self::Map { tag, entries } => {
                 let mut names = Names::default();
                 let mut entry = |(key, value): (Key, Self)| {
-                    let key = Key { text: names.shown(redactor, &key.text), ..key };
-                    (key, value.redacted(redactor))
+                    let text = if key.form == Form::Symbol { key.text } else { names.shown(redactor, &key.text) };
+                    (Key { text, form: key.form }, value.redacted(redactor))
                 };
                 Self::Map { tag, entries: entries.into_iter().map(&mut entry).collect() }
             }

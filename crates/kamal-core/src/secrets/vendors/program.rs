@@ -34,6 +34,7 @@ pub enum Terminal {
 
 /// What a program left.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Output {
     /// Its exit status; none when a signal ended it.
     pub status: Option<i32>,
@@ -45,6 +46,7 @@ pub struct Output {
 
 /// Why a program did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotRun {
     /// There is none of that name.
     NotInstalled,
@@ -92,6 +94,11 @@ impl Program {
 }
 
 impl Output {
+    /// How a program ended, what it printed, and what it said besides.
+    pub fn new(status: Option<i32>, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>) -> Self {
+        Self { status, stdout: Zeroizing::new(stdout.into()), stderr: stderr.into() }
+    }
+
     /// Whether the program says that all went well.
     #[must_use]
     pub fn succeeded(&self) -> bool {

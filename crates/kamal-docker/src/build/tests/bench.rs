@@ -18,8 +18,11 @@ use kamal_core::{
     config::{self, Config, Source},
     event::{Event, EventKind, Sequence, Teller},
     keyring::Keyring,
-    name::Version,
-    ports::{BuildError, BuildOrder, Chunk, Claim, Clock, Command, Events, Exit, Local, LocalError, LocalFolders},
+    name::{HostName, ImageRef, Version},
+    ports::{
+        Access, BuildError, BuildOrder, Built, Chunk, Claim, Clock, Command, Content, Events, Exit, Local, LocalError,
+        LocalFolders, ReachError, Reached, RegistryError, Scratch, Sent, Serving, StoredImage,
+    },
     redact::Redactor,
     secret::Secret,
     testing::NothingOutside,
@@ -35,7 +38,36 @@ pub(super) struct Bench {
     pub(super) machine: Machine,
     pub(super) heard: Arc<Heard>,
     teller: Teller,
+    /// The registry on this machine.
+    pub(super) registry: Option<Neighbour>,
     clock: Ticking,
+}
+
+/// A registry that notes who reaches it.
+#[derive(Debug, Default)]
+pub(super) struct Neighbour {
+    pub(super) reached: Mutex<Vec<(String, Access)>>,
+    pub(super) refuses: bool,
+}
+
+#[async_trait]
+impl Serving for Neighbour {
+    async fn reach(&self, host: &HostName, access: Access, _: Sent) -> Result<Reached, ReachError> {
+        self.reached.lock().unwrap().push((host.to_string(), access));
+        if self.refuses { Err(ReachError::Refused(format!("{host} forbids it"))) } else { Ok(Box::new(())) }
+    }
+
+    async fn look_up(&self, _: &ImageRef) -> Result<Option<StoredImage>, RegistryError> {
+        Ok(None)
+    }
+
+    async fn room(&self, _: &ImageRef, _: &str, _: &str) -> Result<Option<u64>, RegistryError> {
+        Ok(None)
+    }
+
+    async fn archives(&self, image: &ImageRef, _: &str, _: &str) -> Result<Vec<Box<dyn Content>>, RegistryError> {
+        Err(RegistryError::Missing { image: image.clone() })
+    }
 }
 
 #[derive(Debug)]
@@ -90,10 +122,22 @@ impl Bench {
         let heard = Arc::new(Heard::default());
         let (clock, redactor) = (Arc::new(Ticking::default()), Redactor::new());
         let teller = Teller::new(Sequence::under("build"), clock, heard.clone(), redactor);
-        Self { _folder: folder, config: loaded.config, machine, heard, teller, clock: Ticking::default() }
+        Self {
+            _folder: folder,
+            config: loaded.config,
+            machine,
+            heard,
+            teller,
+            registry: None,
+            clock: Ticking::default(),
+        }
     }
 
     pub(super) async fn perform(&self, task: &BuildTask) -> Result<String, BuildError> {
+        self.built(task).await.map(|built| built.told)
+    }
+
+    pub(super) async fn built(&self, task: &BuildTask) -> Result<Built, BuildError> {
         let version = Version::parse("123").unwrap();
         let named = |key: &str| (key.to_owned(), Secret::new(format!("secret of {key}")));
         let secrets = ["P", "token_a", "token_b", "TOKEN"].map(named).into_iter().collect();
@@ -110,16 +154,10 @@ impl Bench {
     }
 
     fn order<'o>(&'o self, task: &'o BuildTask, version: Option<&'o Version>, secrets: &'o Keyring) -> BuildOrder<'o> {
-        BuildOrder {
-            registry: None,
-            task,
-            config: &self.config,
-            version,
-            local: &self.machine,
-            secrets,
-            events: &self.teller,
-            clock: &self.clock,
-        }
+        let mut order = BuildOrder::new(task, &self.config, &self.machine, secrets, &self.teller, &self.clock);
+        order.version = version;
+        order.registry = self.registry.as_ref().map(|registry| registry as &dyn Serving);
+        order
     }
 
     /// The commands that were run, as they would be typed, but for git's.
@@ -278,9 +316,13 @@ impl Local for Machine {
         Ok(file.try_lock().is_ok().then(|| Box::new(file) as Claim))
     }
 
+    async fn scratch(&self) -> Result<Scratch, LocalError> {
+        Ok(Scratch::new(self.root.join("scratch").to_string_lossy(), ()))
+    }
+
     fn folders(&self) -> LocalFolders {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        LocalFolders { project: text(&self.project), temporary: text(&self.root.join("tmp")) }
+        LocalFolders::new(text(&self.project), text(&self.root.join("tmp")))
     }
 }
 

@@ -1,8 +1,11 @@
 //! What is run for each form of builder: the lines Kamal runs.
 
-use kamal_core::{build::BuildTask, ports::BuildError};
+use kamal_core::{
+    build::BuildTask,
+    ports::{Access, BuildError, Command, ImageLayer, ImageVariant},
+};
 
-use super::bench::Bench;
+use super::bench::{Bench, Neighbour};
 
 const BEGIN: &str = "docker buildx build --output=type=registry --platform linux/amd64";
 const TAGS: &str = "-t dhh/app:123 -t dhh/app:latest";
@@ -53,7 +56,8 @@ async fn settings_are_told_to_buildx_as_kamal_tells_them() {
         let (line, env) = built(&Bench::new(builder)).await;
         assert_eq!(line, format!("{BEGIN} {LOCAL} {TAGS} {end}"), "{builder}");
         let secrets = if builder.starts_with("secrets") { 2 } else { 0 };
-        assert_eq!(env.len(), secrets, "{env:?}");
+        assert_eq!(env.len(), secrets + 1, "{env:?}");
+        assert!(env[secrets].starts_with("DOCKER_CONFIG=") && env[secrets].ends_with("/scratch"), "{env:?}");
     }
     let bench = Bench::new("ssh: default=$SSH_AUTH_SOCK");
     let text =
@@ -116,9 +120,13 @@ async fn the_builder_follows_from_the_architectures_of_both_machines() {
         let name = name.map(|name| format!("--builder {name} ")).unwrap_or_default();
         let begin = format!("docker buildx build --output=type=registry --platform linux/{platforms} {name}-t ");
         assert!(line.starts_with(&begin), "{line}\n{begin}");
-        // The other machine logs in for itself.
-        assert_eq!(env, if there { vec!["BUILDKIT_NO_CLIENT_TOKEN=1"] } else { Vec::new() }, "{line}");
-        assert_eq!(bench.ran().contains(&"sh -s".to_owned()), !there, "{line}");
+        // The other machine asks the registry by itself, and only there may that be in reach.
+        assert_eq!(env.contains(&"BUILDKIT_NO_CLIENT_TOKEN=1".to_owned()), there, "{line}");
+        assert!(env.last().unwrap().starts_with("DOCKER_CONFIG="), "{line}");
+        let ran = bench.machine.ran.lock().unwrap();
+        let script = ran.iter().find(|command| command.to_string() == "sh -s").unwrap().input.clone().unwrap();
+        assert_eq!(script.expose().contains("docker login"), !there, "{line}");
+        drop(ran);
         assert!(!bench.ran().iter().any(|line| line.contains(" create ")), "what is right is used: {:?}", bench.ran());
     }
 }
@@ -268,8 +276,11 @@ async fn buildpacks_are_told_what_kamal_tells_them() {
                  heroku/ruby --buildpack heroku/procfile --buildpack paketo-buildpacks/image-labels";
     let tail = "--env BP_IMAGE_LABELS=service=app --env a=1 --env b=2 --env TOKEN --path .";
     assert_eq!(line, format!("{begin} {TAGS} {tail}"));
-    assert_eq!(env, ["TOKEN=secret of TOKEN"]);
+    assert_eq!(env[0], "TOKEN=secret of TOKEN");
     assert_eq!(bench.ran()[bench.ran().len() - 2..], ["docker push dhh/app:123", "docker push dhh/app:latest"]);
+    let ran = bench.machine.ran.lock().unwrap().clone();
+    let logs_in = |command: &&Command| command.env.iter().any(|(name, _)| name == "DOCKER_CONFIG");
+    assert_eq!(ran.iter().filter(logs_in).count(), 3, "pack, and docker twice");
     assert!(!bench.ran().iter().any(|line| line.contains("buildx inspect")));
     let bench = Bench::new("pack: {builder: b}");
     bench.perform(&BuildTask::Push { no_cache: true, output: "docker".to_owned() }).await.unwrap();
@@ -369,4 +380,148 @@ async fn the_work_tree_is_built_as_it_is_and_what_is_not_committed_is_told() {
                     dhh/app:latest-dirty --label service=app --file Dockerfile .";
     assert_eq!(line, expected);
     assert_eq!(bench.ran().len(), 2, "no login, no builder: {:?}", bench.ran());
+}
+
+const DIGEST: &str = "sha256:d374416e48f62a73414edeb3d52c2accded7b4bcda9ad0790733bbe66d8d20ea";
+
+#[tokio::test]
+async fn the_digest_of_what_was_pushed_is_told() {
+    let push = |output: &str| BuildTask::Push { no_cache: false, output: output.to_owned() };
+    for (buildx, output, told) in [
+        ("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3\n", "registry", true),
+        ("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3\n", "docker", false),
+        // It knows no such option.
+        ("github.com/docker/buildx v0.5.1-docker 11057da\n", "registry", false),
+    ] {
+        let mut bench = Bench::new("");
+        bench.machine.answers.push(("docker buildx version", 0, buildx));
+        bench.write("scratch/metadata.json", &format!("{{\"containerimage.digest\": \"{DIGEST}\"}}"));
+        let built = bench.built(&push(output)).await.unwrap();
+        assert_eq!(built.digest.as_deref(), told.then_some(DIGEST), "{buildx} {output}");
+        let line = bench.build().to_string();
+        let option =
+            format!("--output=type=registry --metadata-file {}/scratch/metadata.json ", bench.root().display());
+        assert_eq!(line.contains(&option), told, "{line}");
+        assert_eq!(line.contains("--metadata-file"), told, "{line}");
+    }
+    // One that was not written, as by a build that pushes nothing.
+    let mut bench = Bench::new("");
+    bench.machine.answers.push(("docker buildx version", 0, "github.com/docker/buildx v0.13.1 x\n"));
+    assert_eq!(bench.built(&push("registry")).await.unwrap().digest, None);
+    let mut bench = Bench::new("pack: {builder: b}");
+    let said = format!("123: digest: {DIGEST} size: 527\n");
+    bench.machine.answers.push(("docker push", 0, said.leak()));
+    assert_eq!(bench.built(&push("registry")).await.unwrap().digest.as_deref(), Some(DIGEST));
+}
+
+#[tokio::test]
+async fn nobody_is_logged_in_for_longer_than_a_build() {
+    let bench = Bench::new("");
+    let held = "{\"auths\": {\"https://index.docker.io/v1/\": {\"auth\": \"ZGhoOnNlY3JldCBvZiBQ\"}}}";
+    for (config, own) in [("", true), (held, false), ("{\"credsStore\": \"desktop\"}", true)] {
+        let mut bench = Bench::new("");
+        bench.machine.answers.push(("sh -c", 0, config));
+        let (_, env) = built(&bench).await;
+        assert_eq!(env.iter().any(|variable| variable.starts_with("DOCKER_CONFIG=")), own, "{config}");
+        assert_eq!(bench.ran().contains(&"sh -s".to_owned()), own, "{config}");
+        let ran = bench.machine.ran.lock().unwrap();
+        let scripts = ran.iter().filter_map(|command| command.input.as_ref());
+        assert!(
+            scripts.into_iter().all(|script| !script.expose().contains("mv -f")),
+            "what the user has stays as it is"
+        );
+    }
+    // Who builds elsewhere may have logged in by himself.
+    for (config, lent) in
+        [("{\"auths\": {\"https://index.docker.io/v1/\": {\"auth\": \"b3RoZXI=\"}}}", false), ("{}", true)]
+    {
+        let mut bench = Bench::new("local: false, remote: \"ssh://h\"");
+        bench.machine.answers.push(("sh -c", 0, config));
+        let (_, env) = built(&bench).await;
+        assert_eq!(env.iter().any(|variable| variable.starts_with("DOCKER_CONFIG=")), lent, "{config}");
+    }
+    // What the user asks for is for good.
+    bench.perform(&BuildTask::Login).await.unwrap();
+    let ran = bench.machine.ran.lock().unwrap();
+    assert!(ran.last().unwrap().input.as_ref().unwrap().expose().contains("mv -f"));
+    drop(ran);
+    for broken in ["{", "[]"] {
+        let mut bench = Bench::new("");
+        bench.machine.answers.push(("sh -c", 0, broken));
+        let error = bench.push().await.unwrap_err().to_string();
+        assert!(error.contains("put it right, or move it away"), "{error}");
+        assert!(!bench.ran().iter().any(|line| line.contains("buildx build")));
+    }
+}
+
+#[tokio::test]
+async fn an_image_in_a_registry_is_measured() {
+    const RAW: &str = "docker buildx imagetools inspect --raw r/app";
+    let manifest = "{\"layers\": [{\"size\": 30}, {\"size\": 4}]}";
+    let config = |arch: &str| -> &'static str {
+        format!("{{\"architecture\": \"{arch}\", \"rootfs\": {{\"diff_ids\": [\"sha256:a\", \"sha256:b\"]}}}}").leak()
+    };
+    let variant = |arch: &str| ImageVariant {
+        arch: arch.to_owned(),
+        layers: [("sha256:a", 30), ("sha256:b", 4)]
+            .map(|(diff_id, packed)| ImageLayer { diff_id: diff_id.to_owned(), packed })
+            .to_vec(),
+    };
+    let measure = BuildTask::Measure { image: "r/app:1".to_owned() };
+    let mut bench = Bench::new("");
+    bench
+        .machine
+        .answers
+        .extend([(RAW, 0, manifest), ("docker buildx imagetools inspect --format", 0, config("amd64"))]);
+    assert_eq!(bench.built(&measure).await.unwrap().variants, [variant("amd64")]);
+    let index = "{\"manifests\": [{\"digest\": \"sha256:1\", \"platform\": {\"architecture\": \"amd64\"}}, \
+                 {\"digest\": \"sha256:2\", \"platform\": {\"architecture\": \"arm64\"}}, \
+                 {\"digest\": \"sha256:3\", \"platform\": {\"architecture\": \"unknown\"}}]}";
+    let mut bench = Bench::new("");
+    bench.machine.answers.extend([
+        (RAW, 0, manifest),
+        ("docker buildx imagetools inspect --raw r/app:1", 0, index),
+        ("docker buildx imagetools inspect --format '{{json .Image}}' r/app@sha256:1", 0, config("amd64")),
+        ("docker buildx imagetools inspect --format '{{json .Image}}' r/app@sha256:2", 0, config("arm64")),
+    ]);
+    assert_eq!(bench.built(&measure).await.unwrap().variants, [variant("amd64"), variant("arm64")]);
+    let mut bench = Bench::new("");
+    bench.machine.answers.push(("docker buildx imagetools", 1, "unauthorized\n"));
+    assert!(bench.built(&measure).await.is_err());
+}
+
+#[tokio::test]
+async fn a_builder_elsewhere_reaches_the_registry_on_this_machine() {
+    let of = |builder: &str| {
+        let mut bench = Bench::of(&format!(
+            "registry: {{server: \"localhost:5000\"}}\nbuilder: {{arch: [amd64, arm64], {builder}}}"
+        ));
+        bench.registry = Some(Neighbour::default());
+        bench.machine.answers.push(("docker buildx inspect", 1, "ERROR: no builder \"x\" found\n"));
+        bench.machine.answers.push(("docker context inspect", 1, "context \"x\": context not found: open …\n"));
+        bench
+    };
+    let reached = |bench: &Bench| bench.registry.as_ref().unwrap().reached.lock().unwrap().clone();
+    for (builder, host) in [
+        ("local: false, remote: \"ssh://app@1.1.1.5:2122\"", "app@1.1.1.5:2122"),
+        ("remote: \"ssh://app@1.1.1.5/run/docker.sock\"", "app@1.1.1.5"),
+        ("remote: \"ssh://builder.example\"", "builder.example"),
+    ] {
+        let bench = of(builder);
+        bench.push().await.unwrap();
+        assert_eq!(reached(&bench), [(host.to_owned(), Access::Push)]);
+        assert!(bench.told().contains(&format!("Setting up local registry port forwarding to {host}...")));
+        assert!(!bench.ran().contains(&"sh -s".to_owned()), "nobody logs in");
+        // What is built from the work tree may go there too.
+        bench.perform(&BuildTask::Dev { no_cache: false, output: "registry".to_owned() }).await.unwrap();
+        assert_eq!(reached(&bench).len(), 2);
+    }
+    let bench = of("local: true");
+    bench.push().await.unwrap();
+    assert_eq!(reached(&bench), []);
+    let mut bench = of("local: false, remote: \"ssh://h\"");
+    bench.registry.as_mut().unwrap().refuses = true;
+    let error = bench.push().await.unwrap_err().to_string();
+    assert!(error.contains("does not reach the registry on this machine: h forbids it"), "{error}");
+    assert!(!bench.ran().iter().any(|line| line.contains("buildx build")));
 }

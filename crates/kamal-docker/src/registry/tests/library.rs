@@ -168,6 +168,9 @@ fn whoever_only_looks_makes_nothing() {
         assert!(Registry::find(&missing).unwrap().is_none());
         assert!(!missing.exists());
     }
+    fs::write(folder.path().join("file"), "").unwrap();
+    let said = Registry::find(folder.path().join("file")).unwrap_err().to_string();
+    assert!(said.contains("it is a file"), "{said}");
     Registry::open(folder.path().join("registry")).unwrap();
     assert!(Registry::find(folder.path().join("registry")).unwrap().is_some());
 }

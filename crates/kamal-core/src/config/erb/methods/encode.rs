@@ -54,7 +54,7 @@ pub(super) const SHELLWORDS: &[Method] = &[
     }),
     plain("join shelljoin", 1, 1, joined),
     plain("split shellsplit shellwords", 1, 1, |run, call| {
-        let words = shlex::split(&call.text(0)?);
+        let words = crate::shell::split(&call.text(0)?);
         let words = words.ok_or_else(|| call.raise("ArgumentError", "Unmatched quote"))?;
         Ok(run.texts(words))
     }),
