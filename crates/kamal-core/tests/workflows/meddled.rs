@@ -1,8 +1,11 @@
 //! Hosts somebody or something has meddled with: what a deploy does about it.
 
-use kamal_core::state::ContainerState;
+use kamal_core::{state::ContainerState, testing::SimHost};
 
 use crate::harness::{App, THREE};
+
+/// What becomes of a host.
+type Meddling = fn(&mut SimHost);
 
 #[test]
 fn a_frozen_container_is_woken_to_be_stopped() {
@@ -29,7 +32,7 @@ fn a_proxy_that_lost_its_network_is_joined_to_it_again() {
 
 #[test]
 fn a_proxy_that_dies_right_after_the_switch_fails_the_deploy() {
-    let dies: [(&str, fn(&mut kamal_core::testing::SimHost)); 2] =
+    let dies: [(&str, Meddling); 2] =
         [("dead", |host| host.proxy = Some(ContainerState::Exited)), ("cut off", |host| host.proxy_cut_off = true)];
     for (what, dies) in dies {
         let app = App::deployed("servers: [h1]\n", "v1");

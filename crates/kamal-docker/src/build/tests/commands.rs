@@ -442,9 +442,8 @@ async fn nobody_is_logged_in_for_longer_than_a_build() {
     }
     // What the user asks for is for good.
     bench.perform(&BuildTask::Login).await.unwrap();
-    let ran = bench.machine.ran.lock().unwrap();
-    assert!(ran.last().unwrap().input.as_ref().unwrap().expose().contains("mv -f"));
-    drop(ran);
+    let lasts = bench.machine.ran.lock().unwrap().last().unwrap().input.as_ref().unwrap().expose().contains("mv -f");
+    assert!(lasts);
     for broken in ["{", "[]"] {
         let mut bench = Bench::new("");
         bench.machine.answers.push(("sh -c", 0, broken));
