@@ -7,6 +7,7 @@ mod boot;
 mod diagnose;
 mod fit;
 pub mod hooks;
+mod images;
 pub(crate) mod inputs;
 mod local;
 pub mod lock;
@@ -37,7 +38,6 @@ pub use settings::{Cx, RunSettings};
 pub use ship::{Archive, ArchiveError, ProxyImage};
 
 use crate::{
-    build::BuildTask,
     error::{Cover as _, Error, HostError},
     event::{EventKind, Outcome, Tone},
     fleet::{Fleet, gather},
@@ -46,8 +46,7 @@ use crate::{
     name::{HostName, Version},
     op::{Facts, Op, Policy},
     plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
-    ports::{BuildOrder, Built},
-    redact::Redacted,
+    ports::Built,
     request::Request,
     state::HostState,
     step::Step,
@@ -485,16 +484,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         Ok(())
     }
 
-    /// What is being done, for whoever finds the lock.
-    fn doing(&self) -> String {
-        let version = self.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-        format!("{}{version}", self.op.row().name())
-    }
-
-    async fn unlock(&self) -> Result<(), Error> {
-        self.lock.release(self.cx).await.map_err(|error| Error::Hosts(vec![error]))
-    }
-
     /// Steps on hosts. What changes them goes on to its end when somebody asks to stop: the lock must not be given back
     /// while a script still runs.
     async fn hosts(&mut self, stage: &Stage, works: &[HostWork], rest: &[Stage]) -> Result<(), Error> {
@@ -550,52 +539,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         Ok(())
     }
 
-    /// Notes what hosts have pulled. Where nothing looks at them again under the lock, that is done now.
-    async fn note_delivery(&mut self, works: &[HostWork]) -> Result<(), Error> {
-        self.delivered = Delivered::by(works);
-        let looks_again = self.op.row().policy == Policy::Locks && !self.lock.is_held();
-        match &self.delivered {
-            Some(delivered) if delivered.must_agree() && !looks_again => {
-                let hosts = delivered.hosts();
-                let states = self.cx.fleet.on(&hosts, |host| self.cx.fleet.observe(host).boxed()).await?;
-                delivered.check(&states)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Fails where hosts have no room for what they are about to pull from somebody's registry.
-    async fn check_room(&self, works: &[HostWork]) -> Result<(), Error> {
-        let cx = self.cx;
-        let pulled = works.iter().flat_map(|work| &work.steps).find_map(|step| match step {
-            Step::Pull { image, .. } => Some(image),
-            _ => None,
-        });
-        let pulls = |state: &&HostState| works.iter().any(|work| work.host == state.host);
-        let tight: Vec<&HostState> = self.states.iter().filter(pulls).filter(room::is_tight).collect();
-        let Some(image) = pulled.filter(|_| !tight.is_empty() && cx.fleet.config.registry.local_port().is_none())
-        else {
-            return Ok(());
-        };
-        let image = match &self.built {
-            Some(digest) => format!("{}@{digest}", cx.fleet.config.repository()),
-            None => image.to_string(),
-        };
-        match self.order(&BuildTask::Measure { image }).await {
-            Ok(measured) => room::check(cx, &tight, &measured.variants).await,
-            Err(Error::Cancelled) => Err(Error::Cancelled),
-            // What cannot be told keeps nobody from pulling it.
-            Err(_) => Ok(()),
-        }
-    }
-
-    /// The step that gives the lock back, where it can go along with the last script of the only host there is to it.
-    fn unlocks_along(&self, works: &[HostWork], rest: &[Stage]) -> Option<(HostName, Step)> {
-        let Some(Work::Unlock { host }) = rest.first().map(|stage| &stage.work) else { return None };
-        let alone = works.iter().all(|work| work.host == *host) && self.cx.fleet.world.interceptor.is_none();
-        (self.lock.is_held() && alone).then(|| (host.clone(), self.lock.release_step(&self.cx.fleet)))
-    }
-
     async fn hook(&self, name: &str, hosts: Option<&[HostName]>) -> Result<(), Error> {
         let runtime = self.cx.fleet.world.clock.elapsed().saturating_sub(self.began).as_secs_f64().round() as u64;
         let told = hooks::Facts {
@@ -611,22 +554,6 @@ impl<'r, 'a> Runner<'r, 'a> {
     async fn wait(&self, seconds: u64) -> Result<(), Error> {
         let sleep = self.cx.fleet.world.clock.sleep(Duration::from_secs(seconds));
         self.cx.fleet.cancel.guard(sleep).await.ok_or(Error::Cancelled)
-    }
-
-    async fn order(&self, task: &BuildTask) -> Result<Built, Error> {
-        let (cx, world) = (self.cx, self.cx.fleet.world);
-        let registry = if task.makes_an_image() { self.registry.serving(cx).await? } else { None };
-        let order = BuildOrder {
-            task,
-            config: cx.fleet.config,
-            version: cx.run.asked_version.as_ref().or(cx.version),
-            local: &*world.local,
-            secrets: &cx.fleet.keyring(),
-            events: &Redacted::new(world.events.clone(), world.redactor.clone()),
-            clock: &*world.clock,
-            registry: registry.as_deref(),
-        };
-        Ok(cx.fleet.cancel.guard(world.builder.build(&order)).await.ok_or(Error::Cancelled)??)
     }
 
     async fn boot(&mut self, works: &[HostWork], placements: &[Placement], last: bool) -> Result<(), Error> {
