@@ -432,16 +432,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         Ok(())
     }
 
-    /// What is being done, for whoever finds the lock.
-    fn doing(&self) -> String {
-        let version = self.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-        format!("{}{version}", self.op.row().name())
-    }
-
-    async fn unlock(&self) -> Result<(), Error> {
-        self.lock.release(self.cx).await.map_err(|error| Error::Hosts(vec![error]))
-    }
-
     /// Steps on hosts. What changes them goes on to its end when somebody asks to stop: the lock must not be given back
     /// while a script still runs.
     async fn hosts(&mut self, stage: &Stage, works: &[HostWork], rest: &[Stage]) -> Result<(), Error> {
@@ -495,13 +485,6 @@ impl<'r, 'a> Runner<'r, 'a> {
             cx.fleet.world.ssh.forget(host).await;
         }
         Ok(())
-    }
-
-    /// The step that gives the lock back, where it can go along with the last script of the only host there is to it.
-    fn unlocks_along(&self, works: &[HostWork], rest: &[Stage]) -> Option<(HostName, Step)> {
-        let Some(Work::Unlock { host }) = rest.first().map(|stage| &stage.work) else { return None };
-        let alone = works.iter().all(|work| work.host == *host) && self.cx.fleet.world.interceptor.is_none();
-        (self.lock.is_held() && alone).then(|| (host.clone(), self.lock.release_step(&self.cx.fleet)))
     }
 
     async fn hook(&self, name: &str, hosts: Option<&[HostName]>) -> Result<(), Error> {

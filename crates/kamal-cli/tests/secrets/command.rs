@@ -138,7 +138,7 @@ fn constructs_of_a_shell_are_refused_all_at_once() {
     let sound =
         "A='${X:-d}'\nB=\\${X:-d}\nC=${X}y\nD=$X-e\nE=a#${#b\nF='$(x'\nG=\\$(x\nH=$()\nI=a`b`\nJ=\"$(\n echo 1\n)\"\n";
     assert_eq!(
-        Bench::new().with_secrets(sound).kamal(&["secrets", "print"]).ok(),
+        Bench::new().with_secrets(sound).kamal_on(&real_path(), &["secrets", "print"]).ok(),
         "A=${X:-d}\nB=${X:-d}\nC=y\nD=-e\nE=a\nF=$(x\nG=$(x\nH=$()\nI=a`b`\nJ=1\n"
     );
 }

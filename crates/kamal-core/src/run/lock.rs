@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 
-use super::Cx;
+use super::{Cx, Runner};
 use crate::{
     error::{Error, HostError},
     event::{EventKind, Tone},
@@ -16,6 +16,7 @@ use crate::{
     lock::{AUTOMATIC, EXPIRY, HEARTBEAT, HELD, Held, Holder, LATE, LOST, Lease, Origin, Taking},
     name::HostName,
     naming,
+    plan::{HostWork, Stage, Work},
     ports::Exit,
     state::HostState,
     step::Step,
@@ -32,6 +33,25 @@ pub fn details(cx: &Cx<'_>, message: &str) -> String {
     let version = cx.run.asked_version.as_ref().or(cx.version).map(ToString::to_string).unwrap_or_default();
     let text = format!("Locked by: {user} at {now}\nVersion: {version}\nMessage: {message}");
     cx.fleet.world.redactor.text(&text).into_owned()
+}
+
+impl Runner<'_, '_> {
+    /// What is being done, for whoever finds the lock.
+    pub(super) fn doing(&self) -> String {
+        let version = self.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        format!("{}{version}", self.op.row().name())
+    }
+
+    pub(super) async fn unlock(&self) -> Result<(), Error> {
+        self.lock.release(self.cx).await.map_err(|error| Error::Hosts(vec![error]))
+    }
+
+    /// The step that gives the lock back, where it can go along with the last script of the only host there is to it.
+    pub(super) fn unlocks_along(&self, works: &[HostWork], rest: &[Stage]) -> Option<(HostName, Step)> {
+        let Some(Work::Unlock { host }) = rest.first().map(|stage| &stage.work) else { return None };
+        let alone = works.iter().all(|work| work.host == *host) && self.cx.fleet.world.interceptor.is_none();
+        (self.lock.is_held() && alone).then(|| (host.clone(), self.lock.release_step(&self.cx.fleet)))
+    }
 }
 
 /// The lock as one run knows it.
