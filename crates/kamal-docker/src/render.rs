@@ -142,8 +142,9 @@ pub(crate) const IMPLICIT_LOGGING: &str = "--log-opt max-size=\"10m\"";
 /// where the host's default driver does not, docker makes no container and says so, in words that depend on the driver.
 pub(crate) fn with_size_or_without(with: &str, without: &str, said: &str) -> String {
     format!(
-        "{{ {with}; }} 2>{said} || {{ grep -q max-size {said} && {{ {without}; }} 2>{said}; }}\n\
-         kamal_s=$?; [ ! -s {said} ] || cat {said} >&2; rm -f {said}; (exit $kamal_s)"
+        "kamal_s=0; {{ {with}; }} 2>{said} || {{ kamal_s=$?; ! grep -q max-size {said} || \
+         {{ kamal_s=0; {{ {without}; }} 2>{said} || kamal_s=$?; }}; }}\n\
+         [ ! -s {said} ] || cat {said} >&2; rm -f {said}; (exit $kamal_s)"
     )
 }
 
