@@ -81,7 +81,7 @@ fn a_login_is_on_the_host_once_and_nowhere_where_images_are_built() {
             .output()
             .unwrap();
     };
-    set(&serde_json::json!({"z": 1, "auths": {"other.example": {"auth": "b2xk"}}, "HttpHeaders": {"A": "b"}}));
+    set(&serde_json::json!({"z": 1, "auths": {"other.example": {"auth": "b2xkOm9sZA=="}}, "HttpHeaders": {"A": "b"}}));
     app.release();
     let said = app.ok(&["setup", "--verbose"]);
     assert!(said.contains("log in to 10.77.0.1:5000"), "{said}");
@@ -89,7 +89,7 @@ fn a_login_is_on_the_host_once_and_nowhere_where_images_are_built() {
     assert_eq!(after["auths"]["10.77.0.1:5000"]["auth"], "ZGVtbzpkZW1v");
     assert_eq!(
         (&after["z"], &after["auths"]["other.example"]["auth"], &after["HttpHeaders"]["A"]),
-        (&1.into(), &"b2xk".into(), &"b".into())
+        (&1.into(), &"b2xkOm9sZA==".into(), &"b".into())
     );
     assert_eq!(fs::metadata(&config).unwrap().permissions().mode() & 0o777, 0o600);
     let here = app.project.home().join(".docker/config.json");
