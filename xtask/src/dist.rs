@@ -17,6 +17,7 @@ use std::process::Command;
 
 use crate::command::{note, print, run};
 use crate::error::{Context, Error, Result};
+use crate::programs::target;
 use crate::workspace;
 
 /// The version a release has.
@@ -52,13 +53,13 @@ impl Machine {
 /// When there is no such kind of machine, a build fails, or a tool that is needed cannot be installed.
 pub fn make(names: &[String], folder: Option<PathBuf>) -> Result<()> {
     let machines = chosen(names)?;
-    let folder = folder.unwrap_or_else(|| programs::target().join("dist"));
+    let folder = folder.unwrap_or_else(|| target().join("dist"));
     let folder = std::path::absolute(&folder).context(|| format!("folder {}", folder.display()))?;
     if folder.exists() {
         fs::remove_dir_all(&folder).context(|| format!("emptying {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).context(|| format!("creating {}", folder.display()))?;
-    let work = programs::target().join("dist-work");
+    let work = target().join("dist-work");
 
     let mut built = Vec::new();
     for machine in machines {

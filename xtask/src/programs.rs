@@ -90,8 +90,10 @@ pub fn static_proxy(profile: Profile) -> Result<PathBuf> {
     Ok(target().join(STATIC_TARGET).join(profile.names().1).join("kamal-proxy"))
 }
 
-fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+/// Where things are built, as an absolute path.
+pub(crate) fn target() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    std::path::absolute(&target).unwrap_or(target)
 }
 
 fn cargo(profile: Profile, arguments: &[&str]) -> Result<()> {

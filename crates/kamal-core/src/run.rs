@@ -163,6 +163,8 @@ struct Runner<'r, 'a> {
     built: Option<String>,
     /// What hosts have pulled before the lock was held.
     delivered: Option<Delivered>,
+    /// Where hosts are logged in by now.
+    logged_in: login::Registries,
     /// The registry on this machine, where that is the one images go through.
     registry: Local,
     answers: Vec<Answer>,
@@ -189,6 +191,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             gate: (Some(keeper), waiter),
             built: None,
             delivered: None,
+            logged_in: login::Registries::new(),
             registry: Local::default(),
             answers: Vec::new(),
             attach: None,
@@ -442,7 +445,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             pin::pulls(&mut works, self.built.as_deref());
             self.check_room(&works).await?;
         }
-        let held = login::ahead(cx, &self.states, &mut works).await?;
+        let held = login::ahead(cx, &self.states, &mut self.logged_in, &mut works).await?;
         let _reached = self.registry.open(cx, &self.states, &mut works).await?;
         let unlocks = self.unlocks_along(&works, rest);
         if let Some((host, step)) = &unlocks {
@@ -506,11 +509,13 @@ impl<'r, 'a> Runner<'r, 'a> {
 
     async fn boot(&mut self, works: &[HostWork], placements: &[Placement], last: bool) -> Result<(), Error> {
         ship::proxy(self.cx, &self.states, works).await?;
+        let mut works = works.to_vec();
+        login::ahead(self.cx, &self.states, &mut self.logged_in, &mut works).await?;
         self.enter(Phase::Booting)?;
         // The keeper goes to the group that holds the primary role; later groups find the verdict.
         let keeps = placements.iter().any(|placement| placement.primary) || last;
         let keeper = if keeps { self.gate.0.take() } else { None };
-        let (result, group) = boot::group(self.cx, works, placements, keeper, &self.gate.1).await;
+        let (result, group) = boot::group(self.cx, &works, placements, keeper, &self.gate.1).await;
         self.booted = Some(group);
         result
     }

@@ -5,6 +5,9 @@ use kamal_core::{error::StepFault, step::Step};
 /// The exit status of a shell that does not find a program.
 const NOT_FOUND: i32 = 127;
 
+/// What docker's client says, in lower case, of what its daemon answered.
+const ANSWERED: &str = "error response from daemon";
+
 /// What docker, or the registry behind it, says, in lower case, and what that comes to.
 const SAYINGS: [(&str, StepFault); 17] = [
     ("no space left on device", StepFault::DiskFull),
@@ -33,7 +36,8 @@ pub(crate) fn of(step: &Step, status: i32, printed: &str) -> StepFault {
     let known = SAYINGS.iter().find(|(saying, fault)| fits(*fault) && said.contains(saying)).map(|(_, fault)| *fault);
     match known {
         Some(fault) => fault,
-        None if status == NOT_FOUND => StepFault::DockerMissing,
+        // Docker ends like that, too, when a container's program is not in its image.
+        None if status == NOT_FOUND && !said.contains(ANSWERED) => StepFault::DockerMissing,
         None => StepFault::Other,
     }
 }
@@ -89,6 +93,12 @@ mod tests {
             ),
             (127, "sh: 1: docker: not found", StepFault::DockerMissing),
             (127, "", StepFault::DockerMissing),
+            (
+                127,
+                "docker: Error response from daemon: failed to create shim task: exec: \"/bin/nothing\": stat /bin/nothing: \
+                 no such file or directory: unknown",
+                StepFault::Other,
+            ),
             (1, "Error: target failed to become healthy", StepFault::Other),
             (1, "", StepFault::Other),
         ] {

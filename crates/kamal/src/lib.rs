@@ -26,8 +26,8 @@
 //! * To stop a run: [`Run::cancel`], [`Run::stop`], dropping it, or [`Run::canceller`] for somebody else.
 //! * What went wrong: [`Error::kind`] for programs, its text and [`Error::hints`] for people.
 //! * Texts for files, secrets from elsewhere, another transport, another builder, own hooks and steps:
-//!   [`ProjectBuilder`]. The ports are traits of [`core::ports`](crate::core::ports), written with [`async_trait`]; the standard adapters are
-//!   in [`machine`].
+//!   [`ProjectBuilder`]. The ports are traits of [`core::ports`], written with
+//!   [`macro@async_trait`]; the standard adapters are in [`machine`].
 //! * Tests on simulated hosts, and a suite for one's own transport: the feature `testing` and `core::testing`.
 
 mod builder;

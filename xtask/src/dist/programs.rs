@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::Machine;
+use crate::ci::cargo;
 use crate::command::{find_program, note, run, show};
 use crate::error::{Error, Result};
 use crate::hello::require_target;
+use crate::programs::target;
 use crate::sandbox::require_packages;
-use crate::workspace;
 
 /// What is built for one kind of machine.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ const ZIG: [&str; 2] = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
 pub(super) fn build(machine: Machine) -> Result<Programs> {
     require_target(machine.triple)?;
     let native = machine.name == env::consts::ARCH;
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo();
     if native {
         require_packages(&[("musl-gcc", "musl-tools")])?;
         cargo.arg("build");
@@ -54,7 +55,7 @@ pub(super) fn build(machine: Machine) -> Result<Programs> {
         cargo.env("PATH", path).env("PYTHONPATH", zig).arg("zigbuild");
     }
     cargo.args(["--quiet", "--locked", "--release", "--target", machine.triple]).args(BUILT);
-    show(cargo.arg("--target-dir").arg(target()).current_dir(workspace()))?;
+    show(cargo.arg("--target-dir").arg(target()))?;
     let folder = target().join(machine.triple).join("release");
     Ok(Programs { machine, kamal: folder.join("kamal"), proxy: folder.join("kamal-proxy") })
 }
@@ -70,10 +71,4 @@ fn zig() -> Result<PathBuf> {
     let pip = find_program("pip3").unwrap_or_else(|| "pip3".into());
     run(Command::new(pip).args(["install", "--quiet", "--upgrade", "--target"]).arg(&folder).args(ZIG))?;
     Ok(folder)
-}
-
-/// Where things are built, as an absolute path.
-pub(super) fn target() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    std::path::absolute(&target).unwrap_or(target)
 }

@@ -42,11 +42,11 @@ pub trait Serving: Send + Sync + std::fmt::Debug {
     async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError>;
 
     /// About how many bytes an image takes on a host while it is pulled, the layers it has left out, as for
-    /// [`Serving::archive`]; `None` where that cannot be told.
+    /// [`Serving::archives`]; `None` where that cannot be told.
     ///
     /// # Errors
     ///
-    /// As [`Serving::archive`].
+    /// As [`Serving::archives`].
     async fn room(&self, image: &ImageRef, arch: &str, held: &str) -> Result<Option<u64>, RegistryError>;
 
     /// An image as `docker load` reads it, in the variant for an architecture, without the layers a host has: what

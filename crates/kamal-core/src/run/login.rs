@@ -22,28 +22,52 @@ use crate::{
 /// How often a login is tried when others change docker's configuration at the same time.
 const TRIES: usize = 5;
 
-/// Logins that were left out, by host.
-pub(super) type Held = BTreeMap<HostName, Vec<Registry>>;
+/// Registries, by host.
+pub(super) type Registries = BTreeMap<HostName, Vec<Registry>>;
 
-/// Logs hosts in where that has to come before their steps, and takes the logins out of these that are made or held.
-pub(super) async fn ahead(cx: &Cx<'_>, states: &[HostState], works: &mut [HostWork]) -> Result<Held, Error> {
+/// Logs hosts in where that has to come before their steps, and takes the logins out of these that are made or held, now or
+/// `before` in the same run. Returns those that were left out because hosts held them.
+pub(super) async fn ahead(
+    cx: &Cx<'_>,
+    states: &[HostState],
+    before: &mut Registries,
+    works: &mut [HostWork],
+) -> Result<Registries, Error> {
     let hosts = works.iter_mut().filter(|work| work.steps.iter().any(|step| matches!(step, Step::Login { .. })));
-    let held = gather(join_all(hosts.map(|work| of_host(cx, states, work).boxed())).await)?;
-    Ok(held.into_iter().filter(|(_, registries)| !registries.is_empty()).collect())
+    let done = &*before;
+    let seen = gather(join_all(hosts.map(|work| of_host(cx, states, done, work).boxed())).await)?;
+    let mut held = Registries::new();
+    for Seen { host, registries, held: left_out } in seen {
+        before.entry(host.clone()).or_default().extend(registries);
+        if !left_out.is_empty() {
+            held.insert(host, left_out);
+        }
+    }
+    Ok(held)
+}
+
+/// The logins of a host's steps.
+struct Seen {
+    host: HostName,
+    registries: Vec<Registry>,
+    /// Those it held.
+    held: Vec<Registry>,
 }
 
 async fn of_host(
     cx: &Cx<'_>,
     states: &[HostState],
+    before: &Registries,
     work: &mut HostWork,
-) -> Result<(HostName, Vec<Registry>), HostError> {
+) -> Result<Seen, HostError> {
     let host = work.host.clone();
+    let done = before.get(&host).map_or(&[][..], Vec::as_slice);
     let keyring = cx.fleet.keyring();
     let known = states.iter().find(|state| state.host == host).map_or(&[][..], |state| &state.logins);
     let (mut held, mut seen) = (Vec::new(), Vec::new());
     for mut step in std::mem::take(&mut work.steps) {
         if let Step::Login { registry, place } = &mut step {
-            if seen.contains(registry) {
+            if done.contains(registry) || seen.contains(registry) {
                 continue;
             }
             seen.push(registry.clone());
@@ -65,7 +89,7 @@ async fn of_host(
         }
         work.steps.push(step);
     }
-    Ok((host, held))
+    Ok(Seen { host, registries: seen, held })
 }
 
 /// Logs a host in, whatever it holds: two round trips.

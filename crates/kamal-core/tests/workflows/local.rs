@@ -88,9 +88,7 @@ fn an_archive_that_does_not_arrive_is_sent_again_and_nothing_of_it_stays() {
     };
     let app = begun();
     app.deploy("v2").unwrap();
-    let archives = app.fleet.effects().into_iter().enumerate();
-    let archives: Vec<usize> =
-        archives.filter(|(_, effect)| effect.what.contains("image.tar")).map(|(at, _)| at).collect();
+    let archives = of_archives(&app);
     assert_eq!(archives.len(), 4);
     for at in archives {
         for how in [How::Fails, How::LostBefore, How::LostAfter] {
@@ -103,6 +101,12 @@ fn an_archive_that_does_not_arrive_is_sent_again_and_nothing_of_it_stays() {
             assert!(!host.files.keys().any(|path| path.ends_with(".tar")), "{at} {how:?}");
         }
     }
+}
+
+/// Where among the effects those are that have to do with archives.
+fn of_archives(app: &App) -> Vec<usize> {
+    let effects = app.fleet.effects().into_iter().enumerate();
+    effects.filter(|(_, effect)| effect.what.contains("image.tar")).map(|(at, _)| at).collect()
 }
 
 #[test]
@@ -119,9 +123,7 @@ fn little_is_handed_to_hosts_that_have_an_earlier_version() {
     assert_eq!((app.versions(), reached(&app)), (vec!["v2".to_owned()], Vec::new()));
     let said = app.fleet.events().said();
     assert!(said.contains(&"Sending what is new in the image to h1, h2, h3...".to_owned()), "{said:?}");
-    let archives = app.fleet.effects().into_iter().enumerate();
-    let archives: Vec<usize> =
-        archives.filter(|(_, effect)| effect.what.contains("image.tar")).map(|(at, _)| at).collect();
+    let archives = of_archives(&app);
     assert_eq!(archives.len(), 6);
     for at in archives {
         for how in [How::Fails, How::LostBefore, How::LostAfter] {
