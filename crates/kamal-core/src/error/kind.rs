@@ -69,9 +69,9 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Exit statuses of commands and what they say, in words for documents. A number keeps its meaning; new kinds of
     /// failures may get new numbers.
-    pub const EXIT_STATUSES: [(u8, &'static str); 16] = [
+    pub const EXIT_STATUSES: [(u8, &'static str); 14] = [
         (0, "done; of `kamal plan`: there is nothing to do"),
-        (1, "what was asked for makes no sense, the configuration is wrong, or something failed on this machine"),
+        (1, "what was asked for makes no sense, the configuration is wrong, or a secret, a hook or a file here failed"),
         (2, "of `kamal plan`: there is something to do"),
         (10, "a host cannot be reached, or the connection to it broke"),
         (11, "a host took none of the keys, or its own key is not the known one"),
@@ -81,10 +81,8 @@ impl ErrorKind {
         (15, "a disk is full"),
         (16, "something else failed on a host"),
         (17, "the plan is not the one that was reviewed"),
-        (18, "a secret cannot be had"),
-        (19, "somebody else holds the deploy lock"),
-        (20, "a hook failed"),
-        (21, "the image was not built"),
+        (18, "somebody else holds the deploy lock"),
+        (19, "the image was not built"),
         (130, "stopped on request: Ctrl-C, SIGTERM"),
     ];
 
@@ -100,16 +98,16 @@ impl ErrorKind {
             Self::DiskFull => 15,
             Self::StepFailed | Self::Unreadable => 16,
             Self::PlanChanged => 17,
-            Self::SecretMissing => 18,
-            Self::LockHeld => 19,
-            Self::HookFailed => 20,
-            Self::BuildFailed => 21,
+            Self::LockHeld => 18,
+            Self::BuildFailed => 19,
             Self::Cancelled => 130,
             Self::Config
+            | Self::HookFailed
             | Self::Internal
             | Self::Local
             | Self::NoVersion
             | Self::OwnStep
+            | Self::SecretMissing
             | Self::Template
             | Self::Usage
             | Self::VersionUnavailable => 1,

@@ -73,7 +73,7 @@ fn leaves() -> Vec<String> {
 
 /// What a command prints.
 async fn printed(fleet: &SimFleet, line: &str) -> String {
-    let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     let Ok(Line::Run(cli)) = args::read(&words, &|_, _| Ok(IndexMap::new())) else { panic!("{line}") };
     output::captured::begin();
     let context = Context::simulated(&cli.global, fleet, DEPLOY, cli.command.takes_roles_that_are_gone()).await;
