@@ -68,7 +68,13 @@ pub fn role_env_file(config: &Config, role: &RoleName) -> String {
 /// An accessory's env file.
 #[must_use]
 pub fn accessory_env_file(config: &Config, accessory: &str) -> String {
-    format!("{}/env/accessories/{accessory}.env", app_directory(config))
+    format!("{}/{accessory}.env", accessory_env_directory(config))
+}
+
+/// The folder of accessories' env files: it has one for each accessory that was booted on the host.
+#[must_use]
+pub fn accessory_env_directory(config: &Config) -> String {
+    format!("{}/env/accessories", app_directory(config))
 }
 
 /// Folder of a version's assets, `kind` being `extracted` or `volumes`.

@@ -179,7 +179,7 @@ impl std::fmt::Display for Query {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Details { role } => write!(f, "list running containers of {role}"),
-            Self::Orphans { .. } => f.write_str("list running containers of roles that are gone"),
+            Self::Orphans { .. } => f.write_str("list running containers that deploy.yml has no place for"),
             Self::Containers => f.write_str("list containers"),
             Self::Images => f.write_str("list images"),
             Self::Logs { container, .. } => write!(f, "show the log of {container}"),

@@ -21,7 +21,7 @@ pub struct HostState {
     pub docker: bool,
     /// The service's containers, newest first.
     pub containers: Vec<Container>,
-    /// The service's accessory containers and other names that matter, newest first.
+    /// Containers of the service's accessories, those among them that deploy.yml has no more, newest first.
     pub accessories: Vec<Container>,
     /// Images of the service's repository and of kamal-proxy.
     pub images: Vec<Image>,

@@ -9,7 +9,6 @@ use crate::{
     name::{HostName, Version},
     naming,
     plan::{Draft, Kind, Stage, Work},
-    state::HostState,
     step::Step,
 };
 
@@ -41,7 +40,7 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
     stages.extend(boot::stages(facts, facts.targets, version, extras));
     // The lock is held still.
     stages.extend(facts.hook("post-deploy", None));
-    let mut notes = notes(facts, version, &stages);
+    let mut notes = notes(facts, &stages);
     notes.extend(super::accessory::drift(facts));
     notes.extend(super::proxy::hidden_overlays(facts));
     Ok(Draft { version: Some(version.clone()), stages, notes, ..Draft::default() })
@@ -64,7 +63,7 @@ fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, 
     let mut stages: Vec<Stage> = facts.hook("pre-deploy", None).into_iter().collect();
     stages.extend(boot::stages(facts, facts.targets, version, extras));
     let after = facts.hook("post-deploy", None).into_iter().collect();
-    let notes = notes(facts, version, &stages);
+    let notes = notes(facts, &stages);
     Ok(Draft { version: Some(version.clone()), before, stages, after, notes })
 }
 
@@ -100,23 +99,8 @@ fn pull(facts: &Facts<'_>, version: &Version, held: bool, built: bool) -> Vec<St
     steps
 }
 
-fn notes(facts: &Facts<'_>, version: &Version, stages: &[Stage]) -> Vec<String> {
-    let (config, targets) = (facts.config, facts.targets);
-    let running = |state: &HostState| {
-        targets
-            .roles_on(&state.host)
-            .all(|(role, _)| state.current_version(config, &role.name).as_ref() == Some(version))
-    };
-    let prepares = |step: &Step| matches!(step, Step::EnsureProxy(_) | Step::CreateNetwork { .. });
-    let prepared = stages.iter().flat_map(Stage::steps).any(|(_, step)| prepares(step));
-    let app: Vec<&HostState> = facts.states_of(&targets.app_hosts).collect();
+fn notes(facts: &Facts<'_>, stages: &[Stage]) -> Vec<String> {
     let mut notes = Vec::new();
-    if !app.is_empty() && app.iter().all(|state| running(state)) && !prepared {
-        notes.push(format!(
-            "Nothing would change but the restart asked for: {version} is what runs on {} already.",
-            if app.len() == 1 { "the host" } else { "every host" }
-        ));
-    }
     for state in facts.states {
         if let Some(lock) = &state.lock {
             notes.push(format!(
@@ -127,7 +111,7 @@ fn notes(facts: &Facts<'_>, version: &Version, stages: &[Stage]) -> Vec<String> 
         }
     }
     let releases = |stage: &Stage| stage.kind == Kind::Release;
-    if let (Some(release), false) = (&config.release, stages.iter().any(releases)) {
+    if let (Some(release), false) = (&facts.config.release, stages.iter().any(releases)) {
         notes.push(format!("The release command is not run: no host of the role {} is selected.", release.role));
     }
     notes.extend(super::overview::orphans(facts));

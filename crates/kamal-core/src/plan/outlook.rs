@@ -102,7 +102,7 @@ pub struct Stray {
     pub host: HostName,
     /// The container.
     pub container: ContainerName,
-    /// The role it was started for.
+    /// The role it was started for; none of an accessory.
     pub role: Option<RoleName>,
     /// The command that stops it.
     pub stopped_by: String,
@@ -151,6 +151,14 @@ impl Display for Change {
     }
 }
 
+impl Display for Stray {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { host, container, role, stopped_by } = self;
+        let whose = role.as_ref().map_or_else(|| "such accessory".to_owned(), |role| format!("role {role}"));
+        write!(f, "{container} on {host} runs, but deploy.yml has no {whose} there; `{stopped_by}` stops it.")
+    }
+}
+
 impl Display for Subject {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
@@ -195,13 +203,9 @@ impl Display for Outlook {
                 writeln!(f)?;
             }
         }
-        if !self.strays.is_empty() {
-            writeln!(f, "Runs, though deploy.yml has no place for it:")?;
-        }
-        let stray = |f: &mut Formatter<'_>, stray: &Stray| {
-            writeln!(f, "  {}  {} (`{}` stops it)", stray.host, stray.container, stray.stopped_by)
-        };
-        self.strays.iter().try_for_each(|one| stray(f, one))
+        // A deploy tells of them in its plan.
+        let mut untold = self.strays.iter().map(Stray::to_string).filter(|told| !self.plan.notes.contains(told));
+        untold.try_for_each(|told| writeln!(f, "{told}"))
     }
 }
 

@@ -134,7 +134,16 @@ impl SimHost {
         let is_app = |container: &&SimContainer| {
             label(container, "service") == asked.service && label(container, "destination") == asked.destination
         };
-        let is_accessory = |container: &&SimContainer| asked.accessories.contains(&label(container, "service"));
+        let app = [asked.service.as_str(), asked.destination.as_str()].join("-");
+        let env_files = format!(".kamal/apps/{}/env/accessories", app.trim_end_matches('-'));
+        let was_booted = |service: &str| {
+            let name = service.strip_prefix(&asked.service).and_then(|rest| rest.strip_prefix('-'));
+            name.is_some_and(|name| self.env_files.contains_key(&format!("{env_files}/{name}.env")))
+        };
+        let is_accessory = |container: &&SimContainer| {
+            let service = label(container, "service");
+            asked.accessories.contains(&service) || (container.role().is_none() && was_booted(&service))
+        };
         let image = |(reference, id): (&String, &String)| Image {
             id: id.clone(),
             reference: ImageRef::of_checked(reference.as_str()),

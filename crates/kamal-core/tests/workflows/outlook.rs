@@ -93,6 +93,7 @@ fn situations() -> Vec<Situation> {
             )
         },
         situation("a role that is gone", APART, "servers: {web: [h1, h2, h3]}\n"),
+        situation("an accessory that is gone", WITH_DB, ONE),
         situation("a second role", THREE, "servers: {web: [h1, h2, h3], workers: {hosts: [h3], cmd: bin/jobs}}\n"),
         Situation {
             happens: |app| app.fleet.change("h2", |host| host.network = false),
@@ -153,6 +154,7 @@ fn a_converged_fleet_leaves_nothing_to_do_and_each_difference_something() {
             outlook.differences.iter().flat_map(|difference| &difference.changes).map(|change| change.aspect).collect();
         let (empty, expected): (bool, &[Aspect]) = match situation.name {
             "converged" | "set up once more" | "boot what runs" | "somebody holds the lock" => (true, &[]),
+            "an accessory that is gone" => (true, &[]),
             "an accessory that is there is booted" | "look" => (true, &[]),
             // A deploy leaves accessories alone.
             "an accessory of another image" => (true, &[Aspect::Image]),
@@ -175,10 +177,17 @@ fn a_converged_fleet_leaves_nothing_to_do_and_each_difference_something() {
 
 #[test]
 fn what_is_left_of_what_was_is_told_with_what_stops_it() {
-    let gone = situations().into_iter().find(|situation| situation.name == "a role that is gone").unwrap();
-    let strays = outlook(&gone).strays;
-    let told: Vec<_> = strays.iter().map(|stray| (stray.host.as_str(), stray.stopped_by.as_str())).collect();
-    assert_eq!(told, [("h3", "kamal app stop -r workers -h h3")]);
+    for (name, host, stops) in [
+        ("a role that is gone", "h3", "kamal app stop -r workers -h h3"),
+        ("an accessory that is gone", "h1", "kamal server exec -h h1 docker stop app-db"),
+    ] {
+        let gone = situations().into_iter().find(|situation| situation.name == name).unwrap();
+        let outlook = outlook(&gone);
+        let told: Vec<_> =
+            outlook.strays.iter().map(|stray| (stray.host.as_str(), stray.stopped_by.as_str())).collect();
+        assert_eq!(told, [(host, stops)]);
+        assert_eq!(outlook.to_string().matches(stops).count(), 1, "it is told once");
+    }
 }
 
 #[test]

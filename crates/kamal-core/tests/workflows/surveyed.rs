@@ -12,7 +12,7 @@ use kamal_core::{
 };
 
 use crate::{
-    harness::{App, THREE, TOGETHER, config},
+    harness::{App, THREE, TOGETHER, Verb, config},
     table,
 };
 
@@ -86,6 +86,22 @@ fn what_is_otherwise_is_told() {
     assert_eq!(orphans, ["app-workers-v1"]);
     let told = format!("{status}{}", status.to_json());
     assert!(!told.contains("hunter22"), "{told}");
+}
+
+#[test]
+fn an_accessory_that_is_gone_or_has_another_host_is_told_of() {
+    let db = "accessories: {db: {image: \"pg:16\", host: h1}}\n";
+    let mut app = App::new(&format!("servers: [h1, h2]\n{db}"));
+    app.fleet.publish("pg:16");
+    app.operate(Verb::Setup, "v1", None).unwrap();
+    for yaml in ["servers: [h1, h2]\n".to_owned(), format!("servers: [h1, h2]\n{}", db.replace("h1", "h2"))] {
+        app.becomes(&yaml);
+        let status = status(&app);
+        let orphans: Vec<_> = status.hosts.iter().flat_map(|host| &host.orphans).map(ContainerName::as_str).collect();
+        assert_eq!(orphans, ["app-db"], "{status}");
+        let listed = app.perform(&Op::Details, None, None).unwrap().answers;
+        assert!(listed.iter().any(|answer| answer.heading == "Accessory" && *answer.host.as_ref().unwrap() == *"h1"));
+    }
 }
 
 #[test]
