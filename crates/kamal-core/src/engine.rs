@@ -12,7 +12,7 @@ use crate::{
     plan::Plan,
     ports::World,
     request::Request,
-    run::{self, Cx, ProxyImage, Report, RunSettings},
+    run::{self, Cx, ProxyImage, ProxyImages, Report, RunSettings},
     targets::Targets,
 };
 
@@ -43,7 +43,7 @@ pub struct Engine {
     world: World,
     performer: Arc<str>,
     settings: RunSettings,
-    proxy_image: Option<ProxyImage>,
+    proxy_images: ProxyImages,
 }
 
 impl Engine {
@@ -55,7 +55,7 @@ impl Engine {
             world,
             performer: "unknown".into(),
             settings: RunSettings::default(),
-            proxy_image: None,
+            proxy_images: ProxyImages::default(),
         }
     }
 
@@ -73,10 +73,10 @@ impl Engine {
         self
     }
 
-    /// The proxy's image where none is configured; without one it is Kamal's default.
+    /// The proxy's image where none is configured, for hosts of its architecture; for others it is Kamal's default.
     #[must_use]
     pub fn proxy_image(mut self, image: ProxyImage) -> Self {
-        self.proxy_image = Some(image);
+        self.proxy_images.add(image);
         self
     }
 
@@ -176,7 +176,7 @@ impl Engine {
             targets,
             version: request.project_version.as_ref(),
             run: settings,
-            proxy_image: self.proxy_image.clone(),
+            proxy_images: self.proxy_images.clone(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) use fit::runs as fits;
 pub use inputs::AccessoryFile;
 pub use needs::Needs;
 pub use settings::{Cx, RunSettings};
-pub use ship::{Archive, ArchiveError, ProxyImage};
+pub use ship::{Archive, ArchiveError, ProxyImage, ProxyImages};
 
 use crate::{
     error::{Cover as _, Error, HostError},
@@ -103,7 +103,7 @@ pub async fn apply(cx: &Cx<'_>, reviewed: &Plan) -> Result<Report, Error> {
         targets: &targets,
         version: asked.project_version.as_ref(),
         run: &cx.run.of(asked),
-        proxy_image: cx.proxy_image.clone(),
+        proxy_images: cx.proxy_images.clone(),
     };
     perform(&of_plan, &asked.op, Some(Reviewed::plan(reviewed))).await
 }
@@ -412,7 +412,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             version: cx.version,
             asked: cx.run.asked_version.as_ref(),
             inputs: &self.inputs,
-            proxy_image: cx.proxy_image.as_ref().map(|image| &image.reference),
+            proxy_images: &cx.proxy_images,
         };
         let draft = self.op.draft(&facts)?;
         self.version = draft.version.clone().or_else(|| self.version.take());
