@@ -13,7 +13,7 @@ use crate::{
     plan::{Outlook, Plan},
     ports::World,
     request::Request,
-    run::{self, Cx, ProxyImage, Report, RunSettings},
+    run::{self, Cx, ProxyImage, ProxyImages, Report, RunSettings},
     targets::Targets,
 };
 
@@ -44,7 +44,7 @@ pub struct Engine {
     world: World,
     performer: Arc<str>,
     settings: RunSettings,
-    proxy_image: Option<ProxyImage>,
+    proxy_images: ProxyImages,
     sequence: Option<Sequence>,
 }
 
@@ -57,7 +57,7 @@ impl Engine {
             world,
             performer: "unknown".into(),
             settings: RunSettings::default(),
-            proxy_image: None,
+            proxy_images: ProxyImages::default(),
             sequence: None,
         }
     }
@@ -76,10 +76,10 @@ impl Engine {
         self
     }
 
-    /// The proxy's image where none is configured; without one it is Kamal's default.
+    /// The proxy's image where none is configured, for hosts of its architecture; for others it is Kamal's default.
     #[must_use]
     pub fn proxy_image(mut self, image: ProxyImage) -> Self {
-        self.proxy_image = Some(image);
+        self.proxy_images.add(image);
         self
     }
 
@@ -225,7 +225,7 @@ impl Engine {
             targets,
             version: request.project_version.as_ref(),
             run: settings,
-            proxy_image: self.proxy_image.clone(),
+            proxy_images: self.proxy_images.clone(),
         }
     }
 }

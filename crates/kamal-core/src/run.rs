@@ -40,7 +40,7 @@ pub use inputs::AccessoryFile;
 pub(crate) use made::same_image;
 pub use needs::Needs;
 pub use settings::{Cx, RunSettings};
-pub use ship::{Archive, ArchiveError, ProxyImage};
+pub use ship::{Archive, ArchiveError, ProxyImage, ProxyImages};
 
 use crate::{
     error::{Cover as _, Error, HostError},
@@ -124,7 +124,7 @@ pub async fn apply(cx: &Cx<'_>, reviewed: &Plan) -> Result<Report, Error> {
         targets: &targets,
         version: asked.project_version.as_ref(),
         run: &cx.run.of(asked),
-        proxy_image: cx.proxy_image.clone(),
+        proxy_images: cx.proxy_images.clone(),
     };
     perform(&of_plan, &asked.op, Some(Reviewed::plan(reviewed))).await
 }

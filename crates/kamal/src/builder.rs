@@ -40,7 +40,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum ProxySource {
-    /// Of a `kamal-proxy` for Linux that lies beside this program, if there is one, else as [`ProxySource::DockerHub`].
+    /// Of the `kamal-proxy` for Linux that lies beside this program, for hosts of its architecture; else as
+    /// [`ProxySource::DockerHub`].
     #[default]
     BesideThisProgram,
     /// Of this static binary; hosts are handed the image through their connection.
@@ -380,11 +381,11 @@ impl ProjectBuilder {
             name: self.user_name.unwrap_or(known.name),
             performer: self.performer.unwrap_or(known.performer),
         };
-        let proxy_image = match self.proxy_image {
+        let proxy_images = match self.proxy_image {
             ProxySource::BesideThisProgram => proxy_image::beside_this_program(),
-            ProxySource::Binary(path) => Some(proxy_image::of(&path).ok_or(Error::ProxyBinary { path })?),
-            ProxySource::Image(image) => Some(image),
-            ProxySource::DockerHub => None,
+            ProxySource::Binary(path) => vec![proxy_image::of(&path).ok_or(Error::ProxyBinary { path })?],
+            ProxySource::Image(image) => vec![image],
+            ProxySource::DockerHub => Vec::new(),
         };
         let (config, warnings) = (Arc::new(loaded.config), loaded.warnings);
         Ok(Project::of(Parts {
@@ -395,7 +396,7 @@ impl ProjectBuilder {
             folder,
             environment,
             identity,
-            proxy_image,
+            proxy_images,
             sequence: self.sequence,
         }))
     }

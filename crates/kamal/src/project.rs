@@ -60,7 +60,7 @@ pub(crate) struct Parts {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) environment: Environment,
     pub(crate) identity: Identity,
-    pub(crate) proxy_image: Option<ProxyImage>,
+    pub(crate) proxy_images: Vec<ProxyImage>,
     pub(crate) sequence: Option<Sequence>,
 }
 
@@ -131,10 +131,10 @@ impl Project {
         &self.0.identity.performer
     }
 
-    /// The proxy's image where hosts are handed one through their connection.
+    /// The proxy's images that hosts are handed through their connection, one for each architecture at most.
     #[must_use]
-    pub fn proxy_image(&self) -> Option<&ProxyImage> {
-        self.0.proxy_image.as_ref()
+    pub fn proxy_images(&self) -> &[ProxyImage] {
+        &self.0.proxy_images
     }
 
     /// The hosts, to talk to them by other means than an operation.
@@ -304,9 +304,6 @@ impl Project {
             Some(sequence) => engine.told_in(sequence.clone()),
             None => engine,
         };
-        match self.proxy_image() {
-            Some(image) => engine.proxy_image(image.clone()),
-            None => engine,
-        }
+        self.proxy_images().iter().cloned().fold(engine, Engine::proxy_image)
     }
 }

@@ -100,7 +100,7 @@ fn before(facts: &Facts<'_>, targets: &Targets, extras: Extras) -> Vec<HostWork>
     let steps = |state: &HostState| {
         let mut steps = Vec::new();
         if extras.proxy {
-            steps.extend(ensure_proxy(facts.config, targets, state, facts.proxy_image));
+            steps.extend(ensure_proxy(facts.config, targets, state, facts.proxy_image(state)));
         }
         if extras.accessories {
             steps.extend(super::accessory::missing(facts, state));

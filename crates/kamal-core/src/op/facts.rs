@@ -8,7 +8,7 @@ use crate::{
     naming,
     plan::{HostWork, Kind, Question, Stage, Work},
     query::Query,
-    run::inputs::Inputs,
+    run::{ProxyImages, inputs::Inputs},
     state::HostState,
     step::Step,
     targets::Targets,
@@ -29,14 +29,19 @@ pub(crate) struct Facts<'a> {
     pub(crate) asked: Option<&'a Version>,
     /// What was found in the project.
     pub(crate) inputs: &'a Inputs,
-    /// The proxy's image, where none is configured and the tool brings its own.
-    pub(crate) proxy_image: Option<&'a ImageRef>,
+    /// The proxy's images, where none is configured and the tool brings its own.
+    pub(crate) proxy_images: &'a ProxyImages,
 }
 
 impl<'a> Facts<'a> {
     /// The version to build, deliver or name: what was asked for, else that of the project.
     pub(crate) fn version(&self) -> Result<&'a Version, Error> {
         self.asked.or(self.version).ok_or(Error::NoVersion)
+    }
+
+    /// The proxy's image that a host is handed, where none is configured.
+    pub(crate) fn proxy_image(&self, host: &HostState) -> Option<&'a ImageRef> {
+        self.proxy_images.of(host).map(|image| &image.reference)
     }
 
     /// What a host told.

@@ -109,7 +109,8 @@ impl Proxy {
         Ok(match self {
             Self::Boot => {
                 proxy_version::check(facts)?;
-                let steps = |state: &HostState| ensure_proxy(facts.config, facts.targets, state, facts.proxy_image);
+                let steps =
+                    |state: &HostState| ensure_proxy(facts.config, facts.targets, state, facts.proxy_image(state));
                 let works = facts.states_of(&facts.targets.hosts);
                 let works = works.map(|state| HostWork { host: state.host.clone(), steps: steps(state) }).collect();
                 Draft { notes: hidden_overlays(facts), ..Draft::hosts(works) }
@@ -165,7 +166,7 @@ pub(super) fn replace(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
     if !state.network {
         steps.push(Step::CreateNetwork { name: naming::NETWORK.into() });
     }
-    let spec = proxy_container(facts.config, &state.host, facts.proxy_image);
+    let spec = proxy_container(facts.config, &state.host, facts.proxy_image(state));
     steps.push(Step::ReplaceProxy(Box::new(spec)));
     steps
 }

@@ -72,7 +72,7 @@ fn swap(facts: &Facts<'_>, is_proxy_host: bool, state: &HostState) -> Vec<Step> 
         steps.extend(proxy::replace(facts, state));
     } else {
         steps.push(audit("Rebooted proxy", None));
-        steps.extend(crate::plan::ensure_proxy(facts.config, facts.targets, state, facts.proxy_image));
+        steps.extend(crate::plan::ensure_proxy(facts.config, facts.targets, state, facts.proxy_image(state)));
     }
     steps
 }

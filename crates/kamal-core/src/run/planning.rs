@@ -19,7 +19,7 @@ impl Runner<'_, '_> {
             version: cx.version,
             asked: cx.run.asked_version.as_ref(),
             inputs: &self.inputs,
-            proxy_image: cx.proxy_image.as_ref().map(|image| &image.reference),
+            proxy_images: &cx.proxy_images,
         };
         let draft = self.op.draft(&facts)?;
         self.version = draft.version.clone().or_else(|| self.version.take());

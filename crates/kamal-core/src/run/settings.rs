@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ProxyImage;
+use super::ProxyImages;
 use crate::{
     error::{Cover as _, Error},
     event::EventKind,
@@ -24,8 +24,8 @@ pub struct Cx<'a> {
     pub version: Option<&'a Version>,
     /// The settings of this run.
     pub run: &'a RunSettings,
-    /// The proxy's image where none is configured; `None` leaves it to Kamal's default.
-    pub proxy_image: Option<ProxyImage>,
+    /// The proxy's image where none is configured, by architecture; for others it is Kamal's default.
+    pub proxy_images: ProxyImages,
 }
 
 /// What does not change during a run.
@@ -65,7 +65,7 @@ impl<'a> Cx<'a> {
     /// An operation on some hosts, in a project whose version is not known, with Kamal's image of the proxy.
     #[must_use]
     pub fn new(fleet: Fleet<'a>, targets: &'a Targets, run: &'a RunSettings) -> Self {
-        Self { fleet, targets, version: None, run, proxy_image: None }
+        Self { fleet, targets, version: None, run, proxy_images: ProxyImages::default() }
     }
 
     pub(crate) fn say(&self, text: impl Into<String>) {

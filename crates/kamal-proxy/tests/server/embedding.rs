@@ -69,6 +69,19 @@ fn threads() -> Vec<String> {
     names
 }
 
+/// The threads of a proxy that has just started: each gives itself its name, some of them after `start` has returned.
+async fn settled_threads() -> Vec<String> {
+    let mut seen = threads();
+    loop {
+        sleep(Duration::from_millis(100)).await;
+        let now = threads();
+        if now == seen {
+            return now;
+        }
+        seen = now;
+    }
+}
+
 /// A log that can be read.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -151,7 +164,7 @@ async fn two_proxies_side_by_side_on_the_runtime_of_the_program() {
 #[tokio::test(flavor = "multi_thread")]
 async fn why_a_proxy_does_not_start() {
     let there = Proxy::builder().listen(ANY).start().await.unwrap();
-    let (taken, before) = (http(&there), threads());
+    let (taken, before) = (http(&there), settled_threads().await);
     let starts = |builder: Builder| async { builder.start().await.map(drop).unwrap_err() };
     for builder in [
         Proxy::builder().listen(taken),

@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kamal_core::ports::TransportErrorKind;
+use futures_util::stream::{self, StreamExt as _};
+use kamal_core::ports::{Content, Pieces, TransportErrorKind};
 use tokio::sync::oneshot;
 
 use crate::server::{Server, sh};
@@ -51,6 +52,40 @@ async fn large_files_tell_how_far_they_are() {
         .unwrap();
     assert!(told.is_sorted() && told.len() > 20, "{told:?}");
     assert_eq!(told.last(), Some(&9_000_000));
+}
+
+/// So many bytes that nobody has in memory at once.
+#[derive(Debug)]
+struct Zeros(u64);
+
+impl Content for Zeros {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    fn read(&self) -> Pieces<'_> {
+        const PIECE: u64 = 128 << 10;
+        let pieces = (0..self.0 / PIECE).map(|_| Ok(vec![0; PIECE as usize]));
+        stream::iter(pieces).boxed()
+    }
+}
+
+/// The most memory this process has had, in MB.
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1000
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_while_it_goes_is_never_in_memory_whole() {
+    let server = Server::start();
+    let host = server.connect().await;
+    let before = most_memory();
+    host.upload_content(&Zeros(256 << 20), server.file("big").to_str().unwrap(), 0o600, &mut |_| ()).await.unwrap();
+    assert_eq!(std::fs::metadata(server.file("big")).unwrap().len(), 256 << 20);
+    let more = most_memory() - before;
+    assert!(more < 32, "{more} MB");
 }
 
 #[tokio::test]
