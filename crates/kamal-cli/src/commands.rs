@@ -91,12 +91,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
             output::line(KAMAL_VERSION);
             Ok(())
         }
-        Command::Init(args) => init::run(&args),
+        Command::Init(args) => init::run(global, &args),
         Command::Completion { shell } => completion::print(shell),
         Command::Config(args) => inspect::config(global, &args),
         Command::Docs(args) => docs::run(global, &args),
         Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, args),
-        Command::Secrets(Secrets::Extract(args)) => secrets::extract(args),
+        Command::Secrets(Secrets::Extract(args)) => secrets::extract(global, args),
         command => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)

@@ -1,7 +1,7 @@
 //! Commands that only look at the project: config, secrets.
 
 use kamal_core::{config::effective, redact::Redactor};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     args::{ConfigArgs, ConfigChore, Global},
@@ -65,9 +65,8 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
 pub(super) async fn secrets(context: &Context) -> Result<(), Failure> {
     let secrets = context.project.world().secrets.all().await?;
     if context.reporter.is_json() {
-        let all: Map<String, Value> =
-            secrets.into_iter().map(|(name, secret)| (name, Value::from(secret.expose()))).collect();
-        output::line(&json!({"schema": "kamal/secrets/1", "secrets": all}).to_string());
+        let all = secrets.into_iter().map(|(name, secret)| (name, Value::from(secret.expose()))).collect();
+        super::secrets::document(&Value::Object(all));
         return Ok(());
     }
     for (name, secret) in secrets {

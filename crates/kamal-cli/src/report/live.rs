@@ -130,7 +130,7 @@ impl Shown {
                     line.step = Some(step.clone());
                     line.bar.reset_elapsed();
                     line.bar.set_style(style(Look::Busy));
-                    line.bar.set_message(step.clone());
+                    line.bar.set_message(in_short(step).to_owned());
                 }
             }
             EventKind::StepFinished { host: Some(host), step, outcome, .. } => {
@@ -138,7 +138,7 @@ impl Shown {
                 if let Outcome::Failed(why) = outcome {
                     line.failed = true;
                     line.bar.set_style(style(Look::Failed));
-                    line.bar.set_message(format!("{step}: {why}"));
+                    line.bar.set_message(format!("{}: {why}", in_short(step)));
                 } else if line.step.as_ref() == Some(step) {
                     line.step = None;
                 }
@@ -175,7 +175,8 @@ impl Shown {
             }
             EventKind::Progress { host: None, what, done, total } => {
                 let bar = self.local();
-                progress(&bar, &bar.message(), *done, *total, &format!("{done} of {total} {what}"));
+                let unit = what.split(' ').next().unwrap_or(what);
+                progress(&bar, &bar.message(), *done, *total, &format!("{done} of {total} {unit}"));
             }
             EventKind::StepFinished { host: None, step, .. } => {
                 if let Some(bar) = self.local.take_if(|bar| bar.message() == *step) {
@@ -221,6 +222,11 @@ impl Drop for Shown {
     }
 }
 
+/// A step without what stands in brackets at its end, for which a line has no room.
+fn in_short(step: &str) -> &str {
+    step.strip_suffix(')').and_then(|step| step.rsplit_once(" (")).map_or(step, |(step, _)| step)
+}
+
 fn progress(bar: &ProgressBar, step: &str, done: u64, total: u64, text: &str) {
     bar.set_style(style(Look::Counted(text.to_owned())));
     bar.set_length(total);
@@ -250,11 +256,11 @@ enum Look {
 
 fn style(look: Look) -> ProgressStyle {
     let template = match &look {
-        Look::Head => "  {spinner:.magenta} {wide_msg:.magenta} {since:.dim}",
-        Look::Idle => "  {prefix:.blue} {wide_msg:.dim} {since:.dim}",
-        Look::Busy => "  {prefix:.blue} {wide_msg} {since:.dim}",
-        Look::Failed => "  {prefix:.red} {wide_msg:.red}",
-        Look::Counted(_) => "  {prefix:.blue} {wide_msg} {bar:16.green/dim} {counted:.dim} {since:.dim}",
+        Look::Head => "  {spinner:.magenta} {since:.dim}  {wide_msg:.magenta}",
+        Look::Idle => "  {prefix:.blue} {since:.dim}  {wide_msg:.dim}",
+        Look::Busy => "  {prefix:.blue} {since:.dim}  {wide_msg}",
+        Look::Failed => "  {prefix:.red}         {wide_msg:.red}",
+        Look::Counted(_) => "  {prefix:.blue} {since:.dim}  {bar:16.green/dim} {counted:.dim} {wide_msg}",
     };
     let counted = if let Look::Counted(text) = look { text } else { String::new() };
     let since = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
@@ -344,6 +350,8 @@ mod tests {
         }
         assert_eq!(padded("web1", 6), "web1  ");
         assert_eq!(padded("a-very-long-name", 6), "a-ver…");
+        assert_eq!(in_short("switch app-web when healthy (within 30 s)"), "switch app-web when healthy");
+        assert_eq!(in_short("pull app"), "pull app");
     }
 
     #[test]

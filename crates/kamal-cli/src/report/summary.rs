@@ -57,33 +57,30 @@ impl Summary {
         }
     }
 
-    /// One line, and one for each place where the app is to be found.
+    /// What it was and how long it took, a line of the hosts, and one for each place where the app is to be found.
     pub(super) fn text(&self) -> String {
         let Self { operation, service, version, took, .. } = self;
         let version = version.iter().map(|version| format!(" {version}")).collect::<String>();
-        let seconds = took.as_secs_f64();
-        if let Some(Outcome::Failed(_)) = &self.outcome {
-            let on = if self.failed.is_empty() { String::new() } else { format!(" on {}", named(&self.failed)) };
-            return paint(
-                Tone::Problem,
-                &format!("  ✗ {operation} {service}{version} failed{on} after {seconds:.1} s"),
-            );
-        }
-        let on = if self.hosts.is_empty() { String::new() } else { format!(" on {}", named(&self.hosts)) };
-        let line = format!("  ✓ {operation} {service}{version}{on} in {seconds:.1} s");
-        let green = anstyle::AnsiColor::Green.on_default();
-        let line = format!("{}{line}{}", green.render(), green.render_reset());
-        let serves = ["setup", "deploy", "redeploy", "rollback", "app boot"].contains(&operation.as_str());
-        let urls = self.urls.iter().filter(|_| serves).map(|url| format!("\n    {url}"));
-        [line].into_iter().chain(urls).collect()
+        let (what, seconds) = (format!("{operation} {service}{version}"), took.as_secs_f64());
+        let (line, hosts, serves) = if let Some(Outcome::Failed(_)) = &self.outcome {
+            (paint(Tone::Problem, &format!("  ✗ {what} failed after {seconds:.1} s")), &self.failed, false)
+        } else {
+            let green = anstyle::AnsiColor::Green.on_default();
+            let line = format!("{}  ✓ {what} in {seconds:.1} s{}", green.render(), green.render_reset());
+            let serves = ["setup", "deploy", "redeploy", "rollback", "app boot"].contains(&operation.as_str());
+            (line, &self.hosts, serves)
+        };
+        let urls = self.urls.iter().filter(|_| serves).cloned();
+        let below = named(hosts).into_iter().chain(urls).map(|text| format!("\n    {text}"));
+        [line].into_iter().chain(below).collect()
     }
 }
 
-fn named(hosts: &[String]) -> String {
-    if hosts.len() <= NAMED {
-        return hosts.join(", ");
-    }
-    format!("{} hosts ({} … {})", hosts.len(), hosts[0], hosts[hosts.len() - 1])
+/// Hosts in a line, if there are any.
+fn named(hosts: &[String]) -> Option<String> {
+    let (first, last) = (hosts.first()?, hosts.last()?);
+    let all = hosts.len() <= NAMED;
+    Some(if all { hosts.join(", ") } else { format!("{} hosts, {first} … {last}", hosts.len()) })
 }
 
 /// Where an app is to be found.
@@ -130,16 +127,17 @@ mod tests {
     fn it_says_what_where_how_long_and_where_to_look() {
         assert_eq!(
             summary("deploy", Outcome::Ok),
-            "  ✓ deploy app 999 on 1.1.1.1, 1.1.1.2 in 1.2 s\n    https://a.test/"
+            "  ✓ deploy app 999 in 1.2 s\n    1.1.1.1, 1.1.1.2\n    https://a.test/"
         );
-        assert_eq!(summary("app stop", Outcome::Ok), "  ✓ app stop app 999 on 1.1.1.1, 1.1.1.2 in 1.2 s");
+        assert_eq!(summary("app stop", Outcome::Ok), "  ✓ app stop app 999 in 1.2 s\n    1.1.1.1, 1.1.1.2");
         let failed = summary("deploy", Outcome::Failed("no".to_owned()));
-        assert_eq!(failed, "  ✗ deploy app 999 failed on 1.1.1.2 after 1.2 s");
+        assert_eq!(failed, "  ✗ deploy app 999 failed after 1.2 s\n    1.1.1.2");
     }
 
     #[test]
     fn many_hosts_are_counted() {
         let hosts: Vec<String> = (1..=20).map(|n| format!("web{n}")).collect();
-        assert_eq!(named(&hosts), "20 hosts (web1 … web20)");
+        assert_eq!(named(&hosts).unwrap(), "20 hosts, web1 … web20");
+        assert_eq!(named(&[]), None);
     }
 }

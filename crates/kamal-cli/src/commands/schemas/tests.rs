@@ -41,7 +41,8 @@ const WORDS: [(&str, &str); 18] = [
     ("upgrade", "-y"),
 ];
 
-/// Those tried with the binary (`tests/json.rs`), and those that print for shells, packages and other programs.
+/// Those tried with the binary (`tests/json.rs`); `completion`, which prints for a shell, and `plan`, which stands before
+/// all others here.
 const ELSEWHERE: [&str; 12] = [
     "completion",
     "config",
