@@ -195,7 +195,10 @@ impl<'r> Reading<'r> {
         let least = positionals.iter().filter(|arg| arg.is_required_set() && !is_list(arg)).count();
         let most = list.map_or(positionals.len(), |_| usize::MAX);
 
-        let switches = Switches::new(self.root.get_arguments().chain(command.get_arguments()), list.map(|at| at + 1));
+        // A command of ours alone takes all options anywhere.
+        let ours = path.first().is_some_and(|first| is_ours(self.root, first.get_name()));
+        let foreign_from = list.filter(|_| !ours).map(|at| at + 1);
+        let switches = Switches::new(self.root.get_arguments().chain(command.get_arguments()), foreign_from);
         let mut found = switches.read(words, rest)?;
         found.keep(most);
         let words: Vec<String> = found.words.iter().chain(protected).cloned().collect();

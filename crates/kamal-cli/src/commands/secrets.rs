@@ -11,10 +11,12 @@ use crate::{
     failure::Failure,
 };
 
+const NO_ACCOUNT: &str = "No value provided for required options '--account'";
+
 /// `secrets fetch`.
 pub(super) fn fetch(global: &Global, args: FetchArgs) -> Result<(), Failure> {
     let FetchArgs { names, adapter, account, from, inline } = args;
-    let fetch = Fetch { names, adapter, account, from, inline: inline || global.json };
+    let fetch = Fetch { names, adapter, account, from, inline: inline && !global.json };
     let fetched = context::surroundings(global.destination.clone())?.fetch(&fetch)?;
     match fetched {
         Some(fetched) if global.json => {
@@ -22,7 +24,8 @@ pub(super) fn fetch(global: &Global, args: FetchArgs) -> Result<(), Failure> {
             document(&fetched);
         }
         Some(fetched) => print(&fetched),
-        None => print("No value provided for required options '--account'"),
+        None if global.json => return Err(Failure::User(NO_ACCOUNT.to_owned())),
+        None => print(NO_ACCOUNT),
     }
     Ok(())
 }
