@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::ci::{cargo, require_tools};
@@ -38,8 +39,7 @@ struct Elsewhere<'a> {
 /// When the tests cannot be run, or the folders not be read.
 pub fn run() -> Result<bool> {
     require_tools()?;
-    let list = workspace().join(ELSEWHERE);
-    let list = fs::read_to_string(&list).context(|| format!("reading {}", list.display()))?;
+    let list = list()?;
     let elsewhere = elsewhere(&list)?;
     let mut nextest = cargo();
     nextest.args(["nextest", "run", "--all-features", "--no-fail-fast", "--color", "never", "-E", &filter(&elsewhere)]);
@@ -59,6 +59,39 @@ pub fn run() -> Result<bool> {
     let well = verdicts.values().filter(|verdict| *verdict == "ok").count();
     print(format_args!("{} cases, {well} ok", verdicts.len()))?;
     Ok(well == verdicts.len() && output.status.success())
+}
+
+/// Listed tests that are not there, one line each: renamed or moved since.
+pub(crate) fn check() -> Result<Vec<String>> {
+    let list = list()?;
+    let elsewhere = elsewhere(&list)?;
+    let missing = elsewhere.iter().filter(|listed| !listed.exists(workspace()));
+    Ok(missing.map(|Elsewhere { binary, test, .. }| format!("{ELSEWHERE}: there is no {binary} {test}")).collect())
+}
+
+fn list() -> Result<String> {
+    let list = workspace().join(ELSEWHERE);
+    fs::read_to_string(&list).context(|| format!("reading {}", list.display()))
+}
+
+impl Elsewhere<'_> {
+    /// Whether a file of its modules has the test.
+    fn exists(&self, workspace: &Path) -> bool {
+        let (package, target) = self.binary.split_once("::").unwrap_or((self.binary, "bin/"));
+        let package = match package {
+            "kamal-tests" => workspace.join("tests"),
+            name => workspace.join("crates").join(name),
+        };
+        let root = if target.starts_with("bin/") { package.join("src") } else { package.join("tests").join(target) };
+        let mut modules: Vec<&str> = self.test.split("::").collect();
+        let Some(name) = modules.pop() else { return false };
+        let named = modules.iter().scan(root.clone(), |path, module| {
+            path.push(module);
+            Some(path.with_extension("rs"))
+        });
+        let has = |file: PathBuf| fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("fn {name}(")));
+        named.chain(["lib.rs", "main.rs"].map(|file| root.join(file))).any(has)
+    }
 }
 
 /// The cases' folders, `files/01-…`.
@@ -148,6 +181,16 @@ mod tests {
         let wanted = [("files/1", "ok"), ("files/2", "differs: it says\n    one\n    two"), ("files/3", "differs: so")];
         let wanted = wanted.map(|(name, verdict)| (name.to_owned(), verdict.to_owned()));
         assert_eq!(verdicts(printed), BTreeMap::from(wanted));
+    }
+
+    #[test]
+    fn a_listed_test_that_was_renamed_or_moved_is_missing() {
+        let exists = |binary, test| Elsewhere { case: "a/1", binary, test }.exists(workspace());
+        assert!(exists("kamal-core", "name::tests::no_name_can_hold_shell_syntax"));
+        assert!(exists("kamal-tests::end_to_end", "build::a_repository_without_a_commit"));
+        assert!(!exists("kamal-core", "name::tests::no_name_can_hold"));
+        assert!(!exists("kamal-core", "naming::tests::no_name_can_hold_shell_syntax"));
+        assert!(!exists("kamal-core::config", "name::tests::no_name_can_hold_shell_syntax"));
     }
 
     #[test]

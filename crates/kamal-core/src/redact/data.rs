@@ -57,3 +57,39 @@ impl Names {
         if self.0 == 1 { MARK.to_owned() } else { format!("{MARK} {}", self.0) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    fn redactor(secrets: &[&str]) -> Redactor {
+        let redactor = Redactor::new();
+        secrets.iter().for_each(|secret| redactor.learn(&Secret::new(*secret)));
+        redactor
+    }
+
+    // A password may well be a word that this program uses for a field, or a user for a variable.
+    #[test]
+    fn names_are_covered_where_they_are_the_user_s_and_only_there() {
+        let redactor = redactor(&["opensesame", "version"]);
+        let data = json!({ "version": "opensesame", "opensesame": ["version", 1], "x": { "version 2": true } });
+        let covered =
+            json!({ "[REDACTED]": "[REDACTED]", "[REDACTED] 2": ["[REDACTED]", 1], "x": { "[REDACTED]": true } });
+        let kept = json!({ "version": "[REDACTED]", "opensesame": ["[REDACTED]", 1], "x": { "version 2": true } });
+        assert_eq!(redactor.fields(data.clone()), kept);
+        let shown = redactor.json(data);
+        assert_eq!(shown.as_object().map(serde_json::Map::len), Some(3));
+        assert_eq!(shown["x"], covered["x"]);
+        assert!(!shown.to_string().contains("opensesame") && !shown.to_string().contains("version"), "{shown}");
+    }
+
+    #[test]
+    fn a_number_is_data_and_true_hides_nothing() {
+        let redactor = redactor(&["7394021", "true"]);
+        let data = json!({ "port": 7394021, "other": 739402, "on": true });
+        assert_eq!(redactor.fields(data), json!({ "port": "[REDACTED]", "other": 739402, "on": true }));
+    }
+}
