@@ -13,6 +13,7 @@ pub mod command;
 pub mod demo;
 pub mod dist;
 pub mod error;
+pub mod faults;
 pub mod fuzz;
 pub mod hello;
 pub mod load;

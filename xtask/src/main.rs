@@ -11,7 +11,7 @@ use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::programs::Profile;
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, reach, schema, surface, tidy};
+use xtask::{bench, by_hand, cases, ci, demo, dist, faults, fuzz, hello, parity, reach, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -53,6 +53,19 @@ enum Chore {
         /// How long each is fuzzed.
         #[arg(long, default_value_t = 60)]
         seconds: u64,
+    },
+    /// Every effect of every command that changes something goes wrong once in every way, on simulated hosts, and the command
+    /// is run again; exits non-zero if a fault was not put right by that.
+    Faults {
+        /// What all that happens follows from [default: another one each time].
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Tries only those whose name begins like that: `FLEET/`, `FLEET/COMMAND/`, `FLEET/COMMAND/NUMBER/WAY`.
+        #[arg(long, value_name = "NAME", default_value = "")]
+        only: String,
+        /// Writes docs/RELIABILITY.md.
+        #[arg(long)]
+        write: bool,
     },
     /// Every case of tests/cases, tried, and a line for each; exits non-zero if one does not come out as it should.
     Cases,
@@ -170,6 +183,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run_all().map(verdict),
         Chore::Fuzz { targets, seconds } => fuzz::run_all(&targets, seconds).map(verdict),
         Chore::Dist { machines, folder } => dist::make(&machines, folder).map(|()| ExitCode::SUCCESS),
+        Chore::Faults { seed, only, write } => faults::run(seed, &only, write).map(verdict),
         Chore::Cases => cases::run().map(verdict),
         Chore::Parity { proxy } => {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };

@@ -26,7 +26,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Either, join_all, select, try_join},
+    future::{BoxFuture, Either, join_all, select, try_join, try_join_all},
 };
 
 pub(crate) use answer::ask;
@@ -467,26 +467,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         Ok(Plan { stages: [done, found].concat(), notes: before.notes.clone(), ..now })
     }
 
-    async fn lock(&mut self, host: &HostName) -> Result<(), Error> {
-        let cx = self.cx;
-        let state = self.lock.acquire(cx, host, &self.doing()).await?;
-        let hosts = self.hosts_of();
-        let others: Vec<HostName> = hosts.iter().filter(|other| *other != host).cloned().collect();
-        let mut states = self.observe(&others).await?;
-        if hosts.contains(host) {
-            self.check_docker(std::slice::from_ref(&state))?;
-            states.push(state);
-        }
-        for state in &mut states {
-            state.lock = None;
-        }
-        if let Some(delivered) = &self.delivered {
-            delivered.check(&states)?;
-        }
-        self.states = states;
-        Ok(())
-    }
-
     /// Steps on hosts. What changes them goes on to its end when somebody asks to stop: the lock must not be given back
     /// while a script still runs.
     async fn hosts(&mut self, stage: &Stage, works: &[HostWork], rest: &[Stage]) -> Result<(), Error> {
@@ -507,7 +487,8 @@ impl<'r, 'a> Runner<'r, 'a> {
                 None => works.push(HostWork { host: host.clone(), steps: vec![step.clone()] }),
             }
         }
-        let stoppable = matches!(stage.kind, Kind::Deliver | Kind::Fetch | Kind::Look) || !self.op.row().changes;
+        let looks = matches!(stage.kind, Kind::Deliver | Kind::Fetch | Kind::Look | Kind::Guard);
+        let stoppable = looks || !self.op.row().changes;
         let unstoppable = cx.fleet.unstoppable();
         let fleet = if stoppable { &cx.fleet } else { &unstoppable };
         if !stoppable && cx.fleet.cancel.requested() {
@@ -531,7 +512,12 @@ impl<'r, 'a> Runner<'r, 'a> {
             }
             .boxed()
         };
-        gather(join_all(works.iter().map(one)).await)?;
+        if stage.kind == Kind::Guard {
+            // One that answers badly takes all back, without waiting for what the others answer.
+            try_join_all(works.iter().map(one)).await.map_err(|error| Error::Hosts(vec![error]))?;
+        } else {
+            gather(join_all(works.iter().map(one)).await)?;
+        }
         if stage.kind == Kind::Deliver {
             self.note_delivery(&works).await?;
         }
@@ -567,7 +553,8 @@ impl<'r, 'a> Runner<'r, 'a> {
         // The keeper goes to the group that holds the primary role; later groups find the verdict.
         let keeps = placements.iter().any(|placement| placement.primary) || last;
         let keeper = if keeps { self.gate.0.take() } else { None };
-        let (result, group) = boot::group(self.cx, &works, placements, keeper, &self.gate.1).await;
+        let begun = self.booted.take().filter(|group| group.is_of(placements));
+        let (result, group) = boot::group(self.cx, &works, placements, keeper, &self.gate.1, begun).await;
         self.booted = Some(group);
         result
     }

@@ -10,7 +10,7 @@ pub use blob::Blob;
 pub use login::{LOGIN_OVERTAKEN, LoginPlace};
 
 use crate::{
-    config::model::{DockerOptions, Proxy, Registry, SecretName},
+    config::model::{DockerOptions, Guard, Proxy, Registry, SecretName},
     lock::Taking,
     name::{ContainerName, Destination, ImageRef, RoleName, ServiceName, Version},
 };
@@ -227,6 +227,19 @@ pub enum Step {
         /// The container.
         container: ContainerName,
     },
+    /// Waits until a container would be taken by kamal-proxy, which leads nobody to it.
+    AwaitHealthy(Box<Route>),
+    /// Makes sure that kamal-proxy can watch what it serves.
+    CheckWatch,
+    /// Watches through kamal-proxy how a container answers; fails with the numbers where it does not do so well enough.
+    Watch {
+        /// The name of the service.
+        service: String,
+        /// The container it leads to.
+        container: ContainerName,
+        /// What it must keep to.
+        guard: Guard,
+    },
     /// Removes a container that does not run; one that is not there counts as removed.
     RemoveContainer {
         /// The container.
@@ -267,12 +280,15 @@ pub enum Step {
         /// How long it must have run when it has no health check, in seconds.
         delay: u64,
     },
-    /// Stops a container; tolerates failure.
+    /// Stops a container.
     Stop {
         /// The container.
         container: ContainerName,
         /// `-t`, in seconds.
         timeout: Option<u64>,
+        /// Whether it may go on running.
+        #[serde(default)]
+        tolerant: bool,
     },
     /// Tags the version as the latest image.
     TagLatest {
@@ -384,27 +400,27 @@ impl Step {
     /// True when what it prints is the user's, to be shown and not only kept.
     #[must_use]
     pub fn speaks(&self) -> bool {
-        matches!(self, Self::RunOnce { .. })
+        matches!(self, Self::RunOnce { .. } | Self::Watch { .. })
     }
 
     /// True for what a person wants to read in a plan; the rest is bookkeeping that goes with it.
     #[must_use]
     pub fn is_headline(&self) -> bool {
-        !matches!(self, Self::Audit { .. } | Self::CheckProxy)
+        !matches!(self, Self::Audit { .. } | Self::CheckProxy | Self::CheckWatch)
     }
 
     /// True when the step waits until something is healthy.
     #[must_use]
     pub(crate) fn awaits_health(&self) -> bool {
-        matches!(self, Self::SwitchTraffic(_) | Self::AwaitReady { .. })
+        matches!(self, Self::SwitchTraffic(_) | Self::AwaitHealthy(_) | Self::AwaitReady { .. } | Self::Watch { .. })
     }
 
     /// True when a failure of the step is of no matter.
     #[must_use]
     pub(crate) fn is_tolerant(&self) -> bool {
         match self {
-            Self::Stop { .. } | Self::Unpause { .. } | Self::KeepOnly { .. } => true,
-            Self::StartExisting { tolerant, .. } => *tolerant,
+            Self::Unpause { .. } | Self::KeepOnly { .. } => true,
+            Self::StartExisting { tolerant, .. } | Self::Stop { tolerant, .. } => *tolerant,
             _ => false,
         }
     }
@@ -472,6 +488,12 @@ impl std::fmt::Display for Step {
                 let pages = if error_pages.is_some() { ", with error pages" } else { "" };
                 write!(f, "switch {service} to {container} when healthy (within {deploy_timeout} s){pages}")
             }
+            Self::AwaitHealthy(route) => {
+                let Route { container, deploy_timeout, .. } = &**route;
+                write!(f, "wait until {container} is healthy (within {deploy_timeout} s)")
+            }
+            Self::CheckWatch => f.write_str("check that kamal-proxy can watch what it serves"),
+            Self::Watch { container, guard, .. } => write!(f, "keep {container} once it answered well {guard}"),
             Self::RemoveRoute { service } => write!(f, "take {service} out of kamal-proxy"),
             Self::StopRoute { service, .. } => write!(f, "put {service} into maintenance"),
             Self::ResumeRoute { service } => write!(f, "take {service} out of maintenance"),

@@ -16,6 +16,7 @@
 mod chance;
 mod clock;
 mod dialect;
+mod drill;
 mod exec;
 mod exec_suite;
 mod fault;
@@ -33,6 +34,7 @@ pub use crate::config::NothingOutside;
 pub use chance::SimEntropy;
 pub use clock::{Stalled, VirtualClock};
 pub use dialect::{SimDocker, SimProxy};
+pub use drill::{Drill, Exercise, Outcome, Trial};
 pub use exec_suite::{Broken, exec_suite};
 pub use fault::{Effect, EffectKind, Fault, How};
 pub use host::{SimContainer, SimHost};

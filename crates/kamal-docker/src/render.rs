@@ -1,6 +1,7 @@
 //! Steps as docker commands (spec 9.4 to 9.9, golden vectors 13.1 to 13.5).
 
 use kamal_core::{
+    name::ContainerName,
     naming,
     ports::{Render, RenderError},
     shell::{
@@ -54,8 +55,9 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         Step::RunOnce { run: spec, timeout } => run_once(&spec.name, *timeout, &run(spec, cx)).into(),
         Step::StartExisting { container, .. } => format!("docker start {}", word(container)).into(),
         Step::Unpause { container } => format!("docker unpause {}", word(container)).into(),
-        Step::Stop { container, timeout } => {
-            format!("docker stop{} {}", stop_timeout(*timeout), word(container)).into()
+        Step::Stop { container, timeout, tolerant } => {
+            let stop = format!("docker stop{} {}", stop_timeout(*timeout), word(container));
+            if *tolerant { stop.into() } else { format!("{stop} || {}", runs_no_more(container)).into() }
         }
         Step::RemoveContainer { container } => {
             let name = word(container);
@@ -107,6 +109,12 @@ pub(crate) fn filters<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> S
 /// `-t` of a stop.
 pub(crate) fn stop_timeout(seconds: Option<u64>) -> String {
     seconds.map(|seconds| format!(" -t {seconds}")).unwrap_or_default()
+}
+
+/// Succeeds when a container is gone or stopped, and docker says so.
+fn runs_no_more(container: &ContainerName) -> String {
+    let filter = word(&format!("name=^{container}$"));
+    format!("{{ kamal_up=$(docker container ls --quiet --filter {filter}) && [ -z \"$kamal_up\" ]; }}")
 }
 
 /// Starts a container. Its id is kept for the step that leads the proxy to it, which would have to look it up otherwise.
@@ -299,6 +307,14 @@ mod tests {
             "echo x >>looks; set -- {}; n=$(wc -l <looks)\n[ $n -le $# ] || n=$#\nshift $((n - 1)); echo \"$1\"",
             lines.iter().map(|line| format!("'{line}'")).collect::<Vec<_>>().join(" ")
         )
+    }
+
+    #[test]
+    fn what_has_to_stop_has_stopped_or_is_gone_and_docker_says_so() {
+        let text = runs_no_more(&"app-web-1".parse().unwrap());
+        assert!(with_docker("exit 0", &text).status.success(), "it is not among what runs");
+        assert!(!with_docker("echo 0123456789ab", &text).status.success(), "it runs still");
+        assert!(!with_docker("exit 1", &text).status.success(), "docker does not answer");
     }
 
     #[test]

@@ -65,6 +65,7 @@ mod switches;
 mod target;
 mod tasks;
 mod tls;
+mod watch;
 mod wire;
 mod workers;
 

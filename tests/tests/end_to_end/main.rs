@@ -16,6 +16,7 @@ mod deploy;
 mod diagnosis;
 mod embedded;
 mod failure;
+mod guard;
 mod hooks;
 mod images;
 mod local;

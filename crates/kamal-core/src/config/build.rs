@@ -6,6 +6,7 @@ mod blank;
 mod builder;
 mod cross;
 mod env;
+mod guard;
 mod hosts;
 mod ignored;
 mod options;

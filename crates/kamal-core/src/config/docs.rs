@@ -127,6 +127,23 @@ const SECTIONS: &[Section] = &[
         &["x-release"],
         keys::X_RELEASE,
     ),
+    (
+        "x-boot",
+        "Switching",
+        "When the hosts of a group switch to a new version. Kamal passes over this key.",
+        &["x-boot"],
+        keys::X_BOOT,
+    ),
+    (
+        "x-guard",
+        "Guard",
+        "After the switch of `setup`, `deploy` and `redeploy`, kamal-proxy watches for a while how the new version answers, \
+         and the old container goes on running. Where too many answers are errors, or late, requests are led back to the \
+         old one and the deploy fails with the numbers. It has to be this project's kamal-proxy. Kamal passes over this \
+         key.",
+        &["x-guard"],
+        keys::X_GUARD,
+    ),
 ];
 
 /// The names `kamal docs` knows.
@@ -202,6 +219,8 @@ fn section_of(shape: Shape) -> Option<&'static str> {
         Apart::Aliases => "alias",
         Apart::XProxy => "x-proxy",
         Apart::XRelease => "x-release",
+        Apart::XBoot => "x-boot",
+        Apart::XGuard => "x-guard",
         Apart::Credential | Apart::HooksOutput | Apart::PoliciesByName => return None,
     })
 }

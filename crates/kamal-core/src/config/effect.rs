@@ -26,6 +26,8 @@ const TABLES: &[(&[&str], &str, &[Key])] = &[
     (&["sshkit"], "sshkit", keys::SSHKIT),
     (&["x-proxy"], "x-proxy", keys::X_PROXY),
     (&["x-release"], "x-release", keys::X_RELEASE),
+    (&["x-boot"], "x-boot", keys::X_BOOT),
+    (&["x-guard"], "x-guard", keys::X_GUARD),
 ];
 
 /// Values for keys whose example says what holds anyway, or needs another beside it.

@@ -69,6 +69,8 @@ pub struct Config {
     pub boot: Boot,
     /// `x-release`.
     pub release: Option<Release>,
+    /// `x-guard`.
+    pub guard: Option<Guard>,
     /// `logging` of the root (accessories use this; roles hold theirs merged).
     pub logging: Logging,
     /// `output`.
@@ -493,6 +495,38 @@ pub struct Release {
     pub timeout: Duration,
 }
 
+/// `x-guard`: what a new version must keep to before the old one goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Guard {
+    /// How long it is watched.
+    pub window: Duration,
+    /// How many of ten thousand requests may be answered with a 5xx.
+    pub errors: u32,
+    /// Within what 95 % of requests must be answered.
+    pub latency: Option<Duration>,
+    /// Requests to a host below which nothing is concluded.
+    pub requests: u64,
+}
+
+impl std::fmt::Display for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "for {} s (at most {} % errors", self.window.as_secs_f64(), self.percent())?;
+        if let Some(latency) = self.latency {
+            write!(f, ", 95 % within {} ms", latency.as_millis())?;
+        }
+        write!(f, "; of {} requests or more)", self.requests)
+    }
+}
+
+impl Guard {
+    /// The percentage of requests that may be answered with a 5xx.
+    #[must_use]
+    pub fn percent(&self) -> f64 {
+        f64::from(self.errors) / 100.0
+    }
+}
+
 /// `boot` (spec 2.12).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -503,6 +537,8 @@ pub struct Boot {
     pub wait: Option<u64>,
     /// `parallel_roles`.
     pub parallel_roles: bool,
+    /// `x-boot/switch: together`: the hosts of a group switch once all of them are healthy.
+    pub together: bool,
 }
 
 /// `boot.limit`.

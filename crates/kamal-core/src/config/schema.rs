@@ -113,6 +113,8 @@ fn one_of_a_kind(apart: Apart) -> Value {
         }),
         Apart::XProxy => section(keys::X_PROXY),
         Apart::XRelease => section(keys::X_RELEASE),
+        Apart::XBoot => section(keys::X_BOOT),
+        Apart::XGuard => section(keys::X_GUARD),
         Apart::PoliciesByName => map_of(&section(keys::POLICIES)),
         Apart::HooksOutput => {
             let level = json!({"enum": ["quiet", "verbose"]});

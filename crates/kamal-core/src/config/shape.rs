@@ -75,6 +75,10 @@ pub(crate) enum Apart {
     XProxy,
     /// `x-release`.
     XRelease,
+    /// `x-boot`.
+    XBoot,
+    /// `x-guard`.
+    XGuard,
     /// The `roles` and `accessories` of `x-proxy`, by name.
     PoliciesByName,
 }

@@ -37,7 +37,7 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
     stages.extend(facts.hook("docker-setup", None));
     stages.extend(deliver(*deploy, facts, version));
     stages.extend(facts.hook("pre-deploy", None));
-    let extras = Extras { proxy: true, accessories: true, prunes: true, release: true, as_deployed: false };
+    let extras = Extras { proxy: true, accessories: true, prunes: true, careful: true, as_deployed: false };
     stages.extend(boot::stages(facts, facts.targets, version, extras));
     // The lock is held still.
     stages.extend(facts.hook("post-deploy", None));
@@ -50,12 +50,12 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
 /// Builds, delivers, boots, prunes.
 pub(super) fn deploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
     proxy_version::check(facts)?;
-    deployed(*deploy, facts, Extras { proxy: true, prunes: true, release: true, ..Extras::default() })
+    deployed(*deploy, facts, Extras { proxy: true, prunes: true, careful: true, ..Extras::default() })
 }
 
 /// Builds, delivers, boots.
 pub(super) fn redeploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
-    deployed(*deploy, facts, Extras { release: true, ..Extras::default() })
+    deployed(*deploy, facts, Extras { careful: true, ..Extras::default() })
 }
 
 fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, Error> {

@@ -127,7 +127,7 @@ impl AccessorySteps<'_> {
         let mut steps = vec![self.audit("Stopped NAME accessory")];
         let service = self.accessory.service.clone();
         steps.extend(self.accessory.proxy.as_ref().map(|_| Step::RemoveRoute { service }));
-        steps.push(Step::Stop { container: self.container(), timeout: None });
+        steps.push(Step::Stop { container: self.container(), timeout: None, tolerant: true });
         steps
     }
 

@@ -118,9 +118,21 @@ fn proxy_run(config: &Config, host: &HostName) -> Option<crate::config::model::P
     roles.chain(accessories).find_map(|proxy| proxy.run.clone())
 }
 
-/// The steps that bring a host's roles up, and what they bring up. One list of steps, or, where roles boot side by side,
-/// one for each role; then what they have in common comes first, to be done before any of them.
-pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWork>, Vec<Placement>) {
+/// What brings a host's roles up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Booting {
+    /// What its roles have in common, to be done before any of them; empty where they boot one after another.
+    pub(crate) common: Vec<Step>,
+    /// One list of steps, or one for each role where roles boot side by side.
+    pub(crate) works: Vec<HostWork>,
+    /// The switches, where hosts switch together.
+    pub(crate) switches: Vec<Step>,
+    /// What the steps bring up.
+    pub(crate) placements: Vec<Placement>,
+}
+
+/// The steps that bring a host's roles up, and what they bring up.
+pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> Booting {
     let mut common = if boot.as_deployed { Vec::new() } else { error_pages(boot) };
     let roles: Vec<(&Role, &TaggedHost)> = boot.targets.roles_on(&state.host).collect();
     for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some() && !boot.as_deployed) {
@@ -131,7 +143,7 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWo
     }
     let parallel = boot.config.boot.parallel_roles && roles.len() > 1;
     let has_primary = roles.iter().any(|(role, _)| boot.targets.is_primary(role));
-    let (mut works, mut placements) = (Vec::new(), Vec::new());
+    let (mut works, mut switches, mut placements) = (Vec::new(), Vec::new(), Vec::new());
     for (i, (role, tagged)) in roles.iter().enumerate() {
         let mut steps = Vec::new();
         // Where the primary role boots on the same host it comes first, and its success opens the gate; side by side,
@@ -146,6 +158,9 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWo
         } else {
             start(boot, state, role, tagged, &placement)
         });
+        if boot.config.boot.together && role.proxy.is_some() {
+            switches.push(switch(boot, role, &placement));
+        }
         placements.push(placement);
         match works.last_mut() {
             Some(HostWork { steps: before, .. }) if !parallel => before.extend(steps),
@@ -158,7 +173,7 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWo
             None => works.push(HostWork { host: state.host.clone(), steps: std::mem::take(&mut common) }),
         }
     }
-    (common, works, placements)
+    Booting { common, works, switches, placements }
 }
 
 fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
@@ -212,10 +227,18 @@ fn restart(boot: &Boot<'_>, state: &HostState, role: &Role, placement: &Placemen
     steps
 }
 
-/// The step that ends when the new container answers for its role.
+/// The step that leads the proxy to the new container once that is healthy.
+fn switch(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
+    Step::SwitchTraffic(Box::new(route(boot.config, role, &placement.new, Some(boot))))
+}
+
+/// The step that ends when the new container answers for its role, or could.
 fn await_healthy(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
     if role.proxy.is_some() {
-        return Step::SwitchTraffic(Box::new(route(boot.config, role, &placement.new, Some(boot))));
+        return match switch(boot, role, placement) {
+            Step::SwitchTraffic(route) if boot.config.boot.together => Step::AwaitHealthy(route),
+            switch => switch,
+        };
     }
     Step::AwaitReady {
         container: placement.new.clone(),
@@ -394,6 +417,22 @@ pub(super) fn certificate(config: &Config, proxy: &Proxy, folder: &str) -> Vec<S
     vec![write("cert.pem", certificate_pem, None), write("key.pem", private_key_pem, Some(naming::PROXY_USER))]
 }
 
+/// How the new containers that replaced others are watched, by `x-guard`.
+pub(crate) fn guard(config: &Config, placements: &[Placement]) -> Vec<HostWork> {
+    let Some(guard) = &config.guard else { return Vec::new() };
+    // Where there was nothing before, there is nothing to go back to.
+    let watched = placements.iter().filter(|placement| placement.back.is_some());
+    let watch = |placement: &Placement| HostWork {
+        host: placement.host.clone(),
+        steps: vec![Step::Watch {
+            service: naming::container_prefix(config, &placement.role),
+            container: placement.new.clone(),
+            guard: guard.clone(),
+        }],
+    };
+    watched.map(watch).collect()
+}
+
 /// What goes once every host has switched: old containers, and the leftovers of old versions.
 pub(crate) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork> {
     let mut hosts: Vec<HostWork> = Vec::new();
@@ -401,8 +440,12 @@ pub(crate) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork>
         if placement.old.is_none() && placement.stale.is_empty() && !boot.as_deployed {
             continue;
         }
-        let stop =
-            |container: &ContainerName| Step::Stop { container: container.clone(), timeout: placement.stop_timeout };
+        // One that goes on running, a worker for instance, is no old version that has gone.
+        let stop = |container: &ContainerName| Step::Stop {
+            container: container.clone(),
+            timeout: placement.stop_timeout,
+            tolerant: false,
+        };
         let mut steps: Vec<Step> = placement.old.iter().map(stop).collect();
         for stale in &placement.stale {
             steps.extend(stale.paused.then(|| Step::Unpause { container: stale.name.clone() }));

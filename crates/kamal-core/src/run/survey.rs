@@ -156,7 +156,7 @@ fn wanted(cx: &Cx<'_>, state: &HostState, of: Of<'_>) -> Option<RunSpec> {
 
 fn role_steps(cx: &Cx<'_>, state: &HostState, version: &Version) -> Vec<Step> {
     let boot = Boot { config: cx.fleet.config, targets: cx.targets, version, error_pages: &[], as_deployed: false };
-    let (_, works, _) = crate::plan::host(&boot, state);
+    let works = crate::plan::host(&boot, state).works;
     works.into_iter().flat_map(|work| work.steps).collect()
 }
 

@@ -5,10 +5,12 @@
 mod covered;
 mod deploys;
 mod diagnosed;
+mod drills;
 mod embedded;
 mod errors;
 mod faults;
 mod gone;
+mod guarded;
 mod harness;
 mod histories;
 mod hooks;

@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub use self::error::{CommandError, Unhealthy};
 use super::balancer::Balancer;
-use super::control::protocol::{Deploy, Pause as PauseRequest, RolloutDeploy, RolloutSet, Stop as StopRequest};
+use super::control::protocol::{Deploy, Pause as PauseRequest, RolloutDeploy, RolloutSet, Stop as StopRequest, Watch};
 use super::deployed::DeployedService;
 use super::go_duration::GoDuration;
 use super::observe::log::Log;
@@ -110,6 +110,7 @@ impl Router {
                 split: None,
                 pause: Pause::new(PauseState::default()),
                 in_flight: self.metrics.in_flight(&request.service),
+                watched: Arc::default(),
             },
         };
         let next = changed(&routes, &request.service, Some(service));
@@ -166,6 +167,12 @@ impl Router {
         let (_, saved) = self.switch(name, Pause::resume).await?;
         self.log.info("Service resumed", &[("service", name.into())]);
         saved
+    }
+
+    /// Watches how a service answers; gives what was seen.
+    pub(crate) async fn watch(&self, request: Watch) -> Result<String, CommandError> {
+        let watched = Arc::clone(&self.find(&request.service)?.watched);
+        watched.watch(&request.limits).await.map_err(CommandError::Breach)
     }
 
     /// Puts targets into a service's rollout slot; they get no requests until a split is set.

@@ -152,6 +152,7 @@ mod tests {
             split: None,
             pause: Pause::new(PauseState::default()),
             in_flight: Arc::default(),
+            watched: Arc::default(),
             tls: TlsPolicy { enabled: false, redirect: false },
         }
     }

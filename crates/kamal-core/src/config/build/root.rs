@@ -15,7 +15,7 @@ use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{
-    accessory, blank, builder, cross, hosts, ignored, policies, proxy, registry, release, shadowed, ssh,
+    accessory, blank, builder, cross, guard, hosts, ignored, policies, proxy, registry, release, shadowed, ssh,
     tags as host_tags, words,
 };
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
@@ -136,6 +136,7 @@ pub(crate) fn build(
         accessories,
         boot,
         release: None,
+        guard: None,
         logging,
         output,
         aliases,
@@ -144,6 +145,8 @@ pub(crate) fn build(
     let mut config = cross::check(root, top, config, &raw_roles, exists, report);
     policies::fill(root, &mut config, report);
     config.release = release::release(root, &config, report);
+    config.guard = guard::guard(root, report);
+    config.boot.together = guard::together(root, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
     blank::check(root, report);
     words::check(root, report);
@@ -206,7 +209,8 @@ fn boot(node: &Node, report: &mut Report<'_>) -> Boot {
         }
         parsed
     });
-    Boot { limit, wait: count(node, "wait", "boot", report), parallel_roles: flag(node, "parallel_roles") }
+    let wait = count(node, "wait", "boot", report);
+    Boot { limit, wait, parallel_roles: flag(node, "parallel_roles"), together: false }
 }
 
 fn output(node: &Node, report: &mut Report<'_>) -> Output {

@@ -61,6 +61,8 @@ pub(crate) const ROOT: &[Key] = &[
         A(Apart::XRelease),
         "A command that runs once in the new image before it serves; Kamal passes over it.",
     ),
+    key("x-boot", A(Apart::XBoot), "How a version comes up beyond what `boot` says; Kamal passes over it."),
+    key("x-guard", A(Apart::XGuard), "What a new version must keep to before the old one goes; Kamal passes over it."),
 ];
 
 /// The keys of a role.
@@ -125,6 +127,21 @@ pub(crate) const X_RELEASE: &[Key] = &[
     key("cmd", Text, "The command, as a role's `cmd`: `bin/rails db:migrate`."),
     key("role", Text, "The role whose environment, volumes and options it gets, default the primary role."),
     key("timeout", Int, "Seconds it may take, default 600."),
+];
+
+/// The keys of `x-boot`.
+pub(crate) const X_BOOT: &[Key] = &[key(
+    "switch",
+    Text,
+    "`together`: the hosts of a group switch once all of them are healthy; default `each`, a host once it is itself.",
+)];
+
+/// The keys of `x-guard`.
+pub(crate) const X_GUARD: &[Key] = &[
+    key("for", Text, "How long the old container is kept: `30s`, `2m`; default `30s`."),
+    key("errors", Text, "Requests that may be answered with a 5xx: `2%`, `0.5%`; default `1%`."),
+    key("latency", Text, "Time in which 95 % of requests must be answered: `500ms`, `2s`; default any."),
+    key("requests", Int, "Requests to a host below which nothing is concluded, default 20."),
 ];
 
 /// The keys of `x-proxy`, for all roles that are proxied.

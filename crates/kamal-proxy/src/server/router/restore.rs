@@ -78,6 +78,7 @@ impl Router {
         rollout.iter().for_each(Balancer::start_checks);
         Ok(Service {
             in_flight: self.metrics.in_flight(&saved.name),
+            watched: Arc::default(),
             name: saved.name,
             options: Arc::new(options),
             target_options,
