@@ -4,6 +4,7 @@
 //! them, [`ci`] and [`tidy`] for the checks every change must pass.
 
 pub mod bench;
+pub mod book;
 pub mod by_hand;
 pub mod cable;
 pub mod cases;

@@ -11,7 +11,7 @@ use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::programs::Profile;
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, reach, schema, surface, tidy};
+use xtask::{bench, book, by_hand, cases, ci, demo, dist, fuzz, hello, parity, reach, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -42,6 +42,8 @@ enum Chore {
     },
     /// Writes schema/deploy.schema.json, which editors complete deploy.yml by.
     Schema,
+    /// Writes the chapters of the book that are made of tables, and builds its pages.
+    Book,
     /// Writes the surface.txt of each library: the list of what it shows to programs that embed it.
     Surface,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
@@ -166,6 +168,7 @@ fn main() -> ExitCode {
         Chore::Bench(chore) => run_bench(chore),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
+        Chore::Book => book::write().map(|()| ExitCode::SUCCESS),
         Chore::Surface => surface::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(verdict),
         Chore::Fuzz { targets, seconds } => fuzz::run_all(&targets, seconds).map(verdict),

@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod build;
 mod candidates;
 mod doctor;
+mod import;
 pub(crate) mod lock;
 mod logs;
 pub(crate) mod proxy;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     app::AppCommand,
     build::BuildCommand,
     doctor::DoctorCommand,
+    import::ImportCommand,
     lock::LockCommand,
     logs::LogsArgs,
     proxy::ProxyCommand,
@@ -173,6 +175,9 @@ pub(crate) enum Command {
     Docs(DocsArgs),
     /// Create config/deploy.yml, .kamal/secrets and sample hooks
     Init(InitArgs),
+    /// Write a draft of config/deploy.yml from the file of another tool
+    #[command(subcommand, disable_help_subcommand = true)]
+    Import(ImportCommand),
     /// Remove the app, kamal-proxy and accessories from the hosts, and log out of the registry
     Remove(ConfirmedArgs),
     /// Move from Kamal 1 with Traefik to kamal-proxy
@@ -209,6 +214,7 @@ impl Command {
             | Self::Details
             | Self::Docs(_)
             | Self::Doctor { .. }
+            | Self::Import(_)
             | Self::Init(_)
             | Self::Secrets(_)
             | Self::Status(_)
@@ -343,7 +349,7 @@ pub(crate) enum ConfigChore {
 /// Options of `docs`.
 #[derive(Args, Debug)]
 pub(crate) struct DocsArgs {
-    /// The section: proxy, env, builder … [default: the whole file]
+    /// A section (proxy, env, builder …), or a chapter of the book [default: the whole file]
     #[arg(add = candidates::sections())]
     pub(crate) section: Option<String>,
     /// Print the JSON schema of the file, for editors

@@ -3,6 +3,7 @@
 mod completion;
 mod docs;
 mod doctor;
+mod import;
 mod init;
 mod inspect;
 mod operation;
@@ -10,6 +11,8 @@ mod perform;
 mod registry;
 mod secrets;
 mod status;
+
+pub(crate) use docs::book;
 
 use std::{future::Future, process::ExitCode};
 
@@ -74,6 +77,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::Init(args) => init::run(&args),
+        Command::Import(command) => import::run(&command),
         Command::Completion { shell } => completion::print(shell),
         Command::Config(args) => inspect::config(global, &args),
         Command::Docs(args) => docs::run(&args),

@@ -20,6 +20,7 @@ mod hooks;
 mod images;
 mod local;
 mod lock;
+mod pasted;
 mod proxy;
 mod registry;
 mod removal;

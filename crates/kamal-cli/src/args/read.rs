@@ -13,9 +13,10 @@ use super::{
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
-const OURS: [(&str, &str); 6] = [
+const OURS: [(&str, &str); 7] = [
     ("kamal", "completion"),
     ("kamal", "doctor"),
+    ("kamal", "import"),
     ("kamal", "status"),
     ("proxy", "list"),
     ("registry", "gc"),

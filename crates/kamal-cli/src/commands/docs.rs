@@ -1,4 +1,7 @@
-//! `kamal docs`: what deploy.yml can say (spec 9.11).
+//! `kamal docs`: what deploy.yml can say (spec 9.11), and the book.
+
+pub(crate) mod book;
+mod commands;
 
 use kamal_core::config::{docs, schema};
 
@@ -10,8 +13,8 @@ use crate::{
     output,
 };
 
-/// Prints the schema, writes man pages, or prints the annotated YAML of a section. A section that does not exist is no
-/// failure, as in Kamal.
+/// Prints the schema, writes man pages, or prints the annotated YAML of a section or a chapter of the book. A section that
+/// does not exist is no failure, as in Kamal.
 pub(super) fn run(args: &DocsArgs) -> Result<(), Failure> {
     if args.schema {
         output::show(&schema::text());
@@ -22,11 +25,15 @@ pub(super) fn run(args: &DocsArgs) -> Result<(), Failure> {
         return written.map_err(|error| Failure::User(format!("cannot write to {}: {error}", folder.display())));
     }
     let section = args.section.as_deref();
-    match docs::docs(section) {
+    match docs::docs(section).or_else(|| book::chapter(section?)) {
         Some(text) => output::show(&text),
         None => {
             output::line(&format!("No documentation found for {}", section.unwrap_or_default()));
             output::complain(&format!("help: there is {}", docs::sections().join(", ")));
+            output::complain(&format!(
+                "help: chapters of the book are {}",
+                book::names().collect::<Vec<_>>().join(", ")
+            ));
         }
     }
     Ok(())

@@ -65,6 +65,7 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
         | Command::Config(_)
         | Command::Docs(_)
         | Command::Doctor { .. }
+        | Command::Import(_)
         | Command::Init(_)
         | Command::Secrets(_)
         | Command::Version => return Ok(None),

@@ -3,11 +3,13 @@
 //! out; only the examples are its own.
 
 mod examples;
+mod reference;
 
 use std::fmt::Write;
 
 use super::shape::{Apart, Key, Shape, keys};
 pub(super) use examples::example;
+pub use reference::reference;
 
 /// A section's name, its title, what it is for, where it stands in the file, and its keys.
 type Section = (&'static str, &'static str, &'static str, &'static [&'static str], &'static [Key]);
