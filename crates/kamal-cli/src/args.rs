@@ -201,7 +201,9 @@ impl Command {
             Self::Proxy(command) => command.preview(),
             Self::Prune(command) => Some(command.preview()),
             Self::Registry(command) => command.args().map(|args| &args.preview),
-            Self::Server(ServerCommand::Bootstrap(preview)) => Some(preview),
+            Self::Server(
+                ServerCommand::Bootstrap(preview) | ServerCommand::Join(preview) | ServerCommand::Leave(preview),
+            ) => Some(preview),
             Self::Server(ServerCommand::Exec(_))
             | Self::Audit
             | Self::Completion { .. }

@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod build;
 pub mod cancel;
+pub mod cluster;
 pub mod command_line;
 pub mod config;
 pub mod diagnosis;

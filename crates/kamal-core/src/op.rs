@@ -5,6 +5,7 @@ mod accessory;
 mod app;
 mod boot;
 mod build;
+mod cluster;
 mod conflict;
 mod deploy;
 mod facts;
@@ -41,7 +42,7 @@ use crate::{
     name::HostName,
     plan::{Draft, Survey},
     run::Needs,
-    targets::Targets,
+    targets::{Selection, Targets},
 };
 
 /// What is asked for.
@@ -122,6 +123,8 @@ pub enum Scope {
     HereConnecting,
     /// All that are selected.
     All,
+    /// All there are, selected or not: what becomes of those that are may be another one's to say.
+    Everybody,
     /// Those that run a role.
     App,
     /// Those that run the proxy.
@@ -258,6 +261,7 @@ impl Op {
         match self.row().scope {
             Scope::Here | Scope::HereConnecting => Vec::new(),
             Scope::All => targets.hosts.clone(),
+            Scope::Everybody => Targets::select(config, &Selection::default()).map(|all| all.hosts).unwrap_or_default(),
             Scope::App => targets.app_hosts.clone(),
             Scope::Proxy => targets.proxy_hosts.clone(),
             Scope::Primary => targets.primary_host.iter().cloned().collect(),
@@ -349,6 +353,7 @@ impl Op {
     pub(crate) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         let draft = self.draft_of(facts)?;
         conflict::check(facts, &draft)?;
+        cluster::check(facts, &draft)?;
         Ok(draft)
     }
 

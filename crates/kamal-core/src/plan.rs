@@ -3,6 +3,7 @@
 
 mod accessory;
 mod boot;
+pub(crate) mod cluster;
 mod differences;
 mod digest;
 mod file;

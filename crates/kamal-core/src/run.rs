@@ -21,6 +21,7 @@ mod room;
 mod settings;
 mod ship;
 mod survey;
+mod swarm;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -498,6 +499,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.check_room(&works).await?;
         }
         let held = login::ahead(cx, &self.states, &mut self.logged_in, &mut works).await?;
+        swarm::tokens(cx, &mut works).await?;
         let _reached = self.registry.open(cx, &self.states, &mut works).await?;
         let unlocks = self.unlocks_along(&works, rest);
         if let Some((host, step)) = &unlocks {

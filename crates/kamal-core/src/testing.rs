@@ -27,6 +27,7 @@ mod lock;
 mod operations;
 mod registry;
 mod sim;
+mod swarm;
 mod vault;
 
 pub use crate::config::NothingOutside;
@@ -42,4 +43,5 @@ pub use lock::{SimLease, SimLock};
 pub use operations::every_operation;
 pub use registry::SimRegistry;
 pub use sim::{Serving, SimFleet};
+pub use swarm::SimSwarm;
 pub use vault::TableSecrets;

@@ -18,6 +18,7 @@ mod query;
 mod render;
 mod sections;
 mod survey;
+mod swarm;
 
 use async_trait::async_trait;
 use kamal_core::{

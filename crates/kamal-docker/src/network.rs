@@ -18,10 +18,26 @@ if it is to be a network of this host alone, make it here with 'docker network c
 
 /// Joins a container to a network it has lost. One that shares the network of the host or of another container cannot
 /// join any, and need not.
-pub(crate) fn connect(network: &str, container: &str) -> String {
+pub(crate) fn connect(network: &str, container: &str, aliases: &[String]) -> String {
+    let (at, name) = (word(container), word(network));
+    format!(
+        "case $(docker inspect --format '{{{{.HostConfig.NetworkMode}}}} {{{{range $name, $_ := .NetworkSettings.Networks}}}}\
+         {{{{$name}}}} {{{{end}}}}' {at}) in 'host '*|container:*|*' '{name}' '*) ;; *) {};; esac",
+        attach(network, &at, aliases)
+    )
+}
+
+/// Puts a container, in shell text, on a network, where it answers to some names.
+pub(crate) fn attach(network: &str, container: &str, aliases: &[String]) -> String {
+    let aliases: String = aliases.iter().map(|alias| format!("--alias {} ", word(alias))).collect();
+    format!("docker network connect {aliases}{} {container}", word(network))
+}
+
+/// Takes a container off a network.
+pub(crate) fn disconnect(network: &str, container: &str) -> String {
     let (network, container) = (word(network), word(container));
     format!(
-        "case $(docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' {container}) in host|container:*) ;; \
-         *) docker network connect {network} {container};; esac"
+        "case \" $(docker inspect --format '{{{{range $name, $_ := .NetworkSettings.Networks}}}}{{{{$name}}}} {{{{end}}}}' \
+         {container} 2>/dev/null)\" in *' '{network}' '*) docker network disconnect --force {network} {container};; esac"
     )
 }

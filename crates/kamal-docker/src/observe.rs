@@ -13,7 +13,7 @@ use kamal_core::{
     state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, RouteState},
 };
 
-use crate::{hub, login};
+use crate::{hub, login, swarm};
 
 /// Separates fields; no name, image or label may hold it.
 const TAB: char = '\t';
@@ -31,6 +31,7 @@ pub(crate) fn text(config: &Config) -> Text {
     let logs_in = registries.chain([&config.registry]).any(Registry::needs_login);
     let logins = if logs_in { format!("echo '== logins'; {}\n", login::OBSERVE) } else { String::new() };
     let [in_short, in_full] = hub::spellings(&config.repository()).map(|name| word(&format!("\t{name}:")));
+    let joined = config.cluster.as_ref().map(swarm::look).unwrap_or_default();
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\
@@ -40,7 +41,7 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
          echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
-         {logins}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e {in_short} -e {in_full} -e 'kamal-proxy:'; }} &\n\
+         {logins}{joined}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e {in_short} -e {in_full} -e 'kamal-proxy:'; }} &\n\
          docker exec {proxy} kamal-proxy list 2>/dev/null | sed 's/^/route\t/' &\n\
          c=$(docker ps --all --no-trunc --format '{CONTAINER}' 2>/dev/null); s=$?; wait\n\
          if [ $s = 0 ]; then\n\
@@ -87,6 +88,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             "history" => state.history.extend(deployed(config, line)),
             "network" => state.network = line == naming::NETWORK,
             "swarm" => swarm.push(line),
+            "joined" => swarm::read(state.joined.get_or_insert_default(), line),
             "logins" => state.logins.push(line.to_owned()),
             "lock" => lock.push(line),
             "boot_config" => state.boot_config = true,
@@ -134,12 +136,13 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Answ
     let named = ContainerState::parse(word).ok_or_else(unknown)?;
     if is_proxy {
         let mut proxy = ProxyContainer::new(strange(hub::short(image))?, named);
-        proxy.networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        proxy.networks = networks_of(networks);
         state.proxy = Some(proxy);
     }
     let mut container = Container::new(strange(id)?, strange(name)?, spelled(config, image), named);
     status.clone_into(&mut container.status);
     container.role = role.parse().ok();
+    container.networks = networks_of(networks);
     if is_app {
         state.containers.push(container);
     } else if is_accessory {
@@ -151,6 +154,10 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Answ
 /// A name docker printed, which could not be one if it printed something else.
 fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
     text.parse().map_err(|error: NameError| AnswerError::new(format!("docker named something strangely: {error}")))
+}
+
+fn networks_of(listed: &str) -> Vec<String> {
+    listed.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Docker lists an image once for each digest its name is known by.

@@ -7,10 +7,10 @@ use kamal_core::{
         Text,
         escape::{options, pairs, word},
     },
-    step::{CRASH_LOOP, RunSpec, Step},
+    step::{Attachment, CRASH_LOOP, RunSpec, Step},
 };
 
-use crate::{hub, login, network, proxy};
+use crate::{hub, login, network, proxy, swarm};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
@@ -31,7 +31,14 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
             format!("docker image prune --all --force --filter label=service={}", word(service)).into()
         }
         Step::CreateNetwork { name } => network::create(name).into(),
-        Step::ConnectNetwork { network, container } => network::connect(network, container).into(),
+        Step::ConnectNetwork { network, container, aliases } => network::connect(network, container, aliases).into(),
+        Step::DisconnectNetwork { network, container } => network::disconnect(network, container).into(),
+        Step::InitSwarm { address } => swarm::init(address).into(),
+        Step::JoinSwarm { at, address, token, .. } => swarm::join(at, address, token.as_ref()),
+        Step::CreateOverlay { name, encrypted } => swarm::create_overlay(name, *encrypted).into(),
+        Step::DemoteNode { node } => format!("docker node demote {}", word(node)).into(),
+        Step::LeaveSwarm { last } => swarm::leave(*last).into(),
+        Step::RemoveNode { node } => swarm::remove_node(node).into(),
         Step::EnsureProxy(spec) => proxy::ensure(spec).into(),
         Step::ReplaceProxy(spec) => proxy::replace(spec).into(),
         Step::StartProxy => format!("docker container start {}", naming::PROXY_CONTAINER).into(),
@@ -149,8 +156,21 @@ pub(crate) fn with_size_or_without(with: &str, without: &str, said: &str) -> Str
 }
 
 /// `docker run` for an app's or an accessory's container, its arguments in Kamal's order.
+///
+/// One that is on a second network is made, put on it, and started then, as `docker run` takes only one before docker 25;
+/// so it finds the others from its first moment on.
 pub(crate) fn run(spec: &RunSpec, cx: &Render<'_>) -> String {
-    let mut words = vec!["docker run --detach".to_owned(), format!("--restart {}", word(&spec.restart))];
+    let Some(Attachment { network, aliases }) = &spec.overlay else { return make("docker run --detach", spec, cx) };
+    let attach = network::attach(network, "\"$kamal_made\"", aliases);
+    format!(
+        "{{ kamal_made=$({}) && {attach} && docker start \"$kamal_made\" >/dev/null && echo \"$kamal_made\"; }}",
+        make("docker create", spec, cx)
+    )
+}
+
+/// The command that makes a container.
+fn make(verb: &str, spec: &RunSpec, cx: &Render<'_>) -> String {
+    let mut words = vec![verb.to_owned(), format!("--restart {}", word(&spec.restart))];
     words.push(format!("--name {}", word(&spec.name)));
     words.push(format!("--network {}", word(&spec.network)));
     if let Some(stem) = &spec.hostname_stem {

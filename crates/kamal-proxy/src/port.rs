@@ -152,6 +152,7 @@ pub fn flags(route: &Route) -> Vec<String> {
     all.extend(settings.log_response_headers.iter().map(|header| (flag::LOG_RESPONSE_HEADER, Some(header.clone()))));
     all.push((flag::ERROR_PAGES, route.error_pages.clone()));
     all.extend(beyond_kamal(settings));
+    all.extend(route.peers.iter().map(|peer| (flag::PEER, Some(peer.clone()))));
     flags.extend(all.into_iter().filter_map(|(Flag { name, kind, .. }, text)| match (kind, text?.as_str()) {
         (Kind::Bool(_), "true") => Some(format!("--{name}")),
         (_, text) => Some(format!("--{name}={}", value(text))),
@@ -208,6 +209,7 @@ mod tests {
         Route {
             service: "app-web".into(),
             container: "app-web-999".parse().unwrap(),
+            peers: Vec::new(),
             proxy,
             certificate: None,
             error_pages: None,
@@ -318,6 +320,13 @@ mod tests {
         let written = std::fs::read_to_string(folder.join(".kamal/proxy").join(path)).unwrap();
         assert_eq!(written, "ann:$2y$05$hash\n");
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn other_hosts_proxies_are_peers() {
+        let peers = vec!["kamal-proxy-h2".to_owned()];
+        let all = flags(&Route { peers, ..route(Settings { app_port: 80, ..Settings::default() }) }).join(" ");
+        assert!(all.ends_with(" --peer=\"kamal-proxy-h2\""), "{all}");
     }
 
     #[test]

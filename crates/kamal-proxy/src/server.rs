@@ -52,6 +52,7 @@ mod observe;
 mod options;
 mod path;
 mod pause;
+mod peers;
 mod proxying;
 mod rollout;
 mod router;

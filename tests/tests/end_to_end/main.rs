@@ -10,6 +10,7 @@ mod bad_input;
 mod build;
 mod cases;
 mod clients;
+mod cluster;
 mod commands;
 mod conformance;
 mod deploy;

@@ -13,13 +13,15 @@ use super::{
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
-const OURS: [(&str, &str); 6] = [
+const OURS: [(&str, &str); 8] = [
     ("kamal", "completion"),
     ("kamal", "doctor"),
     ("kamal", "status"),
     ("proxy", "list"),
     ("registry", "gc"),
     ("registry", "ls"),
+    ("server", "join"),
+    ("server", "leave"),
 ];
 
 /// Whether Kamal has no such command.

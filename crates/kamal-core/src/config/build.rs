@@ -4,6 +4,7 @@
 mod accessory;
 mod blank;
 mod builder;
+mod cluster;
 mod cross;
 mod env;
 mod hosts;

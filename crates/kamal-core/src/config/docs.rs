@@ -127,6 +127,25 @@ const SECTIONS: &[Section] = &[
         &["x-release"],
         keys::X_RELEASE,
     ),
+    (
+        "x-cluster",
+        "Several hosts",
+        "Hosts that are joined by Docker's swarm: `kamal server join`, or `kamal setup`, makes the primary host a manager, \
+         joins the others over their private addresses, and makes one network over all of them. On it each role answers \
+         under its name, each accessory under its own; containers stay what they are without it. `kamal server leave` takes \
+         hosts out again. With `x-balance: true` the proxy of each web host leads requests to the containers of all. Kamal \
+         passes over both keys.",
+        &["x-cluster"],
+        keys::X_CLUSTER,
+    ),
+    (
+        "x-ssh",
+        "SSH, beyond Kamal",
+        "What Kamal has no keys for below `ssh`, where it would refuse the file. An `x-ssh` without `known_hosts` is taken for \
+         an anchor of your own.",
+        &["x-ssh"],
+        keys::X_SSH,
+    ),
 ];
 
 /// The names `kamal docs` knows.
@@ -202,6 +221,8 @@ fn section_of(shape: Shape) -> Option<&'static str> {
         Apart::Aliases => "alias",
         Apart::XProxy => "x-proxy",
         Apart::XRelease => "x-release",
+        Apart::XCluster => "x-cluster",
+        Apart::XSsh => "x-ssh",
         Apart::Credential | Apart::HooksOutput | Apart::PoliciesByName => return None,
     })
 }

@@ -26,6 +26,8 @@ const TABLES: &[(&[&str], &str, &[Key])] = &[
     (&["sshkit"], "sshkit", keys::SSHKIT),
     (&["x-proxy"], "x-proxy", keys::X_PROXY),
     (&["x-release"], "x-release", keys::X_RELEASE),
+    (&["x-cluster"], "x-cluster", keys::X_CLUSTER),
+    (&["x-ssh"], "x-ssh", keys::X_SSH),
 ];
 
 /// Values for keys whose example says what holds anyway, or needs another beside it.
@@ -57,6 +59,8 @@ const OTHER: &[(&str, &str)] = &[
     ("accessories/tags", "[spare]"),
     ("sshkit/dns_retries", "4"),
     ("x-release/role", "jobs"),
+    ("x-cluster/encrypted", "false"),
+    ("x-cluster/managers", "3"),
     ("x-proxy/target_h2c", "true"),
     ("x-proxy/roles", "{web: {sticky: true}}"),
     ("x-proxy/accessories", "{db: {sticky: true}}"),
@@ -74,6 +78,8 @@ fn beside(path: &str) -> Value {
         "x-proxy/rate_limit_burst" => json!({"x-proxy": {"rate_limit": "1/s"}}),
         "x-proxy/acme_eab_kid" => json!({"x-proxy": {"acme_eab_key": "K"}}),
         "x-proxy/acme_eab_key" => json!({"x-proxy": {"acme_eab_kid": "k"}}),
+        "x-balance" => json!({"x-cluster": {"network": "overlay"}}),
+        _ if path.starts_with("x-cluster/") => json!({"x-cluster": {"network": "overlay"}}),
         "x-release/role" | "x-release/timeout" => json!({"x-release": {"cmd": "true"}}),
         _ if path.starts_with("x-proxy") => json!({"accessories": {"db": {"proxy": {"host": "d.example.com"}}}}),
         _ => json!({}),

@@ -69,6 +69,8 @@ pub struct Config {
     pub boot: Boot,
     /// `x-release`.
     pub release: Option<Release>,
+    /// `x-cluster`.
+    pub cluster: Option<Cluster>,
     /// `logging` of the root (accessories use this; roles hold theirs merged).
     pub logging: Logging,
     /// `output`.
@@ -429,11 +431,11 @@ pub struct Ssh {
     pub config: SshConfigFiles,
     /// `forward_agent`.
     pub forward_agent: Option<bool>,
-    /// `known_hosts`, which Kamal does not have.
+    /// `x-ssh.known_hosts`, or what stands in its old place.
     pub known_hosts: KnownHosts,
 }
 
-/// `ssh.known_hosts`: by which keys hosts are known.
+/// `x-ssh.known_hosts`: by which keys hosts are known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KnownHosts {
@@ -446,7 +448,7 @@ pub enum KnownHosts {
     Pinned(Vec<PinnedKeys>),
 }
 
-/// An item of `ssh.known_hosts`.
+/// An item of `x-ssh.known_hosts`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinnedKeys {
@@ -491,6 +493,31 @@ pub struct Release {
     pub role: RoleName,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// `x-cluster`: hosts joined by Docker's swarm.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Cluster {
+    /// The name of the network over all hosts.
+    pub network: String,
+    /// Which of a host's addresses the others reach it by.
+    pub by: PrivateAddress,
+    /// How many hosts manage the swarm.
+    pub managers: u32,
+    /// Whether hosts encrypt what goes between containers.
+    pub encrypted: bool,
+    /// `x-balance`: whether each web host's proxy leads requests to the containers of all.
+    pub balance: bool,
+}
+
+/// Which of a host's addresses is its private one: the only one that is private by its number, where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PrivateAddress {
+    /// The network it is in, `10.0.0.0/16`.
+    pub within: Option<String>,
+    /// Its interface.
+    pub interface: Option<String>,
 }
 
 /// `boot` (spec 2.12).

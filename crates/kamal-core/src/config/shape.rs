@@ -75,6 +75,10 @@ pub(crate) enum Apart {
     XProxy,
     /// `x-release`.
     XRelease,
+    /// `x-cluster`.
+    XCluster,
+    /// `x-ssh`, unless it is somebody's own.
+    XSsh,
     /// The `roles` and `accessories` of `x-proxy`, by name.
     PoliciesByName,
 }

@@ -185,7 +185,7 @@ fn start(facts: &Facts<'_>) -> Result<Draft, Error> {
             let booted =
                 naming::version_of(config, &role.name, target).filter(|_| !facts.inputs.error_pages.is_empty());
             let error_pages = booted.map(|version| naming::error_pages_inside(config, &version));
-            let route = Route { error_pages, ..route_to(config, role, target) };
+            let route = Route { error_pages, ..route_to(config, role, &state.host, target) };
             steps.push(Step::SwitchTraffic(Box::new(route)));
         }
         steps

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, boot, boot::Extras, facts::audit, proxy_version};
+use super::{Facts, boot, boot::Extras, cluster::Joining, facts::audit, proxy_version};
 use crate::{
     build::BuildTask,
     error::Error,
@@ -35,6 +35,9 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
     let version = facts.version()?;
     let mut stages: Vec<Stage> = vec![super::server::install_docker(facts)];
     stages.extend(facts.hook("docker-setup", None));
+    let joining = facts.config.cluster.as_ref().map(|cluster| super::cluster::joining(facts, cluster)).transpose()?;
+    let Joining { stages: joins, notes: about_joining } = joining.unwrap_or_default();
+    stages.extend(joins);
     stages.extend(deliver(*deploy, facts, version));
     stages.extend(facts.hook("pre-deploy", None));
     let extras = Extras { proxy: true, accessories: true, prunes: true, release: true, as_deployed: false };
@@ -44,6 +47,7 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
     let mut notes = notes(facts, version, &stages);
     notes.extend(super::accessory::drift(facts));
     notes.extend(super::proxy::hidden_overlays(facts));
+    notes.extend(about_joining);
     Ok(Draft { version: Some(version.clone()), stages, notes, ..Draft::default() })
 }
 

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     name::HostName,
     naming,
-    plan::{Draft, HostWork, Kind, Stage, Told, Work, ensure_proxy, proxy_container},
+    plan::{Draft, HostWork, Kind, Stage, Told, Work, cluster::connect_proxy, ensure_proxy, proxy_container},
     query::{LogLines, Query},
     state::HostState,
     step::Step,
@@ -168,6 +168,8 @@ pub(super) fn replace(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
     }
     let spec = proxy_container(facts.config, &state.host, facts.proxy_image(state));
     steps.push(Step::ReplaceProxy(Box::new(spec)));
+    let balanced = facts.config.cluster.as_ref().filter(|cluster| cluster.balance);
+    steps.extend(balanced.map(|cluster| connect_proxy(cluster, &state.host)));
     steps
 }
 

@@ -1,6 +1,9 @@
 //! Accessories (spec 9.8): databases and the like, one container each.
 
-use super::boot::{certificate, certificate_paths, logging};
+use super::{
+    boot::{certificate, certificate_paths, logging},
+    cluster,
+};
 use crate::{
     config::{
         Config,
@@ -90,6 +93,7 @@ impl AccessorySteps<'_> {
                 image: self.image(),
                 restart: accessory.restart.clone(),
                 network: accessory.network.clone(),
+                overlay: cluster::of_accessory(config, accessory),
                 hostname_stem: None,
                 publish: accessory.port.clone(),
                 env,
@@ -113,6 +117,7 @@ impl AccessorySteps<'_> {
         steps.push(Step::SwitchTraffic(Box::new(Route {
             service: self.accessory.service.clone(),
             container: self.container(),
+            peers: Vec::new(),
             proxy: proxy.clone(),
             certificate: certificate_paths(self.config, proxy, owner),
             error_pages: None,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::HostWork;
+use super::{HostWork, cluster};
 use crate::{
     config::{
         Config,
@@ -88,11 +88,13 @@ pub(crate) fn ensure_proxy(
             let joined = |name: &String| name == naming::NETWORK || name == "host";
             if !proxy.networks.iter().any(joined) {
                 let container = ContainerName::of_checked(naming::PROXY_CONTAINER);
-                steps.push(Step::ConnectNetwork { network: naming::NETWORK.to_owned(), container });
+                let network = naming::NETWORK.to_owned();
+                steps.push(Step::ConnectNetwork { network, container, aliases: Vec::new() });
             }
         }
         _ => steps.push(Step::EnsureProxy(Box::new(proxy_container(config, &state.host, image)))),
     }
+    steps.extend(cluster::join_proxy(config, state));
     steps
 }
 
@@ -178,7 +180,10 @@ fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
         .filter(|container| !(boot.as_deployed && container.name == new))
         .map(|container| Stale { name: renamed(container), paused: container.state == ContainerState::Paused })
         .collect();
-    let back = old.as_ref().zip(role.proxy.as_ref()).map(|(old, _)| Box::new(route(boot.config, role, old, None)));
+    let back = old
+        .as_ref()
+        .zip(role.proxy.as_ref())
+        .map(|(old, _)| Box::new(route(boot.config, role, &state.host, old, None)));
     Placement {
         host: state.host.clone(),
         role: role.name.clone(),
@@ -215,7 +220,7 @@ fn restart(boot: &Boot<'_>, state: &HostState, role: &Role, placement: &Placemen
 /// The step that ends when the new container answers for its role.
 fn await_healthy(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
     if role.proxy.is_some() {
-        return Step::SwitchTraffic(Box::new(route(boot.config, role, &placement.new, Some(boot))));
+        return Step::SwitchTraffic(Box::new(route(boot.config, role, &placement.host, &placement.new, Some(boot))));
     }
     Step::AwaitReady {
         container: placement.new.clone(),
@@ -255,6 +260,7 @@ fn run_spec(boot: &Boot<'_>, role: &Role, tagged: &TaggedHost, name: &ContainerN
     if let Some(destination) = &config.destination {
         clear.push(("KAMAL_DESTINATION".to_owned(), destination.to_string()));
     }
+    clear.extend(cluster::facts(config, role));
     clear.extend(config.env_for(role, tagged).clear);
     RunSpec {
         name: name.clone(),
@@ -263,6 +269,7 @@ fn run_spec(boot: &Boot<'_>, role: &Role, tagged: &TaggedHost, name: &ContainerN
         image: naming::image(config, version),
         restart: role.restart.clone(),
         network: naming::NETWORK.into(),
+        overlay: cluster::of_role(config, role, &tagged.name),
         hostname_stem: Some(naming::hostname_stem(&tagged.name)),
         publish: None,
         env: clear,
@@ -289,6 +296,8 @@ pub(crate) fn release(boot: &Boot<'_>) -> Option<HostWork> {
         // Its output is read back, which not every driver can do.
         logging: vec!["--log-driver json-file".to_owned(), "--log-opt max-size=\"10m\"".to_owned()],
         volumes: config.volumes.clone(),
+        // It is none of those that answer for the role.
+        overlay: cluster::nameless(config),
         labels: Vec::new(),
         cmd: Some(release.cmd.clone()),
         ..run_spec(boot, role, tagged, &name)
@@ -324,12 +333,12 @@ pub(crate) fn stop_timeout(config: &Config, role: &Role) -> Option<u64> {
 }
 
 /// A role's route to a container that is there already.
-pub(crate) fn route_to(config: &Config, role: &Role, container: &ContainerName) -> Route {
-    route(config, role, container, None)
+pub(crate) fn route_to(config: &Config, role: &Role, host: &HostName, container: &ContainerName) -> Route {
+    route(config, role, host, container, None)
 }
 
 /// A role's route to a container. Error pages belong to the version booted; going back leaves them out of it.
-fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
+fn route(config: &Config, role: &Role, host: &HostName, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
     let proxy = role.proxy.clone().unwrap_or_default();
     let certificate = certificate_paths(config, &proxy, &naming::role_certificate(&role.name));
     let error_pages =
@@ -337,6 +346,7 @@ fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&
     Route {
         service: naming::container_prefix(config, &role.name),
         container: container.clone(),
+        peers: cluster::peers(config, role, host),
         proxy,
         certificate,
         error_pages,

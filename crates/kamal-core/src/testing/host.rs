@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     exec::Observed,
     lock::{self, SimLock},
+    swarm::SimSwarm,
 };
 use crate::{
     diagnosis::Evidence,
@@ -19,7 +20,7 @@ use crate::{
     naming,
     query::Query,
     state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
-    step::{Route, RunSpec, Step},
+    step::{Attachment, Route, RunSpec, Step},
     vitals::Vitals,
 };
 
@@ -66,6 +67,8 @@ pub struct SimHost {
     pub logins: BTreeSet<String>,
     /// Commands of the user's that were run.
     pub ran: Vec<String>,
+    /// How it is joined with others.
+    pub swarm: SimSwarm,
     /// What it tells of itself besides.
     pub vitals: Vitals,
 }
@@ -182,7 +185,8 @@ impl SimHost {
             let (id, name) =
                 (ContainerId::parse(container.id.as_str()).expect("ids are digits"), container.name.clone());
             let status = format!("{:?}", container.state);
-            Container { id, name, image, state: container.state, status, role: container.role() }
+            let networks = self.swarm.networks_of(&name);
+            Container { id, name, image, state: container.state, status, role: container.role(), networks }
         };
         let label = |container: &SimContainer, name: &str| container.labels.get(name).cloned().unwrap_or_default();
         let is_app = |container: &&SimContainer| {
@@ -202,7 +206,8 @@ impl SimHost {
             owner: None,
             targets: vec![id.chars().take(12).collect()],
         };
-        let networks = if self.proxy_cut_off { Vec::new() } else { vec![naming::NETWORK.to_owned()] };
+        let mut networks = self.swarm.networks_of(naming::PROXY_CONTAINER);
+        networks.extend((!self.proxy_cut_off).then(|| naming::NETWORK.to_owned()));
         let image_of_proxy = ImageRef::of_checked("basecamp/kamal-proxy:v0.9.2");
         let routes = if self.proxy_runs() { self.routes.iter().map(route).collect() } else { Vec::new() };
         HostState {
@@ -225,6 +230,7 @@ impl SimHost {
             boot_config: self.files.contains_key(".kamal/proxy/options"),
             network: self.network,
             hides_overlay: false,
+            joined: self.swarm.joined(),
             lock: self.locks.get(&asked.lock).map(|lock| lock.seen(now)),
             logins: self.logins.iter().cloned().collect(),
         }
@@ -280,6 +286,7 @@ impl SimHost {
                 return Ok(made(found).to_string());
             }
             Query::DockerConfig => return Ok(String::new()),
+            Query::SwarmToken { manager } => return self.swarm.token(*manager),
             // It has the lowest layer of every image.
             Query::HeldLayers => return Ok(format!("[{BASE_LAYER:?}]\n")),
             Query::Logs { container, .. } if container == naming::PROXY_CONTAINER => {}
@@ -360,7 +367,7 @@ impl SimHost {
                 self.images.retain(|reference, _| used.contains(reference.as_str()));
             }
             Step::CreateNetwork { .. } => self.network = true,
-            Step::ConnectNetwork { .. } => self.proxy_cut_off = false,
+            Step::ConnectNetwork { network, .. } if network == naming::NETWORK => self.proxy_cut_off = false,
             Step::EnsureProxy(_) | Step::ReplaceProxy(_) if self.proxy.is_none() && !self.network => {
                 return Err((125, "docker: Error response from daemon: network kamal not found.".to_owned()));
             }
@@ -429,7 +436,10 @@ impl SimHost {
                 self.prune_containers(service, destination.as_deref().unwrap_or_default(), *retain as usize);
             }
             Step::PruneImages { latest, .. } => self.prune_images(latest),
-            _ => return Err((126, format!("no simulated host can {step}"))),
+            _ => {
+                let unknown = || (126, format!("no simulated host can {step}"));
+                return self.swarm.act(step).unwrap_or_else(|| Err(unknown()));
+            }
         }
         Ok(String::new())
     }
@@ -504,6 +514,9 @@ impl SimHost {
             cmd: spec.cmd.clone(),
         };
         self.containers.insert(0, container);
+        if let Some(Attachment { network, aliases }) = &spec.overlay {
+            self.swarm.connect(network, &spec.name, aliases)?;
+        }
         Ok(format!("{id}\n"))
     }
 

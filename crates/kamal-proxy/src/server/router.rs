@@ -86,7 +86,9 @@ impl Router {
         ];
         self.log.info("Deploying", &about);
         let target_options = Arc::new(request.target_options);
-        let set = Balancer::new(&request.targets, &request.readers, &target_options, Health::Adding, &self.log)?;
+        let peers = (request.service.as_str(), &options.policies.peers[..]);
+        let (writers, readers) = (&request.targets, &request.readers);
+        let set = Balancer::with_peers(writers, readers, peers, &target_options, Health::Adding, &self.log)?;
         self.refuse_conflict(&self.routes(), &request.service, &options)?;
         make_ready(&set, request.deployment).await?;
 

@@ -283,7 +283,16 @@ fn nothing_but_what_the_list_has_and_what_is_ours() {
     }
     assert_eq!(
         ours.into_iter().collect::<Vec<_>>(),
-        ["completion", "doctor ssh", "proxy list", "registry gc", "registry ls", "status"]
+        [
+            "completion",
+            "doctor ssh",
+            "proxy list",
+            "registry gc",
+            "registry ls",
+            "server join",
+            "server leave",
+            "status"
+        ]
     );
 }
 

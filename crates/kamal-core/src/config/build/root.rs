@@ -15,7 +15,7 @@ use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{
-    accessory, blank, builder, cross, hosts, ignored, policies, proxy, registry, release, shadowed, ssh,
+    accessory, blank, builder, cluster, cross, hosts, ignored, policies, proxy, registry, release, shadowed, ssh,
     tags as host_tags, words,
 };
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
@@ -89,7 +89,7 @@ pub(crate) fn build(
         }
     }
     let proxy = map_below("proxy").filter(|_| report.errors.len() == before);
-    let ssh = ssh::ssh(map_below("ssh").unwrap_or(&missing), report);
+    let ssh = ssh::ssh(map_below("ssh").unwrap_or(&missing), map_below("x-ssh"), report);
     let sshkit = ssh::sshkit(map_below("sshkit").unwrap_or(&missing), report);
 
     let primary = text(root, "primary_role").unwrap_or_else(|| "web".to_owned());
@@ -136,6 +136,7 @@ pub(crate) fn build(
         accessories,
         boot,
         release: None,
+        cluster: None,
         logging,
         output,
         aliases,
@@ -144,6 +145,7 @@ pub(crate) fn build(
     let mut config = cross::check(root, top, config, &raw_roles, exists, report);
     policies::fill(root, &mut config, report);
     config.release = release::release(root, &config, report);
+    config.cluster = cluster::cluster(root, &config, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
     blank::check(root, report);
     words::check(root, report);
