@@ -94,6 +94,8 @@ enum ReachChore {
 enum BenchChore {
     /// `kamal config` on a file of 500 lines.
     Config,
+    /// A deploy to 1, 100 and 1000 simulated hosts; exits non-zero if a target was missed.
+    Fleet,
     /// The proxy beside nginx, HAProxy and Caddy; exits non-zero if a target was missed.
     Proxy {
         /// Instead, mixed load for so many minutes, with memory over time.
@@ -205,6 +207,7 @@ fn run_bench(chore: BenchChore) -> Result<ExitCode> {
     bench::quiet::look();
     let reached = match chore {
         BenchChore::Config => bench::config().map(|()| true),
+        BenchChore::Fleet => bench::fleet::measure(),
         BenchChore::Ssh => bench::ssh().map(|()| true),
         BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
         BenchChore::Registry { hosts, rounds, dev } => {
