@@ -518,8 +518,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         if matches!(stage.kind, Kind::Retire | Kind::Finish) {
             self.booted = None;
         }
-        let label = stage.kind.title();
-        let held = &held;
+        let (label, held) = (stage.kind.title(), &held);
         let (unlocking, lock) = (unlocks.as_ref().map(|(host, _)| host), &self.lock);
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
             let work = work.clone();

@@ -211,7 +211,7 @@ fn connections(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
         }
     }
     let accessories = config.accessories.iter().filter(|accessory| accessory.hosts.contains(&state.host));
-    let running = |accessory: &&Accessory| state.accessory(&accessory.service).is_some_and(|container| off(container));
+    let running = |accessory: &&Accessory| state.accessory(&accessory.service).is_some_and(&off);
     for accessory in accessories.filter(running) {
         let name = ContainerName::of_checked(accessory.service.as_str());
         steps.extend(places::of_accessory(config, accessory).map(|place| connect(&name, place)));
