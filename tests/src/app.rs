@@ -97,6 +97,12 @@ impl App {
         self.release()
     }
 
+    /// An app on hosts of these numbers.
+    #[must_use]
+    pub fn on(service: &str, hosts: &[u8]) -> Self {
+        Self::new(service, rig().hold(hosts))
+    }
+
     /// An app without a registry, so that it goes through the one on this machine, on hosts of these numbers.
     #[must_use]
     pub fn without_registry(service: &str, hosts: &[u8]) -> Self {
@@ -198,7 +204,7 @@ impl App {
         ended.text
     }
 
-    /// Runs kamal, which must end with exit status 1.
+    /// Runs kamal, which must fail by itself: neither stopped, nor with something that was planned.
     ///
     /// # Panics
     ///
@@ -206,7 +212,8 @@ impl App {
     #[must_use]
     pub fn fails(&self, arguments: &[&str]) -> Ended {
         let ended = self.kamal(arguments);
-        assert_eq!(ended.status.code(), Some(1), "kamal {}:\n{}", arguments.join(" "), ended.text);
+        let failed = ended.status.code().is_some_and(|status| ![0, 2, 130].contains(&status));
+        assert!(failed, "kamal {}: {}\n{}", arguments.join(" "), ended.status, ended.text);
         ended
     }
 
@@ -237,15 +244,25 @@ impl App {
     /// The version each host answers with, or why it does not answer.
     #[must_use]
     pub fn serving(&self) -> Vec<String> {
-        let name = format!("{}.test", self.service);
-        let ask = |host: &&Host| load::ask(address(host), &name).unwrap_or_else(|error| error.to_string());
-        self.hosts().iter().map(ask).collect()
+        self.hosts().iter().map(|host| self.answer_of(host)).collect()
     }
 
     /// Starts requests to the first host.
     #[must_use]
     pub fn load(&self) -> Load {
         Load::start(address(self.host()), &format!("{}.test", self.service), 4, 50)
+    }
+
+    /// Starts requests to a host, so many in a second.
+    #[must_use]
+    pub fn load_on(&self, host: &Host, rate: u32) -> Load {
+        Load::start(address(host), &format!("{}.test", self.service), 2, rate / 2)
+    }
+
+    /// The version a host answers with, or why it does not answer.
+    #[must_use]
+    pub fn answer_of(&self, host: &Host) -> String {
+        load::ask(address(host), &format!("{}.test", self.service)).unwrap_or_else(|error| error.to_string())
     }
 
     /// Starts requests to the first host over connections in steady use, over connections that idle in between, and over

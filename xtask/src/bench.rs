@@ -1,5 +1,6 @@
 //! What `kamal config` costs: everybody waits for it before every command.
 
+pub mod fleet;
 pub mod proxy;
 pub mod quiet;
 pub mod registry;

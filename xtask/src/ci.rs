@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::command::{find_program, note, print, run, show};
 use crate::error::{Context, Error, Result};
 use crate::sandbox::{self, Sandbox};
-use crate::{fuzz, reach, tidy, workspace};
+use crate::{book, fuzz, reach, tidy, workspace};
 
 /// How a check went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +112,7 @@ pub fn run_all() -> Result<bool> {
     for (name, check) in REACH {
         results.push(timed(name, check)?);
     }
+    results.push(timed("book", book::build)?);
     results.push(timed("tidy", || Ok(Verdict::of(tidy_passes()?)))?);
     // Before the first test, as many of them run beside the one that brings the sandbox up.
     require_tools()?;

@@ -118,10 +118,7 @@ fn kamal(project: &Project, arguments: &[&str]) -> Result<()> {
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
             let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            let seconds = |key: &str| {
-                let value = &event[key];
-                value["secs"].as_f64().unwrap_or(0.0) + value["nanos"].as_f64().unwrap_or(0.0) / 1e9
-            };
+            let seconds = |key: &str| event[key].as_f64().unwrap_or(0.0);
             match event["event"].as_str() {
                 Some("phase") => {
                     let at = seconds("elapsed");

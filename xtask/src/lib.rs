@@ -4,6 +4,7 @@
 //! them, [`ci`] and [`tidy`] for the checks every change must pass.
 
 pub mod bench;
+pub mod book;
 pub mod by_hand;
 pub mod cable;
 pub mod cases;
@@ -13,6 +14,7 @@ pub mod command;
 pub mod demo;
 pub mod dist;
 pub mod error;
+pub mod faults;
 pub mod fuzz;
 pub mod hello;
 pub mod load;

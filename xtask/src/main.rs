@@ -11,7 +11,7 @@ use xtask::command::print;
 use xtask::error::{Error, Result};
 use xtask::programs::Profile;
 use xtask::sandbox::{self, Sandbox};
-use xtask::{bench, by_hand, cases, ci, demo, dist, fuzz, hello, parity, reach, schema, surface, tidy};
+use xtask::{bench, book, by_hand, cases, ci, demo, dist, faults, fuzz, hello, parity, reach, schema, surface, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the workspace", disable_help_subcommand = true)]
@@ -42,6 +42,8 @@ enum Chore {
     },
     /// Writes schema/deploy.schema.json, which editors complete deploy.yml by.
     Schema,
+    /// Writes the chapters of the book that are made of tables, and builds its pages.
+    Book,
     /// Writes the surface.txt of each library: the list of what it shows to programs that embed it.
     Surface,
     /// Everything a change must pass: format, lints, tests, documentation, house rules.
@@ -53,6 +55,19 @@ enum Chore {
         /// How long each is fuzzed.
         #[arg(long, default_value_t = 60)]
         seconds: u64,
+    },
+    /// Every effect of every command that changes something goes wrong once in every way, on simulated hosts, and the command
+    /// is run again; exits non-zero if a fault was not put right by that.
+    Faults {
+        /// What all that happens follows from [default: another one each time].
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Tries only those whose name begins like that: `FLEET/`, `FLEET/COMMAND/`, `FLEET/COMMAND/NUMBER/WAY`.
+        #[arg(long, value_name = "NAME", default_value = "")]
+        only: String,
+        /// Writes docs/RELIABILITY.md.
+        #[arg(long)]
+        write: bool,
     },
     /// Every case of tests/cases, tried, and a line for each; exits non-zero if one does not come out as it should.
     Cases,
@@ -94,6 +109,8 @@ enum ReachChore {
 enum BenchChore {
     /// `kamal config` on a file of 500 lines.
     Config,
+    /// A deploy to 1, 100 and 1000 simulated hosts; exits non-zero if a target was missed.
+    Fleet,
     /// The proxy beside nginx, HAProxy and Caddy; exits non-zero if a target was missed.
     Proxy {
         /// Instead, mixed load for so many minutes, with memory over time.
@@ -166,10 +183,12 @@ fn main() -> ExitCode {
         Chore::Bench(chore) => run_bench(chore),
         Chore::Hello { folder } => hello::stage(&folder).map(|()| ExitCode::SUCCESS),
         Chore::Schema => schema::write().map(|()| ExitCode::SUCCESS),
+        Chore::Book => book::write().map(|()| ExitCode::SUCCESS),
         Chore::Surface => surface::write().map(|()| ExitCode::SUCCESS),
         Chore::Ci => ci::run_all().map(verdict),
         Chore::Fuzz { targets, seconds } => fuzz::run_all(&targets, seconds).map(verdict),
         Chore::Dist { machines, folder } => dist::make(&machines, folder).map(|()| ExitCode::SUCCESS),
+        Chore::Faults { seed, only, write } => faults::run(seed, &only, write).map(verdict),
         Chore::Cases => cases::run().map(verdict),
         Chore::Parity { proxy } => {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };
@@ -205,6 +224,7 @@ fn run_bench(chore: BenchChore) -> Result<ExitCode> {
     bench::quiet::look();
     let reached = match chore {
         BenchChore::Config => bench::config().map(|()| true),
+        BenchChore::Fleet => bench::fleet::measure(),
         BenchChore::Ssh => bench::ssh().map(|()| true),
         BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
         BenchChore::Registry { hosts, rounds, dev } => {

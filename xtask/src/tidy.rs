@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::command::run;
 use crate::error::{Context, Result};
-use crate::{cases, citations, parity, promises, schema, surface, workspace};
+use crate::{cases, citations, faults, parity, promises, schema, surface, workspace};
 
 /// Most lines of production code in a file; the test module at its end does not count.
 const LINE_LIMIT: usize = 600;
@@ -34,6 +34,7 @@ pub fn check() -> Result<Vec<String>> {
     complaints.extend(citations::check()?);
     complaints.extend(promises::check()?);
     complaints.extend(cases::check()?);
+    complaints.extend(faults::check()?);
     complaints.extend(check_reserved_dependencies()?);
     for path in sources(workspace())? {
         let text = fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;

@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod build;
 mod candidates;
 mod doctor;
+mod import;
 pub(crate) mod lock;
 mod logs;
 pub(crate) mod proxy;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     app::AppCommand,
     build::BuildCommand,
     doctor::DoctorCommand,
+    import::ImportCommand,
     lock::LockCommand,
     logs::LogsArgs,
     proxy::ProxyCommand,
@@ -53,6 +55,9 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Whether it is only to be planned: the line began with `plan`.
+    #[arg(skip)]
+    pub(crate) planned: bool,
 }
 
 /// Options of every command.
@@ -98,9 +103,12 @@ pub(crate) struct Global {
     /// Show, per host, the round trips made and where the time went
     #[arg(long, global = true)]
     pub(crate) timings: bool,
-    /// Print events as JSON lines instead of text
+    /// Print JSON instead of text: what was asked for as one object, what is done as lines (`kamal docs --schema`)
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Print no colours, and no lines that change
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
     /// Print help
     #[arg(long, global = true, action = clap::ArgAction::Help)]
     pub(crate) help: Option<bool>,
@@ -112,8 +120,8 @@ pub(crate) struct Preview {
     /// Print the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Go on only if the plan still has this digest (as printed by --dry-run)
-    #[arg(long, value_name = "DIGEST")]
+    /// Do exactly what was reviewed or nothing: the digest of a plan, or the file with its JSON (`kamal plan --json`)
+    #[arg(long, value_name = "DIGEST|FILE")]
     pub(crate) plan: Option<String>,
 }
 
@@ -128,6 +136,12 @@ pub(crate) enum Command {
     Redeploy(DeployArgs),
     /// Go back to a version whose containers the hosts still have
     Rollback(RollbackArgs),
+    /// Show what a command would do, and in what the hosts differ from deploy.yml. Exit status: 0 nothing to do, 2 changes
+    Plan {
+        /// The command, with its options
+        #[arg(required = true, value_name = "COMMAND", trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// Manage accessories: databases and the like
     #[command(subcommand, disable_help_subcommand = true)]
     Accessory(AccessoryCommand),
@@ -173,6 +187,9 @@ pub(crate) enum Command {
     Docs(DocsArgs),
     /// Create config/deploy.yml, .kamal/secrets and sample hooks
     Init(InitArgs),
+    /// Write a draft of config/deploy.yml from the file of another tool
+    #[command(subcommand, disable_help_subcommand = true)]
+    Import(ImportCommand),
     /// Remove the app, kamal-proxy and accessories from the hosts, and log out of the registry
     Remove(ConfirmedArgs),
     /// Move from Kamal 1 with Traefik to kamal-proxy
@@ -201,7 +218,9 @@ impl Command {
             Self::Proxy(command) => command.preview(),
             Self::Prune(command) => Some(command.preview()),
             Self::Registry(command) => command.args().map(|args| &args.preview),
-            Self::Server(ServerCommand::Bootstrap(preview)) => Some(preview),
+            Self::Server(
+                ServerCommand::Bootstrap(preview) | ServerCommand::Join(preview) | ServerCommand::Leave(preview),
+            ) => Some(preview),
             Self::Server(ServerCommand::Exec(_))
             | Self::Audit
             | Self::Completion { .. }
@@ -209,7 +228,9 @@ impl Command {
             | Self::Details
             | Self::Docs(_)
             | Self::Doctor { .. }
+            | Self::Import(_)
             | Self::Init(_)
+            | Self::Plan { .. }
             | Self::Secrets(_)
             | Self::Status(_)
             | Self::Version => None,
@@ -246,9 +267,19 @@ impl Command {
         )
     }
 
-    /// Whether it prints one object, where JSON is asked for, in place of events.
-    pub(crate) fn is_one_object(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::Doctor { way: None })
+    /// The name of a command that acts on no host, and on nothing hosts are given.
+    pub(crate) fn acts_on_nothing(&self) -> Option<&'static str> {
+        match self {
+            Self::Completion { .. } => Some("completion"),
+            Self::Config(_) => Some("config"),
+            Self::Docs(_) => Some("docs"),
+            Self::Doctor { way: Some(_) } => Some("doctor ssh"),
+            Self::Init(_) => Some("init"),
+            Self::Secrets(_) => Some("secrets"),
+            Self::Version => Some("version"),
+            Self::Registry(RegistryCommand::Ls | RegistryCommand::Gc(_)) => Some("the registry on this machine"),
+            _ => None,
+        }
     }
 
     /// Whether another program reads what it prints.
@@ -343,11 +374,11 @@ pub(crate) enum ConfigChore {
 /// Options of `docs`.
 #[derive(Args, Debug)]
 pub(crate) struct DocsArgs {
-    /// The section: proxy, env, builder … [default: the whole file]
+    /// A section (proxy, env, builder …) or a chapter of the book [default: the whole file]; of --schema, the name
     #[arg(add = candidates::sections())]
     pub(crate) section: Option<String>,
-    /// Print the JSON schema of the file, for editors
-    #[arg(long, conflicts_with = "section")]
+    /// Print the JSON schema of deploy.yml, for editors; with a name that of what commands print with --json: event, plan …
+    #[arg(long)]
     pub(crate) schema: bool,
     /// Write the man pages of all commands into this folder, for packages
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["section", "schema"])]

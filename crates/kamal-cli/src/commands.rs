@@ -3,17 +3,23 @@
 mod completion;
 mod docs;
 mod doctor;
+mod import;
 mod init;
 mod inspect;
 mod operation;
 mod perform;
 mod registry;
+mod review;
+mod schemas;
 mod secrets;
 mod status;
+
+pub(crate) use docs::book;
 
 use std::{future::Future, process::ExitCode};
 
 use kamal_core::{name::Destination, redact::Redactor};
+use serde_json::json;
 
 use crate::{
     args::{
@@ -23,10 +29,8 @@ use crate::{
     context::{self, Context},
     failure::Failure,
     output,
+    report::KAMAL_VERSION,
 };
-
-/// The version of Kamal whose behaviour this program has.
-const KAMAL_VERSION: &str = "2.12.0";
 
 /// Runs the command line.
 pub(crate) fn main() -> ExitCode {
@@ -43,10 +47,16 @@ pub(crate) fn main() -> ExitCode {
             output::show(&text.ansi().to_string());
             ExitCode::SUCCESS
         }
-        Ok(Line::Run(cli)) => match run(*cli) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => fail(&failure),
-        },
+        Ok(Line::Run(cli)) => {
+            if cli.global.no_color {
+                anstream::ColorChoice::Never.write_global();
+            }
+            let json = cli.global.json;
+            match run(*cli) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(failure) => fail(&failure, json),
+            }
+        }
         Err(refusal) => {
             output::complain(&refusal.to_string());
             ExitCode::FAILURE
@@ -54,7 +64,10 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn fail(failure: &Failure) -> ExitCode {
+fn fail(failure: &Failure, json: bool) -> ExitCode {
+    if json && !matches!(failure, Failure::Status(_) | Failure::Told(_)) {
+        output::line(&failure.json().to_string());
+    }
     match failure {
         Failure::Status(_) => {}
         Failure::Config(errors) => output::complain(&errors.to_string()),
@@ -68,24 +81,33 @@ fn fail(failure: &Failure) -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global;
+    let planned = cli.planned;
+    if let Some(name) = cli.command.acts_on_nothing().filter(|_| planned) {
+        return Err(Failure::User(format!("there is nothing to plan: {name} changes no host")));
+    }
     match cli.command {
+        Command::Version if global.json => {
+            output::line(&json!({"schema": "kamal/version/1", "version": KAMAL_VERSION}).to_string());
+            Ok(())
+        }
         Command::Version => {
             output::line(KAMAL_VERSION);
             Ok(())
         }
-        Command::Init(args) => init::run(&args),
+        Command::Init(args) => init::run(global, &args),
+        Command::Import(command) => import::run(&command),
         Command::Completion { shell } => completion::print(shell),
         Command::Config(args) => inspect::config(global, &args),
-        Command::Docs(args) => docs::run(&args),
+        Command::Docs(args) => docs::run(global, &args),
         Command::Secrets(Secrets::Fetch(args)) => secrets::fetch(global, args),
-        Command::Secrets(Secrets::Extract(args)) => secrets::extract(args),
+        Command::Secrets(Secrets::Extract(args)) => secrets::extract(global, args),
         command => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
                 .build()
                 .map_err(|error| Failure::User(format!("cannot start: {error}")))?;
-            let result = runtime.block_on(connected(global, command));
+            let result = runtime.block_on(connected(global, command, planned));
             // A read of standard input that nobody ends must not hold the process.
             runtime.shutdown_background();
             result
@@ -94,7 +116,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// Commands that act on hosts, or wait for something.
-async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
+async fn connected(global: &Global, command: Command, planned: bool) -> Result<(), Failure> {
     match &command {
         Command::Registry(Registry::Ls) => return registry::list(global).await,
         Command::Registry(Registry::Gc(args)) => return registry::collect(global, args).await,
@@ -103,28 +125,30 @@ async fn connected(global: &Global, command: Command) -> Result<(), Failure> {
     let redactor = Redactor::new();
     let work = async {
         // What another program reads is the command's output alone.
-        let one_object = global.json && command.is_one_object();
-        let quiet = global.quiet || command.is_raw() || one_object;
-        let global = &Global { quiet, json: global.json && !one_object, ..global.clone() };
+        let global = &Global { quiet: global.quiet || command.is_raw(), ..global.clone() };
         let context = match Context::new(global, &redactor, command.takes_roles_that_are_gone()).await {
-            Err(failure) if one_object && matches!(command, Command::Doctor { .. }) => {
+            Err(failure) if global.json && !planned && matches!(command, Command::Doctor { way: None }) => {
                 return doctor::unusable(&failure, &redactor);
             }
             context => context?,
         };
-        let result = match command {
-            Command::Doctor { way: Some(Doctor::Ssh { named }) } => {
-                stoppable(&context, doctor::ssh(&context, &named, global.json)).await
-            }
-            Command::Doctor { way: None } => doctor::all(&context, one_object).await,
-            Command::Status(args) => status::show(&context, &args, one_object).await,
-            Command::Secrets(Secrets::Print) => inspect::secrets(&context).await,
-            command => perform::perform(&context, command).await,
-        };
+        let result = act(&context, command, planned).await;
         context.reporter.finish();
         result
     };
     work.await.map_err(|failure| failure.redacted(&redactor))
+}
+
+/// What a command does with a project.
+async fn act(context: &Context, command: Command, planned: bool) -> Result<(), Failure> {
+    match command {
+        command if planned => perform::perform(context, command, planned).await,
+        Command::Doctor { way: Some(Doctor::Ssh { named }) } => stoppable(context, doctor::ssh(context, &named)).await,
+        Command::Doctor { way: None } => doctor::all(context).await,
+        Command::Status(args) => status::show(context, &args).await,
+        Command::Secrets(Secrets::Print) => inspect::secrets(context).await,
+        command => perform::perform(context, command, planned).await,
+    }
 }
 
 /// Runs something unless the user stops it.

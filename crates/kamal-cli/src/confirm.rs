@@ -4,12 +4,19 @@ use std::io::{self, BufRead, Write};
 
 use crate::output;
 
-/// Asks until the answer is `y` or `N`. Nothing, and the end of the input, mean `N`; then it says so.
-pub(crate) fn confirm(question: &str) -> bool {
-    let agreed = ask(question, &mut io::stdin().lock(), &mut io::stdout().lock());
+/// Asks until the answer is `y` or `N`. Nothing, and the end of the input, mean `N`; then it says so. `aside` keeps
+/// standard output for data.
+pub(crate) fn confirm(question: &str, aside: bool) -> bool {
+    let mut input = io::stdin().lock();
+    let agreed = if aside {
+        ask(question, &mut input, &mut io::stderr().lock())
+    } else {
+        ask(question, &mut input, &mut io::stdout().lock())
+    };
     if !agreed {
         let red = anstyle::Style::new().fg_color(Some(anstyle::AnsiColor::Red.into()));
-        output::show(&format!("{}Aborted{}\n", red.render(), red.render_reset()));
+        let text = format!("{}Aborted{}", red.render(), red.render_reset());
+        if aside { output::complain(&text) } else { output::line(&text) }
     }
     agreed
 }

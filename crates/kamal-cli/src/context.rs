@@ -8,19 +8,27 @@ use std::{
 use indexmap::IndexMap;
 use kamal::{
     Operation, Project, ProjectFiles,
-    machine::{Environment, FileSecrets, Surroundings},
+    machine::{self, Environment, FileSecrets, Surroundings, SystemClock, SystemEntropy},
 };
 use kamal_core::{
     cancel::Cancel,
     config::{Config, Loaded},
+    event::{Sequence, Teller},
     name::{Destination, Version},
     op::Op,
     ports::Events,
-    redact::{Redacted, Redactor},
+    redact::Redactor,
     targets::{Selection, Targets},
 };
 
-use crate::{adapters::person::Person, args::Global, failure::Failure, report::Reporter, signals};
+use crate::{
+    adapters::person::Person,
+    args::Global,
+    failure::Failure,
+    output,
+    report::{self, Reporter},
+    signals,
+};
 
 /// Everything a command needs.
 #[derive(Debug)]
@@ -96,15 +104,36 @@ impl Context {
     /// Loads everything. Nothing is connected yet.
     pub(crate) async fn new(global: &Global, redactor: &Redactor, gone: bool) -> Result<Self, Failure> {
         let folder = project()?;
+        machine::make_room_on_terminal(|| Box::new(output::Still::keep()));
         let reporter = Arc::new(Reporter::new(global, redactor.clone()));
+        let result = Self::told_by(global, redactor, gone, folder, reporter.clone()).await;
+        if result.is_err() {
+            reporter.finish();
+        }
+        result
+    }
+
+    async fn told_by(
+        global: &Global,
+        redactor: &Redactor,
+        gone: bool,
+        folder: PathBuf,
+        reporter: Arc<Reporter>,
+    ) -> Result<Self, Failure> {
         let events: Arc<dyn Events> = reporter.clone();
-        let person = Person::new(Arc::new(Redacted::new(events.clone(), redactor.clone())));
+        // All of the command is one sequence of events.
+        let sequence = Sequence::begin(&SystemEntropy::default());
+        let clock = Arc::new(SystemClock::default());
+        let teller = Teller::new(sequence.clone(), clock.clone(), events.clone(), redactor.clone());
+        let person = Person::new(teller.clone());
         let builder = Project::builder()
             .folder(folder.clone())
             .config_file(global.config_file.clone())
             .environment(environment())
             .redactor(redactor.clone())
             .attendant(Arc::new(person))
+            .clock(clock)
+            .told_in(sequence)
             .events(events);
         let builder = match destination(global)? {
             Some(destination) => builder.destination(destination),
@@ -112,9 +141,9 @@ impl Context {
         };
         let project = builder.build().await?;
         for warning in project.warnings() {
-            reporter.warn(&warning.to_string());
+            teller.emit(report::warning(warning.to_string()));
         }
-        reporter.obey(project.config(), &folder);
+        reporter.obey(global, project.config(), &folder);
         let selection = selection(global, gone);
         Targets::select(project.config(), &selection)?;
         Ok(Self {
@@ -127,8 +156,30 @@ impl Context {
         })
     }
 
+    /// A context on simulated hosts.
+    #[cfg(test)]
+    pub(crate) async fn simulated(
+        global: &Global,
+        fleet: &kamal_core::testing::SimFleet,
+        deploy: &str,
+        gone: bool,
+    ) -> Self {
+        let reporter = Arc::new(Reporter::new(global, Redactor::new()));
+        let project =
+            Project::builder().text(deploy).world(fleet.world()).events(reporter.clone()).build().await.unwrap();
+        reporter.obey(global, project.config(), std::path::Path::new("/nonexistent"));
+        let asked_version = asked_version(global).unwrap();
+        let (selection, cancel) = (selection(global, gone), Cancel::never());
+        Self { project, reporter, selection, asked_version, global: global.clone(), cancel }
+    }
+
     pub(crate) fn config(&self) -> &Config {
         self.project.config()
+    }
+
+    /// A path that was named on the command line.
+    pub(crate) fn project_path(&self, path: &str) -> PathBuf {
+        project().map_or_else(|_| PathBuf::from(path), |folder| folder.join(path))
     }
 
     /// An operation as the command line's options have it.

@@ -9,6 +9,7 @@ use kamal_core::{
     secrets::CommandError,
     targets::SelectionError,
 };
+use serde_json::json;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +45,12 @@ pub(crate) enum Failure {
         text: String,
         /// What would put it right, likewise.
         hints: Vec<Hint>,
-        /// The exit status.
-        status: u8,
+        /// What kind of failure it is.
+        kind: ErrorKind,
     },
+    /// One of the others, which programs were told of in the stream of events.
+    #[error("{0}")]
+    Told(Box<Failure>),
     /// A command in a container ended with this status, having said itself what there is to say.
     #[error("exit status {0}")]
     Status(u8),
@@ -56,14 +60,35 @@ impl Failure {
     /// The process's exit status: the command's own for `app exec`, else what the kind of error has.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Status(status) | Self::Redacted { status, .. } => *status,
-            Self::Engine(error) => error.kind().exit_status(),
-            Self::Project(error) => error.kind().exit_status(),
-            Self::Interrupted => ErrorKind::Cancelled.exit_status(),
-            Self::Config(_) => ErrorKind::Config.exit_status(),
-            Self::Secret(_) | Self::SecretsCommand(_) => ErrorKind::SecretMissing.exit_status(),
-            Self::Selection(_) | Self::User(_) => ErrorKind::Usage.exit_status(),
+            Self::Status(status) => *status,
+            other => other.kind().exit_status(),
         }
+    }
+
+    /// What kind of failure it is.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Engine(error) => error.kind(),
+            Self::Project(error) => error.kind(),
+            Self::Interrupted => ErrorKind::Cancelled,
+            Self::Config(_) => ErrorKind::Config,
+            Self::Secret(_) | Self::SecretsCommand(_) => ErrorKind::SecretMissing,
+            Self::Selection(_) | Self::User(_) => ErrorKind::Usage,
+            Self::Redacted { kind, .. } => *kind,
+            Self::Told(failure) => failure.kind(),
+            Self::Status(_) => ErrorKind::StepFailed,
+        }
+    }
+
+    /// As programs are told of it.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        json!({
+            "schema": "kamal/failure/1",
+            "kind": self.kind(),
+            "message": self.to_string(),
+            "hints": self.hints(),
+            "exit_status": self.exit_status(),
+        })
     }
 
     /// What would put it right.
@@ -73,6 +98,7 @@ impl Failure {
             Self::Project(error) => error.hints(),
             Self::Secret(error) => error.hints.clone(),
             Self::Redacted { hints, .. } => hints.clone(),
+            Self::Told(failure) => failure.hints(),
             _ => Vec::new(),
         }
     }
@@ -84,13 +110,16 @@ impl Failure {
 
     /// As it may be shown.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        if let Self::Told(failure) = self {
+            return Self::Told(Box::new(failure.redacted(redactor)));
+        }
         let told = self.to_string();
         let text = redactor.text(&told).into_owned();
         let hints: Vec<Hint> = self.hints().iter().map(|hint| Hint::new(redactor.text(hint.as_str()))).collect();
         if matches!(self, Self::Status(_)) || (text == told && hints == self.hints()) {
             return self;
         }
-        Self::Redacted { text, hints, status: self.exit_status() }
+        Self::Redacted { text, hints, kind: self.kind() }
     }
 }
 
@@ -113,5 +142,20 @@ impl From<kamal_core::name::NameError> for Failure {
 impl From<kamal_core::error::HostError> for Failure {
     fn from(error: kamal_core::error::HostError) -> Self {
         Self::Engine(Error::Hosts(vec![error]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_book_has_every_exit_status_with_its_meaning() {
+        let book = include_str!("../../../docs/book/src/programs.md");
+        let rows: Vec<String> =
+            ErrorKind::EXIT_STATUSES.iter().map(|(status, meaning)| format!("| {status} | {meaning} |")).collect();
+        let found: Vec<&str> =
+            book.lines().filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit()).collect();
+        assert_eq!(found, rows);
     }
 }

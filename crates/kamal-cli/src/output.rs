@@ -1,12 +1,26 @@
 //! What is printed. A reader that went away, as of `kamal app logs | head`, and a disk that is full are no reason to stop
 //! in the middle of an operation: what cannot be printed is lost, and nothing else.
 
-use std::io::Write;
+use std::{
+    io::Write,
+    sync::{Mutex, PoisonError},
+};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+
+/// Lines that change, which everything else is printed above.
+static LIVE: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
 /// Prints to standard output as it is. Returns whether somebody takes it.
 pub(crate) fn bytes(bytes: &[u8]) -> bool {
-    let mut out = anstream::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+    #[cfg(test)]
+    if captured::take(bytes) {
+        return true;
+    }
+    above(|| {
+        let mut out = anstream::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+    })
 }
 
 /// Prints text to standard output.
@@ -21,6 +35,70 @@ pub(crate) fn line(text: &str) {
 
 /// Prints a line to standard error.
 pub(crate) fn complain(line: &str) {
-    let mut err = anstream::stderr().lock();
-    drop(writeln!(err, "{line}").and_then(|()| err.flush()));
+    above(|| {
+        let mut err = anstream::stderr().lock();
+        drop(writeln!(err, "{line}").and_then(|()| err.flush()));
+    });
+}
+
+/// From now on everything is printed above these lines, until there are none.
+pub(crate) fn keep_below(live: Option<MultiProgress>) {
+    *LIVE.lock().unwrap_or_else(PoisonError::into_inner) = live;
+}
+
+/// The terminal without lines that change, for a question, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Still(Option<MultiProgress>);
+
+impl Still {
+    /// Takes the lines that change away.
+    pub(crate) fn keep() -> Self {
+        let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(live) = &live {
+            // A terminal that went away shows nothing.
+            drop(live.clear());
+            live.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Self(live)
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        if let Some(live) = &self.0 {
+            live.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
+fn above<T>(print: impl FnOnce() -> T) -> T {
+    let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match live {
+        Some(live) => live.suspend(print),
+        None => print(),
+    }
+}
+
+/// What tests see of standard output.
+#[cfg(test)]
+pub(crate) mod captured {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static TAKEN: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    }
+
+    /// From now on this thread's output is kept.
+    pub(crate) fn begin() {
+        TAKEN.set(Some(Vec::new()));
+    }
+
+    /// What was printed since.
+    pub(crate) fn end() -> String {
+        String::from_utf8(TAKEN.take().unwrap_or_default()).unwrap()
+    }
+
+    pub(super) fn take(bytes: &[u8]) -> bool {
+        TAKEN.with_borrow_mut(|taken| taken.as_mut().map(|taken| taken.extend_from_slice(bytes)).is_some())
+    }
 }

@@ -1,27 +1,50 @@
-//! Events on the terminal, as text or as JSON lines.
+//! What happens, told to all who are to know: the terminal as plain lines, lines that change or JSON, log files,
+//! OpenTelemetry, GitHub Actions. One stream of events goes through all of them.
 
-mod human;
+mod class;
+mod github;
+mod json;
+mod lines;
+mod live;
 mod log_file;
+mod otel;
+mod plain;
+mod sink;
+mod summary;
+#[cfg(test)]
+mod testing;
 mod timings;
+mod voice;
 
 use std::{
-    path::Path,
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
+use jiff::tz::TimeZone;
 use kamal_core::{
     config::Config,
-    event::{EventKind, Tone},
+    event::{Event, EventKind, Tone},
     ports::Events,
     redact::Redactor,
 };
 
 use crate::{args::Global, output};
+use github::Github;
+use json::Json;
+use lines::Lines;
+use live::Live;
 use log_file::LogFile;
+use otel::Otel;
+use plain::{Plain, Verbose};
+use sink::Sink;
+use summary::Summary;
 use timings::Timings;
+use voice::Voice;
+
+/// The version of Kamal whose behaviour this program has.
+pub(crate) const KAMAL_VERSION: &str = "2.12.0";
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -31,24 +54,22 @@ enum Level {
     Verbose,
 }
 
-/// Shows events as they come.
+/// Tells all who are to know.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     level: Level,
     json: bool,
-    timings: Option<Mutex<Timings>>,
+    /// Whether lines may change.
+    lively: bool,
     redactor: Redactor,
-    /// Whether the operation is one that tells how long it took.
-    timed: AtomicBool,
-    asked: OnceLock<Asked>,
+    sinks: Mutex<Sinks>,
 }
 
-/// What deploy.yml asks for.
+/// Until a configuration says who is to know, events wait.
 #[derive(Debug)]
-struct Asked {
-    log: Option<LogFile>,
-    /// Whether to tell of each connection.
-    connections: bool,
+enum Sinks {
+    Waiting(Vec<Event>),
+    Told(Vec<Box<dyn Sink>>),
 }
 
 impl Reporter {
@@ -61,25 +82,49 @@ impl Reporter {
         Self {
             level,
             json: global.json,
-            timings: global.timings.then(Mutex::default),
+            lively: level == Level::Normal && !global.json && !global.no_color && is_lively(),
             redactor,
-            timed: AtomicBool::new(false),
-            asked: OnceLock::new(),
+            sinks: Mutex::new(Sinks::Waiting(Vec::new())),
         }
     }
 
-    /// Follows `output` and `ssh/log_level` of a configuration from now on.
-    pub(crate) fn obey(&self, config: &Config, project: &Path) {
-        let log = config.output.file_path.as_ref().map(|folder| {
-            let destination = config.destination.as_ref().map(ToString::to_string);
-            LogFile::new(project.join(folder), destination)
+    /// Tells whom options, a configuration and the environment name, from now on and what there was before.
+    pub(crate) fn obey(&self, global: &Global, config: &Config, project: &Path) {
+        let mut told: Vec<Box<dyn Sink>> = Vec::new();
+        told.push(match self.level {
+            _ if self.json => Box::new(Json::default()),
+            _ if self.lively => Box::new(Live::new(Summary::new(summary::urls(config)))),
+            Level::Verbose => Box::new(Verbose::new(Lines::new(user()))),
+            level => Box::new(Plain::new(level == Level::Quiet)),
         });
         let connections = ["debug", "info"].contains(&config.ssh.log_level.as_str());
-        // The first configuration counts: there is one.
-        drop(self.asked.set(Asked { log, connections }));
+        if connections && !self.json && self.level != Level::Verbose {
+            told.push(Box::new(plain::Connections));
+        }
+        if std::env::var("GITHUB_ACTIONS").is_ok_and(|set| set == "true") {
+            let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from);
+            told.push(Box::new(Github::new(!self.json && self.level > Level::Quiet, summary)));
+        }
+        let voice = Voice::new(self.level > Level::Quiet && !self.json);
+        if let Some(folder) = &config.output.file_path {
+            let lines = Lines::new(user());
+            told.push(Box::new(LogFile::new(project.join(folder), TimeZone::system(), lines, voice)));
+        }
+        if let Some(endpoint) = &config.output.otel_endpoint {
+            told.push(Box::new(Otel::new(endpoint, KAMAL_VERSION, Lines::new(user()), voice)));
+        }
+        if global.timings {
+            told.push(Box::new(Timings::default()));
+        }
+        let mut sinks = self.sinks();
+        if let Sinks::Waiting(before) = std::mem::replace(&mut *sinks, Sinks::Told(told))
+            && let Sinks::Told(told) = &mut *sinks
+        {
+            before.iter().for_each(|event| tell(told, event));
+        }
     }
 
-    /// Whether everything is shown as JSON lines.
+    /// Whether everything is shown as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -121,20 +166,21 @@ impl Reporter {
         self.bytes(format!("{heading}{}\n\n", self.redactor.text(text.trim_end())).as_bytes());
     }
 
-    /// A warning about what a command was given. Standard output is for what it was asked for.
-    pub(crate) fn warn(&self, text: &str) {
-        if self.json {
-            return self.emit(EventKind::tell(Tone::Warning, text).redacted(&self.redactor));
+    /// Ends what is told.
+    pub(crate) fn finish(&self) {
+        let mut sinks = self.sinks();
+        match &mut *sinks {
+            Sinks::Told(told) => told.iter_mut().for_each(|sink| sink.close()),
+            // What went wrong before anybody was to know is for the user all the same.
+            Sinks::Waiting(before) => {
+                let mut last: Vec<Box<dyn Sink>> = vec![Box::new(Plain::new(self.level == Level::Quiet))];
+                std::mem::take(before).iter().for_each(|event| tell(&mut last, event));
+            }
         }
-        self.complain(&human::warning(text));
     }
 
-    /// Prints the timings, if they were asked for.
-    pub(crate) fn finish(&self) {
-        if let Some(timings) = &self.timings {
-            let timings = timings.lock().unwrap_or_else(PoisonError::into_inner).to_string();
-            output::complain(timings.trim_end());
-        }
+    fn sinks(&self) -> std::sync::MutexGuard<'_, Sinks> {
+        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,39 +189,31 @@ impl Events for Reporter {
         self.json || self.level > Level::Quiet
     }
 
-    fn emit(&self, event: EventKind) {
-        if let Some(timings) = &self.timings {
-            timings.lock().unwrap_or_else(PoisonError::into_inner).take(&event);
-        }
-        if let EventKind::Started { operation, .. } = &event {
-            // Kamal tells of four how long they took.
-            let told = ["setup", "deploy", "redeploy", "rollback"].contains(&operation.as_str());
-            self.timed.store(told, Ordering::Relaxed);
-        }
-        let asked = self.asked.get();
-        let told = asked.and_then(|asked| asked.log.as_ref()?.take(&event));
-        let level = match &event {
-            EventKind::Connected { .. } if asked.is_some_and(|asked| asked.connections) => Level::Verbose,
-            _ => self.level,
-        };
-        let text = if self.json {
-            serde_json::to_string(&event).map(|line| line + "\n").ok()
-        } else if matches!(event, EventKind::Finished { .. }) && !self.timed.load(Ordering::Relaxed) {
-            None
-        } else {
-            human::text(&event, level)
-        };
-        let aside = matches!(event, EventKind::Say { tone: Tone::Warning | Tone::Problem, .. }) && !self.json;
-        match text {
-            // Standard output is for what goes on and what was asked for.
-            Some(text) if aside => output::complain(text.trim_end()),
-            Some(text) => drop(self.bytes(text.as_bytes())),
-            None => {}
-        }
-        match told {
-            Some(Ok(told)) if self.level > Level::Quiet && !self.json => output::line(&told),
-            Some(Err(complaint)) => output::complain(&complaint),
-            _ => {}
+    fn emit(&self, event: Event) {
+        match &mut *self.sinks() {
+            Sinks::Told(told) => tell(told, &event),
+            Sinks::Waiting(before) => before.push(event),
         }
     }
+}
+
+fn tell(sinks: &mut [Box<dyn Sink>], event: &Event) {
+    sinks.iter_mut().for_each(|sink| sink.take(event));
+}
+
+/// A warning about what a command was given.
+pub(crate) fn warning(text: impl Into<String>) -> EventKind {
+    EventKind::tell(Tone::Warning, text)
+}
+
+/// Whether somebody looks at a terminal that can change its lines.
+fn is_lively() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    std::io::stdout().is_terminal() && std::io::stderr().is_terminal() && !dumb && !set("NO_COLOR") && !set("CI")
+}
+
+/// Who runs what is run on this machine, as SSHKit finds out.
+fn user() -> Option<String> {
+    ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
 }

@@ -15,6 +15,7 @@ pub mod docs;
 mod effect;
 pub mod effective;
 mod erb;
+pub mod import;
 mod load;
 pub mod model;
 mod nothing_outside;

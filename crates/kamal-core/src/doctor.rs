@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The form of the object, which changes when something in it gets another meaning or goes.
-pub const SCHEMA: &str = "kamal.doctor/1";
+pub const SCHEMA: &str = "kamal/doctor/1";
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -8,8 +8,9 @@ use crate::{
     cancel::Cancel,
     config::Config,
     error::Error,
+    event::{EventKind, Sequence, Teller},
     fleet::Fleet,
-    plan::Plan,
+    plan::{Outlook, Plan},
     ports::World,
     request::Request,
     run::{self, Cx, ProxyImage, ProxyImages, Report, RunSettings},
@@ -44,6 +45,7 @@ pub struct Engine {
     performer: Arc<str>,
     settings: RunSettings,
     proxy_images: ProxyImages,
+    sequence: Option<Sequence>,
 }
 
 impl Engine {
@@ -56,6 +58,7 @@ impl Engine {
             performer: "unknown".into(),
             settings: RunSettings::default(),
             proxy_images: ProxyImages::default(),
+            sequence: None,
         }
     }
 
@@ -101,6 +104,13 @@ impl Engine {
         self
     }
 
+    /// Tells what happens in its operations as part of a sequence that has begun, rather than each in one of its own.
+    #[must_use]
+    pub fn told_in(mut self, sequence: Sequence) -> Self {
+        self.sequence = Some(sequence);
+        self
+    }
+
     /// Its configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -122,8 +132,23 @@ impl Engine {
     pub fn plan(&self, request: Request) -> BoxFuture<'static, Result<Plan, Error>> {
         let engine = self.clone();
         async move {
-            let (targets, settings) = engine.prepared(&request)?;
+            let (targets, settings) = engine.prepared(&request, true)?;
             run::plan(&engine.cx(&request, &targets, &settings, Cancel::never()), &request.op).await
+        }
+        .boxed()
+    }
+
+    /// Makes the plan and looks at what runs besides, as [`run::outlook`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::plan`].
+    #[must_use]
+    pub fn outlook(&self, request: Request) -> BoxFuture<'static, Result<Outlook, Error>> {
+        let engine = self.clone();
+        async move {
+            let (targets, settings) = engine.prepared(&request, true)?;
+            run::outlook(&engine.cx(&request, &targets, &settings, Cancel::never()), &request.op).await
         }
         .boxed()
     }
@@ -138,7 +163,7 @@ impl Engine {
     pub fn run(&self, request: Request, cancel: Cancel) -> BoxFuture<'static, Result<Report, Error>> {
         let engine = self.clone();
         async move {
-            let (targets, settings) = engine.prepared(&request)?;
+            let (targets, settings) = engine.prepared(&request, false)?;
             run::run(&engine.cx(&request, &targets, &settings, cancel), &request.op).await
         }
         .boxed()
@@ -153,14 +178,34 @@ impl Engine {
     pub fn apply(&self, plan: Plan, cancel: Cancel) -> BoxFuture<'static, Result<Report, Error>> {
         let engine = self.clone();
         async move {
-            let (targets, settings) = engine.prepared(&plan.asked)?;
+            let (targets, settings) = engine.prepared(&plan.asked, false)?;
             run::apply(&engine.cx(&plan.asked, &targets, &settings, cancel), &plan).await
         }
         .boxed()
     }
 
-    fn prepared(&self, request: &Request) -> Result<(Targets, RunSettings), Error> {
-        let targets = Targets::select(&self.config, &request.selection)?;
+    /// Tells of an operation that ends before it begins: whoever listens to a run hears its beginning and its end.
+    pub fn refuse(&self, request: &Request, dry_run: bool, end: EventKind) {
+        let sequence = self.sequence.clone().unwrap_or_else(|| Sequence::begin(&*self.world.entropy));
+        let teller = Teller::of(&self.world, sequence);
+        teller.emit(EventKind::Started {
+            operation: request.op.row().name(),
+            changes: request.op.row().changes,
+            dry_run,
+            service: self.config.service.to_string(),
+            destination: self.config.destination.clone(),
+            performer: self.performer.to_string(),
+            version: request.asked_version.clone(),
+            hosts: Vec::new(),
+        });
+        teller.emit(end);
+    }
+
+    fn prepared(&self, request: &Request, dry_run: bool) -> Result<(Targets, RunSettings), Error> {
+        let targets = Targets::select(&self.config, &request.selection).map_err(Error::from);
+        let targets = targets.inspect_err(|error| {
+            self.refuse(request, dry_run, EventKind::ended(Some(error), Duration::ZERO));
+        })?;
         Ok((targets, self.settings.of(request)))
     }
 
@@ -171,8 +216,12 @@ impl Engine {
         settings: &'c RunSettings,
         cancel: Cancel,
     ) -> Cx<'c> {
+        let fleet = Fleet::new(&self.config, &self.world, &self.performer, cancel);
         Cx {
-            fleet: Fleet::new(&self.config, &self.world, &self.performer, cancel),
+            fleet: match &self.sequence {
+                Some(sequence) => fleet.told_in(sequence.clone()),
+                None => fleet,
+            },
             targets,
             version: request.project_version.as_ref(),
             run: settings,

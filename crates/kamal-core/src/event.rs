@@ -3,17 +3,44 @@
 //!
 //! State events are never dropped. Output events ([`EventKind::is_output`]) may be, by a display that cannot keep up.
 
+mod teller;
+
 use std::{borrow::Cow, time::Duration};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::machine::Phase;
 use crate::{
-    name::{HostName, Version},
+    error::{Error, ErrorKind},
+    hint::Hint,
+    name::{Destination, HostName, Version},
     redact::Redactor,
 };
+pub use teller::{Sequence, Teller};
 
-/// Something that happened.
+/// The name of the form events are serialised in. It changes when a field goes or comes to mean something else; fields
+/// and kinds of events may be added without.
+pub const SCHEMA: &str = "kamal/event/1";
+
+/// Something that happened, with its place among all that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// The name of its form, [`SCHEMA`].
+    pub schema: Cow<'static, str>,
+    /// The operation it belongs to.
+    pub operation_id: String,
+    /// Its number in the operation, from 0 on and without gaps.
+    pub sequence: u64,
+    /// When it happened, by the wall clock.
+    pub time: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -24,18 +51,34 @@ pub enum EventKind {
         operation: String,
         /// Whether it is one that changes something.
         changes: bool,
+        /// Whether it is only planned.
+        dry_run: bool,
         /// The service.
         service: String,
+        /// The destination.
+        destination: Option<Destination>,
+        /// Who is at work.
+        performer: String,
         /// The version acted on, when known.
         version: Option<Version>,
         /// The hosts, in order.
         hosts: Vec<HostName>,
     },
+    /// What will be done is known.
+    Planned {
+        /// The plan's digest.
+        digest: String,
+        /// The version acted on, where the operation is about one.
+        version: Option<Version>,
+        /// Whether there is nothing to do.
+        empty: bool,
+    },
     /// The operation moved to another phase.
     Phase {
         /// The phase it is in now.
         phase: Phase,
-        /// Since the operation began.
+        /// Since the operation began, in seconds.
+        #[serde(with = "seconds")]
         elapsed: Duration,
     },
     /// A sentence of the narrative, in Kamal's words.
@@ -49,7 +92,8 @@ pub enum EventKind {
     Connected {
         /// The host.
         host: HostName,
-        /// How long it took.
+        /// How long it took, in seconds.
+        #[serde(with = "seconds")]
         took: Duration,
     },
     /// A step began on a host, or locally.
@@ -69,7 +113,8 @@ pub enum EventKind {
         step: String,
         /// How it ended.
         outcome: Outcome,
-        /// How long it took.
+        /// How long it took, in seconds.
+        #[serde(with = "seconds")]
         took: Duration,
     },
     /// A script was sent to a host and its end came back.
@@ -78,7 +123,8 @@ pub enum EventKind {
         host: HostName,
         /// What it was for.
         label: String,
-        /// How long it took.
+        /// How long it took, in seconds.
+        #[serde(with = "seconds")]
         took: Duration,
     },
     /// A large file is on its way to a host.
@@ -108,11 +154,42 @@ pub enum EventKind {
         /// True for standard error.
         error: bool,
     },
+    /// So much of something is done, of what is known to be left.
+    Progress {
+        /// The host; `None` is the local machine.
+        host: Option<HostName>,
+        /// What it is about: `layers of an image`, `steps of the build`.
+        what: String,
+        /// How many are done.
+        done: u64,
+        /// How many there are, as far as is known.
+        total: u64,
+    },
+    /// What a host was asked, or told to run, and what came of it. Told once all is done.
+    Answer {
+        /// The host; `None` is the local machine.
+        host: Option<HostName>,
+        /// What it is shown under: `App`, `Proxy`, `Accessory db`; nothing for none.
+        heading: String,
+        /// Standard output.
+        stdout: String,
+        /// Standard error, or why there is no answer.
+        stderr: String,
+        /// The exit status; `None` where there is no answer.
+        status: Option<i32>,
+    },
     /// The operation ended.
     Finished {
         /// How it ended.
         outcome: Outcome,
-        /// Since it began.
+        /// What kind of failure it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<ErrorKind>,
+        /// What would put it right.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hints: Vec<Hint>,
+        /// Since it began, in seconds.
+        #[serde(with = "seconds")]
         took: Duration,
     },
 }
@@ -161,10 +238,13 @@ impl EventKind {
             Self::RoundTrip { label, .. } => [Some(label), None],
             Self::Uploading { file, .. } => [Some(file), None],
             Self::Output { line, .. } => [Some(line), None],
+            Self::Answer { stdout, stderr, .. } => [Some(stdout), Some(stderr)],
             Self::Finished { outcome: Outcome::Failed(why), .. } => [Some(why), None],
             Self::Started { .. }
+            | Self::Planned { .. }
             | Self::Phase { .. }
             | Self::Connected { .. }
+            | Self::Progress { .. }
             | Self::Pulling { .. }
             | Self::Finished { .. } => [None, None],
         };
@@ -173,7 +253,24 @@ impl EventKind {
                 *text = redacted;
             }
         }
+        if let Self::Finished { hints, .. } = &mut self {
+            for hint in hints {
+                if let Cow::Owned(redacted) = redactor.text(hint.as_str()) {
+                    *hint = Hint::new(redacted);
+                }
+            }
+        }
         self
+    }
+
+    /// The end of an operation, with the error it ended with or none.
+    pub(crate) fn ended(error: Option<&Error>, took: Duration) -> Self {
+        Self::Finished {
+            outcome: error.map_or(Outcome::Ok, |error| Outcome::Failed(error.to_string())),
+            kind: error.map(Error::kind),
+            hints: error.map(Error::hints).unwrap_or_default(),
+            took,
+        }
     }
 
     /// A sentence of progress.
@@ -184,5 +281,20 @@ impl EventKind {
     /// A sentence in another tone.
     pub fn tell(tone: Tone, text: impl Into<String>) -> Self {
         Self::Say { text: text.into(), tone }
+    }
+}
+
+/// Durations as numbers of seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

@@ -2,7 +2,7 @@
 //! events, a failure becomes an error that names the step.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,7 +14,7 @@ use crate::{
     cancel::Cancel,
     config::Config,
     error::{Error, HostError, StepFault},
-    event::{EventKind, Outcome},
+    event::{EventKind, Outcome, Sequence, Teller},
     keyring::Keyring,
     name::HostName,
     output::{Lines, Tail},
@@ -39,6 +39,7 @@ pub struct Fleet<'a> {
     pub performer: &'a str,
     /// The request to stop.
     pub cancel: Cancel,
+    teller: Teller,
     connected: Mutex<BTreeSet<HostName>>,
     keyring: Mutex<Arc<Keyring>>,
 }
@@ -72,7 +73,15 @@ impl<'a> Fleet<'a> {
     #[must_use]
     pub fn new(config: &'a Config, world: &'a World, performer: &'a str, cancel: Cancel) -> Self {
         let keyring = Mutex::new(Arc::new(Keyring::new(world.redactor.clone())));
-        Self { config, world, performer, cancel, connected: Mutex::default(), keyring }
+        let teller = Teller::of(world, Sequence::begin(&*world.entropy));
+        Self { config, world, performer, cancel, teller, connected: Mutex::default(), keyring }
+    }
+
+    /// Tells what happens here as part of a sequence that has begun.
+    #[must_use]
+    pub fn told_in(mut self, sequence: Sequence) -> Self {
+        self.teller = Teller::of(self.world, sequence);
+        self
     }
 
     /// Runs something on many hosts side by side and waits for all of them, even when some fail.
@@ -238,15 +247,14 @@ impl<'a> Fleet<'a> {
     /// When the host cannot be reached, or the request to stop comes.
     pub async fn reach(&self, serving: &dyn Serving, host: &HostName, access: Access) -> Result<Way, HostError> {
         let began = self.world.clock.elapsed();
-        let (events, clock, puller) = (self.world.events.clone(), self.world.clock.clone(), host.clone());
+        let (teller, clock, puller) = (self.teller.clone(), self.world.clock.clone(), host.clone());
         let told = Mutex::new(began);
         let sent = Arc::new(move |sent| {
             let now = clock.elapsed();
             let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
             if now.saturating_sub(*told) >= PACE {
                 *told = now;
-                // There is no text in it that could have a secret.
-                events.emit(EventKind::Pulling { host: puller.clone(), sent });
+                teller.emit(EventKind::Pulling { host: puller.clone(), sent });
             }
         });
         match self.guard(host, serving.reach(host, access, sent)).await? {
@@ -275,16 +283,30 @@ impl<'a> Fleet<'a> {
         Ok(exec)
     }
 
-    /// Emits an event, without secrets.
+    /// Tells that something happened, without secrets.
     pub fn emit(&self, event: EventKind) {
-        self.world.events.emit(event.redacted(&self.world.redactor));
+        self.teller.emit(event);
+    }
+
+    /// Who tells what happens here.
+    #[must_use]
+    pub fn teller(&self) -> &Teller {
+        &self.teller
     }
 
     /// A copy of this fleet that no request stops any more: for putting things right after one.
     #[must_use]
     pub(crate) fn unstoppable(&self) -> Self {
         let connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { cancel: Cancel::never(), connected: Mutex::new(connected), keyring: Mutex::new(self.keyring()), ..*self }
+        Self {
+            config: self.config,
+            world: self.world,
+            performer: self.performer,
+            cancel: Cancel::never(),
+            teller: self.teller.clone(),
+            connected: Mutex::new(connected),
+            keyring: Mutex::new(self.keyring()),
+        }
     }
 
     /// The secrets that were looked up for what is done here.
@@ -381,6 +403,8 @@ struct Current {
     fragment: usize,
     began: Duration,
     tail: Tail,
+    /// Layers of an image that is fetched, and whether the host has them by now.
+    layers: BTreeMap<String, bool>,
 }
 
 impl Watch<'_, '_> {
@@ -388,7 +412,7 @@ impl Watch<'_, '_> {
         match signal {
             Signal::Started(fragment) => {
                 let began = self.fleet.world.clock.elapsed();
-                self.current = Some(Current { fragment, began, tail: Tail::default() });
+                self.current = Some(Current { fragment, began, tail: Tail::default(), layers: BTreeMap::new() });
                 if let Some(step) = self.steps.get(fragment) {
                     (self.progress)(fragment, None);
                     self.fleet.emit(EventKind::StepStarted {
@@ -439,6 +463,20 @@ impl Watch<'_, '_> {
             self.fleet.emit(EventKind::say(format!("  {line}")));
         } else if !line.is_empty() {
             self.fleet.emit(EventKind::Output { host: Some(self.host.clone()), line: line.to_owned(), error });
+            self.progress(line);
+        }
+    }
+
+    /// Tells how many layers of an image are there, whenever that changes.
+    fn progress(&mut self, line: &str) {
+        let Some(current) = &mut self.current else { return };
+        let step = self.steps.get(current.fragment);
+        let Some(layer) = step.and_then(|step| self.fleet.world.docker.layer(step, line)) else { return };
+        if current.layers.insert(layer.id, layer.here) != Some(layer.here) {
+            let done = current.layers.values().filter(|here| **here).count() as u64;
+            let total = current.layers.len() as u64;
+            let what = "layers of the image".to_owned();
+            self.fleet.emit(EventKind::Progress { host: Some(self.host.clone()), what, done, total });
         }
     }
 

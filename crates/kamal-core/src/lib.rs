@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod build;
 pub mod cancel;
+pub mod cluster;
 pub mod command_line;
 pub mod config;
 pub mod diagnosis;
@@ -48,7 +49,7 @@ pub use cancel::Cancel;
 pub use config::Config;
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, HostError};
-pub use event::EventKind;
+pub use event::{Event, EventKind};
 pub use fleet::Fleet;
 pub use hint::Hint;
 pub use name::{Destination, HostName, Version};
@@ -64,8 +65,8 @@ pub use targets::{Selection, Targets};
 /// What most programs that use the engine need.
 pub mod prelude {
     pub use crate::{
-        Cancel, Config, Cx, Destination, Engine, Error, ErrorKind, EventKind, Fleet, Hint, HostError, HostName, Op,
-        Plan, Redactor, Report, Request, RunSettings, Secret, Selection, Targets, Version, World,
+        Cancel, Config, Cx, Destination, Engine, Error, ErrorKind, Event, EventKind, Fleet, Hint, HostError, HostName,
+        Op, Plan, Redactor, Report, Request, RunSettings, Secret, Selection, Targets, Version, World,
         config::{Outside, Source},
         ports::{
             Builder, Clock, Docker, Entropy, Events, Exec, Hooks, Interceptor, Local, Proxy, Secrets, Ssh, Templates,

@@ -4,6 +4,7 @@
 use crate::{
     config::Config,
     name::{ContainerName, Destination, ImageRef, RoleName, Version},
+    plan::fnv1a,
 };
 
 /// The folder below the login directory in which everything of Kamal's lives.
@@ -24,6 +25,9 @@ pub const PROXY_DEFAULT_OPTIONS: &str = "--publish 80:80 --publish 443:443 --log
 pub const PROXY_APPS_CONFIG: &str = ".kamal/proxy/apps-config";
 /// The same folder inside the proxy's container.
 pub const PROXY_APPS_CONFIG_INSIDE: &str = "/home/kamal-proxy/.apps-config";
+
+/// How long a name may be that others look up.
+const LABEL: usize = 63;
 
 /// `SERVICE[-DEST]`.
 #[must_use]
@@ -68,7 +72,13 @@ pub fn role_env_file(config: &Config, role: &RoleName) -> String {
 /// An accessory's env file.
 #[must_use]
 pub fn accessory_env_file(config: &Config, accessory: &str) -> String {
-    format!("{}/env/accessories/{accessory}.env", app_directory(config))
+    format!("{}/{accessory}.env", accessory_env_directory(config))
+}
+
+/// The folder of accessories' env files: it has one for each accessory that was booted on the host.
+#[must_use]
+pub fn accessory_env_directory(config: &Config) -> String {
+    format!("{}/env/accessories", app_directory(config))
 }
 
 /// Folder of a version's assets, `kind` being `extracted` or `volumes`.
@@ -160,6 +170,40 @@ pub fn policies(service: &str) -> String {
     format!("policies/{service}")
 }
 
+/// The network over all hosts where `x-cluster` names none: `kamal-SERVICE[-DEST]`.
+#[must_use]
+pub(crate) fn overlay(config: &Config) -> String {
+    format!("{NETWORK}-{}", service_with_destination(config))
+}
+
+/// True for what `--network` takes that is none other containers could be on as well.
+#[must_use]
+pub fn is_no_network(network: &str) -> bool {
+    matches!(network, "host" | "none") || network.starts_with("container:")
+}
+
+/// The name under which what there is once on each host answers on the network over all of them. Hosts that are not
+/// the same have names that are not.
+#[must_use]
+pub fn on_host(what: &str, host: &str) -> String {
+    let mut name = format!("{what}-");
+    for c in host.to_ascii_lowercase().chars() {
+        match c {
+            '.' => name.push('-'),
+            '-' => name.push_str("--"),
+            '_' => name.push_str("__"),
+            c if c.is_ascii_alphanumeric() => name.push(c),
+            _ => name.push('_'),
+        }
+    }
+    if name.len() > LABEL {
+        let digest = format!("-{:016x}", fnv1a(name.as_bytes()));
+        name.truncate(LABEL - digest.len());
+        name.push_str(&digest);
+    }
+    name
+}
+
 /// A container's hostname before its random part: 51 characters of the host at most. What cannot stand in a hostname is
 /// a hyphen, and none stands at an end.
 #[must_use]
@@ -186,6 +230,16 @@ mod tests {
             hostname_stem("this-hostname-with-random-part-is-too-long.example.com"),
             "this-hostname-with-random-part-is-too-long.example"
         );
+    }
+
+    #[test]
+    fn what_is_once_on_each_host_has_a_name_for_each() {
+        assert_eq!(on_host("web", "10.77.3.2"), "web-10-77-3-2");
+        let hosts = ["a.b", "a-b", "a_b", "a:b", "a.-b", "a--b", "[::1]:22"];
+        let names: std::collections::BTreeSet<String> = hosts.iter().map(|host| on_host("web", host)).collect();
+        assert_eq!(names.len(), hosts.len(), "{names:?}");
+        let long = [format!("{}.a", "x".repeat(80)), format!("{}.b", "x".repeat(80))].map(|host| on_host("web", &host));
+        assert!(long[0] != long[1] && long.iter().all(|name| name.len() == LABEL), "{long:?}");
     }
 
     #[test]

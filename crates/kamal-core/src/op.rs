@@ -5,6 +5,7 @@ mod accessory;
 mod app;
 mod boot;
 mod build;
+mod cluster;
 mod conflict;
 mod deploy;
 mod facts;
@@ -39,9 +40,11 @@ use crate::{
     config::{Config, model},
     error::Error,
     name::HostName,
-    plan::{Draft, Survey},
+    plan::{AccessorySteps, Draft, Stray, Survey},
     run::Needs,
-    targets::Targets,
+    state::HostState,
+    step::RunSpec,
+    targets::{Selection, Targets},
 };
 
 /// What is asked for.
@@ -122,6 +125,8 @@ pub enum Scope {
     HereConnecting,
     /// All that are selected.
     All,
+    /// All there are, selected or not: what becomes of those that are may be another one's to say.
+    Everybody,
     /// Those that run a role.
     App,
     /// Those that run the proxy.
@@ -258,6 +263,7 @@ impl Op {
         match self.row().scope {
             Scope::Here | Scope::HereConnecting => Vec::new(),
             Scope::All => targets.hosts.clone(),
+            Scope::Everybody => Targets::select(config, &Selection::default()).map(|all| all.hosts).unwrap_or_default(),
             Scope::App => targets.app_hosts.clone(),
             Scope::Proxy => targets.proxy_hosts.clone(),
             Scope::Primary => targets.primary_host.iter().cloned().collect(),
@@ -284,6 +290,30 @@ impl Op {
             Self::Accessory(accessory) => accessory.check(config),
             _ => Ok(()),
         }
+    }
+
+    /// Whether it brings hosts to what deploy.yml says: where they are so already, nothing is left to do.
+    pub(crate) fn converges(&self) -> bool {
+        matches!(self, Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) | Self::App(App::Boot))
+    }
+
+    /// The accessories a reviewer is told of.
+    pub(crate) fn accessories_in_view<'c>(&self, config: &'c Config) -> Vec<&'c model::Accessory> {
+        match self {
+            Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) => config.accessories.iter().collect(),
+            Self::Accessory(accessory) if self.row().observes => accessory.of(config),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How an accessory's container is made.
+    pub(crate) fn accessory_spec(&self, config: &Config, accessory: &model::Accessory, host: &HostName) -> RunSpec {
+        AccessorySteps { config, accessory, files: &[] }.run_spec(host)
+    }
+
+    /// Containers of ours that deploy.yml has no place for.
+    pub(crate) fn strays(&self, config: &Config, targets: &Targets, states: &[HostState]) -> Vec<Stray> {
+        states.iter().flat_map(|state| overview::strays(config, targets, state)).collect()
     }
 
     /// The hooks that may run.
@@ -349,6 +379,7 @@ impl Op {
     pub(crate) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         let draft = self.draft_of(facts)?;
         conflict::check(facts, &draft)?;
+        cluster::check(facts, &draft)?;
         Ok(draft)
     }
 

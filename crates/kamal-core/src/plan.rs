@@ -3,18 +3,24 @@
 
 mod accessory;
 mod boot;
+pub(crate) mod cluster;
 mod differences;
 mod digest;
 mod file;
+mod outlook;
 mod print;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use accessory::AccessorySteps;
-pub(crate) use boot::{Boot, ensure_proxy, groups, host, proxy_container, release, retire, route_to, stop_timeout};
+pub(crate) use boot::{
+    Boot, Booting, create_network, ensure_proxy, groups, guard, host, proxy_container, release, retire, route_to,
+    stop_timeout,
+};
 pub use boot::{Placement, Stale, logging};
 pub use digest::fnv1a;
 pub use file::ReadError;
+pub use outlook::{Aspect, Change, Difference, Outlook, Stray, Subject};
 
 use crate::{
     build::BuildTask,
@@ -83,8 +89,12 @@ pub enum Kind {
     Prepare,
     /// Runs the release command in the new image.
     Release,
-    /// Starts new containers and switches to them.
+    /// Starts new containers that nobody is led to yet.
+    Start,
+    /// Starts new containers, unless that was done, and switches to them.
     Boot,
+    /// Watches how the new containers answer.
+    Guard,
     /// Stops what they replaced, group by group.
     Retire,
     /// Stops what they replaced, tags, prunes.

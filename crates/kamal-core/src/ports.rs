@@ -15,7 +15,7 @@ mod world;
 
 pub use builder::{BuildError, BuildOrder, Builder, Built, ImageLayer, ImageVariant};
 pub use content::{Content, Pieces};
-pub use docker::{AnswerError, Docker, Login, Proxy, Render, RenderError};
+pub use docker::{AnswerError, Docker, Layer, Login, Proxy, Render, RenderError};
 pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use hooks::{HookOrder, HookProject, Hooks};
 pub use interceptor::{Interceptor, Moment, Refusal};

@@ -92,6 +92,11 @@ pub enum Query {
     HeldLayers,
     /// Docker's configuration, which holds its logins.
     DockerConfig,
+    /// What lets a host into a swarm, asked of a manager.
+    SwarmToken {
+        /// Whether the host is to be a manager as well.
+        manager: bool,
+    },
     /// What a container was made with: its environment and its options, as JSON.
     Inspect {
         /// The container.
@@ -179,7 +184,7 @@ impl std::fmt::Display for Query {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Details { role } => write!(f, "list running containers of {role}"),
-            Self::Orphans { .. } => f.write_str("list running containers of roles that are gone"),
+            Self::Orphans { .. } => f.write_str("list running containers that deploy.yml has no place for"),
             Self::Containers => f.write_str("list containers"),
             Self::Images => f.write_str("list images"),
             Self::Logs { container, .. } => write!(f, "show the log of {container}"),
@@ -198,6 +203,7 @@ impl std::fmt::Display for Query {
             Self::PostMortem { container, .. } => write!(f, "find out what became of {container}"),
             Self::Survey => f.write_str("see how it is"),
             Self::HeldLayers => f.write_str("find out which layers are there"),
+            Self::SwarmToken { .. } => f.write_str("ask what lets a host into the swarm"),
             Self::DockerConfig => f.write_str("read docker's configuration"),
             Self::Inspect { container } => write!(f, "look at what {container} was made with"),
         }

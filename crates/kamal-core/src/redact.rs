@@ -3,7 +3,7 @@
 //!
 //! [`Secret`] keeps what the engine itself says clean by construction. This is for what comes back
 //! from elsewhere: a container's log that repeats its environment, a hook with `set -x`, an error of a build. The port
-//! [`Secrets`](crate::ports::Secrets) owns the redactor, since it is what learns values; [`Redacted`] applies it to events.
+//! [`Secrets`](crate::ports::Secrets) owns the redactor, since it is what learns values; [`Teller`](crate::event::Teller) applies it to events.
 //!
 //! Every byte that is part of a value is covered, overlapping values included, so what is left of one value never shows
 //! beside another. Interactive sessions are shown as they are: the user's terminal is the program's.
@@ -16,7 +16,7 @@ mod weak;
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use crate::{event::EventKind, ports::Events, secret::Secret};
+use crate::secret::Secret;
 use index::Index;
 pub use weak::{Weak, weak};
 
@@ -159,30 +159,5 @@ impl Cover {
             at += 1;
         }
         (at, Self { ahead: until.saturating_sub(at), inside, marked })
-    }
-}
-
-/// Hands events on, their free text without secrets. Names out of deploy.yml (the service, hosts, versions) stay.
-#[derive(Debug)]
-pub struct Redacted {
-    events: Arc<dyn Events>,
-    redactor: Redactor,
-}
-
-impl Redacted {
-    /// For listeners of any kind.
-    #[must_use]
-    pub fn new(events: Arc<dyn Events>, redactor: Redactor) -> Self {
-        Self { events, redactor }
-    }
-}
-
-impl Events for Redacted {
-    fn emit(&self, event: EventKind) {
-        self.events.emit(event.redacted(&self.redactor));
-    }
-
-    fn shows_output(&self) -> bool {
-        self.events.shows_output()
     }
 }

@@ -12,42 +12,47 @@ pub(crate) mod inputs;
 mod local;
 pub mod lock;
 mod login;
+mod made;
 mod needs;
+mod outlook;
 mod own_step;
 mod pin;
+mod planning;
 mod review;
 mod rollback;
 mod room;
 mod settings;
 mod ship;
 mod survey;
+mod swarm;
+mod told;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Either, join_all, select, try_join},
+    future::{BoxFuture, Either, join_all, select, try_join, try_join_all},
 };
 
 pub(crate) use answer::ask;
 pub use answer::{Answer, Report, script};
 pub(crate) use fit::runs as fits;
 pub use inputs::AccessoryFile;
+pub(crate) use made::same_image;
 pub use needs::Needs;
 pub use settings::{Cx, RunSettings};
 pub use ship::{Archive, ArchiveError, ProxyImage, ProxyImages};
 
 use crate::{
     error::{Cover as _, Error, HostError},
-    event::{EventKind, Outcome, Tone},
+    event::{EventKind, Tone},
     fleet::{Fleet, gather},
     gate::{Keeper, Waiter, gate},
     machine::{Machine, Phase},
     name::{HostName, Version},
-    op::{Facts, Op, Policy},
-    plan::{HostWork, Kind, Placement, Plan, Question, Stage, Told, Work},
+    op::{Op, Policy},
+    plan::{HostWork, Kind, Outlook, Placement, Plan, Question, Stage, Told, Work},
     ports::Built,
-    request::Request,
     state::HostState,
     step::Step,
     targets::Targets,
@@ -58,6 +63,7 @@ use lock::DeployLock;
 use own_step::Side;
 use pin::Delivered;
 use review::Reviewed;
+use told::{finish, looking, planned, start};
 
 /// Makes the plan and changes nothing: one reading round trip per host.
 ///
@@ -65,16 +71,31 @@ use review::Reviewed;
 ///
 /// What keeps the operation from being planned: missing secrets, hosts that cannot be reached, a version that is not there.
 pub async fn plan(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
-    look_ahead(cx, op).await.map_err(|error| cx.covered(error))
+    looking(cx, op, look_ahead(cx, op)).await.map(|(plan, _)| plan)
 }
 
-async fn look_ahead(cx: &Cx<'_>, op: &Op) -> Result<Plan, Error> {
+/// Makes the plan, and looks at what runs besides, for whoever reviews it. Changes nothing: one further round trip per
+/// host where something runs.
+///
+/// # Errors
+///
+/// Those of [`plan`].
+pub async fn outlook(cx: &Cx<'_>, op: &Op) -> Result<Outlook, Error> {
+    let look = async {
+        let (plan, states) = look_ahead(cx, op).await?;
+        Ok(outlook::of(cx, op, &states, plan).await)
+    };
+    looking(cx, op, look).await
+}
+
+async fn look_ahead(cx: &Cx<'_>, op: &Op) -> Result<(Plan, Vec<HostState>), Error> {
     let mut runner = Runner::begin(cx, op, None).await?;
     runner.pre_connect().await?;
     runner.states = runner.observe(&runner.hosts_of()).await?;
     let mut plan = runner.plan()?;
     plan.notes.extend(runner.differences(&plan).await?);
-    Ok(plan)
+    cx.fleet.emit(planned(&plan));
+    Ok((plan, runner.states))
 }
 
 /// Runs an operation. Old containers serve until every host has switched; a failure leads hosts back to them, gives the
@@ -99,7 +120,8 @@ pub async fn apply(cx: &Cx<'_>, reviewed: &Plan) -> Result<Report, Error> {
     let asked = &reviewed.asked;
     let targets = Targets::select(cx.fleet.config, &asked.selection)?;
     let of_plan = Cx {
-        fleet: Fleet::new(cx.fleet.config, cx.fleet.world, cx.fleet.performer, cx.fleet.cancel.clone()),
+        fleet: Fleet::new(cx.fleet.config, cx.fleet.world, cx.fleet.performer, cx.fleet.cancel.clone())
+            .told_in(cx.fleet.teller().sequence().clone()),
         targets: &targets,
         version: asked.project_version.as_ref(),
         run: &cx.run.of(asked),
@@ -109,14 +131,7 @@ pub async fn apply(cx: &Cx<'_>, reviewed: &Plan) -> Result<Report, Error> {
 }
 
 async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result<Report, Error> {
-    let began = cx.fleet.world.clock.elapsed();
-    cx.fleet.emit(EventKind::Started {
-        operation: op.row().name(),
-        changes: op.row().changes,
-        service: cx.fleet.config.service.to_string(),
-        version: cx.run.asked_version.as_ref().or(cx.version).cloned(),
-        hosts: op.hosts(cx.fleet.config, cx.targets),
-    });
+    let began = start(cx, op, false);
     let result = match Runner::begin(cx, op, reviewed).await {
         Ok(mut runner) => runner.run(began).await,
         Err(error) => Err(error),
@@ -125,12 +140,9 @@ async fn perform(cx: &Cx<'_>, op: &Op, reviewed: Option<Reviewed<'_>>) -> Result
         report.cover(&cx.fleet.world.redactor);
         report
     });
-    let took = cx.fleet.world.clock.elapsed().saturating_sub(began);
-    let outcome = match &result {
-        Ok(_) => Outcome::Ok,
-        Err(error) => Outcome::Failed(error.to_string()),
-    };
-    cx.fleet.emit(EventKind::Finished { outcome, took });
+    let answers = result.iter().flat_map(|report| &report.answers);
+    answers.for_each(|answer| cx.fleet.emit(answer.event()));
+    let took = finish(cx, result.as_ref().err(), began);
     result.map(|report| Report { took, ..report })
 }
 
@@ -266,6 +278,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         }
         let differences = self.differences(&plan).await?;
         plan.notes.extend(differences);
+        cx.fleet.emit(planned(&plan));
         for note in &plan.notes {
             cx.fleet.emit(EventKind::tell(Tone::Warning, note.clone()));
         }
@@ -403,90 +416,6 @@ impl<'r, 'a> Runner<'r, 'a> {
         if missing.is_empty() { Ok(()) } else { Err(Error::Hosts(missing)) }
     }
 
-    fn plan(&mut self) -> Result<Plan, Error> {
-        let (cx, row) = (self.cx, self.op.row());
-        let facts = Facts {
-            config: cx.fleet.config,
-            targets: cx.targets,
-            states: &self.states,
-            version: cx.version,
-            asked: cx.run.asked_version.as_ref(),
-            inputs: &self.inputs,
-            proxy_images: &cx.proxy_images,
-        };
-        let draft = self.op.draft(&facts)?;
-        self.version = draft.version.clone().or_else(|| self.version.take());
-        let lock = |work: fn(HostName) -> Work, kind| cx.lock_host().map(|host| Stage::new(kind, work(host.clone())));
-        let taken = lock(|host| Work::Lock { host, message: None }, Kind::Lock);
-        let given = lock(|host| Work::Unlock { host }, Kind::Unlock);
-        let mut stages: Vec<Stage> = draft.before;
-        if row.policy == Policy::Locks {
-            stages.extend(taken);
-            stages.extend(draft.stages);
-            stages.extend(given);
-        } else {
-            stages.extend(draft.stages);
-        }
-        stages.extend(draft.after);
-        let plan = Plan {
-            format: crate::plan::FORMAT,
-            asked: self.asked(),
-            operation: row.name(),
-            service: cx.fleet.config.service.clone(),
-            destination: cx.fleet.config.destination.clone(),
-            version: draft.version,
-            stages,
-            notes: draft.notes,
-        };
-        Ok(plan.tidied())
-    }
-
-    /// What is asked for, as a plan carries it.
-    fn asked(&self) -> Request {
-        let cx = self.cx;
-        Request {
-            op: self.op.clone(),
-            selection: cx.targets.selection.clone(),
-            asked_version: cx.run.asked_version.clone(),
-            project_version: cx.version.cloned(),
-            skip_hooks: cx.run.skip_hooks,
-        }
-    }
-
-    /// Decides again what is left, on what is there now that the lock is held. What was reviewed must be what is found.
-    /// What was done before the lock was held was done as it was planned then.
-    fn plan_again(&mut self, before: &Plan) -> Result<Plan, Error> {
-        let now = self.plan()?;
-        let (done, left) = before.at_lock();
-        let (_, found) = now.at_lock();
-        if let Some(reviewed) = &self.reviewed {
-            let part = |stages: &[Stage]| Plan { stages: stages.to_vec(), ..before.clone() };
-            reviewed.compare_left(&part(left), &Plan { version: now.version.clone(), ..part(found) })?;
-        }
-        // What was said before was said once.
-        Ok(Plan { stages: [done, found].concat(), notes: before.notes.clone(), ..now })
-    }
-
-    async fn lock(&mut self, host: &HostName) -> Result<(), Error> {
-        let cx = self.cx;
-        let state = self.lock.acquire(cx, host, &self.doing()).await?;
-        let hosts = self.hosts_of();
-        let others: Vec<HostName> = hosts.iter().filter(|other| *other != host).cloned().collect();
-        let mut states = self.observe(&others).await?;
-        if hosts.contains(host) {
-            self.check_docker(std::slice::from_ref(&state))?;
-            states.push(state);
-        }
-        for state in &mut states {
-            state.lock = None;
-        }
-        if let Some(delivered) = &self.delivered {
-            delivered.check(&states)?;
-        }
-        self.states = states;
-        Ok(())
-    }
-
     /// Steps on hosts. What changes them goes on to its end when somebody asks to stop: the lock must not be given back
     /// while a script still runs.
     async fn hosts(&mut self, stage: &Stage, works: &[HostWork], rest: &[Stage]) -> Result<(), Error> {
@@ -498,6 +427,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.check_room(&works).await?;
         }
         let held = login::ahead(cx, &self.states, &mut self.logged_in, &mut works).await?;
+        swarm::tokens(cx, &mut works).await?;
         let _reached = self.registry.open(cx, &self.states, &mut works).await?;
         let unlocks = self.unlocks_along(&works, rest);
         if let Some((host, step)) = &unlocks {
@@ -507,7 +437,8 @@ impl<'r, 'a> Runner<'r, 'a> {
                 None => works.push(HostWork { host: host.clone(), steps: vec![step.clone()] }),
             }
         }
-        let stoppable = matches!(stage.kind, Kind::Deliver | Kind::Fetch | Kind::Look) || !self.op.row().changes;
+        let looks = matches!(stage.kind, Kind::Deliver | Kind::Fetch | Kind::Look | Kind::Guard);
+        let stoppable = looks || !self.op.row().changes;
         let unstoppable = cx.fleet.unstoppable();
         let fleet = if stoppable { &cx.fleet } else { &unstoppable };
         if !stoppable && cx.fleet.cancel.requested() {
@@ -531,7 +462,12 @@ impl<'r, 'a> Runner<'r, 'a> {
             }
             .boxed()
         };
-        gather(join_all(works.iter().map(one)).await)?;
+        if stage.kind == Kind::Guard {
+            // One that answers badly takes all back, without waiting for what the others answer.
+            try_join_all(works.iter().map(one)).await.map_err(|error| Error::Hosts(vec![error]))?;
+        } else {
+            gather(join_all(works.iter().map(one)).await)?;
+        }
         if stage.kind == Kind::Deliver {
             self.note_delivery(&works).await?;
         }
@@ -567,7 +503,8 @@ impl<'r, 'a> Runner<'r, 'a> {
         // The keeper goes to the group that holds the primary role; later groups find the verdict.
         let keeps = placements.iter().any(|placement| placement.primary) || last;
         let keeper = if keeps { self.gate.0.take() } else { None };
-        let (result, group) = boot::group(self.cx, &works, placements, keeper, &self.gate.1).await;
+        let begun = self.booted.take().filter(|group| group.is_of(placements));
+        let (result, group) = boot::group(self.cx, &works, placements, keeper, &self.gate.1, begun).await;
         self.booted = Some(group);
         result
     }
@@ -578,14 +515,6 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.cx.fleet.emit(EventKind::Phase { phase, elapsed });
         }
         Ok(())
-    }
-
-    /// How what is rolled back to was made otherwise than it would be made now.
-    async fn differences(&self, plan: &Plan) -> Result<Vec<String>, Error> {
-        match self.op {
-            Op::Rollback(asked) => rollback::differences(self.cx, plan, asked).await,
-            _ => Ok(Vec::new()),
-        }
     }
 }
 

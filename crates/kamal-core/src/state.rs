@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cluster::Joined,
     config::Config,
     lock::Held,
     name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
@@ -21,7 +22,7 @@ pub struct HostState {
     pub docker: bool,
     /// The service's containers, newest first.
     pub containers: Vec<Container>,
-    /// The service's accessory containers and other names that matter, newest first.
+    /// Containers of the service's accessories, those among them that deploy.yml has no more, newest first.
     pub accessories: Vec<Container>,
     /// Images of the service's repository and of kamal-proxy.
     pub images: Vec<Image>,
@@ -41,6 +42,9 @@ pub struct HostState {
     pub hides_overlay: bool,
     /// The deploy lock, when it is held.
     pub lock: Option<Held>,
+    /// How it stands to the hosts it is to be joined with, where deploy.yml has `x-cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Joined>,
     /// What docker keeps of logins, in words between [`Docker`](crate::ports::Docker) and itself: digests, never
     /// credentials.
     #[serde(default)]
@@ -81,13 +85,16 @@ pub struct Container {
     pub status: String,
     /// Its label `role`.
     pub role: Option<RoleName>,
+    /// The docker networks it is on.
+    #[serde(default)]
+    pub networks: Vec<String>,
 }
 
 impl Container {
     /// A container of nobody's role, of whose state docker has nothing to say.
     #[must_use]
     pub fn new(id: ContainerId, name: ContainerName, image: impl Into<String>, state: ContainerState) -> Self {
-        Self { id, name, image: image.into(), state, status: String::new(), role: None }
+        Self { id, name, image: image.into(), state, status: String::new(), role: None, networks: Vec::new() }
     }
 }
 
@@ -251,6 +258,7 @@ impl HostState {
             network: false,
             hides_overlay: false,
             lock: None,
+            joined: None,
             logins: Vec::new(),
         }
     }

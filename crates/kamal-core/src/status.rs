@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The form of the object, which changes when something in it gets another meaning or goes.
-pub const SCHEMA: &str = "kamal.status/1";
+pub const SCHEMA: &str = "kamal/status/1";
 
 /// A fleet.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -10,9 +10,10 @@ pub use blob::Blob;
 pub use login::{LOGIN_OVERTAKEN, LoginPlace};
 
 use crate::{
-    config::model::{DockerOptions, Proxy, Registry, SecretName},
+    config::model::{DockerOptions, Guard, Proxy, Registry, SecretName},
     lock::Taking,
-    name::{ContainerName, Destination, ImageRef, RoleName, ServiceName, Version},
+    name::{ContainerName, Destination, HostName, ImageRef, RoleName, ServiceName, Version},
+    secret::Secret,
 };
 
 /// A new container that docker restarted this often is not waited for any longer: docker pauses 3 s in all before the
@@ -70,13 +71,67 @@ pub enum Step {
     CreateNetwork {
         /// Its name.
         name: String,
+        /// Whether it is this host's alone. Else a worker of a swarm makes none, as it would hide one of that name over all
+        /// hosts.
+        local: bool,
     },
-    /// Joins a container to a docker network it has lost.
+    /// Joins a container to a docker network it has lost, or is not on yet.
     ConnectNetwork {
         /// The network.
         network: String,
         /// The container.
         container: ContainerName,
+        /// Names it answers to there, besides its own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        aliases: Vec<String>,
+    },
+    /// Takes a container off a docker network; one that is not on it counts as taken off.
+    DisconnectNetwork {
+        /// The network.
+        network: String,
+        /// The container.
+        container: ContainerName,
+    },
+    /// Makes the host the first manager of a new swarm.
+    InitSwarm {
+        /// The address the others are to know it by.
+        address: String,
+    },
+    /// Joins the host to a swarm.
+    JoinSwarm {
+        /// The host that manages it.
+        through: HostName,
+        /// The address that one is known by.
+        at: String,
+        /// The address the others are to know this one by.
+        address: String,
+        /// Whether it becomes a manager as well.
+        manager: bool,
+        /// What lets it in, which the runner asks the manager for beforehand.
+        #[serde(skip)]
+        token: Option<Secret>,
+    },
+    /// Makes a network over all hosts of a swarm, on a manager, if it is not there.
+    CreateOverlay {
+        /// Its name.
+        name: String,
+        /// Whether hosts encrypt what goes over it.
+        encrypted: bool,
+    },
+    /// Makes a manager of a swarm a worker, on another manager.
+    DemoteNode {
+        /// Its node.
+        node: String,
+    },
+    /// Takes the host out of its swarm, unless that runs services on it.
+    LeaveSwarm {
+        /// Whether the swarm ends with it.
+        last: bool,
+    },
+    /// Removes a host that has left from the swarm's list, on a manager.
+    RemoveNode {
+        /// Its node.
+        node: String,
     },
     /// Starts the proxy's container, creating it if needed.
     EnsureProxy(Box<ProxyContainerSpec>),
@@ -227,6 +282,19 @@ pub enum Step {
         /// The container.
         container: ContainerName,
     },
+    /// Waits until a container would be taken by kamal-proxy, which leads nobody to it.
+    AwaitHealthy(Box<Route>),
+    /// Makes sure that kamal-proxy can watch what it serves.
+    CheckWatch,
+    /// Watches through kamal-proxy how a container answers; fails with the numbers where it does not do so well enough.
+    Watch {
+        /// The name of the service.
+        service: String,
+        /// The container it leads to.
+        container: ContainerName,
+        /// What it must keep to.
+        guard: Guard,
+    },
     /// Removes a container that does not run; one that is not there counts as removed.
     RemoveContainer {
         /// The container.
@@ -267,12 +335,15 @@ pub enum Step {
         /// How long it must have run when it has no health check, in seconds.
         delay: u64,
     },
-    /// Stops a container; tolerates failure.
+    /// Stops a container.
     Stop {
         /// The container.
         container: ContainerName,
         /// `-t`, in seconds.
         timeout: Option<u64>,
+        /// Whether it may go on running.
+        #[serde(default)]
+        tolerant: bool,
     },
     /// Tags the version as the latest image.
     TagLatest {
@@ -326,6 +397,9 @@ pub struct RunSpec {
     pub restart: String,
     /// The docker network.
     pub network: String,
+    /// The network over all hosts it is on as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<Attachment>,
     /// What its hostname begins with; twelve random digits follow. `None` leaves it to docker.
     pub hostname_stem: Option<String>,
     /// `--publish`.
@@ -346,6 +420,15 @@ pub struct RunSpec {
     pub cmd: Option<String>,
 }
 
+/// A container's place on a network besides its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The network.
+    pub network: String,
+    /// Names it answers to there, besides its own.
+    pub aliases: Vec<String>,
+}
+
 /// A route of kamal-proxy to a container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
@@ -353,6 +436,9 @@ pub struct Route {
     pub service: String,
     /// The container it leads to.
     pub container: ContainerName,
+    /// Other hosts' proxies that serve it too, by their names on the network over all hosts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
     /// How the proxy treats it.
     pub proxy: Proxy,
     /// Paths of a certificate and its key inside the proxy's container.
@@ -384,27 +470,27 @@ impl Step {
     /// True when what it prints is the user's, to be shown and not only kept.
     #[must_use]
     pub fn speaks(&self) -> bool {
-        matches!(self, Self::RunOnce { .. })
+        matches!(self, Self::RunOnce { .. } | Self::Watch { .. })
     }
 
     /// True for what a person wants to read in a plan; the rest is bookkeeping that goes with it.
     #[must_use]
     pub fn is_headline(&self) -> bool {
-        !matches!(self, Self::Audit { .. } | Self::CheckProxy)
+        !matches!(self, Self::Audit { .. } | Self::CheckProxy | Self::CheckWatch)
     }
 
     /// True when the step waits until something is healthy.
     #[must_use]
     pub(crate) fn awaits_health(&self) -> bool {
-        matches!(self, Self::SwitchTraffic(_) | Self::AwaitReady { .. })
+        matches!(self, Self::SwitchTraffic(_) | Self::AwaitHealthy(_) | Self::AwaitReady { .. } | Self::Watch { .. })
     }
 
     /// True when a failure of the step is of no matter.
     #[must_use]
     pub(crate) fn is_tolerant(&self) -> bool {
         match self {
-            Self::Stop { .. } | Self::Unpause { .. } | Self::KeepOnly { .. } => true,
-            Self::StartExisting { tolerant, .. } => *tolerant,
+            Self::Unpause { .. } | Self::KeepOnly { .. } => true,
+            Self::StartExisting { tolerant, .. } | Self::Stop { tolerant, .. } => *tolerant,
             _ => false,
         }
     }
@@ -425,9 +511,27 @@ impl std::fmt::Display for Step {
             Self::LoadImage { archive } => write!(f, "load the image in {archive}"),
             Self::RemoveImage { image } => write!(f, "remove the image {image}"),
             Self::RemoveUnusedImages { .. } => f.write_str("remove images no container was made from"),
-            Self::CreateNetwork { name } => write!(f, "create network {name}"),
+            Self::CreateNetwork { name, .. } => write!(f, "create network {name}"),
             Self::EnsureProxy(_) => f.write_str("start kamal-proxy"),
-            Self::ConnectNetwork { network, container } => write!(f, "connect {container} to the network {network}"),
+            Self::ConnectNetwork { network, container, .. } => {
+                write!(f, "connect {container} to the network {network}")
+            }
+            Self::DisconnectNetwork { network, container } => {
+                write!(f, "take {container} off the network {network}")
+            }
+            Self::InitSwarm { address } => write!(f, "start a swarm as its manager at {address}"),
+            Self::JoinSwarm { through, address, manager, .. } => {
+                let role = if *manager { "a manager" } else { "a worker" };
+                write!(f, "join the swarm of {through} as {role} at {address}")
+            }
+            Self::CreateOverlay { name, encrypted } => {
+                let how = if *encrypted { "an encrypted" } else { "a" };
+                write!(f, "create {how} network {name} over all hosts")
+            }
+            Self::DemoteNode { node } => write!(f, "make the manager {node} a worker"),
+            Self::LeaveSwarm { last: true } => f.write_str("leave the swarm, which ends with it"),
+            Self::LeaveSwarm { last: false } => f.write_str("leave the swarm"),
+            Self::RemoveNode { node } => write!(f, "remove the node {node} from the swarm"),
             Self::StartProxy => f.write_str("start the container kamal-proxy"),
             Self::StopProxy => f.write_str("stop kamal-proxy"),
             Self::RemoveProxy => f.write_str("remove kamal-proxy"),
@@ -468,10 +572,17 @@ impl std::fmt::Display for Step {
                 )
             }
             Self::SwitchTraffic(route) => {
-                let Route { service, container, deploy_timeout, error_pages, .. } = &**route;
+                let Route { service, container, deploy_timeout, error_pages, peers, .. } = &**route;
                 let pages = if error_pages.is_some() { ", with error pages" } else { "" };
-                write!(f, "switch {service} to {container} when healthy (within {deploy_timeout} s){pages}")
+                write!(f, "switch {service} to {container} when healthy (within {deploy_timeout} s){pages}")?;
+                if peers.is_empty() { Ok(()) } else { write!(f, ", beside {} other hosts", peers.len()) }
             }
+            Self::AwaitHealthy(route) => {
+                let Route { container, deploy_timeout, .. } = &**route;
+                write!(f, "wait until {container} is healthy (within {deploy_timeout} s)")
+            }
+            Self::CheckWatch => f.write_str("check that kamal-proxy can watch what it serves"),
+            Self::Watch { container, guard, .. } => write!(f, "keep {container} once it answered well {guard}"),
             Self::RemoveRoute { service } => write!(f, "take {service} out of kamal-proxy"),
             Self::StopRoute { service, .. } => write!(f, "put {service} into maintenance"),
             Self::ResumeRoute { service } => write!(f, "take {service} out of maintenance"),

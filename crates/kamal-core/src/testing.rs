@@ -15,7 +15,9 @@
 
 mod chance;
 mod clock;
+mod container;
 mod dialect;
+mod drill;
 mod exec;
 mod exec_suite;
 mod fault;
@@ -27,19 +29,23 @@ mod lock;
 mod operations;
 mod registry;
 mod sim;
+mod swarm;
 mod vault;
 
 pub use crate::config::NothingOutside;
 pub use chance::SimEntropy;
 pub use clock::{Stalled, VirtualClock};
+pub use container::{SimContainer, SimMade};
 pub use dialect::{SimDocker, SimProxy};
+pub use drill::{Drill, Exercise, Outcome, Trial};
 pub use exec_suite::{Broken, exec_suite};
 pub use fault::{Effect, EffectKind, Fault, How};
-pub use host::{SimContainer, SimHost};
+pub use host::SimHost;
 pub use listener::Recorder;
 pub use local::{Ran, SimLocal};
 pub use lock::{SimLease, SimLock};
 pub use operations::every_operation;
 pub use registry::SimRegistry;
 pub use sim::{Serving, SimFleet};
+pub use swarm::SimSwarm;
 pub use vault::TableSecrets;

@@ -9,6 +9,7 @@ mod config_file;
 mod credentials;
 mod fault;
 mod hub;
+mod layer;
 mod login;
 mod network;
 mod observe;
@@ -18,6 +19,7 @@ mod query;
 mod render;
 mod sections;
 mod survey;
+mod swarm;
 
 use async_trait::async_trait;
 use kamal_core::{
@@ -27,7 +29,8 @@ use kamal_core::{
     keyring::Keyring,
     name::HostName,
     ports::{
-        AnswerError, BuildError, BuildOrder, Builder, Built, Docker, Entropy, Login, Render, RenderError, SecretError,
+        AnswerError, BuildError, BuildOrder, Builder, Built, Docker, Entropy, Layer, Login, Render, RenderError,
+        SecretError,
     },
     query::Query,
     shell::Text,
@@ -54,6 +57,10 @@ impl Docker for DockerCli {
 
     fn fault(&self, step: &Step, status: i32, printed: &str) -> StepFault {
         fault::of(step, status, printed)
+    }
+
+    fn layer(&self, step: &Step, line: &str) -> Option<Layer> {
+        layer::of(step, line)
     }
 
     fn evidence(&self, printed: &str) -> Evidence {

@@ -2,10 +2,16 @@
 
 use kamal_core::shell::escape::word;
 
-/// Creates a network that is not there. On a worker of a swarm it is not: an overlay network of that name, which a worker
-/// only sees once a container joins it, would be hidden by a local one for good, without a word.
-pub(crate) fn create(name: &str) -> String {
+/// Creates a network that is not there. On a worker of a swarm it is not, unless it is to be `local`: an overlay network of
+/// that name, which a worker only sees once a container joins it, would be hidden by a local one for good, without a word.
+pub(crate) fn create(name: &str, local: bool) -> String {
     let name = word(name);
+    if local {
+        return format!(
+            "(docker network inspect {name} >/dev/null 2>&1 || docker network create {name} >/dev/null 2>&1 || \
+             docker network inspect {name} >/dev/null)"
+        );
+    }
     format!(
         "(docker network inspect {name} >/dev/null 2>&1 && exit 0\n\
          case $(docker info --format '{{{{.Swarm.LocalNodeState}}}} {{{{.Swarm.ControlAvailable}}}}' 2>/dev/null) in 'active false')\n\
@@ -18,10 +24,26 @@ if it is to be a network of this host alone, make it here with 'docker network c
 
 /// Joins a container to a network it has lost. One that shares the network of the host or of another container cannot
 /// join any, and need not.
-pub(crate) fn connect(network: &str, container: &str) -> String {
+pub(crate) fn connect(network: &str, container: &str, aliases: &[String]) -> String {
+    let (at, name) = (word(container), word(network));
+    format!(
+        "case $(docker inspect --format '{{{{.HostConfig.NetworkMode}}}} {{{{range $name, $_ := .NetworkSettings.Networks}}}}\
+         {{{{$name}}}} {{{{end}}}}' {at}) in 'host '*|container:*|*' '{name}' '*) ;; *) {};; esac",
+        attach(network, &at, aliases)
+    )
+}
+
+/// Puts a container, in shell text, on a network, where it answers to some names.
+pub(crate) fn attach(network: &str, container: &str, aliases: &[String]) -> String {
+    let aliases: String = aliases.iter().map(|alias| format!("--alias {} ", word(alias))).collect();
+    format!("docker network connect {aliases}{} {container}", word(network))
+}
+
+/// Takes a container off a network.
+pub(crate) fn disconnect(network: &str, container: &str) -> String {
     let (network, container) = (word(network), word(container));
     format!(
-        "case $(docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' {container}) in host|container:*) ;; \
-         *) docker network connect {network} {container};; esac"
+        "case \" $(docker inspect --format '{{{{range $name, $_ := .NetworkSettings.Networks}}}}{{{{$name}}}} {{{{end}}}}' \
+         {container} 2>/dev/null)\" in *' '{network}' '*) docker network disconnect --force {network} {container};; esac"
     )
 }

@@ -13,7 +13,7 @@ use kamal_core::{
     state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, RouteState},
 };
 
-use crate::{hub, login};
+use crate::{hub, login, swarm};
 
 /// Separates fields; no name, image or label may hold it.
 const TAB: char = '\t';
@@ -26,11 +26,13 @@ const TAB: char = '\t';
 pub(crate) fn text(config: &Config) -> Text {
     let lock = lock::look(&naming::lock_directory(config));
     let audit = word(&naming::audit_log(config));
+    let booted = word(&naming::accessory_env_directory(config));
     let repository = word(&format!("\t{}:", config.repository()));
     let registries = config.accessories.iter().filter_map(|accessory| accessory.registry.as_ref());
     let logs_in = registries.chain([&config.registry]).any(Registry::needs_login);
     let logins = if logs_in { format!("echo '== logins'; {}\n", login::OBSERVE) } else { String::new() };
     let [in_short, in_full] = hub::spellings(&config.repository()).map(|name| word(&format!("\t{name}:")));
+    let joined = config.cluster.as_ref().map(swarm::look).unwrap_or_default();
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\
@@ -39,8 +41,9 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== lock'; {lock}\n\
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
+         echo '== booted'; ls {booted} 2>/dev/null\n\
          echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
-         {logins}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e {in_short} -e {in_full} -e 'kamal-proxy:'; }} &\n\
+         {logins}{joined}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e {in_short} -e {in_full} -e 'kamal-proxy:'; }} &\n\
          docker exec {proxy} kamal-proxy list 2>/dev/null | sed 's/^/route\t/' &\n\
          c=$(docker ps --all --no-trunc --format '{CONTAINER}' 2>/dev/null); s=$?; wait\n\
          if [ $s = 0 ]; then\n\
@@ -63,7 +66,7 @@ const CONTAINER: &str = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Network
 pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<HostState, AnswerError> {
     let mut state = HostState::new(host.clone());
     let (mut section, mut machine, mut lock) = ("", Vec::new(), Vec::new());
-    let (mut owners, mut swarm) = (Vec::new(), Vec::new());
+    let (mut owners, mut swarm, mut booted) = (Vec::new(), Vec::new(), Vec::new());
     let (mut emulated, mut free) = (Vec::new(), None);
     for line in printed.lines() {
         if let Some(name) = line.strip_prefix("== ") {
@@ -77,16 +80,18 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             "docker" => state.docker = true,
             "containers" => {
                 owners.extend(owner(line));
-                listed(&mut state, config, line)?;
+                listed(&mut state, config, &booted, line)?;
             }
             "images" => match line.strip_prefix("route\t") {
                 Some(row) => state.routes.extend(route(row)),
                 None => listed_image(config, &mut state.images, line),
             },
             "apps" => state.apps.push(line.to_owned()),
+            "booted" => booted.extend(line.strip_suffix(".env")),
             "history" => state.history.extend(deployed(config, line)),
             "network" => state.network = line == naming::NETWORK,
             "swarm" => swarm.push(line),
+            "joined" => swarm::read(state.joined.get_or_insert_default(), line),
             "logins" => state.logins.push(line.to_owned()),
             "lock" => lock.push(line),
             "boot_config" => state.boot_config = true,
@@ -118,15 +123,18 @@ fn owner(line: &str) -> Option<(&str, &str)> {
     (!service.is_empty()).then_some((id, service))
 }
 
-/// Puts a container where it belongs; what is somebody else's is left out, in whatever form it comes.
-fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), AnswerError> {
+/// Puts a container where it belongs; what is somebody else's is left out, in whatever form it comes. Accessories that
+/// were `booted` by this app are its own, whether deploy.yml has them still or not.
+fn listed(state: &mut HostState, config: &Config, booted: &[&str], line: &str) -> Result<(), AnswerError> {
     let fields: Vec<&str> = line.split(TAB).collect();
     let [id, names, image, word, networks, status, service, destination, role] = fields[..] else { return Ok(()) };
     // A linked container has further names, the own one comes without a slash.
     let name = names.split(',').find(|name| !name.contains('/')).unwrap_or(names);
     let is_proxy = name == naming::PROXY_CONTAINER;
     let is_app = service == config.service.as_str() && destination == config.destination.as_deref().unwrap_or_default();
-    let is_accessory = config.accessories.iter().any(|accessory| accessory.service.as_str() == service);
+    let accessory = service.strip_prefix(config.service.as_str()).and_then(|rest| rest.strip_prefix('-'));
+    let was_booted = role.is_empty() && accessory.is_some_and(|name| booted.contains(&name));
+    let is_accessory = was_booted || config.accessories.iter().any(|accessory| accessory.service.as_str() == service);
     if !(is_proxy || is_app || is_accessory) {
         return Ok(());
     }
@@ -134,12 +142,13 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Answ
     let named = ContainerState::parse(word).ok_or_else(unknown)?;
     if is_proxy {
         let mut proxy = ProxyContainer::new(strange(hub::short(image))?, named);
-        proxy.networks = networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        proxy.networks = networks_of(networks);
         state.proxy = Some(proxy);
     }
     let mut container = Container::new(strange(id)?, strange(name)?, spelled(config, image), named);
     status.clone_into(&mut container.status);
     container.role = role.parse().ok();
+    container.networks = networks_of(networks);
     if is_app {
         state.containers.push(container);
     } else if is_accessory {
@@ -151,6 +160,10 @@ fn listed(state: &mut HostState, config: &Config, line: &str) -> Result<(), Answ
 /// A name docker printed, which could not be one if it printed something else.
 fn strange<N: FromStr<Err = NameError>>(text: &str) -> Result<N, AnswerError> {
     text.parse().map_err(|error: NameError| AnswerError::new(format!("docker named something strangely: {error}")))
+}
+
+fn networks_of(listed: &str) -> Vec<String> {
+    listed.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Docker lists an image once for each digest its name is known by.
@@ -228,12 +241,14 @@ mod tests {
     use super::*;
 
     const PRINTED: &str = "== machine\nx86_64\ndeploy\n/home/deploy\n== lock\nnow boot 17\ndetails TG9ja2VkIGJ5OiBBbm4=\n\
-        == emulated\naarch64-static\narm\n== disk\n/dev/vda1 10255636 3333333 512000 36% /\n== boot_config\n== apps\napp\nother\n== history\n\
+        == emulated\naarch64-static\narm\n== disk\n/dev/vda1 10255636 3333333 512000 36% /\n== boot_config\n== apps\napp\nother\n== booted\nold.env\nweb.env\n== history\n\
         [2026-01-01T00:00:00Z] [ann@a.b] [staging] Tagging hub/app:1 as the latest image\n\
         [2026-01-02T00:00:00Z] [bob] Tagging hub/app:2 as the latest image\n== docker\nyes\n== containers\n\
         aaa\tapp-web-2\thub/app:2\trunning\tkamal\tUp 2 hours\tapp\t\tweb\nbbb\tapp-web-1\t0123456789ab\texited\tkamal\tExited (0) 5 minutes ago\tapp\t\tweb\n\
         ccc\tapp-web-staging-1\thub/app:1\trunning\tkamal\tUp 1 hour\tapp\tstaging\tweb\n\
         ddd\tapp-db\tmysql:8\trunning\tkamal\tUp 1 hour\tapp-db\t\t\n\
+        dde\tapp-old\tredis:7\trunning\tkamal\tUp 1 hour\tapp-old\t\t\nddf\tapp-new\tredis:7\trunning\tkamal\tUp\tapp-new\t\t\n\
+        ddg\tapp-web-7\thub/web\trunning\tkamal\tUp\tapp-web\t\tweb\n\
         eee\tother\tother\tfloating\tbridge\tUp\tsome\nlabel\twith everything\t\tin it\n\
         fff\tkamal-proxy\tbasecamp/kamal-proxy:v0.9.2\trunning\tkamal\tUp\t\t\t\n== images\n\
         route\t\u{1b}[3;94mService\u{1b}[0m  \u{1b}[3;94mHost\u{1b}[0m  \u{1b}[3;94mPath\u{1b}[0m  \u{1b}[3;94mTarget\u{1b}[0m  \u{1b}[3;94mState\u{1b}[0m  \u{1b}[3;94mTLS\u{1b}[0m  \n\
@@ -258,7 +273,8 @@ mod tests {
         );
         let names = |containers: &[Container]| containers.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
         assert_eq!(names(&state.containers), ["app-web-2", "app-web-1"]);
-        assert_eq!(names(&state.accessories), ["app-db"]);
+        // One that this app had once, and neither another app's nor another app.
+        assert_eq!(names(&state.accessories), ["app-db", "app-old"]);
         assert_eq!(state.containers[1].state, ContainerState::Exited);
         let images: Vec<(&str, &[String])> =
             state.images.iter().map(|image| (image.reference.as_str(), &image.digests[..])).collect();

@@ -17,7 +17,7 @@ use kamal_core::{
 use crate::{
     post_mortem,
     render::{IMPLICIT_LOGGING, filters},
-    survey,
+    survey, swarm,
 };
 
 /// Shell text for a question.
@@ -68,6 +68,7 @@ pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Tex
         Query::HeldLayers => "docker image ls --all --quiet --no-trunc | sort -u | xargs docker image inspect \
                               --format '{{json .RootFS.Layers}}' 2>/dev/null; :"
             .to_owned(),
+        Query::SwarmToken { manager } => swarm::token(*manager),
         Query::DockerConfig => crate::login::READ.to_owned(),
         Query::PostMortem { container, probe, stop } => post_mortem::text(container, probe.as_ref(), *stop),
         Query::Inspect { container } => {
@@ -108,7 +109,7 @@ fn exec_new(exec: &ExecNew, config: &Config, token: &str) -> String {
     words.push(if *attach == Attach::Detached { "--detach" } else { "--rm" }.to_owned());
     let name = format!("{}-exec-{version}-{token}", naming::container_prefix(config, &role.name));
     words.push(format!("--name {}", word(&name)));
-    words.push(format!("--network {}", naming::NETWORK));
+    words.push(format!("--network {}", word(reaching(config, naming::NETWORK))));
     words.extend(named(role_env));
     words.push(format!("--env-file {}", word(&naming::role_env_file(config, &role.name))));
     words.extend(named(env));
@@ -132,12 +133,18 @@ fn logging(role: &Role) -> Vec<String> {
     if has_own { Vec::new() } else { vec![known] }
 }
 
+/// The network of a container of its own that is to reach what the others do: the one over all hosts, where there is one.
+fn reaching<'c>(config: &'c Config, own: &'c str) -> &'c str {
+    let joined = config.cluster.as_ref().filter(|_| !naming::is_no_network(own));
+    joined.map_or(own, |cluster| cluster.network.as_str())
+}
+
 fn exec_accessory(config: &Config, accessory: &Accessory, volumes: &[String], command: &str, attach: Attach) -> String {
     let env: Vec<(String, String)> = accessory.env.clear.clone().into_iter().collect();
     let mut words = vec!["docker run".to_owned()];
     words.extend(interactive(attach));
     words.push("--rm".to_owned());
-    words.push(format!("--network {}", word(&accessory.network)));
+    words.push(format!("--network {}", word(reaching(config, &accessory.network))));
     words.extend(named(&env));
     words.push(format!("--env-file {}", word(&naming::accessory_env_file(config, &accessory.name))));
     words.extend(volumes.iter().map(|volume| format!("--volume {volume}")));

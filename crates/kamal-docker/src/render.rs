@@ -1,16 +1,17 @@
 //! Steps as docker commands (spec 9.4 to 9.9, golden vectors 13.1 to 13.5).
 
 use kamal_core::{
+    name::ContainerName,
     naming,
     ports::{Render, RenderError},
     shell::{
         Text,
         escape::{options, pairs, word},
     },
-    step::{CRASH_LOOP, RunSpec, Step},
+    step::{Attachment, CRASH_LOOP, RunSpec, Step},
 };
 
-use crate::{hub, login, network, proxy};
+use crate::{hub, login, network, proxy, swarm};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
@@ -30,8 +31,15 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         Step::RemoveUnusedImages { service } => {
             format!("docker image prune --all --force --filter label=service={}", word(service)).into()
         }
-        Step::CreateNetwork { name } => network::create(name).into(),
-        Step::ConnectNetwork { network, container } => network::connect(network, container).into(),
+        Step::CreateNetwork { name, local } => network::create(name, *local).into(),
+        Step::ConnectNetwork { network, container, aliases } => network::connect(network, container, aliases).into(),
+        Step::DisconnectNetwork { network, container } => network::disconnect(network, container).into(),
+        Step::InitSwarm { address } => swarm::init(address).into(),
+        Step::JoinSwarm { at, address, token, .. } => swarm::join(at, address, token.as_ref()),
+        Step::CreateOverlay { name, encrypted } => swarm::create_overlay(name, *encrypted).into(),
+        Step::DemoteNode { node } => format!("docker node demote {}", word(node)).into(),
+        Step::LeaveSwarm { last } => swarm::leave(*last).into(),
+        Step::RemoveNode { node } => swarm::remove_node(node).into(),
         Step::EnsureProxy(spec) => proxy::ensure(spec).into(),
         Step::ReplaceProxy(spec) => proxy::replace(spec).into(),
         Step::StartProxy => format!("docker container start {}", naming::PROXY_CONTAINER).into(),
@@ -54,8 +62,9 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         Step::RunOnce { run: spec, timeout } => run_once(&spec.name, *timeout, &run(spec, cx)).into(),
         Step::StartExisting { container, .. } => format!("docker start {}", word(container)).into(),
         Step::Unpause { container } => format!("docker unpause {}", word(container)).into(),
-        Step::Stop { container, timeout } => {
-            format!("docker stop{} {}", stop_timeout(*timeout), word(container)).into()
+        Step::Stop { container, timeout, tolerant } => {
+            let stop = format!("docker stop{} {}", stop_timeout(*timeout), word(container));
+            if *tolerant { stop.into() } else { format!("{stop} || {}", runs_no_more(container)).into() }
         }
         Step::RemoveContainer { container } => {
             let name = word(container);
@@ -109,6 +118,12 @@ pub(crate) fn stop_timeout(seconds: Option<u64>) -> String {
     seconds.map(|seconds| format!(" -t {seconds}")).unwrap_or_default()
 }
 
+/// Succeeds when a container is gone or stopped, and docker says so.
+fn runs_no_more(container: &ContainerName) -> String {
+    let filter = word(&format!("name=^{container}$"));
+    format!("{{ kamal_up=$(docker container ls --quiet --filter {filter}) && [ -z \"$kamal_up\" ]; }}")
+}
+
 /// Starts a container. Its id is kept for the step that leads the proxy to it, which would have to look it up otherwise.
 fn start(spec: &RunSpec, cx: &Render<'_>) -> String {
     let name = word(&spec.name);
@@ -149,8 +164,21 @@ pub(crate) fn with_size_or_without(with: &str, without: &str, said: &str) -> Str
 }
 
 /// `docker run` for an app's or an accessory's container, its arguments in Kamal's order.
+///
+/// One that is on a second network is made, put on it, and started then, as `docker run` takes only one before docker 25;
+/// so it finds the others from its first moment on.
 pub(crate) fn run(spec: &RunSpec, cx: &Render<'_>) -> String {
-    let mut words = vec!["docker run --detach".to_owned(), format!("--restart {}", word(&spec.restart))];
+    let Some(Attachment { network, aliases }) = &spec.overlay else { return make("docker run --detach", spec, cx) };
+    let attach = network::attach(network, "\"$kamal_made\"", aliases);
+    format!(
+        "{{ kamal_made=$({}) && {attach} && docker start \"$kamal_made\" >/dev/null && echo \"$kamal_made\"; }}",
+        make("docker create", spec, cx)
+    )
+}
+
+/// The command that makes a container.
+fn make(verb: &str, spec: &RunSpec, cx: &Render<'_>) -> String {
+    let mut words = vec![verb.to_owned(), format!("--restart {}", word(&spec.restart))];
     words.push(format!("--name {}", word(&spec.name)));
     words.push(format!("--network {}", word(&spec.network)));
     if let Some(stem) = &spec.hostname_stem {
@@ -299,6 +327,14 @@ mod tests {
             "echo x >>looks; set -- {}; n=$(wc -l <looks)\n[ $n -le $# ] || n=$#\nshift $((n - 1)); echo \"$1\"",
             lines.iter().map(|line| format!("'{line}'")).collect::<Vec<_>>().join(" ")
         )
+    }
+
+    #[test]
+    fn what_has_to_stop_has_stopped_or_is_gone_and_docker_says_so() {
+        let text = runs_no_more(&"app-web-1".parse().unwrap());
+        assert!(with_docker("exit 0", &text).status.success(), "it is not among what runs");
+        assert!(!with_docker("echo 0123456789ab", &text).status.success(), "it runs still");
+        assert!(!with_docker("exit 1", &text).status.success(), "docker does not answer");
     }
 
     #[test]

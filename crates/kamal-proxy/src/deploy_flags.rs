@@ -85,6 +85,8 @@ table! {
     MAX_RESPONSE_BODY = "max-response-body", Kind::Int(0),
         "Max size of response body when buffering (default of 0 means unlimited)";
     PATH_PREFIX = "path-prefix", Kind::List, "Deploy the service below the specified path(s)";
+    PEER = "peer", Kind::List,
+        "Another host's kamal-proxy that serves this service too, and takes its part of the requests (host or host:port)";
     RATE_LIMIT = "rate-limit", Kind::Str(""), "Requests per client, such as 10/s, 100/m or 1000/h (429 for more)";
     RATE_LIMIT_BURST = "rate-limit-burst", Kind::Int(0),
         "With --rate-limit, requests at once (default those of one second)";

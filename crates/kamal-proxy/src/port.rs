@@ -3,7 +3,7 @@
 use kamal_core::{
     config::{
         Config,
-        model::{Proxy as Settings, Ssl},
+        model::{Guard, Policies, Proxy as Settings, Ssl},
     },
     keyring::Keyring,
     naming,
@@ -21,6 +21,9 @@ use crate::deploy_flags::{self as flag, Flag, Kind};
 /// Where the secrets of [`files`] are asked for.
 const KEY: &str = "x-proxy";
 
+/// The exit status of what watches a container for having ended the switch.
+const GAVE_UP: u8 = 9;
+
 /// The headers Kamal logs where none are named.
 const LOGGED_REQUEST_HEADERS: [&str; 3] = ["Cache-Control", "Last-Modified", "User-Agent"];
 
@@ -32,6 +35,9 @@ impl Proxy for KamalProxyCli {
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         Ok(match step {
             Step::SwitchTraffic(route) => Some(with_files(route, cx.config, cx.secrets)?),
+            Step::AwaitHealthy(route) => Some(probe(route).into()),
+            Step::CheckWatch => Some(check_watch().into()),
+            Step::Watch { service, guard, .. } => Some(command(&watch(service, guard)).into()),
             Step::RemoveRoute { service } => Some(remove(service).into()),
             Step::StopRoute { service, drain_timeout, message } => {
                 let message = message.iter().map(|text| format!(" --message={}", value(text))).collect::<String>();
@@ -90,7 +96,8 @@ fn remove(service: &str) -> String {
 /// Moves traffic to a container once it is healthy. The step that starts a container leaves its id in `kamal_cid`; a
 /// container started by another script is looked up. While the proxy waits, the container is watched: one that has
 /// stopped for good, or that docker restarts again and again, fails the step at once rather than at the deploy
-/// timeout. The client is killed outright: told to terminate, docker's exits with 0, as if the switch had been made.
+/// timeout. The client is killed outright: told to terminate, docker's exits with 0, as if the switch had been made. Where
+/// somebody else killed it, its status tells so, as nothing is known of the switch then.
 fn switch(route: &Route, files: &[String]) -> String {
     let name = word(&route.container);
     let flags = [flags(route), files.to_vec()].concat().join(" ");
@@ -103,14 +110,50 @@ fn switch(route: &Route, files: &[String]) -> String {
          {deploy} & deploy=$!\n\
          look() {{ docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {name} 2>/dev/null || echo gone 0; }}\n\
          (while sleep 1; do s=$(look)\n\
-         case $s in exited*|dead*|gone*) kill -9 $deploy; exit;; esac\n\
-         [ ${{s#* }} -lt {CRASH_LOOP} ] || {{ kill -9 $deploy; exit; }}; done) >/dev/null 2>&1 & watch=$!\n\
-         wait $deploy; s=$?; kill $watch 2>/dev/null\n\
-         if [ $s -eq 137 ]; then r=$(look); r=${{r#* }}; if [ $r -lt {CRASH_LOOP} ]; \
+         case $s in exited*|dead*|gone*) kill -9 $deploy; exit {GAVE_UP};; esac\n\
+         [ ${{s#* }} -lt {CRASH_LOOP} ] || {{ kill -9 $deploy; exit {GAVE_UP}; }}; done) >/dev/null 2>&1 & watch=$!\n\
+         wait $deploy; s=$?; kill $watch 2>/dev/null; {{ wait $watch; }} 2>/dev/null; w=$?\n\
+         if [ $s -ne 0 ] && [ $w -eq {GAVE_UP} ]; then s=1; r=$(look); r=${{r#* }}; if [ $r -lt {CRASH_LOOP} ]; \
          then echo {name}\" stopped while its health was checked\" >&2; \
          else echo {name}\" was restarted $r times while its health was checked\" >&2; fi; fi\n\
          exit $s)",
         filter = word(&format!("name=^{}$", route.container)),
+    )
+}
+
+/// Has the proxy check a container as it would before it leads anybody there: as a service of its own for a host nobody
+/// asks for, which every kamal-proxy can do, and which is taken out again whatever comes of it.
+fn probe(route: &Route) -> String {
+    let service = format!("{}-next", route.service);
+    let proxy = Settings {
+        hosts: vec![format!("{service}.invalid")],
+        ssl: Ssl::Off,
+        policies: Policies { target_h2c: route.proxy.policies.target_h2c, ..Policies::default() },
+        ..route.proxy.clone()
+    };
+    let probe = Route { service, proxy, certificate: None, error_pages: None, ..route.clone() };
+    let remove = command(&format!("remove {}", word(&probe.service)));
+    format!("({}; s=$?; {remove} >/dev/null 2>&1; exit $s)", switch(&probe, &[]))
+}
+
+/// Whether the proxy knows how to watch. Go's shows its help for commands it does not know.
+fn check_watch() -> String {
+    format!(
+        "({} 2>&1 | grep -q -e --max-errors || {{ echo \"x-guard needs this project's kamal-proxy, and another one runs here: \
+         run kamal proxy reboot with its image, or take x-guard out of deploy.yml\" >&2; exit 1; }})",
+        command("watch --help")
+    )
+}
+
+/// The command that watches a service.
+fn watch(service: &str, guard: &Guard) -> String {
+    let latency = guard.latency.map(|latency| format!(" --max-latency={}ms", latency.as_millis())).unwrap_or_default();
+    format!(
+        "watch {} --for={}ms --max-errors={} --min-requests={}{latency}",
+        word(service),
+        guard.window.as_millis(),
+        guard.percent(),
+        guard.requests
     )
 }
 
@@ -152,6 +195,7 @@ pub fn flags(route: &Route) -> Vec<String> {
     all.extend(settings.log_response_headers.iter().map(|header| (flag::LOG_RESPONSE_HEADER, Some(header.clone()))));
     all.push((flag::ERROR_PAGES, route.error_pages.clone()));
     all.extend(beyond_kamal(settings));
+    all.extend(route.peers.iter().map(|peer| (flag::PEER, Some(peer.clone()))));
     flags.extend(all.into_iter().filter_map(|(Flag { name, kind, .. }, text)| match (kind, text?.as_str()) {
         (Kind::Bool(_), "true") => Some(format!("--{name}")),
         (_, text) => Some(format!("--{name}={}", value(text))),
@@ -208,6 +252,7 @@ mod tests {
         Route {
             service: "app-web".into(),
             container: "app-web-999".parse().unwrap(),
+            peers: Vec::new(),
             proxy,
             certificate: None,
             error_pages: None,
@@ -229,11 +274,65 @@ mod tests {
     #[test]
     fn a_container_that_will_not_come_up_is_not_waited_for() {
         let (status, said) = switched("restarting 5");
-        assert_eq!(status, Some(137));
+        assert_eq!(status, Some(1));
         assert!(said.ends_with("app-web-999 was restarted 5 times while its health was checked\n"), "{said}");
         let (status, said) = switched("exited 0");
-        assert_eq!(status, Some(137));
+        assert_eq!(status, Some(1));
         assert!(said.ends_with("app-web-999 stopped while its health was checked\n"), "{said}");
+    }
+
+    /// Runs a text with a docker that notes what it is told and does something.
+    fn told(docker: &str, text: &str) -> (Option<i32>, String) {
+        let docker = format!("docker() {{ echo \"$*\" >&2; {docker}; }}");
+        let output = std::process::Command::new("sh").args(["-c", &format!("{docker}\n{text}")]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    #[test]
+    fn a_client_that_somebody_killed_says_nothing_of_the_switch() {
+        let docker = "case $1 in container) echo 0123456789abcdef;; exec) kill -9 $(exec sh -c 'echo $PPID');; \
+            inspect) echo 'running 0';; esac";
+        let (status, said) = told(docker, &switch(&route(Settings::default()), &[]));
+        assert_eq!(status, Some(137), "{said}");
+        assert!(!said.contains("while its health was checked"), "{said}");
+    }
+
+    #[test]
+    fn a_container_is_probed_as_a_service_nobody_asks_for_and_taken_out_again() {
+        let settings =
+            Settings { app_port: 80, hosts: vec!["a.com".into()], ssl: Ssl::Automatic, ..Settings::default() };
+        for (works, status) in [("true", Some(0)), ("false", Some(1))] {
+            let docker =
+                format!("case $1 in container) echo 0123456789abcdef;; exec) case $4 in deploy) {works};; esac;; esac");
+            let (ended, said) = told(&docker, &probe(&route(settings.clone())));
+            assert_eq!(ended, status, "{said}");
+            assert!(
+                said.contains("kamal-proxy deploy app-web-next --target=0123456789ab:80 --host=app-web-next.invalid"),
+                "{said}"
+            );
+            assert!(!said.contains("--tls") && !said.contains("a.com"), "{said}");
+        }
+        let text = probe(&route(settings));
+        assert!(text.ends_with("kamal-proxy remove app-web-next >/dev/null 2>&1; exit $s)"), "{text}");
+    }
+
+    #[test]
+    fn only_a_proxy_that_watches_is_asked_to() {
+        assert_eq!(told("echo '  --max-errors string'", &check_watch()).0, Some(0));
+        let (status, said) = told("echo 'Available Commands: deploy'", &check_watch());
+        assert_eq!(status, Some(1));
+        assert!(said.contains("x-guard needs this project's kamal-proxy"), "{said}");
+    }
+
+    #[test]
+    fn what_a_service_must_keep_to_goes_along() {
+        let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
+            builder: {arch: amd64}\nx-guard: {for: 1m, errors: 0.5%, latency: 500ms}\n";
+        let config = load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
+        assert_eq!(
+            watch("app-web", &config.guard.unwrap()),
+            "watch app-web --for=60000ms --max-errors=0.5 --min-requests=20 --max-latency=500ms"
+        );
     }
 
     #[test]
@@ -318,6 +417,13 @@ mod tests {
         let written = std::fs::read_to_string(folder.join(".kamal/proxy").join(path)).unwrap();
         assert_eq!(written, "ann:$2y$05$hash\n");
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn other_hosts_proxies_are_peers() {
+        let peers = vec!["kamal-proxy-h2".to_owned()];
+        let all = flags(&Route { peers, ..route(Settings { app_port: 80, ..Settings::default() }) }).join(" ");
+        assert!(all.ends_with(" --peer=\"kamal-proxy-h2\""), "{all}");
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod observe;
 mod options;
 mod path;
 mod pause;
+mod peers;
 mod proxying;
 mod rollout;
 mod router;
@@ -65,6 +66,7 @@ mod switches;
 mod target;
 mod tasks;
 mod tls;
+mod watch;
 mod wire;
 mod workers;
 

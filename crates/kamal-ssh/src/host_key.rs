@@ -197,11 +197,11 @@ fn unknown(target: &Target, key: &PublicKey) -> TransportErrorKind {
         let file = target.known_hosts.first();
         let file = file.map_or_else(|| "a known_hosts file".to_owned(), |file| file.display().to_string());
         format!(
-            "compare it with the host's own and add the line to {file} or to ssh/known_hosts of deploy.yml, or accept \
-             new hosts: ssh/known_hosts: accept-new"
+            "compare it with the host's own and add the line to {file} or to x-ssh/known_hosts of deploy.yml, or accept \
+             new hosts: x-ssh: {{known_hosts: accept-new}}"
         )
     } else {
-        "compare it with the host's own and add the line to ssh/known_hosts of deploy.yml, which alone counts"
+        "compare it with the host's own and add the line to x-ssh/known_hosts of deploy.yml, which alone counts"
             .to_owned()
     };
     TransportErrorKind::HostKeyUnknown(format!(

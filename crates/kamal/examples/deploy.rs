@@ -6,8 +6,8 @@ use kamal::prelude::*;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
-    let tell = |event| {
-        if let EventKind::Say { text, .. } = event {
+    let tell = |event: Event| {
+        if let EventKind::Say { text, .. } = event.kind {
             println!("{text}");
         }
     };

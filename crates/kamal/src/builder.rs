@@ -7,13 +7,13 @@ use std::{
 
 use kamal_core::{
     config::{self, Loaded, Source},
-    event::EventKind,
+    event::{Event, Sequence, Teller},
     name::{Destination, HostName},
     ports::{
         Builder, Clock, Docker, Entropy, Events, Hooks, Interceptor, Local, LocalRegistry, Nothing, Proxy, Secrets,
         Ssh, Templates, World,
     },
-    redact::{Redacted, Redactor},
+    redact::Redactor,
     run::ProxyImage,
     secret::Secret,
 };
@@ -67,7 +67,7 @@ pub enum ProxySource {
 ///     .proxy_image(ProxySource::Binary("/opt/kamal-proxy-linux-amd64".into()))
 ///     .performer("deploy-bot")
 ///     .on_event(|event| {
-///         if let EventKind::Say { text, .. } = event {
+///         if let EventKind::Say { text, .. } = event.kind {
 ///             println!("{text}");
 ///         }
 ///     })
@@ -108,6 +108,7 @@ pub struct ProjectBuilder {
     entropy: Option<Arc<dyn Entropy>>,
     templates: Option<Arc<dyn Templates>>,
     registry: Option<Arc<dyn LocalRegistry>>,
+    sequence: Option<Sequence>,
 }
 
 /// A port is replaced.
@@ -202,8 +203,15 @@ impl ProjectBuilder {
     }
 
     /// Is told what happens in every run, secrets covered. It must not block.
-    pub fn on_event(self, listener: impl Fn(EventKind) + Send + Sync + 'static) -> Self {
+    pub fn on_event(self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
         self.events(Arc::new(Callback(listener)))
+    }
+
+    /// Tells all that happens as one sequence, rather than each operation as one of its own: for a program that does one
+    /// thing and ends.
+    pub fn told_in(mut self, sequence: Sequence) -> Self {
+        self.sequence = Some(sequence);
+        self
     }
 
     port! {
@@ -314,12 +322,16 @@ impl ProjectBuilder {
         let destination = self.destination.as_ref().map(ToString::to_string);
         let surroundings = || Surroundings::new(&place, destination.clone(), environment.clone());
 
-        let loaded = self.load(&place, &surroundings())?.supported().map_err(Error::Config)?;
+        let loaded = self.load(&place, &surroundings())?;
         let config = &loaded.config;
         let redactor = self.redactor.unwrap_or_default();
         first_lessons(&loaded, &redactor);
         let listener = self.events.unwrap_or_else(|| Arc::new(Nothing));
-        let aside: Arc<dyn Events> = Arc::new(Redacted::new(listener.clone(), redactor.clone()));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let entropy = self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default()));
+        // What is told beside the operations.
+        let sequence = self.sequence.clone().unwrap_or_else(|| Sequence::begin(&*entropy));
+        let aside = Teller::new(sequence, clock.clone(), listener.clone(), redactor.clone());
         let secrets = self
             .secrets
             .unwrap_or_else(|| Arc::new(FileSecrets::new(config, surroundings(), redactor.clone(), Some(aside))));
@@ -349,8 +361,8 @@ impl ProjectBuilder {
             self.docker.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
             self.image_builder.unwrap_or_else(|| Arc::new(kamal_docker::DockerCli)),
             self.proxy.unwrap_or_else(|| Arc::new(kamal_proxy::KamalProxyCli)),
-            self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
-            self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy::default())),
+            clock,
+            entropy,
         );
         world.registry = self.registry.unwrap_or_else(own_registry);
         world.hooks = self.hooks.unwrap_or(world.hooks);
@@ -376,7 +388,17 @@ impl ProjectBuilder {
             ProxySource::DockerHub => Vec::new(),
         };
         let (config, warnings) = (Arc::new(loaded.config), loaded.warnings);
-        Ok(Project::of(Parts { config, warnings, world, connector, folder, environment, identity, proxy_images }))
+        Ok(Project::of(Parts {
+            config,
+            warnings,
+            world,
+            connector,
+            folder,
+            environment,
+            identity,
+            proxy_images,
+            sequence: self.sequence,
+        }))
     }
 
     fn load(&self, place: &Path, outside: &Surroundings) -> Result<Loaded, Error> {

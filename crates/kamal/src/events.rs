@@ -11,7 +11,7 @@ use futures_util::{
     Stream,
     stream::{BoxStream, StreamExt as _, unfold},
 };
-use kamal_core::{event::EventKind, ports::Events};
+use kamal_core::{event::Event, ports::Events};
 use tokio::sync::watch;
 
 /// How many lines of output are kept: the oldest go first. Events that tell the state are all kept.
@@ -34,7 +34,7 @@ struct Count {
 /// Events by their number, which output that went leaves gaps in.
 #[derive(Debug, Default)]
 struct Kept {
-    events: VecDeque<(u64, Arc<EventKind>)>,
+    events: VecDeque<(u64, Arc<Event>)>,
     output: usize,
     next: u64,
 }
@@ -44,18 +44,18 @@ impl EventLog {
         Arc::new(Self { kept: Mutex::default(), count: watch::Sender::new(Count::default()) })
     }
 
-    pub(crate) fn push(&self, event: EventKind) {
+    pub(crate) fn push(&self, event: Event) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let number = kept.next;
         kept.next += 1;
-        kept.output += usize::from(event.is_output());
+        kept.output += usize::from(event.kind.is_output());
         kept.events.push_back((number, Arc::new(event)));
         if kept.output > MOST_OUTPUT {
             // Half at once, so that it costs little for each.
             let mut surplus = MOST_OUTPUT / 2;
             kept.output -= surplus;
             kept.events.retain(|(_, event)| {
-                let goes = surplus > 0 && event.is_output();
+                let goes = surplus > 0 && event.kind.is_output();
                 surplus -= usize::from(goes);
                 !goes
             });
@@ -71,7 +71,7 @@ impl EventLog {
 
     /// The first event that has this number or a later one, and the number behind it. Whoever runs waits for the lock, so
     /// that nothing is copied under it.
-    fn from(&self, number: u64) -> Option<(EventKind, u64)> {
+    fn from(&self, number: u64) -> Option<(Event, u64)> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.events.partition_point(|(own, _)| *own < number);
         let (event, next) = kept.events.get(at).map(|(own, event)| (Arc::clone(event), own + 1))?;
@@ -98,19 +98,19 @@ impl EventLog {
 
 /// The events of a run, from its beginning to its end, secrets covered. State is never left out; of output the oldest lines
 /// are, where somebody comes late or is slow.
-pub struct EventStream(BoxStream<'static, EventKind>);
+pub struct EventStream(BoxStream<'static, Event>);
 
 impl EventStream {
     /// The next event; `None` when the run has ended.
-    pub async fn next(&mut self) -> Option<EventKind> {
+    pub async fn next(&mut self) -> Option<Event> {
         self.0.next().await
     }
 }
 
 impl Stream for EventStream {
-    type Item = EventKind;
+    type Item = Event;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<EventKind>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.0.poll_next_unpin(cx)
     }
 }
@@ -129,7 +129,7 @@ pub(crate) struct Both {
 }
 
 impl Events for Both {
-    fn emit(&self, event: EventKind) {
+    fn emit(&self, event: Event) {
         self.log.push(event.clone());
         self.listener.emit(event);
     }
@@ -142,8 +142,8 @@ impl Events for Both {
 /// A function that is told what happens.
 pub(crate) struct Callback<F>(pub(crate) F);
 
-impl<F: Fn(EventKind) + Send + Sync> Events for Callback<F> {
-    fn emit(&self, event: EventKind) {
+impl<F: Fn(Event) + Send + Sync> Events for Callback<F> {
+    fn emit(&self, event: Event) {
         (self.0)(event);
     }
 
@@ -161,43 +161,56 @@ impl<F> std::fmt::Debug for Callback<F> {
 
 #[cfg(test)]
 mod tests {
-    use kamal_core::event::Tone;
+    use kamal_core::{
+        event::{EventKind, Sequence, Teller, Tone},
+        ports::Nothing,
+        redact::Redactor,
+    };
 
     use super::*;
+    use crate::machine::SystemClock;
 
     fn output(line: usize) -> EventKind {
         EventKind::Output { host: None, line: line.to_string(), error: false }
     }
 
+    /// A log, and who tells it.
+    fn told() -> (Arc<EventLog>, Teller) {
+        let log = EventLog::new();
+        let both = Both { listener: Arc::new(Nothing), log: log.clone() };
+        let clock = Arc::new(SystemClock::default());
+        (log, Teller::new(Sequence::under("id"), clock, Arc::new(both), Redactor::new()))
+    }
+
     #[tokio::test]
     async fn whoever_comes_late_sees_everything_and_whoever_is_there_sees_it_at_once() {
-        let log = EventLog::new();
+        let (log, teller) = told();
         let mut early = log.stream();
-        log.push(EventKind::say("one"));
-        assert_eq!(early.next().await, Some(EventKind::say("one")));
+        teller.emit(EventKind::say("one"));
+        assert_eq!(early.next().await.map(|event| event.kind), Some(EventKind::say("one")));
         let waiting = tokio::spawn(async move { early.next().await });
         tokio::task::yield_now().await;
-        log.push(EventKind::say("two"));
-        assert_eq!(waiting.await.unwrap(), Some(EventKind::say("two")));
+        teller.emit(EventKind::say("two"));
+        assert_eq!(waiting.await.unwrap().map(|event| (event.sequence, event.kind)), Some((1, EventKind::say("two"))));
         log.complete();
-        let late: Vec<EventKind> = log.stream().collect().await;
+        let late: Vec<EventKind> = log.stream().map(|event| event.kind).collect().await;
         assert_eq!(late, [EventKind::say("one"), EventKind::say("two")]);
     }
 
     #[tokio::test]
     async fn old_output_goes_and_state_stays() {
-        let log = EventLog::new();
+        let (log, teller) = told();
         let mut slow = log.stream();
-        log.push(EventKind::say("begin"));
-        assert_eq!(slow.next().await, Some(EventKind::say("begin")));
+        teller.emit(EventKind::say("begin"));
+        assert_eq!(slow.next().await.map(|event| event.kind), Some(EventKind::say("begin")));
         for line in 0..3 * MOST_OUTPUT {
-            log.push(output(line));
+            teller.emit(output(line));
             if line % MOST_OUTPUT == 0 {
-                log.push(EventKind::tell(Tone::Info, "state"));
+                teller.emit(EventKind::tell(Tone::Info, "state"));
             }
         }
         log.complete();
-        let seen: Vec<EventKind> = slow.collect().await;
+        let seen: Vec<EventKind> = slow.map(|event| event.kind).collect().await;
         assert_eq!(seen.iter().filter(|event| !event.is_output()).count(), 3);
         assert!(seen.len() <= MOST_OUTPUT + 3, "{}", seen.len());
         assert_eq!(seen.last(), Some(&output(3 * MOST_OUTPUT - 1)));

@@ -63,7 +63,7 @@ pub use secret_map::SecretMap;
 pub mod prelude {
     pub use kamal_core::{
         error::ErrorKind,
-        event::EventKind,
+        event::{Event, EventKind},
         name::{Destination, HostName, Version},
         op::Op,
         plan::Plan,

@@ -30,7 +30,7 @@ pub use environment::Environment;
 pub use kamal_docker::registry::{Freed, Policy, Registry as ImageRegistry};
 pub use local::ThisMachine;
 pub use outside::{ProjectTemplates, Surroundings};
-pub use programs::terminal_alone;
+pub use programs::{MakeRoom, TerminalAlone, make_room_on_terminal, terminal_alone};
 pub use registry::FolderRegistry;
 pub use secrets::FileSecrets;
 pub use secrets_command::{Extract, Fetch, SecretsCommand};

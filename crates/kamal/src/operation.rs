@@ -5,9 +5,10 @@ use std::time::Duration;
 use kamal_core::{
     cancel::Cancel,
     engine::Engine,
+    event::{EventKind, Outcome},
     name::Version,
     op::Op,
-    plan::Plan,
+    plan::{Outlook, Plan},
     request::Request,
     targets::{Selection, Targets},
 };
@@ -123,6 +124,12 @@ impl Operation {
         &self.request.op
     }
 
+    /// All that is asked for.
+    #[must_use]
+    pub fn asked(&self) -> &Request {
+        &self.request
+    }
+
     /// The hosts it would act on, in order.
     ///
     /// # Errors
@@ -138,17 +145,40 @@ impl Operation {
     ///
     /// What keeps it from being planned: missing secrets, hosts that cannot be reached, a version that is not there.
     pub async fn plan(&self) -> Result<Plan, Error> {
-        let request = self.request().await?;
-        let plan = self.engine(self.project.engine()).plan(request);
+        let engine = self.engine(self.project.engine());
+        let request = self.request(&engine, true).await?;
+        let plan = engine.plan(request);
         Ok(self.cancel.guard(plan).await.unwrap_or(Err(kamal_core::error::Error::Cancelled))?)
+    }
+
+    /// Plans it, and looks at what runs besides, for whoever reviews the plan: one further round trip per host.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::plan`].
+    pub async fn outlook(&self) -> Result<Outlook, Error> {
+        let engine = self.engine(self.project.engine());
+        let request = self.request(&engine, true).await?;
+        let outlook = engine.outlook(request);
+        Ok(self.cancel.guard(outlook).await.unwrap_or(Err(kamal_core::error::Error::Cancelled))?)
     }
 
     /// Begins it, in a task of its own.
     pub fn run(self) -> Run {
         let also = self.cancel.clone();
         Run::begin(&self.project.clone(), also, |engine, cancel| async move {
-            let request = self.request().await?;
-            Ok(self.engine(engine).run(request, cancel).await?)
+            let engine = self.engine(engine);
+            let request = self.request(&engine, false).await?;
+            Ok(engine.run(request, cancel).await?)
+        })
+    }
+
+    /// Begins what a plan says, in a task of its own: that or nothing, as [`Project::apply`]. It is the plan that says what is
+    /// done, where, and about which version; the lock and what stops it are as set here.
+    pub fn apply(self, plan: Plan) -> Run {
+        let also = self.cancel.clone();
+        Run::begin(&self.project.clone(), also, |engine, cancel| async move {
+            Ok(self.engine(engine).apply(plan, cancel).await?)
         })
     }
 
@@ -164,13 +194,24 @@ impl Operation {
     }
 
     /// What is asked for, with the version of the project where an operation is about it or tells somebody of it.
-    async fn request(&self) -> Result<Request, Error> {
-        self.targets()?;
+    async fn request(&self, engine: &Engine, dry_run: bool) -> Result<Request, Error> {
         let mut request = self.request.clone();
         if request.asked_version.is_none() {
             match self.project.version().await {
                 Ok(version) => request.project_version = Some(version),
-                Err(error) if request.op.row().version => return Err(error),
+                Err(error) if request.op.row().version => {
+                    engine.refuse(
+                        &request,
+                        dry_run,
+                        EventKind::Finished {
+                            outcome: Outcome::Failed(error.to_string()),
+                            kind: Some(error.kind()),
+                            hints: error.hints(),
+                            took: Duration::ZERO,
+                        },
+                    );
+                    return Err(error);
+                }
                 // Hooks are told of it, where there is one.
                 Err(_) => {}
             }

@@ -6,6 +6,7 @@ use kamal_core::{
     cancel::Cancel,
     config::{Config, Diagnostic},
     engine::Engine,
+    event::Sequence,
     fleet::Fleet,
     name::Version,
     op::{Accessory, App, Build, Deploy, Lock, Op, Proxy, Prune, Registry, Rollback, Server},
@@ -60,6 +61,7 @@ pub(crate) struct Parts {
     pub(crate) environment: Environment,
     pub(crate) identity: Identity,
     pub(crate) proxy_images: Vec<ProxyImage>,
+    pub(crate) sequence: Option<Sequence>,
 }
 
 impl Project {
@@ -298,6 +300,10 @@ impl Project {
         let engine = Engine::new(self.0.config.clone(), world)
             .performer(self.performer())
             .user_name(self.0.identity.name.clone());
+        let engine = match &self.0.sequence {
+            Some(sequence) => engine.told_in(sequence.clone()),
+            None => engine,
+        };
         self.proxy_images().iter().cloned().fold(engine, Engine::proxy_image)
     }
 }

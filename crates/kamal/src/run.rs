@@ -34,7 +34,7 @@ use crate::{
 /// let run = project.deploy(&Version::parse("v1")?).run();
 /// let mut events = run.events();
 /// while let Some(event) = events.next().await {
-///     if let EventKind::Phase { phase, .. } = event {
+///     if let EventKind::Phase { phase, .. } = event.kind {
 ///         println!("{phase:?}");
 ///     }
 /// }

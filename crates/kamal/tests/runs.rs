@@ -59,7 +59,7 @@ fn nothing_is_left(fleet: &SimFleet, at: &str) {
 async fn ended(mut events: EventStream) -> Option<Outcome> {
     let mut outcome = None;
     while let Some(event) = events.next().await {
-        if let EventKind::Finished { outcome: how, .. } = event {
+        if let EventKind::Finished { outcome: how, .. } = event.kind {
             outcome = Some(how);
         }
     }
@@ -145,7 +145,7 @@ struct Counter {
 }
 
 impl Events for Counter {
-    fn emit(&self, _event: EventKind) {
+    fn emit(&self, _event: Event) {
         self.seen.fetch_add(1, Ordering::SeqCst);
         self.moved.notify_one();
     }

@@ -18,6 +18,9 @@ const HEAD_LIMIT: u64 = 64 * 1024;
 /// Longest pause `GET /sleep/MILLISECONDS` grants.
 const SLEEP_LIMIT: u64 = 60_000;
 
+/// One in so many requests for / is answered with an error where the app is shaky.
+const SHAKY: usize = 20;
+
 /// What `GET /protocol` says, once a browser has run it: how it was fetched.
 const PROTOCOL_PAGE: &str = "<!doctype html><title>hello</title><p>Fetched over <b id=protocol></b>.</p>\n\
     <script>protocol.textContent = performance.getEntriesByType('navigation')[0].nextHopProtocol</script>\n";
@@ -100,6 +103,11 @@ fn answer(request: &Request, server: &Server, keep_alive: bool) -> Vec<u8> {
             kind = "html";
             ("200 OK", PROTOCOL_PAGE.to_owned())
         }
+        "/" if server.asked.fetch_add(1, Ordering::Relaxed) % SHAKY == SHAKY - 1
+            && server.settings.health == Health::Shaky =>
+        {
+            ("500 Internal Server Error", "not this time\n".to_owned())
+        }
         "/" => ("200 OK", format!("hello {version}\n")),
         "/up" => health(server.settings.health, &request.host, &mut headers),
         path => match path.strip_prefix("/sleep/").and_then(|text| text.parse::<u64>().ok()) {
@@ -165,6 +173,7 @@ mod tests {
             settings: Settings { port: 0, version: "v7".to_owned(), health, echo: Vec::new() },
             stopping: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -174,6 +183,13 @@ mod tests {
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    #[test]
+    fn a_shaky_app_fails_one_request_in_twenty() {
+        let answers = talk(Health::Shaky, &"GET / HTTP/1.1\r\n\r\n".repeat(100));
+        assert_eq!(answers.matches("HTTP/1.1 500").count(), 5);
+        assert!(talk(Health::Shaky, "GET /up HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200"));
     }
 
     #[test]

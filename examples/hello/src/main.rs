@@ -40,6 +40,8 @@ struct Server {
     stopping: AtomicBool,
     /// Requests read but not yet answered.
     busy: AtomicUsize,
+    /// Requests for / that were read.
+    asked: AtomicUsize,
 }
 
 fn main() -> ExitCode {
@@ -72,7 +74,12 @@ fn run() -> io::Result<ExitCode> {
     if settings.health == Health::Fail {
         log("refusing health checks, because HEALTH=fail");
     }
-    let server = Arc::new(Server { settings, stopping: AtomicBool::new(false), busy: AtomicUsize::new(0) });
+    let server = Arc::new(Server {
+        settings,
+        stopping: AtomicBool::new(false),
+        busy: AtomicUsize::new(0),
+        asked: AtomicUsize::new(0),
+    });
     accept_forever(listener, Arc::clone(&server));
 
     let signal = signals.forever().next();

@@ -22,6 +22,8 @@ pub(crate) enum Health {
     Late,
     /// Never listens.
     Idle,
+    /// Answers every twentieth request for / with an error.
+    Shaky,
     /// Ends at once.
     Crash,
     /// Is ended by a signal of its own.
@@ -35,7 +37,7 @@ pub(crate) enum Health {
 }
 
 /// The words for them.
-const WORDS: [(&str, Health); 13] = [
+const WORDS: [(&str, Health); 14] = [
     ("ok", Health::Ok),
     ("fail", Health::Fail),
     ("blocked", Health::Blocked),
@@ -44,6 +46,7 @@ const WORDS: [(&str, Health); 13] = [
     ("loopback", Health::Loopback),
     ("late", Health::Late),
     ("idle", Health::Idle),
+    ("shaky", Health::Shaky),
     ("crash", Health::Crash),
     ("abort", Health::Abort),
     ("hungry", Health::Hungry),

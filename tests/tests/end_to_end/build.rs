@@ -85,8 +85,7 @@ fn the_steps_of_a_build_have_their_time() {
     };
     assert!(finished("COPY assets /assets").contains("\"took\""));
     let whole: serde_json::Value = serde_json::from_str(&finished("build the image")).unwrap();
-    let took = &whole["took"];
-    assert!(took["secs"].as_u64().unwrap() > 0 || took["nanos"].as_u64().unwrap() > 1_000_000, "{whole}");
+    assert!(whole["took"].as_f64().unwrap() > 0.001, "{whole}");
     assert!(app.ok(&["build", "details"]).contains("Builder: local"));
 }
 

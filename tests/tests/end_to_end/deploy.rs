@@ -56,7 +56,7 @@ fn a_dry_run_changes_nothing() {
     app.ok(&["deploy"]);
     let before = app.effects();
     let again = app.ok(&["deploy", "--dry-run"]);
-    assert!(again.contains("Nothing would change but the restart asked for"), "{again}");
+    assert!(again.contains("Nothing to do: ") && again.contains("would only restart it"), "{again}");
     assert_eq!(app.effects(), before);
     assert_eq!(app.serving(), [second]);
 }

@@ -149,7 +149,7 @@ fn a_run_that_is_dropped_leaves_nothing_behind() {
             drop(run);
             let mut outcome = None;
             while let Some(event) = tokio::time::timeout(Duration::from_secs(60), events.next()).await.unwrap() {
-                if let EventKind::Finished { outcome: how, .. } = event {
+                if let EventKind::Finished { outcome: how, .. } = event.kind {
                     outcome = Some(how);
                 }
             }

@@ -17,7 +17,7 @@ fn a_container_killed_while_its_health_is_checked() {
     rig().docker_shell(app.host().number, &format!("docker kill {}", app.container(&second)));
     let ended = deploy.wait();
     let tally = load.stop();
-    assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
+    assert_eq!(ended.status.code(), Some(13), "{}", ended.text);
     // What the app logged last, and how it ended.
     ended.says(&[
         &app.host().address.to_string(),

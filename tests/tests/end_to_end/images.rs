@@ -93,7 +93,7 @@ fn a_login_is_on_the_host_once_and_nowhere_where_images_are_built() {
     let _afterwards = Forgotten(&app);
     set(&serde_json::json!({"z": 1, "auths": {"other.example": {"auth": "b2xkOm9sZA=="}}, "HttpHeaders": {"A": "b"}}));
     app.release();
-    let said = app.ok(&["setup", "--verbose"]);
+    let said = app.ok(&["setup"]);
     assert!(said.contains("log in to 10.77.0.1:5000"), "{said}");
     let after = read();
     assert_eq!(after["auths"]["10.77.0.1:5000"]["auth"], "ZGVtbzpkZW1v");
@@ -109,13 +109,13 @@ fn a_login_is_on_the_host_once_and_nowhere_where_images_are_built() {
     );
 
     app.release();
-    let said = app.ok(&["deploy", "--verbose", "--timings"]);
+    let said = app.ok(&["deploy", "--timings"]);
     assert!(!said.contains("log in to 10.77.0.1:5000"), "{said}");
     assert!(said.contains(" 5 round trips") || said.contains(": 5 round trips"), "{said}");
     // Other credentials than those that are held.
     app.project.write(".kamal/secrets", "REGISTRY_PASSWORD=fresh\nAPI_KEY=s3cret\n").unwrap();
     app.release();
-    let said = app.ok(&["deploy", "--verbose"]);
+    let said = app.ok(&["deploy"]);
     assert!(said.contains("log in to 10.77.0.1:5000"), "{said}");
     assert_eq!(read()["auths"]["10.77.0.1:5000"]["auth"], "ZGVtbzpmcmVzaA==");
 

@@ -321,7 +321,7 @@ fn a_push_that_is_killed_is_no_image_and_comes_again() {
 }
 
 #[test]
-fn an_archive_is_never_in_memory_whole_and_tells_how_far_it_is() {
+fn an_archive_is_never_in_memory_whole() {
     let app = App::without_registry("e2e-local-large-no", &[3]);
     let _forbids = Forbids::on(&app);
     fs::write(app.project.folder().join("large"), fresh(200_000_000)).unwrap();
@@ -337,7 +337,6 @@ fn an_archive_is_never_in_memory_whole_and_tells_how_far_it_is() {
     assert!(output.status.success(), "{said}");
     assert_eq!(app.serving(), [version.as_str()]);
     assert!(most > 0 && most < 100, "{most} MB");
-    assert!(said.contains(" of 200."), "{said}");
 }
 
 #[test]

@@ -115,8 +115,8 @@ fn what_was_reviewed_is_applied_or_refused() {
     assert!(empty.contains("nothing to do"), "{empty}");
     // It reads as JSON as well.
     let json = app.ok(&["app", "stop", "--dry-run", "--json"]);
-    let line = json.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap_or_else(|| panic!("{json}"));
-    let plan: serde_json::Value = serde_json::from_str(line).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
+    assert_eq!((plan["schema"].as_str(), plan["changes"].as_bool()), (Some("kamal/plan/1"), Some(true)));
     assert_eq!((plan["plan"]["format"].as_u64(), plan["plan"]["operation"].as_str()), (Some(2), Some("app stop")));
 }
 

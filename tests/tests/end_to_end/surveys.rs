@@ -14,7 +14,7 @@ fn the_fleet_as_it_is() {
     let app = App::on_one("e2e-status");
     let host = app.host().address.to_string();
     let before = object(&app, &["status", "--json"]);
-    assert_eq!((&before["schema"], &before["healthy"]), (&"kamal.status/1".into(), &false.into()), "{before}");
+    assert_eq!((&before["schema"], &before["healthy"]), (&"kamal/status/1".into(), &false.into()), "{before}");
     assert_eq!(before["hosts"][0]["roles"][0]["health"], "missing", "{before}");
 
     let version = app.set_up();
@@ -44,7 +44,7 @@ fn what_a_deploy_relies_on() {
     let app = App::on_one("e2e-doctor");
     app.set_up();
     let found = object(&app, &["doctor", "--json"]);
-    assert_eq!(found["schema"], "kamal.doctor/1");
+    assert_eq!(found["schema"], "kamal/doctor/1");
     let result = |check: &str| {
         let all = found["findings"].as_array().unwrap();
         all.iter()

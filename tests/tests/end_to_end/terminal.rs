@@ -44,7 +44,7 @@ fn a_host_s_shell_is_as_near_as_ones_own() {
 fn however_it_ends_the_terminal_is_as_before() {
     let app = App::on_one("e2e-terminal-end");
     app.release();
-    let mut pty = start(&app, &["server", "exec", "-i", "echo here; sleep 60"]);
+    let mut pty = start(&app, &["server", "exec", "-i", "echo h'er'e; sleep 60"]);
     pty.expect("interactively...");
     pty.expect("here");
     assert!(!pty.is_cooked());
@@ -56,7 +56,7 @@ fn however_it_ends_the_terminal_is_as_before() {
     let mut pty = start(&app, &["server", "exec", "-i", "kill -9 $PPID; sleep 60"]);
     pty.expect("interactively...");
     pty.expect("connection lost");
-    assert_eq!(pty.wait().code(), Some(1));
+    assert_eq!(pty.wait().code(), Some(10));
     assert!(pty.is_cooked());
 }
 

@@ -4,12 +4,10 @@ use std::{
     fs::File,
     io::{IsTerminal as _, Read as _, Write as _},
     process::{Command, Stdio},
-    sync::Arc,
 };
 
 use kamal_core::{
-    event::{EventKind, Tone},
-    ports::Events,
+    event::{EventKind, Teller, Tone},
     secret::Secret,
 };
 use kamal_ssh::{Attendant, Question, QuestionKind};
@@ -30,12 +28,12 @@ const LONGEST: usize = 4096;
 /// Whoever runs the command.
 #[derive(Debug)]
 pub(crate) struct Person {
-    events: Arc<dyn Events>,
+    teller: Teller,
 }
 
 impl Person {
-    pub(crate) fn new(events: Arc<dyn Events>) -> Self {
-        Self { events }
+    pub(crate) fn new(teller: Teller) -> Self {
+        Self { teller }
     }
 }
 
@@ -55,7 +53,7 @@ impl Attendant for Person {
     }
 
     fn warn(&self, text: &str) {
-        self.events.emit(EventKind::tell(Tone::Warning, text));
+        self.teller.emit(EventKind::tell(Tone::Warning, text));
     }
 }
 

@@ -9,7 +9,7 @@ use kamal_core::{
 };
 
 use super::read::configuration;
-use crate::context;
+use crate::{commands::book, context};
 
 /// How many versions are offered.
 const VERSIONS: &str = "-20";
@@ -52,9 +52,9 @@ pub(super) fn versions() -> ArgValueCompleter {
     })
 }
 
-/// A section of the documentation.
+/// A section of the documentation, or a chapter of the book.
 pub(super) fn sections() -> ArgValueCompleter {
-    let sections = || docs::sections().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let sections = || docs::sections().into_iter().chain(book::names()).map(str::to_owned).collect::<Vec<_>>();
     ArgValueCompleter::new(move |current: &OsStr| one(current, &sections()))
 }
 

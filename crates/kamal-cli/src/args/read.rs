@@ -13,13 +13,17 @@ use super::{
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
-const OURS: [(&str, &str); 6] = [
+const OURS: [(&str, &str); 10] = [
     ("kamal", "completion"),
     ("kamal", "doctor"),
+    ("kamal", "import"),
+    ("kamal", "plan"),
     ("kamal", "status"),
     ("proxy", "list"),
     ("registry", "gc"),
     ("registry", "ls"),
+    ("server", "join"),
+    ("server", "leave"),
 ];
 
 /// Whether Kamal has no such command.
@@ -50,6 +54,8 @@ pub(crate) enum Line {
 enum Plain {
     /// In clap's form.
     Words(Vec<String>),
+    /// A command that is only to be planned, in clap's form.
+    Planned(Vec<String>),
     /// The help of this command.
     Help(Vec<String>),
 }
@@ -57,11 +63,14 @@ enum Plain {
 /// Reads a command line, without the program's name.
 pub(crate) fn read(words: &[String], aliases: Aliases<'_>) -> Result<Line, Refusal> {
     match plain(words, aliases)? {
-        Plain::Words(words) => {
-            Ok(Line::Run(Box::new(Cli::try_parse_from(["kamal".to_owned()].into_iter().chain(words))?)))
-        }
+        Plain::Words(words) => Ok(Line::Run(Box::new(cli(words)?))),
+        Plain::Planned(words) => Ok(Line::Run(Box::new(Cli { planned: true, ..cli(words)? }))),
         Plain::Help(path) => Ok(Line::Help(help_text(&path))),
     }
+}
+
+fn cli(words: Vec<String>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(["kamal".to_owned()].into_iter().chain(words))
 }
 
 /// The configuration's file and the destination that options lead to, as far as they can be read.
@@ -123,6 +132,7 @@ impl<'r> Reading<'r> {
         match verb {
             Verb::Help => self.help_on(None, rest),
             Verb::Command(group) if group.has_subcommands() => self.group(group, rest),
+            Verb::Command(command) if command.get_name() == "plan" => self.planned(rest, aliases_left),
             Verb::Command(command) => {
                 let (rest, protected) = split_protected(rest);
                 if rest.iter().any(|word| word == "--help") {
@@ -132,6 +142,17 @@ impl<'r> Reading<'r> {
                 self.command(&[command], Vec::new(), words, rest, protected)
             }
         }
+    }
+
+    /// A command that is only to be planned.
+    fn planned(self, rest: &[String], aliases_left: usize) -> Result<Plain, Refusal> {
+        if rest.first().is_none_or(|word| word.starts_with('-')) {
+            return help(&["plan"]);
+        }
+        Ok(match self.line(rest, aliases_left)? {
+            Plain::Words(words) | Plain::Planned(words) => Plain::Planned(words),
+            Plain::Help(path) => Plain::Help(path),
+        })
     }
 
     /// What is behind a group's name. Options of every command are read first, wherever they stand; then those of the
@@ -177,7 +198,10 @@ impl<'r> Reading<'r> {
         let least = positionals.iter().filter(|arg| arg.is_required_set() && !is_list(arg)).count();
         let most = list.map_or(positionals.len(), |_| usize::MAX);
 
-        let switches = Switches::new(self.root.get_arguments().chain(command.get_arguments()), list.map(|at| at + 1));
+        // A command of ours alone takes all options anywhere.
+        let ours = path.first().is_some_and(|first| is_ours(self.root, first.get_name()));
+        let foreign_from = list.filter(|_| !ours).map(|at| at + 1);
+        let switches = Switches::new(self.root.get_arguments().chain(command.get_arguments()), foreign_from);
         let mut found = switches.read(words, rest)?;
         found.keep(most);
         let words: Vec<String> = found.words.iter().chain(protected).cloned().collect();

@@ -9,6 +9,10 @@ use super::Preview;
 pub(crate) enum ServerCommand {
     /// Install Docker where it is missing
     Bootstrap(Preview),
+    /// Join the servers by Docker's swarm, so that containers reach each other by name
+    Join(Preview),
+    /// Take servers out of the swarm
+    Leave(Preview),
     /// Run a command on the servers
     Exec(ServerExecArgs),
 }

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction};
 use super::{refusal::Refusal, values::Pair};
 
 /// Options that Kamal has not. Behind the first word of another program's command line they are that program's.
-const OURS: [&str; 2] = ["json", "timings"];
+const OURS: [&str; 3] = ["json", "no_color", "timings"];
 
 /// How an option reads what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::{context::Context, failure::Failure, output};
 
 /// Looks at everything; fails when something is not as it has to be.
-pub(crate) async fn all(context: &Context, json: bool) -> Result<(), Failure> {
+pub(crate) async fn all(context: &Context) -> Result<(), Failure> {
     let report = context.operation(Op::Doctor).run().await?;
     let checkup = report.checkup.ok_or(Failure::Interrupted)?;
-    if json {
+    if context.reporter.is_json() {
         context.reporter.json(checkup.to_json());
     } else {
         context.reporter.data(&checkup.to_string());
@@ -27,7 +27,7 @@ pub(crate) fn unusable(failure: &Failure, redactor: &Redactor) -> Result<(), Fai
 }
 
 /// Goes the way to hosts step by step; fails when one does not lead there.
-pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Result<(), Failure> {
+pub(crate) async fn ssh(context: &Context, hosts: &[String]) -> Result<(), Failure> {
     let hosts: Vec<HostName> = if hosts.is_empty() {
         context.targets()?.hosts
     } else {
@@ -35,17 +35,21 @@ pub(crate) async fn ssh(context: &Context, hosts: &[String], json: bool) -> Resu
     };
     let connector = context.project.connector().ok_or(Failure::Interrupted)?;
     let ways = join_all(hosts.iter().map(|host| connector.diagnose(host))).await;
-    let mut lost = 0;
-    for (host, findings) in hosts.iter().zip(ways) {
-        lost += usize::from(findings.iter().any(|finding| finding.failed));
-        if json {
-            let whole = context.project.redactor().json(as_json(host, &findings));
-            context.reporter.bytes(format!("{whole}\n").as_bytes());
-        } else {
-            context.reporter.data(&as_text(host, &findings));
-        }
+    let lost = ways.iter().filter(|findings| findings.iter().any(|finding| finding.failed)).count();
+    let ways = hosts.iter().zip(&ways);
+    let json = context.reporter.is_json();
+    if json {
+        let hosts: Vec<Value> = ways.map(|(host, findings)| as_json(host, findings)).collect();
+        context.reporter.json(json!({"schema": "kamal/doctor-ssh/1", "ok": lost == 0, "hosts": hosts}));
+    } else {
+        ways.for_each(|(host, findings)| context.reporter.data(&as_text(host, findings)));
     }
-    if lost == 0 { Ok(()) } else { Err(Failure::User(format!("{lost} of {} hosts cannot be used", hosts.len()))) }
+    match Failure::User(format!("{lost} of {} hosts cannot be used", hosts.len())) {
+        _ if lost == 0 => Ok(()),
+        // The document says it.
+        failure if json => Err(Failure::Told(Box::new(failure))),
+        failure => Err(failure),
+    }
 }
 
 fn as_text(host: &HostName, findings: &[Finding]) -> String {

@@ -3,38 +3,56 @@
 use std::{io, os::unix::fs::PermissionsExt, path::Path};
 
 use kamal_core::run::hooks;
+use serde_json::json;
 
-use crate::{args::InitArgs, context, failure::Failure, output};
+use crate::{
+    args::{Global, InitArgs},
+    context,
+    failure::Failure,
+    output,
+};
 
 const DEPLOY: &str = include_str!("../templates/deploy.yml");
 const SECRETS: &str = include_str!("../templates/secrets");
 
 /// Creates what is not there yet and leaves alone what is.
-pub(super) fn run(args: &InitArgs) -> Result<(), Failure> {
+pub(super) fn run(global: &Global, args: &InitArgs) -> Result<(), Failure> {
     if args.bundle {
         return Err(Failure::User(
             "there is nothing to bundle: this kamal is a program of its own, not a Ruby gem".to_owned(),
         ));
     }
     let project = context::project()?;
+    let tell = |text: &str| {
+        if !global.json {
+            output::line(text);
+        }
+    };
+    let mut created = Vec::new();
     let deploy = project.join("config/deploy.yml");
     if deploy.exists() {
-        output::line("Config file already exists in config/deploy.yml (remove first to create a new one)");
+        tell("Config file already exists in config/deploy.yml (remove first to create a new one)");
     } else {
         write(&deploy, DEPLOY, 0o644)?;
-        output::line("Created configuration file in config/deploy.yml");
+        created.push("config/deploy.yml");
+        tell("Created configuration file in config/deploy.yml");
     }
     let secrets = project.join(".kamal/secrets");
     if !secrets.exists() {
         write(&secrets, SECRETS, 0o600)?;
-        output::line("Created .kamal/secrets file");
+        created.push(".kamal/secrets");
+        tell("Created .kamal/secrets file");
     }
     let folder = project.join(".kamal/hooks");
     if !folder.exists() {
         for name in hooks::NAMES {
             write(&folder.join(format!("{name}.sample")), &sample(name), 0o755)?;
         }
-        output::line("Created sample hooks in .kamal/hooks");
+        created.push(".kamal/hooks");
+        tell("Created sample hooks in .kamal/hooks");
+    }
+    if global.json {
+        output::line(&json!({"schema": "kamal/init/1", "created": created}).to_string());
     }
     Ok(())
 }

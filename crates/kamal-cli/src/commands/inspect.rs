@@ -1,9 +1,7 @@
 //! Commands that only look at the project: config, secrets.
 
-use kamal_core::{
-    config::{Severity, effective},
-    redact::Redactor,
-};
+use kamal_core::{config::effective, redact::Redactor};
+use serde_json::{Value, json};
 
 use crate::{
     args::{ConfigArgs, ConfigChore, Global},
@@ -22,11 +20,7 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     context::targets(global, &loaded.config)?;
     let redactor = Redactor::new();
     let notices = if args.reveal { Vec::new() } else { context::learn(global, &loaded, &redactor)? };
-    let unsupported = loaded.unsupported.iter().cloned().map(|mut found| {
-        found.severity = Severity::Warning;
-        found
-    });
-    for warning in loaded.warnings.iter().cloned().chain(unsupported) {
+    for warning in &loaded.warnings {
         output::complain(&redactor.text(&warning.to_string()));
     }
     for notice in notices {
@@ -35,25 +29,26 @@ pub(super) fn config(global: &Global, args: &ConfigArgs) -> Result<(), Failure> 
     let version = context::version(global, &loaded.config)?;
     let effective = effective::effective(&loaded, &version);
     let effective = effective.redacted(&redactor);
-    let text = if as_json(global, args) { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
+    if global.json {
+        output::line(&json!({"schema": "kamal/config/1", "config": effective.to_json()}).to_string());
+        return Ok(());
+    }
+    // Kamal's own form, as it is.
+    let text = if args.format == "json" { format!("{:#}\n", effective.to_json()) } else { effective.to_yaml() };
     output::show(&text);
     Ok(())
-}
-
-/// Whether the answer is to be JSON, by the command's own option or by everybody's.
-fn as_json(global: &Global, args: &ConfigArgs) -> bool {
-    args.format == "json" || global.json
 }
 
 /// `config validate`.
 fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
     let (valid, found) = match context::load(global) {
-        Ok(loaded) => (loaded.unsupported.is_empty(), [loaded.unsupported, loaded.warnings].concat()),
+        Ok(loaded) => (true, loaded.warnings),
         Err(Failure::Config(errors)) => (false, errors.0),
         Err(other) => return Err(other),
     };
-    if as_json(global, args) {
-        output::line(&format!("{:#}", serde_json::json!({"valid": valid, "diagnostics": found})));
+    if args.format == "json" || global.json {
+        let found = json!({"schema": "kamal/validation/1", "valid": valid, "diagnostics": found});
+        output::line(&format!("{found:#}"));
     } else {
         let separated: Vec<String> = found.iter().map(ToString::to_string).collect();
         if !separated.is_empty() {
@@ -68,7 +63,13 @@ fn validate(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
 
 /// `secrets print`.
 pub(super) async fn secrets(context: &Context) -> Result<(), Failure> {
-    for (name, secret) in context.project.world().secrets.all().await? {
+    let secrets = context.project.world().secrets.all().await?;
+    if context.reporter.is_json() {
+        let all = secrets.into_iter().map(|(name, secret)| (name, Value::from(secret.expose()))).collect();
+        super::secrets::document(&Value::Object(all));
+        return Ok(());
+    }
+    for (name, secret) in secrets {
         super::secrets::print(&format!("{name}={}", secret.expose()));
     }
     Ok(())

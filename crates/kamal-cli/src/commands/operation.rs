@@ -48,6 +48,8 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
             None => return Ok(None),
         },
         Command::Server(ServerCommand::Bootstrap(_)) => Op::Server(Server::Bootstrap),
+        Command::Server(ServerCommand::Join(_)) => Op::Server(Server::Join),
+        Command::Server(ServerCommand::Leave(_)) => Op::Server(Server::Leave),
         Command::Server(ServerCommand::Exec(args)) => {
             if args.raw {
                 clash("Raw", &[(args.interactive, "interactive")])?;
@@ -65,7 +67,9 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
         | Command::Config(_)
         | Command::Docs(_)
         | Command::Doctor { .. }
+        | Command::Import(_)
         | Command::Init(_)
+        | Command::Plan { .. }
         | Command::Secrets(_)
         | Command::Version => return Ok(None),
     }))

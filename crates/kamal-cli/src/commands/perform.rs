@@ -1,45 +1,52 @@
 //! Runs an operation and shows what comes back.
 
+use kamal::Operation;
 use kamal_core::{
     cancel::Cancel,
     error::{Error, HostError},
     fleet::Captured,
     op::Op,
+    output::Lines,
     plan::Question,
     ports::{Chunk, Exit},
     query::{Attach, Query},
     run::{self, Answer, Report},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::operation::operation;
+use super::{
+    operation::operation,
+    review::{self, Reviewed},
+};
 use crate::{adapters::terminal, args::Command, confirm::confirm, context::Context, failure::Failure};
 
 /// Runs the operation of a command, or shows its plan.
-pub(super) async fn perform(context: &Context, command: Command) -> Result<(), Failure> {
+pub(super) async fn perform(context: &Context, command: Command, planned: bool) -> Result<(), Failure> {
     let preview = command.preview().cloned().unwrap_or_default();
     let (confirmed, raw) = (command.is_confirmed(), command.is_raw());
     let Some(op) = operation(command, context.config())? else { return Ok(()) };
-    let mut operation = context.operation(op);
-    if preview.dry_run {
-        let plan = operation.plan().await?;
-        if context.reporter.is_json() {
-            context.reporter.json(json!({"event": "plan", "digest": plan.digest(), "plan": plan}));
-        } else {
-            context.reporter.data(&plan.to_string());
-        }
-        return Ok(());
+    let operation = context.operation(op);
+    if planned || preview.dry_run {
+        return look_ahead(context, &operation, planned).await;
     }
     let op = operation.op().clone();
+    let reviewed = preview.plan.map(|named| review::read(context, &named, operation.asked())).transpose()?;
     if let Some(question) = op.question().filter(|_| !confirmed)
-        && !confirm(&question)
+        && !confirm(&question, context.reporter.is_json())
     {
         return Ok(());
     }
-    if let Some(digest) = preview.plan {
-        operation = operation.expect(digest);
-    }
-    let Report { answers, attach, .. } = operation.run().await?;
+    let run = match reviewed {
+        Some(Reviewed::Plan(plan)) => operation.apply(*plan),
+        Some(Reviewed::Digest(digest)) => operation.expect(digest).run(),
+        None => operation.run(),
+    };
+    let streamed = context.reporter.is_json() && op.row().changes;
+    let failed = |error| {
+        let failure = Failure::from(error);
+        if streamed { Failure::Told(Box::new(failure)) } else { failure }
+    };
+    let Report { answers, attach, .. } = run.await.map_err(failed)?;
     show(context, &op, answers, raw)?;
     match attach {
         Some(question) => attached(context, &question).await,
@@ -47,9 +54,25 @@ pub(super) async fn perform(context: &Context, command: Command) -> Result<(), F
     }
 }
 
+/// Shows what would be done. With `plan` the exit status tells whether that is anything.
+async fn look_ahead(context: &Context, operation: &Operation, planned: bool) -> Result<(), Failure> {
+    let outlook = operation.outlook().await?;
+    if context.reporter.is_json() {
+        context.reporter.json(review::document(&outlook));
+    } else {
+        context.reporter.data(&outlook.to_string());
+    }
+    if planned && !outlook.is_empty() { Err(Failure::Status(2)) } else { Ok(()) }
+}
+
 /// Shows answers in Kamal's way; what some hosts said is shown even where others failed.
 fn show(context: &Context, op: &Op, answers: Vec<Answer>, raw: bool) -> Result<(), Failure> {
-    let is_log = op.row().subcommand == Some("logs");
+    let row = op.row();
+    let json = context.reporter.is_json();
+    if json && !row.changes {
+        context.reporter.json(document(&row.name(), &answers));
+    }
+    let is_log = row.subcommand == Some("logs");
     let (answered, failed): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.outcome.is_ok());
     let mut status = 0;
     for answer in &answered {
@@ -57,10 +80,8 @@ fn show(context: &Context, op: &Op, answers: Vec<Answer>, raw: bool) -> Result<(
         let nothing = is_log && captured.status == 0 && captured.stdout.trim().is_empty();
         let text = if nothing { "Nothing found" } else { &captured.stdout };
         match host {
-            _ if context.reporter.is_json() => context.reporter.json(json!({
-                "event": "answer", "host": host, "kind": heading, "stdout": captured.stdout,
-                "stderr": captured.stderr, "status": captured.status,
-            })),
+            // It is in the document, or was an event.
+            _ if json => {}
             // For another program, which needs it as it is.
             _ if raw => drop(context.reporter.bytes(answer.raw().map_or(&[], |raw| raw.expose().as_bytes()))),
             Some(host) if heading == "Host" => context.reporter.data(&format!("Host {host}: {}\n", text.trim_end())),
@@ -73,15 +94,27 @@ fn show(context: &Context, op: &Op, answers: Vec<Answer>, raw: bool) -> Result<(
         }
     }
     if let Some(error) = Error::of_hosts(failed.into_iter().filter_map(|answer| answer.outcome.err()).collect()) {
-        return Err(error.into());
+        let failure = Failure::from(error);
+        return Err(if json { Failure::Told(Box::new(failure)) } else { failure });
     }
-    let of_command = op.row().changes;
     match status {
         0 => Ok(()),
         // The command's own.
-        status if of_command => Err(Failure::Status(u8::try_from(status).unwrap_or(1))),
+        status if row.changes => Err(Failure::Status(u8::try_from(status).unwrap_or(1))),
         _ => Err(Failure::Status(1)),
     }
+}
+
+/// Answers as one document.
+fn document(operation: &str, answers: &[Answer]) -> Value {
+    let answer = |Answer { host, heading, outcome, .. }: &Answer| match outcome {
+        Ok(Captured { stdout, stderr, status, .. }) => {
+            json!({"host": host, "heading": heading, "stdout": stdout, "stderr": stderr, "status": status})
+        }
+        Err(error) => json!({"host": host, "heading": heading, "error": error.to_string(), "kind": error.kind()}),
+    };
+    let answers: Vec<Value> = answers.iter().map(answer).collect();
+    json!({"schema": "kamal/answers/1", "operation": operation, "answers": answers})
 }
 
 fn complaint(host: Option<&str>, captured: &Captured) -> String {
@@ -112,9 +145,15 @@ async fn follow(context: &Context, question: &Question) -> Result<(), Failure> {
     let script = run::script(&fleet, &question.query);
     let (gone, nobody_reads) = tokio::sync::watch::channel(false);
     let mut show = context.reporter.follow();
+    let (json, mut lines) = (context.reporter.is_json(), Lines::default());
+    let as_json = |line: &str| {
+        context.reporter.json(json!({"schema": "kamal/log/1", "host": question.host, "line": line}));
+    };
     let mut pass = |chunk: Chunk<'_>| {
         let (Chunk::Stdout(bytes) | Chunk::Stderr(bytes)) = chunk;
-        if !show(Some(bytes)) {
+        if json {
+            lines.feed(bytes, &mut |line| as_json(line));
+        } else if !show(Some(bytes)) {
             gone.send_replace(true);
         }
     };

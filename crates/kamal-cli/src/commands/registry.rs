@@ -24,7 +24,10 @@ pub(super) async fn list(global: &Global) -> Result<(), Failure> {
         None => Vec::new(),
     };
     if global.json {
-        output::line(&json!({ "folder": place.folder(), "repositories": repositories }).to_string());
+        output::line(
+            &json!({ "schema": "kamal/registry/1", "folder": place.folder(), "repositories": repositories })
+                .to_string(),
+        );
         return Ok(());
     }
     if repositories.is_empty() {
@@ -48,7 +51,11 @@ pub(super) async fn collect(global: &Global, args: &GcArgs) -> Result<(), Failur
         None => Freed::default(),
     };
     if global.json {
-        output::line(&json!(freed).to_string());
+        let told = json!({
+            "schema": "kamal/registry-gc/1", "tags": freed.tags, "manifests": freed.manifests, "blobs": freed.blobs,
+            "uploads": freed.uploads, "bytes": freed.bytes,
+        });
+        output::line(&told.to_string());
         return Ok(());
     }
     freed.tags.iter().for_each(|tag| output::line(&format!("Removed {tag}")));

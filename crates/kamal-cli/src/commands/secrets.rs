@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use kamal::machine::{Extract, Fetch};
+use serde_json::{Value, json};
 
 use crate::{
     args::{ExtractArgs, FetchArgs, Global},
@@ -10,22 +11,40 @@ use crate::{
     failure::Failure,
 };
 
+const NO_ACCOUNT: &str = "No value provided for required options '--account'";
+
 /// `secrets fetch`.
 pub(super) fn fetch(global: &Global, args: FetchArgs) -> Result<(), Failure> {
     let FetchArgs { names, adapter, account, from, inline } = args;
-    let fetch = Fetch { names, adapter, account, from, inline };
-    match context::surroundings(global.destination.clone())?.fetch(&fetch)? {
-        Some(json) => print(&json),
-        None => print("No value provided for required options '--account'"),
+    let fetch = Fetch { names, adapter, account, from, inline: inline && !global.json };
+    let fetched = context::surroundings(global.destination.clone())?.fetch(&fetch)?;
+    match fetched {
+        Some(fetched) if global.json => {
+            let fetched = serde_json::from_str(&fetched).map_err(|error| Failure::User(error.to_string()))?;
+            document(&fetched);
+        }
+        Some(fetched) => print(&fetched),
+        None if global.json => return Err(Failure::User(NO_ACCOUNT.to_owned())),
+        None => print(NO_ACCOUNT),
     }
     Ok(())
 }
 
 /// `secrets extract`.
-pub(super) fn extract(args: ExtractArgs) -> Result<(), Failure> {
+pub(super) fn extract(global: &Global, args: ExtractArgs) -> Result<(), Failure> {
     let ExtractArgs { name, fetched, inline: _ } = args;
-    print(&Extract { name, fetched }.run()?);
+    let found = Extract { name: name.clone(), fetched }.run()?;
+    if global.json {
+        document(&json!({ name: found.as_str() }));
+    } else {
+        print(&found);
+    }
     Ok(())
+}
+
+/// Secrets by their names, for a program.
+pub(super) fn document(secrets: &Value) {
+    print(&json!({"schema": "kamal/secrets/1", "secrets": secrets}).to_string());
 }
 
 /// A line, byte for byte, unless it ends with one: control characters in a secret are the secret's.

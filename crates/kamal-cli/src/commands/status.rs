@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 const CLEAR: &str = "\x1b[2J\x1b[3J\x1b[H";
 
 /// Shows it; fails when a host could not be reached.
-pub(crate) async fn show(context: &Context, args: &StatusArgs, json: bool) -> Result<(), Failure> {
+pub(crate) async fn show(context: &Context, args: &StatusArgs) -> Result<(), Failure> {
     let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
     loop {
         let report = match context.operation(Op::Status).run().await {
@@ -21,7 +21,7 @@ pub(crate) async fn show(context: &Context, args: &StatusArgs, json: bool) -> Re
             report => report?,
         };
         let status = report.status.ok_or(Failure::Interrupted)?;
-        match (json, args.watch) {
+        match (context.reporter.is_json(), args.watch) {
             (true, _) => context.reporter.json(status.to_json()),
             (false, true) => context.reporter.data(&format!("{clear}{status}\n")),
             (false, false) => context.reporter.data(&status.to_string()),

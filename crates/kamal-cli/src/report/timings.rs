@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use indexmap::IndexMap;
-use kamal_core::event::EventKind;
+use kamal_core::event::{Event, EventKind};
+
+use super::sink::Sink;
+use crate::output;
 
 /// Collected timings.
 #[derive(Debug, Default)]
@@ -20,10 +23,9 @@ struct Host {
     steps: Vec<(String, Duration)>,
 }
 
-impl Timings {
-    /// Takes an event.
-    pub(super) fn take(&mut self, event: &EventKind) {
-        match event {
+impl Sink for Timings {
+    fn take(&mut self, event: &Event) {
+        match &event.kind {
             EventKind::Connected { host, took } => self.host(host).connect += *took,
             EventKind::RoundTrip { host, label, took } => self.host(host).trips.push((label.clone(), *took)),
             EventKind::StepFinished { host: Some(host), step, took, .. } => {
@@ -35,6 +37,12 @@ impl Timings {
         }
     }
 
+    fn close(&mut self) {
+        output::complain(self.to_string().trim_end());
+    }
+}
+
+impl Timings {
     fn host(&mut self, host: &str) -> &mut Host {
         self.hosts.entry(host.to_owned()).or_default()
     }

@@ -189,10 +189,11 @@ impl Ran {
         &self.stdout
     }
 
-    /// What it said on failing.
+    /// What it said on failing, for the command line or a secret.
     #[track_caller]
     pub(crate) fn refused(&self) -> &str {
-        assert_eq!((self.status, self.stdout.as_str()), (Some(1), ""), "{}", self.stderr);
+        assert!(matches!(self.status, Some(1 | 18)), "{:?}: {}", self.status, self.stderr);
+        assert_eq!(self.stdout, "", "{}", self.stderr);
         self.stderr.strip_prefix("  ERROR ").unwrap_or(&self.stderr).trim_end()
     }
 }

@@ -13,7 +13,7 @@ fn hosts_that_cannot_be_asked_fail_as_one() {
         registry: {username: u, password: [P]}\n";
     fs::write(bench.project().join("config/deploy.yml"), file).unwrap();
     let ran = bench.kamal(&["audit"]);
-    assert_eq!(ran.status, Some(1), "{}", ran.stderr);
+    assert_eq!(ran.status, Some(10), "{}", ran.stderr);
     for text in ["2 hosts failed:", "127.0.0.1: connection refused", "127.0.0.2: connection refused"] {
         assert!(ran.stderr.contains(text), "{text}: {}", ran.stderr);
     }

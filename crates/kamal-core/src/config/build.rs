@@ -4,8 +4,10 @@
 mod accessory;
 mod blank;
 mod builder;
+mod cluster;
 mod cross;
 mod env;
+mod guard;
 mod hosts;
 mod ignored;
 mod options;
@@ -20,9 +22,7 @@ mod servers;
 mod shadowed;
 mod ssh;
 mod tags;
-mod unsupported;
 pub(crate) mod version;
 mod words;
 
 pub(crate) use root::build;
-pub(crate) use unsupported::unsupported;

@@ -166,11 +166,6 @@ impl<'a> Report<'a> {
         self.warn(node.span, format!("`{written}` is read as {how}{read}"), Some(help));
     }
 
-    /// A finding about something that is sound but cannot be done yet.
-    pub(crate) fn unsupported(&self, span: Span, message: String, help: String) -> Diagnostic {
-        self.diagnose(Severity::Error, span, message, Some(help))
-    }
-
     fn diagnose(&self, severity: Severity, span: Span, message: String, help: Option<String>) -> Diagnostic {
         let (file, text) = self.sources.get(span.file).map_or(("", ""), |source| (&source.path, &source.text));
         let found = place(text, span);

@@ -3,11 +3,13 @@
 //! out; only the examples are its own.
 
 mod examples;
+mod reference;
 
 use std::fmt::Write;
 
 use super::shape::{Apart, Key, Shape, keys};
 pub(super) use examples::example;
+pub use reference::reference;
 
 /// A section's name, its title, what it is for, where it stands in the file, and its keys.
 type Section = (&'static str, &'static str, &'static str, &'static [&'static str], &'static [Key]);
@@ -127,6 +129,42 @@ const SECTIONS: &[Section] = &[
         &["x-release"],
         keys::X_RELEASE,
     ),
+    (
+        "x-boot",
+        "Switching",
+        "When the hosts of a group switch to a new version. Kamal passes over this key.",
+        &["x-boot"],
+        keys::X_BOOT,
+    ),
+    (
+        "x-guard",
+        "Guard",
+        "After the switch of `setup`, `deploy` and `redeploy`, kamal-proxy watches for a while how the new version answers, \
+         and the old container goes on running. Where too many answers are errors, or late, requests are led back to the \
+         old one and the deploy fails with the numbers. It has to be this project's kamal-proxy. Kamal passes over this \
+         key.",
+        &["x-guard"],
+        keys::X_GUARD,
+    ),
+    (
+        "x-cluster",
+        "Several hosts",
+        "Hosts that are joined by Docker's swarm: `kamal server join`, or `kamal setup`, makes the primary host a manager, \
+         joins the others over their private addresses, and makes one network over all of them. On it each role answers \
+         under its name, each accessory under its own; containers stay what they are without it. `kamal server leave` takes \
+         hosts out again. With `x-balance: true` the proxy of each web host leads requests to the containers of all. Kamal \
+         passes over both keys.",
+        &["x-cluster"],
+        keys::X_CLUSTER,
+    ),
+    (
+        "x-ssh",
+        "SSH, beyond Kamal",
+        "What Kamal has no keys for below `ssh`, where it would refuse the file. An `x-ssh` without `known_hosts` is taken for \
+         an anchor of your own.",
+        &["x-ssh"],
+        keys::X_SSH,
+    ),
 ];
 
 /// The names `kamal docs` knows.
@@ -202,6 +240,10 @@ fn section_of(shape: Shape) -> Option<&'static str> {
         Apart::Aliases => "alias",
         Apart::XProxy => "x-proxy",
         Apart::XRelease => "x-release",
+        Apart::XBoot => "x-boot",
+        Apart::XGuard => "x-guard",
+        Apart::XCluster => "x-cluster",
+        Apart::XSsh => "x-ssh",
         Apart::Credential | Apart::HooksOutput | Apart::PoliciesByName => return None,
     })
 }

@@ -6,6 +6,7 @@
 //! tables of [`methods`]. All effects go through [`Outside`]. Steps, memory and depth are limited.
 
 mod ast;
+mod calls;
 mod lex;
 mod methods;
 mod outside;
@@ -18,6 +19,7 @@ mod template;
 mod time;
 mod value;
 
+pub(crate) use calls::{Datum, RubyCall, calls};
 pub use outside::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError};
 pub(crate) use render::render;
 

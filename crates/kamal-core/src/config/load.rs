@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::build::{build, unsupported};
+use super::build::build;
 use super::destination::lay_over;
 use super::diagnostic::{ConfigErrors, Diagnostic, Report};
 use super::erb::{self, Outside};
@@ -19,8 +19,6 @@ pub struct Loaded {
     pub config: Config,
     /// What the file's author should know.
     pub warnings: Vec<Diagnostic>,
-    /// What Kamal can do and this program cannot yet: [`Loaded::supported`] refuses it.
-    pub unsupported: Vec<Diagnostic>,
     /// The files, before anything in them was evaluated.
     pub sources: Vec<Source>,
     /// The values as they stand in the files, merged; for printing.
@@ -30,17 +28,6 @@ pub struct Loaded {
 /// The values of the files, merged but not interpreted.
 #[derive(Clone, Debug)]
 pub struct Raw(pub(crate) Node);
-
-impl Loaded {
-    /// The configuration, if everything in it is supported: for commands that do what it says.
-    ///
-    /// # Errors
-    ///
-    /// What is not.
-    pub fn supported(self) -> Result<Self, ConfigErrors> {
-        if self.unsupported.is_empty() { Ok(self) } else { Err(ConfigErrors(self.unsupported)) }
-    }
-}
 
 /// Loads a configuration: ERB, YAML, the destination's file over the base, checks. Templates may run programs and read
 /// files ([`Outside`]) and are waited for: call it on a thread that may block.
@@ -60,9 +47,8 @@ pub fn load(
     let exists = |path: &str| outside.read_file(path).is_ok();
     let config = build(&root, over.map(|(destination, _)| destination), &exists, &mut report);
     if report.errors.is_empty() {
-        let unsupported = unsupported(&root, &report);
         let sources = [base].into_iter().chain(over.map(|(_, source)| source)).cloned().collect();
-        Ok(Loaded { config, warnings: report.warnings, unsupported, sources, raw: Raw(root) })
+        Ok(Loaded { config, warnings: report.warnings, sources, raw: Raw(root) })
     } else {
         // What else there is to know about the file is known as well.
         Err(ConfigErrors([report.errors, report.warnings].concat()))

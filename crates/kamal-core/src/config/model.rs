@@ -1,6 +1,8 @@
 //! What a deploy.yml means, after validation: no `Option` where a default exists, every rule of precedence already
 //! applied (spec chapter 2). Pure data; how it is read stands in [`super::load`].
 
+mod cluster;
+mod guard;
 mod policies;
 
 use std::time::Duration;
@@ -8,7 +10,11 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub use self::policies::Policies;
+pub use self::{
+    cluster::{Cluster, PrivateAddress},
+    guard::Guard,
+    policies::Policies,
+};
 use crate::name::{Destination, HostName, RoleName, ServiceName};
 
 /// A whole, valid configuration.
@@ -69,6 +75,10 @@ pub struct Config {
     pub boot: Boot,
     /// `x-release`.
     pub release: Option<Release>,
+    /// `x-guard`.
+    pub guard: Option<Guard>,
+    /// `x-cluster`.
+    pub cluster: Option<Cluster>,
     /// `logging` of the root (accessories use this; roles hold theirs merged).
     pub logging: Logging,
     /// `output`.
@@ -429,11 +439,11 @@ pub struct Ssh {
     pub config: SshConfigFiles,
     /// `forward_agent`.
     pub forward_agent: Option<bool>,
-    /// `known_hosts`, which Kamal does not have.
+    /// `x-ssh.known_hosts`, or what stands in its old place.
     pub known_hosts: KnownHosts,
 }
 
-/// `ssh.known_hosts`: by which keys hosts are known.
+/// `x-ssh.known_hosts`: by which keys hosts are known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KnownHosts {
@@ -446,7 +456,7 @@ pub enum KnownHosts {
     Pinned(Vec<PinnedKeys>),
 }
 
-/// An item of `ssh.known_hosts`.
+/// An item of `x-ssh.known_hosts`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinnedKeys {
@@ -503,6 +513,8 @@ pub struct Boot {
     pub wait: Option<u64>,
     /// `parallel_roles`.
     pub parallel_roles: bool,
+    /// `x-boot/switch: together`: the hosts of a group switch once all of them are healthy.
+    pub together: bool,
 }
 
 /// `boot.limit`.

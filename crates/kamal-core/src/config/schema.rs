@@ -113,6 +113,10 @@ fn one_of_a_kind(apart: Apart) -> Value {
         }),
         Apart::XProxy => section(keys::X_PROXY),
         Apart::XRelease => section(keys::X_RELEASE),
+        Apart::XBoot => section(keys::X_BOOT),
+        Apart::XGuard => section(keys::X_GUARD),
+        Apart::XCluster => section(keys::X_CLUSTER),
+        Apart::XSsh => section(keys::X_SSH),
         Apart::PoliciesByName => map_of(&section(keys::POLICIES)),
         Apart::HooksOutput => {
             let level = json!({"enum": ["quiet", "verbose"]});

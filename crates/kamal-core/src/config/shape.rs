@@ -75,6 +75,14 @@ pub(crate) enum Apart {
     XProxy,
     /// `x-release`.
     XRelease,
+    /// `x-boot`.
+    XBoot,
+    /// `x-guard`.
+    XGuard,
+    /// `x-cluster`.
+    XCluster,
+    /// `x-ssh`, unless it is somebody's own.
+    XSsh,
     /// The `roles` and `accessories` of `x-proxy`, by name.
     PoliciesByName,
 }

@@ -67,12 +67,50 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The exit status of a command that ended so: 130 for a request to stop, as shells have it for Ctrl-C, else 1.
+    /// Exit statuses of commands and what they say, in words for documents. A number keeps its meaning; new kinds of
+    /// failures may get new numbers.
+    pub const EXIT_STATUSES: [(u8, &'static str); 14] = [
+        (0, "done; of `kamal plan`: there is nothing to do"),
+        (1, "what was asked for makes no sense, the configuration is wrong, or a secret, a hook or a file here failed"),
+        (2, "of `kamal plan`: there is something to do"),
+        (10, "a host cannot be reached, or the connection to it broke"),
+        (11, "a host took none of the keys, or its own key is not the known one"),
+        (12, "a host is not as it has to be: no docker, another architecture"),
+        (13, "a new container, or the proxy, did not become healthy"),
+        (14, "an image is not where it should be fetched from, or the registry refused the login"),
+        (15, "a disk is full"),
+        (16, "something else failed on a host"),
+        (17, "the plan is not the one that was reviewed"),
+        (18, "somebody else holds the deploy lock"),
+        (19, "the image was not built"),
+        (130, "stopped on request: Ctrl-C, SIGTERM"),
+    ];
+
+    /// The exit status of a command that ended so, one of [`ErrorKind::EXIT_STATUSES`].
     #[must_use]
     pub fn exit_status(self) -> u8 {
         match self {
+            Self::Unreachable | Self::ConnectionLost => 10,
+            Self::Authentication | Self::HostKey => 11,
+            Self::DockerMissing | Self::HostUnfit => 12,
+            Self::Unhealthy => 13,
+            Self::ImageMissing | Self::RegistryRefused => 14,
+            Self::DiskFull => 15,
+            Self::StepFailed | Self::Unreadable => 16,
+            Self::PlanChanged => 17,
+            Self::LockHeld => 18,
+            Self::BuildFailed => 19,
             Self::Cancelled => 130,
-            _ => 1,
+            Self::Config
+            | Self::HookFailed
+            | Self::Internal
+            | Self::Local
+            | Self::NoVersion
+            | Self::OwnStep
+            | Self::SecretMissing
+            | Self::Template
+            | Self::Usage
+            | Self::VersionUnavailable => 1,
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::{
     error::Error,
     name::HostName,
     naming,
-    plan::{AccessorySteps, Draft, HostWork, Kind, Question, Stage, Work},
+    plan::{AccessorySteps, Draft, HostWork, Kind, Question, Stage, Work, create_network},
     query::{Attach, LogLines, Query},
-    run::Needs,
+    run::{Needs, same_image},
     state::HostState,
     step::Step,
     targets::Targets,
@@ -310,7 +310,7 @@ fn has(state: &HostState, accessory: &model::Accessory) -> bool {
 fn boot(steps: &AccessorySteps<'_>, state: &HostState) -> Vec<Step> {
     let mut all: Vec<Step> = steps.login().into_iter().collect();
     if !state.network {
-        all.push(Step::CreateNetwork { name: naming::NETWORK.into() });
+        all.push(create_network(steps.config));
     }
     all.extend(steps.directories());
     all.extend(steps.uploads());
@@ -365,20 +365,6 @@ pub(super) fn drift(facts: &Facts<'_>) -> Vec<String> {
         }
     }
     notes
-}
-
-/// Whether two names are of the same image, as far as names can tell.
-fn same_image(found: &str, wanted: &str) -> bool {
-    let full = |name: &str| {
-        if name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
-            name.to_owned()
-        } else {
-            format!("{name}:latest")
-        }
-    };
-    // An id: its name has moved on.
-    let is_id = found.starts_with("sha256:") || found.len() == 12 && found.bytes().all(|byte| byte.is_ascii_hexdigit());
-    !is_id && full(found) == full(wanted)
 }
 
 /// Ports that are published on every address of the host, past most firewalls.

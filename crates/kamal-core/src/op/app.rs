@@ -185,7 +185,7 @@ fn start(facts: &Facts<'_>) -> Result<Draft, Error> {
             let booted =
                 naming::version_of(config, &role.name, target).filter(|_| !facts.inputs.error_pages.is_empty());
             let error_pages = booted.map(|version| naming::error_pages_inside(config, &version));
-            let route = Route { error_pages, ..route_to(config, role, target) };
+            let route = Route { error_pages, ..route_to(config, role, &state.host, target) };
             steps.push(Step::SwitchTraffic(Box::new(route)));
         }
         steps
@@ -203,7 +203,7 @@ fn stop(facts: &Facts<'_>, state: &HostState, role: &Role) -> Vec<Step> {
     if role.proxy.is_some() || state.routes.iter().any(|route| route.service == service) {
         steps.push(Step::RemoveRoute { service });
     }
-    steps.push(Step::Stop { container: current.name.clone(), timeout: stop_timeout(config, role) });
+    steps.push(Step::Stop { container: current.name.clone(), timeout: stop_timeout(config, role), tolerant: true });
     steps
 }
 
@@ -257,7 +257,7 @@ fn stale(facts: &Facts<'_>, stop: bool) -> Draft {
                 told.push(Told { host: Some(state.host.clone()), heading: "App".to_owned(), text });
                 let container = container.name.clone();
                 steps.push(Step::Unpause { container: container.clone() });
-                steps.push(Step::Stop { container, timeout: stop_timeout(facts.config, role) });
+                steps.push(Step::Stop { container, timeout: stop_timeout(facts.config, role), tolerant: true });
             }
         }
         works.push(HostWork { host: state.host.clone(), steps });

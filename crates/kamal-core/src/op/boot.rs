@@ -5,7 +5,7 @@ use super::{Facts, facts::audit};
 use crate::{
     name::{HostName, Version},
     naming,
-    plan::{Boot, HostWork, Kind, Placement, Stage, Work, ensure_proxy, groups, host, release, retire},
+    plan::{Boot, Booting, HostWork, Kind, Placement, Stage, Work, ensure_proxy, groups, guard, host, release, retire},
     state::HostState,
     step::Step,
     targets::Targets,
@@ -22,8 +22,8 @@ pub(super) struct Extras {
     pub(super) prunes: bool,
     /// The containers that are there are started again.
     pub(super) as_deployed: bool,
-    /// The release command runs before anything is switched.
-    pub(super) release: bool,
+    /// The release command runs before anything is switched, and what was switched to is watched.
+    pub(super) careful: bool,
 }
 
 /// The stages that bring a version up on the selected hosts.
@@ -37,15 +37,22 @@ pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, ex
     };
     let mut prepare = before(facts, targets, extras);
     let groups = groups(facts.config, &targets.app_hosts);
-    let release = if extras.release { release(&boot) } else { None };
+    let release = if extras.careful { release(&boot) } else { None };
     let (mut stages, mut booted) = (Vec::new(), Vec::new());
     for (i, group) in groups.iter().enumerate() {
-        let (mut works, mut placements) = (Vec::new(), Vec::new());
+        let (mut works, mut switches, mut placements) = (Vec::new(), Vec::new(), Vec::new());
         for state in group.iter().filter_map(|host| facts.state(host)) {
-            let (common, of_host, placed) = host(&boot, state);
+            let Booting { common, works: of_host, switches: later, placements: placed } = host(&boot, state);
             join(&mut prepare, &state.host, common);
             works.extend(of_host);
+            join(&mut switches, &state.host, later);
             placements.extend(placed);
+        }
+        let guard = if extras.careful { guard(facts.config, &placements) } else { Vec::new() };
+        for work in &guard {
+            if !prepare.iter().any(|known| known.host == work.host && known.steps.contains(&Step::CheckWatch)) {
+                join(&mut prepare, &work.host, vec![Step::CheckWatch]);
+            }
         }
         // Steps that come before go along with the first script of the host; a hook between the two, hosts that boot
         // nothing yet, or roles side by side make them a stage of their own.
@@ -69,7 +76,8 @@ pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, ex
         }
         stages.extend(facts.hook("pre-app-boot", Some(group)));
         let retired = retire(&boot, &placements);
-        let mut stage = Stage::new(Kind::Boot, Work::Boot { hosts: works, placements: placements.clone() });
+        let kind = if switches.is_empty() { Kind::Boot } else { Kind::Start };
+        let mut stage = Stage::new(kind, Work::Boot { hosts: works, placements: placements.clone() });
         if i == 0 {
             if extras.proxy {
                 stage = stage.saying("Ensure kamal-proxy is running...");
@@ -77,6 +85,13 @@ pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, ex
             stage = stage.saying(format!("Start container with version {version} (or reboot if already running)..."));
         }
         stages.push(stage);
+        if !switches.is_empty() {
+            let work = Work::Boot { hosts: switches, placements: placements.clone() };
+            stages.push(Stage::new(Kind::Boot, work).saying("Switching all hosts to it..."));
+        }
+        if !guard.is_empty() {
+            stages.push(Stage::hosts(Kind::Guard, guard).saying("Watching how it answers..."));
+        }
         // A hook that fails ends it all; what it comes after is done then.
         let hook = facts.hook("post-app-boot", Some(group));
         if groups.len() > 1 || facts.config.boot.wait.is_some() || hook.is_some() {
@@ -136,7 +151,8 @@ fn finish(facts: &Facts<'_>, boot: &Boot<'_>, placements: &[Placement], extras: 
     let (image, latest) = (naming::image(config, boot.version), naming::latest_image(config));
     for host in &targets.app_hosts {
         let tag = Step::TagLatest { image: image.clone(), latest: latest.clone() };
-        join(&mut works, host, vec![audit(format!("Tagging {image} as the latest image"), None), tag]);
+        // What is noted is what was done: a rollback reads it.
+        join(&mut works, host, vec![tag, audit(format!("Tagging {image} as the latest image"), None)]);
     }
     for host in targets.hosts.iter().filter(|_| extras.prunes) {
         join(&mut works, host, super::prune::all(facts));

@@ -2,14 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, boot, boot::Extras, facts::audit, proxy_version};
+use super::{Facts, boot, boot::Extras, cluster::Joining, facts::audit, proxy_version};
 use crate::{
     build::BuildTask,
     error::Error,
     name::{HostName, Version},
     naming,
     plan::{Draft, Kind, Stage, Work},
-    state::HostState,
     step::Step,
 };
 
@@ -35,27 +34,31 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
     let version = facts.version()?;
     let mut stages: Vec<Stage> = vec![super::server::install_docker(facts)];
     stages.extend(facts.hook("docker-setup", None));
+    let joining = facts.config.cluster.as_ref().map(|cluster| super::cluster::joining(facts, cluster)).transpose()?;
+    let Joining { stages: joins, notes: about_joining } = joining.unwrap_or_default();
+    stages.extend(joins);
     stages.extend(deliver(*deploy, facts, version));
     stages.extend(facts.hook("pre-deploy", None));
-    let extras = Extras { proxy: true, accessories: true, prunes: true, release: true, as_deployed: false };
+    let extras = Extras { proxy: true, accessories: true, prunes: true, careful: true, as_deployed: false };
     stages.extend(boot::stages(facts, facts.targets, version, extras));
     // The lock is held still.
     stages.extend(facts.hook("post-deploy", None));
-    let mut notes = notes(facts, version, &stages);
+    let mut notes = notes(facts, &stages);
     notes.extend(super::accessory::drift(facts));
     notes.extend(super::proxy::hidden_overlays(facts));
+    notes.extend(about_joining);
     Ok(Draft { version: Some(version.clone()), stages, notes, ..Draft::default() })
 }
 
 /// Builds, delivers, boots, prunes.
 pub(super) fn deploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
     proxy_version::check(facts)?;
-    deployed(*deploy, facts, Extras { proxy: true, prunes: true, release: true, ..Extras::default() })
+    deployed(*deploy, facts, Extras { proxy: true, prunes: true, careful: true, ..Extras::default() })
 }
 
 /// Builds, delivers, boots.
 pub(super) fn redeploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
-    deployed(*deploy, facts, Extras { release: true, ..Extras::default() })
+    deployed(*deploy, facts, Extras { careful: true, ..Extras::default() })
 }
 
 fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, Error> {
@@ -64,7 +67,7 @@ fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, 
     let mut stages: Vec<Stage> = facts.hook("pre-deploy", None).into_iter().collect();
     stages.extend(boot::stages(facts, facts.targets, version, extras));
     let after = facts.hook("post-deploy", None).into_iter().collect();
-    let notes = notes(facts, version, &stages);
+    let notes = notes(facts, &stages);
     Ok(Draft { version: Some(version.clone()), before, stages, after, notes })
 }
 
@@ -100,23 +103,8 @@ fn pull(facts: &Facts<'_>, version: &Version, held: bool, built: bool) -> Vec<St
     steps
 }
 
-fn notes(facts: &Facts<'_>, version: &Version, stages: &[Stage]) -> Vec<String> {
-    let (config, targets) = (facts.config, facts.targets);
-    let running = |state: &HostState| {
-        targets
-            .roles_on(&state.host)
-            .all(|(role, _)| state.current_version(config, &role.name).as_ref() == Some(version))
-    };
-    let prepares = |step: &Step| matches!(step, Step::EnsureProxy(_) | Step::CreateNetwork { .. });
-    let prepared = stages.iter().flat_map(Stage::steps).any(|(_, step)| prepares(step));
-    let app: Vec<&HostState> = facts.states_of(&targets.app_hosts).collect();
+fn notes(facts: &Facts<'_>, stages: &[Stage]) -> Vec<String> {
     let mut notes = Vec::new();
-    if !app.is_empty() && app.iter().all(|state| running(state)) && !prepared {
-        notes.push(format!(
-            "Nothing would change but the restart asked for: {version} is what runs on {} already.",
-            if app.len() == 1 { "the host" } else { "every host" }
-        ));
-    }
     for state in facts.states {
         if let Some(lock) = &state.lock {
             notes.push(format!(
@@ -127,7 +115,7 @@ fn notes(facts: &Facts<'_>, version: &Version, stages: &[Stage]) -> Vec<String> 
         }
     }
     let releases = |stage: &Stage| stage.kind == Kind::Release;
-    if let (Some(release), false) = (&config.release, stages.iter().any(releases)) {
+    if let (Some(release), false) = (&facts.config.release, stages.iter().any(releases)) {
         notes.push(format!("The release command is not run: no host of the role {} is selected.", release.role));
     }
     notes.extend(super::overview::orphans(facts));

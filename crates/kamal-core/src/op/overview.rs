@@ -3,8 +3,8 @@
 use super::{Facts, accessory};
 use crate::{
     config::Config,
-    name::ContainerName,
-    plan::{Draft, Kind, Question, Stage, Survey, Work},
+    name::{ContainerName, HostName},
+    plan::{Draft, Kind, Question, Stage, Stray, Survey, Work},
     query::Query,
     state::{Container, HostState},
     targets::Targets,
@@ -15,23 +15,27 @@ pub(super) fn details(facts: &Facts<'_>) -> Draft {
     let mut questions = facts.ask(&facts.targets.proxy_hosts, "Proxy", &Query::ProxyDetails);
     questions.extend(app(facts));
     questions.extend(accessory::details(facts, &facts.config.accessories.iter().collect::<Vec<_>>()));
+    let left = |state| orphans_of(facts.config, facts.targets, state).filter(|found| found.role.is_none());
+    questions.extend(facts.states.iter().filter_map(|state| listing(&state.host, "Accessory", left(state))));
     Draft::asking(questions)
 }
 
 /// Every role on every host, and what runs of roles that are gone.
 pub(super) fn app(facts: &Facts<'_>) -> Vec<Question> {
-    let ask = |host: &crate::name::HostName, query| Question { host: host.clone(), heading: "App".to_owned(), query };
-    let placed = facts.targets.placements().map(|(role, tagged)| {
-        let role = role.name.clone();
-        ask(&tagged.name, Query::Details { role })
+    let placed = facts.targets.placements().map(|(role, tagged)| Question {
+        host: tagged.name.clone(),
+        heading: "App".to_owned(),
+        query: Query::Details { role: role.name.clone() },
     });
-    let mut questions: Vec<Question> = placed.collect();
-    for state in facts.states {
-        let containers: Vec<ContainerName> =
-            orphans_of(facts.config, facts.targets, state).map(|found| found.name.clone()).collect();
-        questions.extend((!containers.is_empty()).then(|| ask(&state.host, Query::Orphans { containers })));
-    }
-    questions
+    let left = |state| orphans_of(facts.config, facts.targets, state).filter(|found| found.role.is_some());
+    placed.chain(facts.states.iter().filter_map(|state| listing(&state.host, "App", left(state)))).collect()
+}
+
+/// Asks for containers by their names, if there are any.
+fn listing<'s>(host: &HostName, heading: &str, found: impl Iterator<Item = &'s Container>) -> Option<Question> {
+    let containers: Vec<ContainerName> = found.map(|found| found.name.clone()).collect();
+    let query = (!containers.is_empty()).then_some(Query::Orphans { containers })?;
+    Some(Question { host: host.clone(), heading: heading.to_owned(), query })
 }
 
 /// The last lines of the audit log.
@@ -45,7 +49,7 @@ pub(super) fn survey(facts: &Facts<'_>, survey: Survey) -> Draft {
     Draft::of([Stage::new(Kind::Look, Work::Survey { hosts, survey })])
 }
 
-/// Containers that run, but no role of the configuration has its place there.
+/// Containers that run, but no role and no accessory of the configuration has its place there.
 pub(crate) fn orphans_of<'s>(
     config: &Config,
     targets: &Targets,
@@ -59,20 +63,33 @@ pub(crate) fn orphans_of<'s>(
         .filter(|role| role.hosts.iter().any(|tagged| tagged.name == state.host))
         .map(|role| role.name.clone())
         .collect();
-    let runs = state.containers.iter().filter(|found| found.state.holds_resources());
-    runs.filter(move |found| found.role.as_ref().is_some_and(|role| !placed.contains(role)))
+    let of_roles = move |found: &&Container| found.role.as_ref().is_some_and(|role| !placed.contains(role));
+    let belongs = |found: &Container| {
+        let named = config.accessories.iter().find(|accessory| *accessory.service == *found.name);
+        named.is_some_and(|accessory| accessory.hosts.contains(&state.host))
+    };
+    let of_accessories = state.accessories.iter().filter(move |found| !belongs(found));
+    state.containers.iter().filter(of_roles).chain(of_accessories).filter(|found| found.state.holds_resources())
+}
+
+/// Each of them, and what stops it.
+pub(super) fn strays(config: &Config, targets: &Targets, state: &HostState) -> Vec<Stray> {
+    let host = &state.host;
+    let stray = |Container { name, role, .. }: &Container| Stray {
+        host: host.clone(),
+        container: name.clone(),
+        role: role.clone(),
+        stopped_by: match role {
+            Some(role) => format!("kamal app stop -r {role} -h {host}"),
+            // Commands about accessories know those of the file alone.
+            None => format!("kamal server exec -h {host} docker stop {name}"),
+        },
+    };
+    orphans_of(config, targets, state).map(stray).collect()
 }
 
 /// A line for each of them.
 pub(super) fn orphans(facts: &Facts<'_>) -> Vec<String> {
-    let line = |state: &HostState, found: &Container| {
-        let role = found.role.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!(
-            "{} on {} runs, but deploy.yml has no role {role} there; `kamal app stop -r {role} -h {}` stops it.",
-            found.name, state.host, state.host
-        )
-    };
-    let of =
-        |state| orphans_of(facts.config, facts.targets, state).map(move |found| line(state, found)).collect::<Vec<_>>();
-    facts.states.iter().flat_map(of).collect()
+    let strays = facts.states.iter().flat_map(|state| strays(facts.config, facts.targets, state));
+    strays.map(|stray| stray.to_string()).collect()
 }

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     name::HostName,
     naming,
-    plan::{Draft, HostWork, Kind, Stage, Told, Work, ensure_proxy, proxy_container},
+    plan::{Draft, HostWork, Kind, Stage, Told, Work, cluster::connect_proxy, ensure_proxy, proxy_container},
     query::{LogLines, Query},
     state::HostState,
     step::Step,
@@ -135,6 +135,9 @@ impl Proxy {
 
 /// Hosts on which containers of other hosts cannot be reached, though somebody may have meant them to be.
 pub(super) fn hidden_overlays(facts: &Facts<'_>) -> Vec<String> {
+    if facts.config.cluster.is_some() {
+        return Vec::new();
+    }
     let name = naming::NETWORK;
     let note = |state: &HostState| {
         format!(
@@ -164,10 +167,12 @@ fn reboot(facts: &Facts<'_>, rolling: bool) -> Vec<Stage> {
 pub(super) fn replace(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
     let mut steps = vec![audit("Rebooted proxy", None)];
     if !state.network {
-        steps.push(Step::CreateNetwork { name: naming::NETWORK.into() });
+        steps.push(crate::plan::create_network(facts.config));
     }
     let spec = proxy_container(facts.config, &state.host, facts.proxy_image(state));
     steps.push(Step::ReplaceProxy(Box::new(spec)));
+    let balanced = facts.config.cluster.as_ref().filter(|cluster| cluster.balance);
+    steps.extend(balanced.map(|cluster| connect_proxy(cluster, &state.host)));
     steps
 }
 

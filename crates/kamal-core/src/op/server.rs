@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Row, Scope, facts::audit};
+use super::{Facts, Row, Scope, cluster, facts::audit};
 use crate::{
     command_line::CommandLine,
     error::Error,
@@ -19,6 +19,10 @@ use crate::{
 pub enum Server {
     /// Installs Docker where it is missing.
     Bootstrap,
+    /// Joins the hosts by Docker's swarm.
+    Join,
+    /// Takes hosts out of the swarm.
+    Leave,
     /// Runs a command on the hosts.
     Exec {
         /// The command; a shell where there is none, which only makes sense with a terminal.
@@ -32,6 +36,8 @@ impl Server {
     pub(super) fn row(&self) -> Row {
         match self {
             Self::Bootstrap => Row { docker: false, ..Row::locks("server", "bootstrap", Scope::All) },
+            Self::Join => Row::locks("server", "join", Scope::Everybody),
+            Self::Leave => Row::locks("server", "leave", Scope::Everybody),
             Self::Exec { .. } => Row::changes("server", "exec", Scope::All),
         }
     }
@@ -43,6 +49,8 @@ impl Server {
                 stages.extend(facts.hook("docker-setup", None));
                 Ok(Draft::of(stages))
             }
+            Self::Join => cluster::join(facts),
+            Self::Leave => cluster::leave(facts),
             Self::Exec { command, interactive } => exec(facts, command.as_ref(), *interactive),
         }
     }

@@ -63,7 +63,7 @@ fn of_hosts(facts: &Facts<'_>, group: &[HostName]) -> Result<Vec<Stage>, Error> 
 /// Traefik makes way, and the proxy comes; one that is there is replaced.
 fn swap(facts: &Facts<'_>, is_proxy_host: bool, state: &HostState) -> Vec<Step> {
     if !is_proxy_host {
-        let missing = (!state.network).then(|| Step::CreateNetwork { name: crate::naming::NETWORK.into() });
+        let missing = (!state.network).then(|| crate::plan::create_network(facts.config));
         return missing.into_iter().chain([Step::RemoveTraefik]).collect();
     }
     let mut steps = facts.login();

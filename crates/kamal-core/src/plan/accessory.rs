@@ -1,6 +1,9 @@
 //! Accessories (spec 9.8): databases and the like, one container each.
 
-use super::boot::{certificate, certificate_paths, logging};
+use super::{
+    boot::{certificate, certificate_paths, logging},
+    cluster,
+};
 use crate::{
     config::{
         Config,
@@ -74,35 +77,41 @@ impl AccessorySteps<'_> {
 
     /// Writes its env file, starts its container, and leads the proxy to it if it is served by one.
     pub(crate) fn start(&self, host: &HostName) -> Vec<Step> {
+        let spec = self.run_spec(host);
+        let mut steps = vec![
+            self.audit("Booted NAME accessory"),
+            Step::WriteEnv { path: spec.env_file.clone(), secrets: self.accessory.env.secret.clone() },
+            Step::Start(Box::new(spec)),
+        ];
+        steps.extend(self.route());
+        steps
+    }
+
+    /// Its container, as a host is to have it.
+    pub(crate) fn run_spec(&self, host: &HostName) -> RunSpec {
         let (config, accessory) = (self.config, self.accessory);
-        let env_file = naming::accessory_env_file(config, &accessory.name);
         let mut env = vec![("KAMAL_HOST".to_owned(), host.to_string())];
         env.extend(accessory.env.clear.clone());
         let mut labels = vec![("service".to_owned(), accessory.service.clone())];
         labels.extend(accessory.labels.clone());
-        let mut steps = vec![
-            self.audit("Booted NAME accessory"),
-            Step::WriteEnv { path: env_file.clone(), secrets: accessory.env.secret.clone() },
-            Step::Start(Box::new(RunSpec {
-                name: self.container(),
-                role: None,
-                version: None,
-                image: self.image(),
-                restart: accessory.restart.clone(),
-                network: accessory.network.clone(),
-                hostname_stem: None,
-                publish: accessory.port.clone(),
-                env,
-                env_file,
-                logging: logging(&config.logging),
-                volumes: self.volumes(),
-                labels,
-                options: accessory.options.clone(),
-                cmd: accessory.cmd.clone(),
-            })),
-        ];
-        steps.extend(self.route());
-        steps
+        RunSpec {
+            name: self.container(),
+            role: None,
+            version: None,
+            image: self.image(),
+            restart: accessory.restart.clone(),
+            network: accessory.network.clone(),
+            overlay: cluster::of_accessory(config, accessory),
+            hostname_stem: None,
+            publish: accessory.port.clone(),
+            env,
+            env_file: naming::accessory_env_file(config, &accessory.name),
+            logging: logging(&config.logging),
+            volumes: self.volumes(),
+            labels,
+            options: accessory.options.clone(),
+            cmd: accessory.cmd.clone(),
+        }
     }
 
     /// Leads the proxy to its container, if it is served by one.
@@ -113,6 +122,7 @@ impl AccessorySteps<'_> {
         steps.push(Step::SwitchTraffic(Box::new(Route {
             service: self.accessory.service.clone(),
             container: self.container(),
+            peers: Vec::new(),
             proxy: proxy.clone(),
             certificate: certificate_paths(self.config, proxy, owner),
             error_pages: None,
@@ -127,7 +137,7 @@ impl AccessorySteps<'_> {
         let mut steps = vec![self.audit("Stopped NAME accessory")];
         let service = self.accessory.service.clone();
         steps.extend(self.accessory.proxy.as_ref().map(|_| Step::RemoveRoute { service }));
-        steps.push(Step::Stop { container: self.container(), timeout: None });
+        steps.push(Step::Stop { container: self.container(), timeout: None, tolerant: true });
         steps
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::HostWork;
+use super::{HostWork, cluster};
 use crate::{
     config::{
         Config,
@@ -69,6 +69,12 @@ pub(crate) fn groups(config: &Config, hosts: &[HostName]) -> Vec<Vec<HostName>> 
     hosts.chunks(size.max(1)).map(<[HostName]>::to_vec).collect()
 }
 
+/// The step that makes the network all containers of a host are on. Hosts that `x-cluster` joins have another one over all
+/// of them.
+pub(crate) fn create_network(config: &Config) -> Step {
+    Step::CreateNetwork { name: naming::NETWORK.into(), local: config.cluster.is_some() }
+}
+
 /// What comes before a host's containers: the network and the proxy, where they are missing or apart.
 pub(crate) fn ensure_proxy(
     config: &Config,
@@ -78,7 +84,7 @@ pub(crate) fn ensure_proxy(
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     if !state.network {
-        steps.push(Step::CreateNetwork { name: naming::NETWORK.into() });
+        steps.push(create_network(config));
     }
     if !targets.proxy_hosts.contains(&state.host) {
         return steps;
@@ -88,11 +94,13 @@ pub(crate) fn ensure_proxy(
             let joined = |name: &String| name == naming::NETWORK || name == "host";
             if !proxy.networks.iter().any(joined) {
                 let container = ContainerName::of_checked(naming::PROXY_CONTAINER);
-                steps.push(Step::ConnectNetwork { network: naming::NETWORK.to_owned(), container });
+                let network = naming::NETWORK.to_owned();
+                steps.push(Step::ConnectNetwork { network, container, aliases: Vec::new() });
             }
         }
         _ => steps.push(Step::EnsureProxy(Box::new(proxy_container(config, &state.host, image)))),
     }
+    steps.extend(cluster::join_proxy(config, state));
     steps
 }
 
@@ -118,9 +126,21 @@ fn proxy_run(config: &Config, host: &HostName) -> Option<crate::config::model::P
     roles.chain(accessories).find_map(|proxy| proxy.run.clone())
 }
 
-/// The steps that bring a host's roles up, and what they bring up. One list of steps, or, where roles boot side by side,
-/// one for each role; then what they have in common comes first, to be done before any of them.
-pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWork>, Vec<Placement>) {
+/// What brings a host's roles up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Booting {
+    /// What its roles have in common, to be done before any of them; empty where they boot one after another.
+    pub(crate) common: Vec<Step>,
+    /// One list of steps, or one for each role where roles boot side by side.
+    pub(crate) works: Vec<HostWork>,
+    /// The switches, where hosts switch together.
+    pub(crate) switches: Vec<Step>,
+    /// What the steps bring up.
+    pub(crate) placements: Vec<Placement>,
+}
+
+/// The steps that bring a host's roles up, and what they bring up.
+pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> Booting {
     let mut common = if boot.as_deployed { Vec::new() } else { error_pages(boot) };
     let roles: Vec<(&Role, &TaggedHost)> = boot.targets.roles_on(&state.host).collect();
     for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some() && !boot.as_deployed) {
@@ -131,7 +151,7 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWo
     }
     let parallel = boot.config.boot.parallel_roles && roles.len() > 1;
     let has_primary = roles.iter().any(|(role, _)| boot.targets.is_primary(role));
-    let (mut works, mut placements) = (Vec::new(), Vec::new());
+    let (mut works, mut switches, mut placements) = (Vec::new(), Vec::new(), Vec::new());
     for (i, (role, tagged)) in roles.iter().enumerate() {
         let mut steps = Vec::new();
         // Where the primary role boots on the same host it comes first, and its success opens the gate; side by side,
@@ -146,6 +166,9 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWo
         } else {
             start(boot, state, role, tagged, &placement)
         });
+        if boot.config.boot.together && role.proxy.is_some() {
+            switches.push(switch(boot, role, &placement));
+        }
         placements.push(placement);
         match works.last_mut() {
             Some(HostWork { steps: before, .. }) if !parallel => before.extend(steps),
@@ -158,7 +181,7 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> (Vec<Step>, Vec<HostWo
             None => works.push(HostWork { host: state.host.clone(), steps: std::mem::take(&mut common) }),
         }
     }
-    (common, works, placements)
+    Booting { common, works, switches, placements }
 }
 
 fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
@@ -178,7 +201,10 @@ fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
         .filter(|container| !(boot.as_deployed && container.name == new))
         .map(|container| Stale { name: renamed(container), paused: container.state == ContainerState::Paused })
         .collect();
-    let back = old.as_ref().zip(role.proxy.as_ref()).map(|(old, _)| Box::new(route(boot.config, role, old, None)));
+    let back = old
+        .as_ref()
+        .zip(role.proxy.as_ref())
+        .map(|(old, _)| Box::new(route(boot.config, role, &state.host, old, None)));
     Placement {
         host: state.host.clone(),
         role: role.name.clone(),
@@ -212,10 +238,18 @@ fn restart(boot: &Boot<'_>, state: &HostState, role: &Role, placement: &Placemen
     steps
 }
 
-/// The step that ends when the new container answers for its role.
+/// The step that leads the proxy to the new container once that is healthy.
+fn switch(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
+    Step::SwitchTraffic(Box::new(route(boot.config, role, &placement.host, &placement.new, Some(boot))))
+}
+
+/// The step that ends when the new container answers for its role, or could.
 fn await_healthy(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
     if role.proxy.is_some() {
-        return Step::SwitchTraffic(Box::new(route(boot.config, role, &placement.new, Some(boot))));
+        return match switch(boot, role, placement) {
+            Step::SwitchTraffic(route) if boot.config.boot.together => Step::AwaitHealthy(route),
+            switch => switch,
+        };
     }
     Step::AwaitReady {
         container: placement.new.clone(),
@@ -255,6 +289,7 @@ fn run_spec(boot: &Boot<'_>, role: &Role, tagged: &TaggedHost, name: &ContainerN
     if let Some(destination) = &config.destination {
         clear.push(("KAMAL_DESTINATION".to_owned(), destination.to_string()));
     }
+    clear.extend(cluster::facts(config, role));
     clear.extend(config.env_for(role, tagged).clear);
     RunSpec {
         name: name.clone(),
@@ -263,6 +298,7 @@ fn run_spec(boot: &Boot<'_>, role: &Role, tagged: &TaggedHost, name: &ContainerN
         image: naming::image(config, version),
         restart: role.restart.clone(),
         network: naming::NETWORK.into(),
+        overlay: cluster::of_role(config, role, &tagged.name),
         hostname_stem: Some(naming::hostname_stem(&tagged.name)),
         publish: None,
         env: clear,
@@ -289,6 +325,8 @@ pub(crate) fn release(boot: &Boot<'_>) -> Option<HostWork> {
         // Its output is read back, which not every driver can do.
         logging: vec!["--log-driver json-file".to_owned(), "--log-opt max-size=\"10m\"".to_owned()],
         volumes: config.volumes.clone(),
+        // It is none of those that answer for the role.
+        overlay: cluster::nameless(config),
         labels: Vec::new(),
         cmd: Some(release.cmd.clone()),
         ..run_spec(boot, role, tagged, &name)
@@ -324,12 +362,12 @@ pub(crate) fn stop_timeout(config: &Config, role: &Role) -> Option<u64> {
 }
 
 /// A role's route to a container that is there already.
-pub(crate) fn route_to(config: &Config, role: &Role, container: &ContainerName) -> Route {
-    route(config, role, container, None)
+pub(crate) fn route_to(config: &Config, role: &Role, host: &HostName, container: &ContainerName) -> Route {
+    route(config, role, host, container, None)
 }
 
 /// A role's route to a container. Error pages belong to the version booted; going back leaves them out of it.
-fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
+fn route(config: &Config, role: &Role, host: &HostName, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
     let proxy = role.proxy.clone().unwrap_or_default();
     let certificate = certificate_paths(config, &proxy, &naming::role_certificate(&role.name));
     let error_pages =
@@ -337,6 +375,7 @@ fn route(config: &Config, role: &Role, container: &ContainerName, boot: Option<&
     Route {
         service: naming::container_prefix(config, &role.name),
         container: container.clone(),
+        peers: cluster::peers(config, role, host),
         proxy,
         certificate,
         error_pages,
@@ -394,6 +433,22 @@ pub(super) fn certificate(config: &Config, proxy: &Proxy, folder: &str) -> Vec<S
     vec![write("cert.pem", certificate_pem, None), write("key.pem", private_key_pem, Some(naming::PROXY_USER))]
 }
 
+/// How the new containers that replaced others are watched, by `x-guard`.
+pub(crate) fn guard(config: &Config, placements: &[Placement]) -> Vec<HostWork> {
+    let Some(guard) = &config.guard else { return Vec::new() };
+    // Where there was nothing before, there is nothing to go back to.
+    let watched = placements.iter().filter(|placement| placement.back.is_some());
+    let watch = |placement: &Placement| HostWork {
+        host: placement.host.clone(),
+        steps: vec![Step::Watch {
+            service: naming::container_prefix(config, &placement.role),
+            container: placement.new.clone(),
+            guard: guard.clone(),
+        }],
+    };
+    watched.map(watch).collect()
+}
+
 /// What goes once every host has switched: old containers, and the leftovers of old versions.
 pub(crate) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork> {
     let mut hosts: Vec<HostWork> = Vec::new();
@@ -401,8 +456,12 @@ pub(crate) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork>
         if placement.old.is_none() && placement.stale.is_empty() && !boot.as_deployed {
             continue;
         }
-        let stop =
-            |container: &ContainerName| Step::Stop { container: container.clone(), timeout: placement.stop_timeout };
+        // One that goes on running, a worker for instance, is no old version that has gone.
+        let stop = |container: &ContainerName| Step::Stop {
+            container: container.clone(),
+            timeout: placement.stop_timeout,
+            tolerant: false,
+        };
         let mut steps: Vec<Step> = placement.old.iter().map(stop).collect();
         for stale in &placement.stale {
             steps.extend(stale.paused.then(|| Step::Unpause { container: stale.name.clone() }));

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{Clock, Events, Exit, Local, LocalError, ReachError, RegistryError, SecretError, Serving};
-use crate::{build::BuildTask, config::Config, keyring::Keyring, name::Version};
+use super::{Clock, Exit, Local, LocalError, ReachError, RegistryError, SecretError, Serving};
+use crate::{build::BuildTask, config::Config, event::Teller, keyring::Keyring, name::Version};
 
 /// Builds images. Implemented by `kamal-docker`; an own builder does the tasks that are its own and hands on the rest.
 #[async_trait]
@@ -67,7 +67,7 @@ pub struct BuildOrder<'a> {
     /// Builder secrets, and the registry's user and password.
     pub secrets: &'a Keyring,
     /// Listeners: the build's output.
-    pub events: &'a dyn Events,
+    pub events: &'a Teller,
     /// Time, for how long things take.
     pub clock: &'a dyn Clock,
     /// The registry on this machine, where the image goes into it.
@@ -82,7 +82,7 @@ impl<'a> BuildOrder<'a> {
         config: &'a Config,
         local: &'a dyn Local,
         secrets: &'a Keyring,
-        events: &'a dyn Events,
+        events: &'a Teller,
         clock: &'a dyn Clock,
     ) -> Self {
         Self { task, config, version: None, local, secrets, events, clock, registry: None }

@@ -35,6 +35,11 @@ pub trait Docker: Send + Sync + std::fmt::Debug {
         StepFault::Other
     }
 
+    /// What a line that a step prints tells of a layer of an image, if it does.
+    fn layer(&self, _step: &Step, _line: &str) -> Option<Layer> {
+        None
+    }
+
     /// Shell text for a step, `None` when it is not one of docker's. A non-zero exit of the text means that the step
     /// failed. Every text is safe to run again.
     ///
@@ -73,6 +78,15 @@ pub trait Proxy: Send + Sync + std::fmt::Debug {
     ///
     /// As [`Docker::render`].
     fn render(&self, step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError>;
+}
+
+/// Of a layer of an image that is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its id.
+    pub id: String,
+    /// Whether the host has it by now.
+    pub here: bool,
 }
 
 /// What a step's text may depend on besides the step.

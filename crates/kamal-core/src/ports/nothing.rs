@@ -8,7 +8,7 @@ use super::{
     Chunk, Claim, Command, Events, Exit, Local, LocalError, LocalFolders, LocalRegistry, RegistryError, Scratch,
     SecretError, Secrets, Serving, TemplateError, Templates,
 };
-use crate::{event::EventKind, secret::Secret};
+use crate::{event::Event, secret::Secret};
 
 /// Nobody listens, there are no secrets and no registry, and the project has no folder: no files, no hooks, no templates,
 /// and nothing is built.
@@ -21,7 +21,7 @@ fn no_folder(what: String) -> LocalError {
 }
 
 impl Events for Nothing {
-    fn emit(&self, _event: EventKind) {}
+    fn emit(&self, _event: Event) {}
 
     fn shows_output(&self) -> bool {
         false

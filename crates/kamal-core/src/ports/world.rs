@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Builder, Docker, Hooks, Interceptor, Local, LocalRegistry, Nothing, Proxy, Secrets, Ssh};
-use crate::{event::EventKind, redact::Redactor, run::hooks::HookFiles, secret::Secret};
+use crate::{event::Event, redact::Redactor, run::hooks::HookFiles, secret::Secret};
 
 /// Time.
 #[async_trait]
@@ -27,10 +27,11 @@ pub trait Entropy: Send + Sync + std::fmt::Debug {
     fn hex(&self, digits: usize) -> String;
 }
 
-/// Receives what happens, in order. Must not block: a slow display keeps a queue of its own.
+/// Receives what happens, in order, from [`Teller`](crate::event::Teller)s alone. Must not block: a slow display keeps a
+/// queue of its own.
 pub trait Events: Send + Sync + std::fmt::Debug {
     /// Takes an event.
-    fn emit(&self, event: EventKind);
+    fn emit(&self, event: Event);
 
     /// True when what local programs print is shown, so that an error need not repeat it.
     fn shows_output(&self) -> bool {

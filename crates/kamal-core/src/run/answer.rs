@@ -10,6 +10,7 @@ use futures_util::{
 use crate::{
     doctor::Checkup,
     error::{Cover, HostError},
+    event::EventKind,
     fleet::{Captured, Fleet},
     name::HostName,
     plan::{Plan, Question, Told},
@@ -54,6 +55,23 @@ pub struct Answer {
 impl Answer {
     pub(super) fn new(host: Option<HostName>, heading: String, outcome: Result<Captured, HostError>) -> Self {
         Self { host, heading, outcome, raw: None }
+    }
+
+    /// As listeners are told of it.
+    pub(super) fn event(&self) -> EventKind {
+        let (host, heading) = (self.host.clone(), self.heading.clone());
+        match &self.outcome {
+            Ok(Captured { stdout, stderr, status }) => EventKind::Answer {
+                host,
+                heading,
+                stdout: stdout.clone(),
+                stderr: stderr.clone(),
+                status: Some(*status),
+            },
+            Err(error) => {
+                EventKind::Answer { host, heading, stdout: String::new(), stderr: error.to_string(), status: None }
+            }
+        }
     }
 
     /// What was printed on standard output, as it came: for another program, which needs it as it is.

@@ -9,24 +9,31 @@ use std::{
 
 use futures_util::{
     FutureExt,
-    future::{Either, join_all, select},
+    future::{BoxFuture, Either, join_all, select},
 };
 
 use super::{Cx, diagnose};
 use crate::{
-    error::{Error, HostError},
+    error::{Error, ErrorKind, HostError, StepFault},
     event::{EventKind, Tone},
     fleet::{Fleet, Progress, gather},
     gate::{Keeper, Waiter},
     name::{ContainerName, HostName},
     plan::{HostWork, Placement},
     query::Stop,
+    state::HostState,
     step::Step,
 };
 
 /// How long a request to stop waits for a boot under way: then it is known whether the proxy was switched. After that
 /// the container is hardly going to become healthy, and the host is led back without knowing.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a docker that went away while hosts go back is waited for: restarting takes it seconds.
+const RESTART: Duration = Duration::from_secs(30);
+
+/// What exit statuses of programs that a signal ended are above of.
+const BY_SIGNAL: i32 = 128;
 
 /// Which placements answer from their new container, and which perhaps do.
 #[derive(Debug, Default)]
@@ -35,6 +42,8 @@ pub(super) struct Switched(Mutex<Vec<(HostName, ContainerName, Certainty)>>);
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Certainty {
     Known,
+    /// It is healthy, and nobody is led to it yet.
+    Waiting,
     /// The connection broke, or the user asked to stop, while the new container was on its way.
     Doubtful,
 }
@@ -47,7 +56,8 @@ impl Switched {
 
     fn of(&self, placement: &Placement) -> Option<Certainty> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = all.iter().find(|(host, container, _)| *host == placement.host && *container == placement.new);
+        let found =
+            all.iter().rev().find(|(host, container, _)| *host == placement.host && *container == placement.new);
         found.map(|(_, _, certainty)| *certainty)
     }
 }
@@ -60,15 +70,24 @@ pub(super) struct Group {
     switched: Switched,
 }
 
-/// Boots a group. `keeper` is dropped with the last host that could open the gate.
+impl Group {
+    /// Whether this is what was booted.
+    pub(super) fn is_of(&self, placements: &[Placement]) -> bool {
+        self.placements == placements
+    }
+}
+
+/// Boots a group, or goes on booting it. `keeper` is dropped with the last host that could open the gate.
 pub(super) async fn group(
     cx: &Cx<'_>,
     works: &[HostWork],
     placements: &[Placement],
     keeper: Option<Keeper>,
     waiter: &Waiter,
+    begun: Option<Group>,
 ) -> (Result<(), Error>, Group) {
-    let switched = Switched::default();
+    let (mut all, switched) = begun.map_or_else(Default::default, |group| (group.works, group.switched));
+    all.extend_from_slice(works);
     let keeper = keeper.map(Arc::new);
     // Keepers are handed out before anything is awaited: a host that cannot even be reached still closes the gate.
     let hosts: Vec<_> = works
@@ -81,7 +100,7 @@ pub(super) async fn group(
     drop(keeper);
     let futures = hosts.into_iter().map(|(work, keeper)| host(cx, work, placements, keeper, waiter, &switched).boxed());
     let result = gather(join_all(futures).await).map(drop);
-    (result, Group { works: works.to_vec(), placements: placements.to_vec(), switched })
+    (result, Group { works: all, placements: placements.to_vec(), switched })
 }
 
 async fn host(
@@ -120,7 +139,7 @@ async fn host(
 /// True when one of the steps brings up a container others wait for.
 fn brings_up_primary(work: &HostWork, placements: &[Placement]) -> bool {
     let of = |step: &Step, placement: &Placement| match step {
-        Step::SwitchTraffic(route) => route.container == placement.new,
+        Step::SwitchTraffic(route) | Step::AwaitHealthy(route) => route.container == placement.new,
         Step::AwaitReady { container, .. } => *container == placement.new,
         _ => false,
     };
@@ -147,8 +166,9 @@ async fn steps(
         let Some(placement) = of(step) else { return };
         match (step, status) {
             (Step::Start(_) | Step::StartExisting { .. }, 0) => {}
-            (_, 0) => {
-                switched.note(placement, Certainty::Known);
+            (step, 0) => {
+                let waits = matches!(step, Step::AwaitHealthy(_));
+                switched.note(placement, if waits { Certainty::Waiting } else { Certainty::Known });
                 if placement.primary && keeper.is_some_and(|keeper| keeper.decide(true)) {
                     let role = &placement.role;
                     tell(cx, format!("First {role} container is healthy on {}, booting any other roles", work.host));
@@ -160,7 +180,8 @@ async fn steps(
     let result = patiently(cx, &work.host, steps, &mut progress).await;
     let Err(error) = result else { return Ok(()) };
     match failed {
-        Some(placement) if matches!(error, HostError::Step { .. }) => {
+        // What docker's client cannot tell, because the daemon went away or made an end of it, may have been done.
+        Some(placement) if matches!(&error, HostError::Step { .. }) && !docker_went_away(&error) => {
             let problem = format!("Failed to boot {} on {}", placement.role, work.host);
             cx.fleet.emit(EventKind::tell(Tone::Problem, problem));
             let stop = Some(Stop { timeout: placement.stop_timeout });
@@ -170,15 +191,21 @@ async fn steps(
             let unknown = match &error {
                 HostError::Cancelled { .. } => true,
                 HostError::Transport(error) => error.outcome_unknown(),
-                _ => false,
+                _ => docker_went_away(&error),
             };
-            for placement in steps.iter().filter_map(of).filter(|placement| unknown && switched.of(placement).is_none())
-            {
+            let open = |placement: &&Placement| switched.of(placement) != Some(Certainty::Known);
+            for placement in steps.iter().filter_map(of).filter(|placement| unknown && open(placement)) {
                 switched.note(placement, Certainty::Doubtful);
             }
             Err(error)
         }
     }
+}
+
+/// True when a step failed by what became of docker, not by what it does.
+fn docker_went_away(error: &HostError) -> bool {
+    let HostError::Step { status, fault, .. } = error else { return false };
+    *fault == StepFault::DockerMissing || *status > BY_SIGNAL
 }
 
 /// Runs steps. A request to stop lets those under way come to their end for a while.
@@ -224,8 +251,8 @@ async fn name_back(fleet: &Fleet<'_>, work: &HostWork) -> Option<String> {
     if renamed.is_empty() {
         return None;
     }
-    let named = async {
-        let state = fleet.observe(&work.host).await?;
+    let named = || async {
+        let state = observe(fleet, &work.host).await?;
         let runs = |name: &ContainerName| state.container(name).is_some_and(|found| found.state.is_current());
         let due = renamed.iter().filter(|(from, to)| state.container(to).is_some() && !runs(from));
         let steps: Vec<Step> = due
@@ -236,32 +263,63 @@ async fn name_back(fleet: &Fleet<'_>, work: &HostWork) -> Option<String> {
             .collect();
         fleet.run(&work.host, "roll back", &steps, &mut |_, _| {}).await
     };
-    let error = named.await.err()?;
+    let error = persistently(fleet, || named().boxed()).await.err()?;
     Some(format!("what was renamed on {} keeps its new name: {error}", work.host))
 }
 
 async fn go_back(fleet: &Fleet<'_>, placement: &Placement, certainty: Certainty) -> String {
     let Placement { role, host, new, .. } = placement;
+    let stop = Step::Stop { container: new.clone(), timeout: placement.stop_timeout, tolerant: true };
+    if certainty == Certainty::Waiting {
+        return match fleet.run(host, "roll back", &[stop], &mut |_, _| {}).await {
+            Ok(()) => format!("{new} on {host} was stopped before anybody was led to it"),
+            Err(error) => format!("{new} on {host} could not be stopped: {error}"),
+        };
+    }
     let Some(old) = &placement.old else {
         return format!("{role} on {host} keeps {new}: there was nothing to go back to");
     };
-    let went = async {
+    let went = || async {
         // Until the old container made way the name of the new one is its own.
-        if certainty == Certainty::Doubtful && fleet.observe(host).await?.container(old).is_none() {
+        if certainty == Certainty::Doubtful && observe(fleet, host).await?.container(old).is_none() {
             return Ok(());
         }
-        let stop = Step::Stop { container: new.clone(), timeout: placement.stop_timeout };
         let back = placement.back.clone().map(Step::SwitchTraffic);
-        let mut steps: Vec<Step> = back.clone().into_iter().chain([stop]).collect();
+        let mut steps: Vec<Step> = back.clone().into_iter().chain([stop.clone()]).collect();
         if certainty == Certainty::Doubtful {
             // What nobody listens to any more may lead the proxy to the new container once again, until that stops.
             steps.extend(back);
         }
         fleet.run(host, "roll back", &steps, &mut |_, _| {}).await
     };
-    match went.await {
+    match persistently(fleet, || went().boxed()).await {
         Ok(()) => format!("{role} on {host} went back to {old}"),
         Err(error) => format!("{role} on {host} could not go back to {old}: {error}"),
+    }
+}
+
+/// Observes a host that is to have docker.
+async fn observe(fleet: &Fleet<'_>, host: &HostName) -> Result<HostState, HostError> {
+    let state = fleet.observe(host).await?;
+    if state.docker { Ok(state) } else { Err(HostError::DockerMissing { host: host.clone() }) }
+}
+
+/// Tries again for as long as docker may be on its way back.
+async fn persistently<'f>(
+    fleet: &Fleet<'_>,
+    attempt: impl Fn() -> BoxFuture<'f, Result<(), HostError>> + Send,
+) -> Result<(), HostError> {
+    let clock = &fleet.world.clock;
+    let began = clock.elapsed();
+    loop {
+        match attempt().await {
+            Err(error)
+                if error.kind() == ErrorKind::DockerMissing && clock.elapsed().saturating_sub(began) < RESTART =>
+            {
+                clock.sleep(Duration::from_secs(1)).await;
+            }
+            done => return done,
+        }
     }
 }
 

@@ -9,7 +9,6 @@ use crate::{
     op::Policy,
     plan::HostWork,
     ports::{BuildOrder, Built},
-    redact::Redacted,
     state::HostState,
     step::Step,
 };
@@ -19,16 +18,11 @@ impl Runner<'_, '_> {
     pub(super) async fn order(&self, task: &BuildTask) -> Result<Built, Error> {
         let (cx, world) = (self.cx, self.cx.fleet.world);
         let registry = if task.makes_an_image() { self.registry.serving(cx).await? } else { None };
-        let order = BuildOrder {
-            task,
-            config: cx.fleet.config,
-            version: cx.run.asked_version.as_ref().or(cx.version),
-            local: &*world.local,
-            secrets: &cx.fleet.keyring(),
-            events: &Redacted::new(world.events.clone(), world.redactor.clone()),
-            clock: &*world.clock,
-            registry: registry.as_deref(),
-        };
+        let secrets = cx.fleet.keyring();
+        let mut order =
+            BuildOrder::new(task, cx.fleet.config, &*world.local, &secrets, cx.fleet.teller(), &*world.clock);
+        order.version = cx.run.asked_version.as_ref().or(cx.version);
+        order.registry = registry.as_deref();
         Ok(cx.fleet.cancel.guard(world.builder.build(&order)).await.ok_or(Error::Cancelled)??)
     }
 

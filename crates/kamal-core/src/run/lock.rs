@@ -42,6 +42,27 @@ impl Runner<'_, '_> {
         format!("{}{version}", self.op.row().name())
     }
 
+    /// Takes the lock and observes all hosts again.
+    pub(super) async fn lock(&mut self, host: &HostName) -> Result<(), Error> {
+        let cx = self.cx;
+        let state = self.lock.acquire(cx, host, &self.doing()).await?;
+        let hosts = self.hosts_of();
+        let others: Vec<HostName> = hosts.iter().filter(|other| *other != host).cloned().collect();
+        let mut states = self.observe(&others).await?;
+        if hosts.contains(host) {
+            self.check_docker(std::slice::from_ref(&state))?;
+            states.push(state);
+        }
+        for state in &mut states {
+            state.lock = None;
+        }
+        if let Some(delivered) = &self.delivered {
+            delivered.check(&states)?;
+        }
+        self.states = states;
+        Ok(())
+    }
+
     pub(super) async fn unlock(&self) -> Result<(), Error> {
         self.lock.release(self.cx).await.map_err(|error| Error::Hosts(vec![error]))
     }

@@ -6,13 +6,13 @@ use futures_util::{
     future::{join, join_all},
 };
 
-use super::{Cx, Needs, answer::script, rollback};
+use super::{Cx, Needs, answer::script, made::Made, outlook::secrets_of_role};
 use crate::{
     doctor::{self, Checkup, Here, Patient, Ran},
     error::{Error, HostError},
     fleet::Fleet,
     keyring::Keyring,
-    name::{HostName, ImageRef, Version},
+    name::{HostName, Version},
     plan::{AccessorySteps, Boot, Survey},
     ports::{Chunk, Command},
     query::Query,
@@ -127,46 +127,30 @@ fn drift(cx: &Cx<'_>, state: &HostState, vitals: &Vitals, of: Of<'_>) -> Vec<Str
         Of::Accessory(accessory) => state.accessory(&accessory.service),
     };
     let Some(running) = running else { return Vec::new() };
-    let mut found = Vec::new();
-    if !is_of_image(&running.image, &spec.image) {
-        found.push(format!("the image is {}, not {}", running.image, spec.image));
-    }
-    let made = vitals.made.iter().find_map(|made| rollback::Made::read(made.expose(), &running.name));
+    let mut made = vitals.made.iter().filter_map(|made| Made::read(made.expose()));
+    let Some(made) = made.find(|made| made.is(&running.name)) else { return Vec::new() };
     let secrets = match of {
-        Of::Role(..) => rollback::secrets_of(cx, &spec, &state.host),
+        Of::Role(..) => secrets_of_role(cx, &spec, &state.host),
         Of::Accessory(accessory) => accessory.env.secret.iter().map(|secret| secret.name.clone()).collect(),
     };
-    found.extend(made.map(|made| rollback::changes(&made, &spec, &secrets)).unwrap_or_default());
-    found
+    made.changes(&spec, &secrets).iter().map(ToString::to_string).collect()
 }
 
 /// How the container would be made now, at the version that runs.
 fn wanted(cx: &Cx<'_>, state: &HostState, of: Of<'_>) -> Option<RunSpec> {
-    let config = cx.fleet.config;
-    let steps = match of {
-        Of::Role(_, version) => role_steps(cx, state, version),
-        Of::Accessory(accessory) => AccessorySteps { config, accessory, files: &[] }.start(&state.host),
-    };
-    let role = if let Of::Role(role, _) = of { Some(&role.name) } else { None };
-    steps.into_iter().find_map(|step| match step {
-        Step::Start(spec) if spec.role.as_ref() == role => Some(*spec),
-        _ => None,
-    })
+    match of {
+        Of::Role(role, version) => role_steps(cx, state, version).into_iter().find_map(|step| match step {
+            Step::Start(spec) if spec.role.as_ref() == Some(&role.name) => Some(*spec),
+            _ => None,
+        }),
+        Of::Accessory(accessory) => {
+            Some(AccessorySteps { config: cx.fleet.config, accessory, files: &[] }.run_spec(&state.host))
+        }
+    }
 }
 
 fn role_steps(cx: &Cx<'_>, state: &HostState, version: &Version) -> Vec<Step> {
     let boot = Boot { config: cx.fleet.config, targets: cx.targets, version, error_pages: &[], as_deployed: false };
-    let (_, works, _) = crate::plan::host(&boot, state);
+    let works = crate::plan::host(&boot, state).works;
     works.into_iter().flat_map(|work| work.steps).collect()
-}
-
-/// Whether what docker calls a container's image may be this one. An id is what is left of a name that has moved on, which
-/// versions' names do not.
-fn is_of_image(found: &str, wanted: &ImageRef) -> bool {
-    let is_id = found.starts_with("sha256:") || found.len() == 12 && found.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let tagged = |name: &str| {
-        let last = name.rsplit('/').next().unwrap_or(name);
-        if last.contains([':', '@']) { name.to_owned() } else { format!("{name}:latest") }
-    };
-    is_id || tagged(found) == tagged(wanted)
 }

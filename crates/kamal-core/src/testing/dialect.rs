@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::host::BASE_LAYER;
+use super::{exec::AWAY, host::BASE_LAYER};
 use crate::{
     build::BuildTask,
     config::{Config, model::Registry},
@@ -48,7 +48,7 @@ impl Docker for SimDocker {
 
     fn fault(&self, _step: &Step, status: i32, printed: &str) -> StepFault {
         match printed {
-            _ if status == 127 => StepFault::DockerMissing,
+            _ if status == 127 || printed.contains(AWAY) => StepFault::DockerMissing,
             _ if printed.contains("manifest unknown") || printed.contains("No such image") => StepFault::ImageMissing,
             _ => StepFault::Other,
         }
@@ -62,7 +62,13 @@ impl Docker for SimDocker {
     fn render(&self, step: &Step, _cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
         let of_proxy = matches!(
             step,
-            Step::SwitchTraffic(_) | Step::RemoveRoute { .. } | Step::StopRoute { .. } | Step::ResumeRoute { .. }
+            Step::SwitchTraffic(_)
+                | Step::AwaitHealthy(_)
+                | Step::CheckWatch
+                | Step::Watch { .. }
+                | Step::RemoveRoute { .. }
+                | Step::StopRoute { .. }
+                | Step::ResumeRoute { .. }
         );
         Ok((!of_proxy).then(|| format!("sim docker: {step}").into()))
     }

@@ -24,6 +24,11 @@ use crate::{
 
 /// One way to a host and back.
 const ROUND_TRIP: Duration = Duration::from_millis(20);
+/// How long docker takes to restart.
+const RESTART: Duration = Duration::from_secs(3);
+/// What docker's client says meanwhile.
+pub(super) const AWAY: &str =
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
 /// How many bytes go to a host in a second.
 const UPLINK: usize = 10_000_000;
 
@@ -93,14 +98,29 @@ impl SimExec {
                 self.fleet.0.clock.sleep(Duration::from_millis(1)).await;
                 return Ok(Err((1, "it was made to fail".to_owned())));
             }
+            Some(How::DockerRestarts) => self.restart(),
             _ => {}
         }
+        let needs_docker = deed.needs_docker();
         let takes = self.takes(&deed);
         let due = self.fleet.0.clock.elapsed() + takes;
         let mut flight = Flight { exec: self, deed: Some(deed), due };
         self.fleet.0.clock.sleep(takes).await;
         let ended = flight.deed.take().map_or_else(|| Ok(String::new()), |deed| do_it(&self.fleet, &self.host, &deed));
-        if how == Some(How::LostAfter) { Err(self.lost(&what)) } else { Ok(ended) }
+        match how {
+            Some(How::LostAfter) => Err(self.lost(&what)),
+            Some(How::DockerRestartsLate) => {
+                self.restart();
+                Ok(if needs_docker { Err((1, AWAY.to_owned())) } else { ended })
+            }
+            _ => Ok(ended),
+        }
+    }
+
+    /// Docker goes away for a while. What runs comes back with it.
+    fn restart(&self) {
+        let back = self.fleet.0.clock.elapsed() + RESTART;
+        self.fleet.state().away.insert(self.host.clone(), back);
     }
 
     fn takes(&self, deed: &Deed) -> Duration {
@@ -108,10 +128,11 @@ impl SimExec {
         let pace = Duration::from_millis(state.pace());
         match deed {
             Deed::Step(step) if state.hosts[&self.host].waits_in_vain(step, &state.sick) => match step {
-                Step::SwitchTraffic(route) => Duration::from_secs(route.deploy_timeout),
+                Step::SwitchTraffic(route) | Step::AwaitHealthy(route) => Duration::from_secs(route.deploy_timeout),
                 Step::AwaitReady { timeout, .. } => Duration::from_secs(*timeout),
                 _ => pace,
             },
+            Deed::Step(Step::Watch { guard, .. }) => guard.window,
             Deed::Step(Step::AwaitReady { delay, .. }) => Duration::from_secs(*delay) + pace,
             Deed::Step(Step::Pull { .. } | Step::SwitchTraffic(_) | Step::Stop { .. }) => 10 * pace,
             _ => pace,
@@ -183,16 +204,24 @@ fn do_it(fleet: &SimFleet, host: &HostName, deed: &Deed) -> Ended {
     let mut state = fleet.state();
     let ended = match deed {
         Deed::Step(step) => act(&mut state, host, step),
+        Deed::Query(query) if state.is_away(host) && !matches!(query, Query::Shell { .. }) => Err((1, AWAY.to_owned())),
         Deed::Query(Query::PostMortem { container, stop, .. }) => {
             let evidence = state.evidence(host, container);
             if stop.is_some() {
                 // Without complaint.
-                drop(act(&mut state, host, &Step::Stop { container: container.clone(), timeout: None }));
+                drop(act(
+                    &mut state,
+                    host,
+                    &Step::Stop { container: container.clone(), timeout: None, tolerant: true },
+                ));
             }
             Ok(serde_json::to_string(&evidence).unwrap_or_default())
         }
         _ => {
             let elapsed = fleet.0.clock.elapsed();
+            if let (Deed::Observe(asked), true) = (deed, state.is_away(host)) {
+                return Ok(state.hosts[host].without_docker().told(host, asked, elapsed).to_string());
+            }
             let machine = state.hosts.entry(host.clone()).or_default();
             other(machine, host, deed, elapsed)
         }
@@ -204,10 +233,13 @@ fn do_it(fleet: &SimFleet, host: &HostName, deed: &Deed) -> Ended {
 fn act(state: &mut State, host: &HostName, step: &Step) -> Ended {
     invariants::before(state, host, step);
     let fresh_id = state.fresh_id();
-    let (now, elapsed) = (state.now(), state.elapsed());
-    let State { hosts, registry, sick, reached, .. } = state;
+    let (now, elapsed, away) = (state.now(), state.elapsed(), state.is_away(host));
+    let State { hosts, registry, sick, bad, reached, .. } = state;
     let reaches = reached.get(host).is_some_and(|ways| *ways > 0);
-    hosts.entry(host.clone()).or_default().act(step, &Around { reaches, registry, sick, fresh_id, now, elapsed })
+    hosts
+        .entry(host.clone())
+        .or_default()
+        .act(step, &Around { reaches, registry, sick, bad, fresh_id, now, elapsed, away })
 }
 
 fn other(machine: &mut SimHost, host: &HostName, deed: &Deed, elapsed: Duration) -> Ended {
@@ -255,6 +287,17 @@ fn print(output: Output<'_>, ended: &Ended) -> i32 {
         Err((status, printed)) => {
             output(Chunk::Stderr(printed.as_bytes()));
             *status
+        }
+    }
+}
+
+impl Deed {
+    /// Whether docker has a part in it.
+    fn needs_docker(&self) -> bool {
+        match self {
+            Self::Step(step) => SimHost::needs_docker(step),
+            Self::Observe(_) | Self::Upload(..) => false,
+            Self::Query(query) => !matches!(query, Query::Shell { .. }),
         }
     }
 }

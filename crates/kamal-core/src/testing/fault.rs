@@ -2,6 +2,9 @@
 
 use crate::name::HostName;
 
+/// Words with a dash that are no names of an app's.
+const KNOWN: [&str; 4] = ["kamal-proxy", "pre-connect", "pre-build", "pre-deploy"];
+
 /// Something done to the world, in the order it was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
@@ -56,6 +59,10 @@ pub enum How {
     Killed,
     /// The program is killed while it is under way; what runs on the host goes on to the end of its step.
     KilledLate,
+    /// The host's docker restarts before it has its effect, and is away for a while.
+    DockerRestarts,
+    /// The host's docker restarts after it had its effect and before that is known, and is away for a while.
+    DockerRestartsLate,
 }
 
 impl How {
@@ -67,7 +74,33 @@ impl How {
 }
 
 impl Effect {
-    /// All the ways in which this effect can go wrong.
+    /// What it is, without the names of what it is about.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        let what = self.what.split([',', '(']).next().unwrap_or_default();
+        let what = what.split(": ").next().unwrap_or_default();
+        let is_name =
+            |word: &str| word.contains(['/', ':', '.', '_', '=']) || word.contains('-') && !KNOWN.contains(&word);
+        let mut plain: Vec<&str> = Vec::new();
+        for word in what.split_whitespace() {
+            let word = if is_name(word) || word.parse::<u64>().is_ok() { "…" } else { word };
+            if word != "…" || plain.last() != Some(&word) {
+                plain.push(word);
+            }
+        }
+        plain.join(" ")
+    }
+
+    /// The ways in which the host's docker can get lost to this effect, besides those of [`Effect::hows`].
+    #[must_use]
+    pub fn restarts(&self) -> &'static [How] {
+        match self.kind {
+            EffectKind::Run | EffectKind::Upload => &[How::DockerRestarts, How::DockerRestartsLate],
+            EffectKind::Connect | EffectKind::Local | EffectKind::Reach => &[],
+        }
+    }
+
+    /// All the ways in which this effect can go wrong by itself, by its connection or by the program.
     #[must_use]
     pub fn hows(&self) -> &'static [How] {
         match self.kind {

@@ -1,25 +1,27 @@
 //! A simulated host: what is on it, and what each step does to it. Its rules are docker's and kamal-proxy's, as far as
 //! deploys notice them.
 
+mod seen;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use serde_json::Value;
-
 use super::{
-    exec::Observed,
+    container::{SimContainer, SimMade},
+    exec::AWAY,
     lock::{self, SimLock},
+    swarm::SimSwarm,
 };
 use crate::{
     diagnosis::Evidence,
     glob,
-    name::{ContainerId, ContainerName, HostName, ImageRef, RoleName, Version},
+    name::{ContainerName, ImageRef},
     naming,
     query::Query,
-    state::{Container, ContainerState, Deployed, HostState, Image, Machine, ProxyContainer, RouteState},
-    step::{Route, RunSpec, Step},
+    state::ContainerState,
+    step::{Attachment, Route, RunSpec, Step},
     vitals::Vitals,
 };
 
@@ -36,6 +38,8 @@ pub struct SimHost {
     pub images: BTreeMap<String, String>,
     /// The state of the proxy's container.
     pub proxy: Option<ContainerState>,
+    /// True when the proxy is one that cannot watch what it serves.
+    pub proxy_is_blind: bool,
     /// True when the proxy is cut off from the network `kamal`.
     pub proxy_cut_off: bool,
     /// Where the proxy leads: service to container id.
@@ -66,40 +70,10 @@ pub struct SimHost {
     pub logins: BTreeSet<String>,
     /// Commands of the user's that were run.
     pub ran: Vec<String>,
+    /// How it is joined with others.
+    pub swarm: SimSwarm,
     /// What it tells of itself besides.
     pub vitals: Vitals,
-}
-
-/// A container.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SimContainer {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: ContainerName,
-    /// The image it was started from.
-    pub image: ImageRef,
-    /// The id of that image.
-    pub image_id: String,
-    /// Its state.
-    pub state: ContainerState,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Its clear environment.
-    pub env: Vec<(String, String)>,
-    /// Names of the secrets in its environment.
-    pub secrets: Vec<String>,
-    /// The command it was given.
-    pub cmd: Option<String>,
-}
-
-/// A container as docker would tell what it was made with.
-fn made(found: &SimContainer) -> Value {
-    let clear = found.env.iter().map(|(name, value)| format!("{name}={value}"));
-    let env: Vec<String> = clear.chain(found.secrets.iter().map(|name| format!("{name}=secret"))).collect();
-    let cmd: Vec<&String> = found.cmd.iter().collect();
-    let name = format!("/{}", found.name);
-    serde_json::json!({"Name": name, "Config": {"Env": env, "Cmd": cmd}, "HostConfig": {"Memory": 0}})
 }
 
 /// What a step may need from outside its host.
@@ -111,12 +85,16 @@ pub(super) struct Around<'a> {
     pub(super) registry: &'a BTreeMap<String, String>,
     /// Versions that never become healthy.
     pub(super) sick: &'a BTreeMap<String, Evidence>,
+    /// Versions that answer badly.
+    pub(super) bad: &'a BTreeSet<String>,
     /// An id nobody has.
     pub(super) fresh_id: String,
     /// Now, in RFC 3339.
     pub(super) now: String,
     /// How long everything has been going on.
     pub(super) elapsed: Duration,
+    /// Whether docker is away.
+    pub(super) away: bool,
 }
 
 /// The lowest layer of simulated images, which every host has and which is most of them.
@@ -124,29 +102,6 @@ pub(super) const BASE_LAYER: &str = "sha256:base";
 
 /// How a step ended: its exit status and what it printed.
 pub(super) type Ended = Result<String, (i32, String)>;
-
-impl SimContainer {
-    /// Its label `role`.
-    #[must_use]
-    pub fn role(&self) -> Option<RoleName> {
-        self.labels.get("role")?.parse().ok()
-    }
-
-    /// The version of the image it was started from.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.image
-            .rsplit_once(':')
-            .and_then(|(_, tag)| tag.parse().ok())
-            .unwrap_or_else(|| Version::of_checked("untagged"))
-    }
-
-    /// Whether it runs.
-    #[must_use]
-    pub fn runs(&self) -> bool {
-        self.state == ContainerState::Running
-    }
-}
 
 impl SimHost {
     /// A host that has docker and nothing else.
@@ -174,85 +129,6 @@ impl SimHost {
         self.containers.iter().filter(|container| container.runs()).filter(of_role)
     }
 
-    /// The host as it would be observed.
-    pub(super) fn observed(&self, host: &HostName, asked: &Observed, now: Duration) -> HostState {
-        let container = |container: &SimContainer| {
-            let named = self.images.get(container.image.as_str()) == Some(&container.image_id);
-            let image = if named { container.image.to_string() } else { container.image_id[7..19].to_owned() };
-            let (id, name) =
-                (ContainerId::parse(container.id.as_str()).expect("ids are digits"), container.name.clone());
-            let status = format!("{:?}", container.state);
-            Container { id, name, image, state: container.state, status, role: container.role() }
-        };
-        let label = |container: &SimContainer, name: &str| container.labels.get(name).cloned().unwrap_or_default();
-        let is_app = |container: &&SimContainer| {
-            label(container, "service") == asked.service && label(container, "destination") == asked.destination
-        };
-        let is_accessory = |container: &&SimContainer| asked.accessories.contains(&label(container, "service"));
-        let image = |(reference, id): (&String, &String)| Image {
-            id: id.clone(),
-            reference: ImageRef::of_checked(reference.as_str()),
-            // What a registry calls an image is its id here.
-            digests: vec![id.clone()],
-        };
-        let route = |(service, id): (&String, &String)| RouteState {
-            service: service.clone(),
-            hosts: self.served.get(service).cloned().unwrap_or_else(|| "*".to_owned()),
-            paths: "/".to_owned(),
-            owner: None,
-            targets: vec![id.chars().take(12).collect()],
-        };
-        let networks = if self.proxy_cut_off { Vec::new() } else { vec![naming::NETWORK.to_owned()] };
-        let image_of_proxy = ImageRef::of_checked("basecamp/kamal-proxy:v0.9.2");
-        let routes = if self.proxy_runs() { self.routes.iter().map(route).collect() } else { Vec::new() };
-        HostState {
-            host: host.clone(),
-            machine: Machine {
-                arch: self.arch.clone().unwrap_or_else(|| "amd64".to_owned()),
-                user: "root".into(),
-                home: "/root".into(),
-                emulated: self.emulated.clone(),
-                free: self.free,
-            },
-            docker: self.docker,
-            containers: self.containers.iter().filter(is_app).map(container).collect(),
-            accessories: self.containers.iter().filter(is_accessory).map(container).collect(),
-            images: self.images.iter().map(image).collect(),
-            proxy: self.proxy.map(|state| ProxyContainer { image: image_of_proxy, state, networks }),
-            routes,
-            history: self.history(),
-            apps: self.apps(),
-            boot_config: self.files.contains_key(".kamal/proxy/options"),
-            network: self.network,
-            hides_overlay: false,
-            lock: self.locks.get(&asked.lock).map(|lock| lock.seen(now)),
-            logins: self.logins.iter().cloned().collect(),
-        }
-    }
-
-    /// All it tells of itself.
-    pub(super) fn told(&self, host: &HostName, asked: &Observed, elapsed: Duration) -> Value {
-        let mut told = serde_json::to_value(self.observed(host, asked, elapsed)).unwrap_or_default();
-        told["vitals"] = serde_json::to_value(&self.vitals).unwrap_or_default();
-        told["made"] = self.containers.iter().map(made).collect();
-        told
-    }
-
-    fn history(&self) -> Vec<Deployed> {
-        let lines = self.audit.iter().zip(&self.audited_at);
-        let tagged = lines.filter_map(|(line, at)| {
-            let image = line.strip_prefix("Tagging ")?.strip_suffix(" as the latest image")?;
-            let version = image.rsplit_once(':')?.1.parse().ok()?;
-            Some(Deployed { version, at: at.clone(), by: "ann".to_owned() })
-        });
-        tagged.collect()
-    }
-
-    fn apps(&self) -> Vec<String> {
-        let names = self.files.keys().filter_map(|path| path.strip_prefix(".kamal/apps/")?.split('/').next());
-        names.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
     /// Answers a question as docker would, as far as anybody looks at the answer.
     pub(super) fn answer(&mut self, query: &Query) -> Ended {
         if let Query::Shell { command } = query {
@@ -276,10 +152,10 @@ impl SimHost {
             }
             Query::ExecAccessory { command, .. } => self.ran.push(command.to_string()),
             Query::Inspect { container } => {
-                let found = self.named(container)?;
-                return Ok(made(found).to_string());
+                return Ok(self.named(container)?.inspected().to_string());
             }
             Query::DockerConfig => return Ok(String::new()),
+            Query::SwarmToken { manager } => return self.swarm.token(*manager),
             // It has the lowest layer of every image.
             Query::HeldLayers => return Ok(format!("[{BASE_LAYER:?}]\n")),
             Query::Logs { container, .. } if container == naming::PROXY_CONTAINER => {}
@@ -302,6 +178,27 @@ impl SimHost {
             | Query::Audit => {}
         }
         Ok("as asked\n".to_owned())
+    }
+
+    /// Whether docker has a part in a step.
+    pub(super) fn needs_docker(step: &Step) -> bool {
+        !matches!(
+            step,
+            Step::AcquireLock { .. }
+                | Step::RenewLock { .. }
+                | Step::ReleaseLock { .. }
+                | Step::WriteEnv { .. }
+                | Step::WriteSecret { .. }
+                | Step::WriteFile { .. }
+                | Step::KeepOnly { .. }
+                | Step::Remove { .. }
+                | Step::Audit { .. }
+                | Step::MakeDirectory { .. }
+                | Step::AwaitGate { .. }
+                | Step::ChangeMode { .. }
+                | Step::ChangeOwner { .. }
+                | Step::InstallDocker
+        )
     }
 
     /// Acts a step out.
@@ -334,6 +231,7 @@ impl SimHost {
             }
             Step::InstallDocker => self.docker = true,
             _ if !self.docker => return Err((127, "sh: 1: docker: not found".to_owned())),
+            _ if around.away => return Err((1, AWAY.to_owned())),
             Step::Login { registry, .. } => {
                 self.logins.insert(registry.server.clone().unwrap_or_default());
             }
@@ -360,7 +258,7 @@ impl SimHost {
                 self.images.retain(|reference, _| used.contains(reference.as_str()));
             }
             Step::CreateNetwork { .. } => self.network = true,
-            Step::ConnectNetwork { .. } => self.proxy_cut_off = false,
+            Step::ConnectNetwork { network, .. } if network == naming::NETWORK => self.proxy_cut_off = false,
             Step::EnsureProxy(_) | Step::ReplaceProxy(_) if self.proxy.is_none() && !self.network => {
                 return Err((125, "docker: Error response from daemon: network kamal not found.".to_owned()));
             }
@@ -378,6 +276,12 @@ impl SimHost {
                 return Err((1, "kamal-proxy does not serve".to_owned()));
             }
             Step::CheckProxy => {}
+            Step::CheckWatch if !self.proxy_runs() || self.proxy_is_blind => {
+                return Err((1, "x-guard needs this project's kamal-proxy".to_owned()));
+            }
+            Step::CheckWatch => {}
+            Step::Watch { service, .. } => return self.watched(service, around),
+            Step::AwaitHealthy(route) => drop(self.healthy(route, around)?),
             Step::SyncAssets { image, .. } => drop(self.image(image)?),
             Step::Rename { from, to } => self.rename(from, to)?,
             Step::Start(spec) => return self.start(spec, around),
@@ -393,6 +297,7 @@ impl SimHost {
                 }
                 found.state = ContainerState::Running;
             }
+            Step::Stop { container, tolerant: false, .. } if self.container(container).is_none() => {}
             Step::Stop { container, .. } => self.named(container)?.state = ContainerState::Exited,
             Step::RemoveContainer { container } => {
                 if self.container(container).is_some_and(SimContainer::runs) {
@@ -429,7 +334,10 @@ impl SimHost {
                 self.prune_containers(service, destination.as_deref().unwrap_or_default(), *retain as usize);
             }
             Step::PruneImages { latest, .. } => self.prune_images(latest),
-            _ => return Err((126, format!("no simulated host can {step}"))),
+            _ => {
+                let unknown = || (126, format!("no simulated host can {step}"));
+                return self.swarm.act(step).unwrap_or_else(|| Err(unknown()));
+            }
         }
         Ok(String::new())
     }
@@ -500,14 +408,33 @@ impl SimHost {
             state: ContainerState::Running,
             labels: spec.labels.iter().cloned().collect(),
             env: spec.env.clone(),
-            secrets: self.env_files.get(&spec.env_file).cloned().unwrap_or_default(),
-            cmd: spec.cmd.clone(),
+            made: SimMade {
+                secrets: self.env_files.get(&spec.env_file).cloned().unwrap_or_default(),
+                publish: spec.publish.clone(),
+                volumes: spec.volumes.clone(),
+                cmd: spec.cmd.clone(),
+                memory: spec.options.iter().any(|(name, _)| name == "memory"),
+            },
         };
         self.containers.insert(0, container);
+        if let Some(Attachment { network, aliases }) = &spec.overlay {
+            self.swarm.connect(network, &spec.name, aliases)?;
+        }
         Ok(format!("{id}\n"))
     }
 
-    fn switch(&mut self, route: &Route, around: &Around<'_>) -> Result<(), (i32, String)> {
+    /// What is seen of a service.
+    fn watched(&self, service: &str, around: &Around<'_>) -> Ended {
+        let found = self.routed(service).filter(|_| self.proxy_runs());
+        let version = found.ok_or_else(|| (1, "Error: service not found".to_owned()))?.version();
+        if around.bad.contains(version.as_str()) {
+            return Err((1, "Error: 5 of 100 requests (5.0 %) were answered with a 5xx".to_owned()));
+        }
+        Ok("100 requests, 0 of them answered with a 5xx\n".to_owned())
+    }
+
+    /// The container of a route, if the proxy would take it.
+    fn healthy(&mut self, route: &Route, around: &Around<'_>) -> Result<SimContainer, (i32, String)> {
         if self.proxy != Some(ContainerState::Running) {
             return Err((1, "Error response from daemon: Container kamal-proxy is not running".to_owned()));
         }
@@ -518,6 +445,11 @@ impl SimHost {
         if around.sick.contains_key(found.version().as_str()) {
             return Err((1, "Error: target failed to become healthy".to_owned()));
         }
+        Ok(found)
+    }
+
+    fn switch(&mut self, route: &Route, around: &Around<'_>) -> Result<(), (i32, String)> {
+        let found = self.healthy(route, around)?;
         self.routes.insert(route.service.clone(), found.id);
         match &route.proxy.hosts[..] {
             [] => drop(self.served.remove(&route.service)),
@@ -551,9 +483,8 @@ impl SimHost {
 
     /// Whether a step waits for something that never becomes healthy.
     pub(super) fn waits_in_vain(&self, step: &Step, sick: &BTreeMap<String, Evidence>) -> bool {
-        let (Step::SwitchTraffic(_) | Step::AwaitReady { .. }) = step else { return false };
         let name = match step {
-            Step::SwitchTraffic(route) => &route.container,
+            Step::SwitchTraffic(route) | Step::AwaitHealthy(route) => &route.container,
             Step::AwaitReady { container, .. } => container,
             _ => return false,
         };

@@ -2,16 +2,26 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{event::EventKind, machine::Phase, ports::Events};
+use crate::{
+    event::{Event, EventKind},
+    machine::Phase,
+    ports::Events,
+};
 
 /// Keeps every event in order.
 #[derive(Debug, Default)]
-pub struct Recorder(Mutex<Vec<EventKind>>);
+pub struct Recorder(Mutex<Vec<Event>>);
 
 impl Recorder {
     /// What happened so far.
     #[must_use]
     pub fn events(&self) -> Vec<EventKind> {
+        self.told().into_iter().map(|event| event.kind).collect()
+    }
+
+    /// The same, with when it happened and in which operation.
+    #[must_use]
+    pub fn told(&self) -> Vec<Event> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -46,7 +56,7 @@ impl Recorder {
 }
 
 impl Events for Recorder {
-    fn emit(&self, event: EventKind) {
+    fn emit(&self, event: Event) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 }

@@ -41,6 +41,9 @@ pub fn every_operation(config: &Config, version: &Version) -> Vec<Op> {
         Op::Lock(Lock::Acquire { message: "busy".to_owned() }),
         Op::Lock(Lock::Release),
     ];
+    if config.cluster.is_some() {
+        all.extend([Server::Join, Server::Leave].map(Op::Server));
+    }
     all.extend(apps(version).into_iter().map(Op::App));
     all.extend(proxies().into_iter().map(Op::Proxy));
     all.extend(builds().into_iter().map(Op::Build));

@@ -52,6 +52,8 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) hosts: BTreeMap<HostName, SimHost>,
     pub(super) unplugged: BTreeSet<HostName>,
+    /// Hosts whose docker is away, and until when.
+    pub(super) away: BTreeMap<HostName, Duration>,
     /// Hosts a connection is open to.
     pub(super) connected: BTreeSet<HostName>,
     pub(super) registry: BTreeMap<String, String>,
@@ -63,6 +65,8 @@ pub(super) struct State {
     pub(super) image_size: u64,
     /// Versions that never become healthy, and what is seen of them then.
     pub(super) sick: BTreeMap<String, Evidence>,
+    /// Versions that become healthy and answer badly.
+    pub(super) bad: BTreeSet<String>,
     /// Files of the project, and the exit status of those that are programs.
     pub(super) files: BTreeMap<String, (Vec<u8>, i32)>,
     pub(super) ran: Vec<Ran>,
@@ -126,6 +130,7 @@ impl SimFleet {
             registry: state.registry.clone(),
             image_size: state.image_size,
             sick: state.sick.clone(),
+            bad: state.bad.clone(),
             files: state.files.clone(),
             seed: state.seed,
             ids: state.ids,
@@ -284,9 +289,11 @@ impl SimFleet {
         self.state().unplugged.insert(HostName::parse(name).expect("the name of a host"));
     }
 
-    /// Makes all hosts reachable.
+    /// Makes all hosts reachable, and their docker answer.
     pub fn plug_in(&self) {
-        self.state().unplugged.clear();
+        let mut state = self.state();
+        state.unplugged.clear();
+        state.away.clear();
     }
 
     /// Makes containers of a version start and never become healthy.
@@ -299,9 +306,16 @@ impl SimFleet {
         self.state().sick.insert(version.to_owned(), evidence);
     }
 
-    /// Makes containers of all versions healthy.
+    /// Makes containers of a version become healthy and answer too many requests with errors.
+    pub fn spoil(&self, version: &str) {
+        self.state().bad.insert(version.to_owned());
+    }
+
+    /// Makes containers of all versions healthy, and answer well.
     pub fn heal(&self) {
-        self.state().sick.clear();
+        let mut state = self.state();
+        state.sick.clear();
+        state.bad.clear();
     }
 
     /// Puts an image into the registry, in the place of what has that name there, and returns its digest.
@@ -419,6 +433,11 @@ impl State {
     pub(super) fn violation(&mut self, text: &str) {
         let after = self.effects.last().map(ToString::to_string).unwrap_or_default();
         self.violations.push(format!("{text} (after {after})"));
+    }
+
+    /// Whether a host's docker is away.
+    pub(super) fn is_away(&self, host: &HostName) -> bool {
+        self.away.get(host).is_some_and(|back| *back > self.elapsed())
     }
 
     /// Now, in RFC 3339.

@@ -9,6 +9,7 @@ mod effective;
 mod effects;
 mod erb;
 mod found;
+mod import;
 mod messages;
 mod outside;
 mod policies;

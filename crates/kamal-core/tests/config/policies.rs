@@ -162,3 +162,43 @@ fn a_release_command_has_a_command_a_role_that_is_there_and_some_time() {
         assert!(message.contains(wanted), "{fragment}: {message}");
     }
 }
+
+#[test]
+fn a_guard_is_a_time_a_percentage_a_latency_and_a_number_of_requests() {
+    let guard = config("x-guard: {for: 1m, errors: 0.5%, latency: 500ms, requests: 100}").guard.unwrap();
+    assert_eq!((guard.window.as_secs(), guard.errors, guard.requests), (60, 50, 100));
+    assert_eq!(guard.latency.map(|latency| latency.as_millis()), Some(500));
+    let usual = config("x-guard: {}").guard.unwrap();
+    assert_eq!((usual.window.as_secs(), usual.errors, usual.latency, usual.requests), (30, 100, None, 20));
+    assert!(config("retain_containers: 5").guard.is_none());
+    for (fragment, wanted) in [
+        ("x-guard: {for: soon}", "x-guard/for: should be a time such as 30s"),
+        ("x-guard: {for: 0}", "x-guard/for: should be at least one second"),
+        ("x-guard: {for: 61m}", "x-guard/for: should be at least one second and at most one hour"),
+        ("x-guard: {errors: 2}", "x-guard/errors: should be a percentage such as 2%"),
+        ("x-guard: {errors: 200%}", "x-guard/errors: should be a percentage"),
+        ("x-guard: {latency: 0ms}", "x-guard/latency: should be more than nothing"),
+        ("x-guard: {latency: fast}", "x-guard/latency: should be a time"),
+        ("x-guard: {requests: -1}", "x-guard/requests: should not be negative"),
+        ("x-guard: {requests: many}", "x-guard/requests: should be an integer"),
+        ("x-guard: {fro: 30s}", "x-guard: unknown key: fro"),
+        ("x-guard: 30s", "x-guard: should be a hash"),
+    ] {
+        let (message, _) = refused(fragment);
+        assert!(message.contains(wanted), "{fragment}: {message}");
+    }
+}
+
+#[test]
+fn hosts_switch_each_for_themselves_or_together() {
+    assert!(config("x-boot: {switch: together}").boot.together);
+    assert!(!config("x-boot: {switch: each}").boot.together && !config("retain_containers: 5").boot.together);
+    for (fragment, wanted) in [
+        ("x-boot: {switch: all}", "x-boot/switch: should be together or each, not all"),
+        ("x-boot: {swich: together}", "x-boot: unknown key: swich"),
+        ("x-boot: together", "x-boot: should be a hash"),
+    ] {
+        let (message, _) = refused(fragment);
+        assert!(message.contains(wanted), "{fragment}: {message}");
+    }
+}

@@ -103,16 +103,13 @@ fn what_counts_for_nothing_is_told() {
 }
 
 #[test]
-fn what_is_not_supported_is_refused_by_all_but_those_who_show_the_file() {
-    let errors = loaded("output: {otel: {endpoint: \"http://o\"}}").supported().unwrap_err();
-    assert_eq!(errors.0.len(), 1);
-    let error = &errors.0[0];
-    assert_eq!(error.message, "output/otel is not supported yet");
-    let column = error.snippet.find("otel").unwrap() + 1;
-    assert!(error.column == column && error.help.is_some(), "{errors}");
-    for builder in ["remote: \"\", local: true", "remote: \"ssh://b\"", "pack: {builder: b}"] {
-        assert!(loaded(&format!("builder: {{arch: amd64, {builder}}}")).supported().is_ok(), "{builder}");
+fn a_collector_has_to_have_a_url() {
+    for wrong in ["localhost:4318", "http://", "http:///v1", "ftp://a", "\"http://a b\""] {
+        let errors = load_text(&with(&format!("output: {{otel: {{endpoint: {wrong}}}}}"))).unwrap_err();
+        assert!(errors.0[0].message.starts_with("output/otel/endpoint: should be the URL"), "{wrong}: {errors}");
     }
+    let config = loaded("output: {otel: {endpoint: \"https://o/\"}}").config;
+    assert_eq!(config.output.otel_endpoint.as_deref(), Some("https://o/"));
 }
 
 #[test]

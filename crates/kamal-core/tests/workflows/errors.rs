@@ -50,7 +50,9 @@ fn every_kind_of_failure_has_its_kind() {
     assert!(matches!(stranger, Error::NoAccessory { known, .. } if known.is_empty()));
     let cancelled = Error::Cancelled.kind();
     assert_eq!((cancelled, cancelled.exit_status()), (ErrorKind::Cancelled, 130));
-    assert_eq!(ErrorKind::Unhealthy.exit_status(), 1);
+    assert_eq!((ErrorKind::Unhealthy.exit_status(), ErrorKind::Usage.exit_status()), (13, 1));
+    let known = ErrorKind::EXIT_STATUSES.map(|(status, _)| status);
+    assert!(known.is_sorted() && known.contains(&ErrorKind::LockHeld.exit_status()));
 }
 
 #[test]

@@ -7,15 +7,9 @@ use kamal_core::{
     targets::{Selection, SelectionError, Targets},
 };
 
-use crate::harness::{App, Verb, config};
+use crate::harness::{App, Verb};
 
 const BOTH: &str = "servers: {web: [h1], jobs: {hosts: [h1, h2], cmd: bin/jobs}}\n";
-
-/// The app with another configuration.
-fn becomes(app: &mut App, yaml: &str) {
-    app.config = config(yaml);
-    app.targets = Targets::select(&app.config, &Selection::default()).unwrap();
-}
 
 fn select(app: &App, hosts: Option<&str>, role: &str, gone: bool) -> Result<Targets, SelectionError> {
     let hosts = hosts.map(|host| vec![host.to_owned()]);
@@ -29,7 +23,7 @@ fn running(app: &App, host: &str, role: &str) -> usize {
 #[test]
 fn a_role_that_is_gone_is_stopped_where_it_is_left() {
     let mut app = App::deployed(BOTH, "v1");
-    becomes(&mut app, "servers: {web: [h1, h2]}\n");
+    app.becomes("servers: {web: [h1, h2]}\n");
     let notes = app.dry_run(Verb::Deploy, "v2").unwrap().notes.join("\n");
     for host in ["h1", "h2"] {
         assert!(notes.contains(&format!("`kamal app stop -r jobs -h {host}`")), "{notes}");
@@ -59,7 +53,7 @@ fn a_role_that_is_gone_is_stopped_where_it_is_left() {
 fn a_role_is_stopped_on_a_host_it_has_no_more() {
     let mut app = App::deployed("servers: {web: [h1, h2], jobs: {hosts: [h2], cmd: bin/jobs}}\n", "v1");
     app.fleet.expect_outage();
-    becomes(&mut app, "servers: {web: [h1], jobs: {hosts: [h2], cmd: bin/jobs}}\n");
+    app.becomes("servers: {web: [h1], jobs: {hosts: [h2], cmd: bin/jobs}}\n");
     app.targets = select(&app, Some("h2"), "web", true).unwrap();
     app.perform_well(&Op::App(AppOp::Stop));
     assert_eq!((running(&app, "h1", "web"), running(&app, "h2", "web"), running(&app, "h2", "jobs")), (1, 0, 1));
@@ -77,7 +71,7 @@ fn told(error: &Error) -> String {
 #[test]
 fn requests_somebody_has_already_are_told_before_anything_changes() {
     let mut app = App::deployed("servers: [h1]\n", "v1");
-    becomes(&mut app, "servers: {front: {hosts: [h1], proxy: true}}\nprimary_role: front\n");
+    app.becomes("servers: {front: {hosts: [h1], proxy: true}}\nprimary_role: front\n");
     for error in [app.deploy("v2").unwrap_err(), app.dry_run(Verb::Setup, "v2").unwrap_err()] {
         let text = told(&error);
         for piece in
@@ -96,6 +90,6 @@ fn requests_somebody_has_already_are_told_before_anything_changes() {
     });
     let text = told(&app.deploy("v2").unwrap_err());
     assert!(text.contains("to shop-web already") && text.contains("kamal-proxy remove shop-web"), "{text}");
-    becomes(&mut app, "servers: {front: {hosts: [h1], proxy: {host: a.test}}}\nprimary_role: front\n");
+    app.becomes("servers: {front: {hosts: [h1], proxy: {host: a.test}}}\nprimary_role: front\n");
     app.deploy("v2").unwrap();
 }

@@ -10,7 +10,7 @@ use kamal_core::{
     fleet::Fleet,
     name::HostName,
     op::{App as AppOp, Deploy, Op, Proxy, Rollback},
-    plan::Plan,
+    plan::{Outlook, Plan},
     ports::{Clock, World},
     run::{self, Cx, Report, RunSettings},
     targets::{Selection, Targets},
@@ -151,6 +151,20 @@ impl App {
         let run = self.asking(asked);
         let cx = self.cx(&run, cancel);
         self.fleet.drive(run::plan(&cx, op)).unwrap()
+    }
+
+    /// The plan of any operation, and what runs beside it.
+    pub(crate) fn outlook(&self, op: &Op, asked: Option<&str>) -> Result<Outlook, Error> {
+        let cancel = self.fleet.begin(&self.groups(), None);
+        let run = self.asking(asked);
+        let cx = self.cx(&run, cancel);
+        self.fleet.drive(run::outlook(&cx, op)).unwrap()
+    }
+
+    /// The app with another configuration, on the same hosts.
+    pub(crate) fn becomes(&mut self, yaml: &str) {
+        self.config = config(yaml);
+        self.targets = Targets::select(&self.config, &Selection::default()).unwrap();
     }
 
     /// Does what a plan says; panics when it hangs.

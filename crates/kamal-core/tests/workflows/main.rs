@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cluster;
 mod covered;
 mod deploys;
 mod diagnosed;
+mod drills;
 mod embedded;
 mod errors;
 mod faults;
 mod gone;
+mod guarded;
 mod harness;
 mod histories;
 mod hooks;
@@ -16,6 +19,7 @@ mod images;
 mod local;
 mod locks;
 mod meddled;
+mod outlook;
 mod plans;
 mod release;
 mod reviewed;
@@ -23,6 +27,7 @@ mod roles;
 mod seams;
 mod secrets;
 mod small;
+mod stream;
 mod surveyed;
 mod table;
 mod uploads;

@@ -72,18 +72,6 @@ fn steps(plan: &Plan) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_second_dry_run_says_that_only_the_restart_would_happen() {
-    let app = App::new(THREE);
-    assert_eq!(app.dry_run(Verb::Deploy, "v1").unwrap().notes, [""; 0]);
-    app.deploy("v1").unwrap();
-    assert_eq!(
-        app.dry_run(Verb::Deploy, "v1").unwrap().notes,
-        ["Nothing would change but the restart asked for: v1 is what runs on every host already."]
-    );
-    assert_eq!(app.dry_run(Verb::Deploy, "v2").unwrap().notes, [""; 0]);
-}
-
-#[test]
 fn the_digest_does_not_depend_on_chance_or_on_the_hour_but_on_any_step() {
     let app = App::deployed(THREE, "v1");
     let (one, two) = (app.dry_run(Verb::Redeploy, "v1").unwrap(), app.dry_run(Verb::Redeploy, "v1").unwrap());

@@ -12,7 +12,7 @@ use kamal_core::{
 };
 
 use crate::{
-    harness::{App, THREE, TOGETHER, config},
+    harness::{App, THREE, TOGETHER, Verb, config},
     table,
 };
 
@@ -34,7 +34,7 @@ fn a_fleet_as_deploy_yml_has_it() {
     let status = status(&app);
     assert!(status.healthy && status.lock.is_none(), "{status}");
     let versions: Vec<&str> = status.versions.iter().map(Version::as_str).collect();
-    assert_eq!((versions, status.schema), (vec!["v2"], "kamal.status/1"));
+    assert_eq!((versions, status.schema), (vec!["v2"], "kamal/status/1"));
     let health: Vec<Health> = roles(&status).iter().map(|role| role.health).collect();
     assert_eq!(health, [Health::Serving, Health::Serving, Health::Running]);
     for role in roles(&status) {
@@ -89,6 +89,22 @@ fn what_is_otherwise_is_told() {
 }
 
 #[test]
+fn an_accessory_that_is_gone_or_has_another_host_is_told_of() {
+    let db = "accessories: {db: {image: \"pg:16\", host: h1}}\n";
+    let mut app = App::new(&format!("servers: [h1, h2]\n{db}"));
+    app.fleet.publish("pg:16");
+    app.operate(Verb::Setup, "v1", None).unwrap();
+    for yaml in ["servers: [h1, h2]\n".to_owned(), format!("servers: [h1, h2]\n{}", db.replace("h1", "h2"))] {
+        app.becomes(&yaml);
+        let status = status(&app);
+        let orphans: Vec<_> = status.hosts.iter().flat_map(|host| &host.orphans).map(ContainerName::as_str).collect();
+        assert_eq!(orphans, ["app-db"], "{status}");
+        let listed = app.perform(&Op::Details, None, None).unwrap().answers;
+        assert!(listed.iter().any(|answer| answer.heading == "Accessory" && *answer.host.as_ref().unwrap() == *"h1"));
+    }
+}
+
+#[test]
 fn a_host_that_cannot_be_reached_hides_nothing_of_the_others() {
     let app = App::deployed(THREE, "v1");
     app.fleet.unplug("h2");
@@ -115,5 +131,5 @@ fn a_host_that_cannot_be_reached_hides_nothing_of_the_others() {
     assert!(
         found.findings.iter().any(|finding| finding.check == "architecture" && finding.host.as_deref() == Some("h3"))
     );
-    assert_eq!(found.to_json()["schema"], "kamal.doctor/1");
+    assert_eq!(found.to_json()["schema"], "kamal/doctor/1");
 }

@@ -9,7 +9,7 @@ use kamal_core::{
     secret::Secret,
 };
 
-use super::steps::{Ended, Steps};
+use super::steps::{Ended, Progress, Steps};
 
 /// How much of what a program prints is shown while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,11 +92,15 @@ impl Listener<'_> {
         if self.show != Show::All || line.is_empty() {
             return;
         }
+        let before = self.steps.progress();
         // The end of a step of the build is told as one, with its name and its time.
         events.emit(match self.steps.take(line, self.order.clock.elapsed()) {
             Some(Ended { step, outcome, took }) => EventKind::StepFinished { host: None, step, outcome, took },
             None => EventKind::Output { host: None, line: line.to_owned(), error: false },
         });
+        if let Some(Progress { done, total }) = self.steps.progress().filter(|now| before != Some(*now)) {
+            events.emit(EventKind::Progress { host: None, what: "steps of the build".to_owned(), done, total });
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::observe::log::Log;
 use super::options::TargetOptions;
+use super::peers;
 use super::target::address::{Address, AddressError};
 use super::target::failure::{CheckFailure, SeenResponse};
 use super::target::health::{CheckError, check, check_url};
@@ -35,6 +36,16 @@ pub(crate) struct Balancer {
 struct Healthy {
     writers: Vec<Arc<Target>>,
     readers: Vec<Arc<Target>>,
+    peers: Vec<Arc<Target>>,
+}
+
+/// Which targets a request may go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Among {
+    /// All of them, peers included.
+    All,
+    /// Those of this proxy: it comes from a peer.
+    Own,
 }
 
 /// Why no target takes a request.
@@ -54,9 +65,24 @@ impl Balancer {
         health: Health,
         log: &Log,
     ) -> Result<Arc<Self>, AddressError> {
+        Self::with_peers(writers, readers, ("", &[]), options, health, log)
+    }
+
+    /// The same, with proxies of other hosts that serve a service too: its name, and where they are.
+    pub(crate) fn with_peers(
+        writers: &[String],
+        readers: &[String],
+        (service, peers): (&str, &[String]),
+        options: &Arc<TargetOptions>,
+        health: Health,
+        log: &Log,
+    ) -> Result<Arc<Self>, AddressError> {
+        let peers =
+            peers.iter().map(|text| Ok(Arc::new(Target::peer(Address::parse(text)?, service, Arc::clone(options)))));
         let roles = writers.iter().map(|text| (text, Role::Writer)).chain(readers.iter().map(|t| (t, Role::Reader)));
         let targets = roles
             .map(|(text, role)| Ok(Arc::new(Target::new(Address::parse(text)?, role, Arc::clone(options), health))))
+            .chain(peers)
             .collect::<Result<Vec<_>, AddressError>>()?;
         let set = Arc::new(Self {
             targets,
@@ -101,11 +127,12 @@ impl Balancer {
     /// it is among those.
     pub(crate) fn claim(&self, prefer_reader: bool, shard: usize, number: Option<u64>) -> Result<Claim, Refused> {
         let healthy = self.healthy.load();
-        let (list, turn) = if prefer_reader && !healthy.readers.is_empty() {
-            (&healthy.readers, &self.next_reader)
-        } else {
-            (&healthy.writers, &self.next_writer)
-        };
+        let by_reader = prefer_reader && !healthy.readers.is_empty();
+        if self.has_peers() && !by_reader {
+            return self.claim_of_all(&healthy, shard);
+        }
+        let (list, turn) =
+            if by_reader { (&healthy.readers, &self.next_reader) } else { (&healthy.writers, &self.next_writer) };
         if list.is_empty() {
             return Err(Refused::NoneHealthy);
         }
@@ -116,17 +143,58 @@ impl Balancer {
         list[at].claim(shard).map_err(|_| Refused::Draining)
     }
 
+    /// Claims the target with the fewest requests under way, peers included; of several, whose turn it is. Where none is
+    /// healthy, one of this proxy's own that was: one that sometimes answers is better than none.
+    fn claim_of_all(&self, healthy: &Healthy, shard: usize) -> Result<Claim, Refused> {
+        let once =
+            || self.targets.iter().filter(|target| target.role == Role::Writer && target.health() != Health::Adding);
+        let all: Vec<&Arc<Target>> = healthy.writers.iter().chain(&healthy.peers).collect();
+        let all: Vec<&Arc<Target>> = if all.is_empty() { once().collect() } else { all };
+        if all.is_empty() {
+            return Err(Refused::NoneHealthy);
+        }
+        let turn = self.next_writer.fetch_add(1, Ordering::Relaxed) % all.len();
+        let (before, from_here) = all.split_at(turn);
+        let least = from_here.iter().chain(before).min_by_key(|target| target.in_flight());
+        least.map_or(Err(Refused::NoneHealthy), |target| target.claim(shard).map_err(|_| Refused::Draining))
+    }
+
+    /// Claims a healthy target of this proxy's own for a request that comes from a peer.
+    pub(crate) fn claim_own(&self, shard: usize) -> Result<Claim, Refused> {
+        let healthy = self.healthy.load();
+        let least = healthy.writers.iter().min_by_key(|target| target.in_flight());
+        least.map_or(Err(Refused::NoneHealthy), |target| target.claim(shard).map_err(|_| Refused::Draining))
+    }
+
     /// Claims a healthy target that is none of these, by number, for a request that could not be given to them.
-    pub(crate) fn claim_another(&self, prefer_reader: bool, shard: usize, tried: &[u64]) -> Option<Claim> {
+    pub(crate) fn claim_another(
+        &self,
+        among: Among,
+        prefer_reader: bool,
+        shard: usize,
+        tried: &[u64],
+    ) -> Option<Claim> {
         let healthy = self.healthy.load();
         let readers = healthy.readers.iter().filter(|_| prefer_reader);
-        let others = readers.chain(&healthy.writers).filter(|target| !tried.contains(&target.number));
-        others.into_iter().find_map(|target| target.claim(shard).ok())
+        let peers = healthy.peers.iter().filter(|_| among == Among::All);
+        let mut others = readers.chain(&healthy.writers).chain(peers).filter(|target| !tried.contains(&target.number));
+        others.find_map(|target| target.claim(shard).ok())
     }
 
     /// Whether a request would find a target.
     pub(crate) fn is_well(&self) -> bool {
+        let healthy = self.healthy.load();
+        !(healthy.writers.is_empty() && healthy.peers.is_empty())
+    }
+
+    /// Whether a request of a peer would find a target.
+    pub(crate) fn has_own(&self) -> bool {
         !self.healthy.load().writers.is_empty()
+    }
+
+    /// Whether other hosts' proxies take their part.
+    pub(crate) fn has_peers(&self) -> bool {
+        self.targets.last().is_some_and(|target| target.role == Role::Peer)
     }
 
     /// Drains all targets side by side.
@@ -149,7 +217,8 @@ impl Balancer {
 
     /// The addresses of targets that get no requests for now.
     pub(crate) fn unhealthy(&self) -> impl Iterator<Item = String> {
-        let unwell = self.targets.iter().filter(|target| target.health() != Health::Healthy);
+        let own = self.targets.iter().filter(|target| target.role != Role::Peer);
+        let unwell = own.filter(|target| target.health() != Health::Healthy);
         unwell.map(|target| target.address.as_str().to_owned())
     }
 
@@ -182,16 +251,23 @@ impl Balancer {
             let healthy = |t: &&Arc<Target>| t.role == role && t.health() == Health::Healthy;
             self.targets.iter().filter(healthy).map(Arc::clone).collect::<Vec<_>>()
         };
-        let (writers, readers) = (of(Role::Writer), of(Role::Reader));
-        let all = !self.targets.is_empty() && writers.len() + readers.len() == self.targets.len();
-        self.healthy.store(Arc::new(Healthy { writers, readers }));
+        let (writers, readers, peers) = (of(Role::Writer), of(Role::Reader), of(Role::Peer));
+        let own = self.targets.iter().filter(|target| target.role != Role::Peer).count();
+        let all = own > 0 && writers.len() + readers.len() == own;
+        self.healthy.store(Arc::new(Healthy { writers, readers, peers }));
         if all {
             self.ready.send_replace(true);
         }
     }
 
     fn checked(&self, target: &Target, result: &Result<(), CheckError>) {
-        if let Err(error) = result {
+        if let (Err(error), Some(_)) = (result, &target.peer) {
+            // A deploy does not wait for it, and it may be none for long: only changes are told.
+            if target.health() == Health::Healthy {
+                let about = [("peer", target.address.as_str().into()), ("error", error.to_string().into())];
+                self.log.warn("Peer lost", &about);
+            }
+        } else if let Err(error) = result {
             let url = check_url(&target.address, &target.options.health_check_config);
             self.log.info("Healthcheck failed", &[("url", url.as_str().into()), ("error", error.to_string().into())]);
             let response = match error {
@@ -212,6 +288,10 @@ impl Balancer {
             );
         }
         self.recompute();
+        if let (Err(_), Some(peer)) = (result, &target.peer) {
+            // Who waits for it finds it gone from those he may ask.
+            peer.lose();
+        }
     }
 }
 
@@ -223,14 +303,18 @@ impl Drop for Balancer {
 
 /// Checks on a fixed beat; a slow check delays the next one. The only target of a set is trusted once it was healthy.
 async fn check_forever(set: Weak<Balancer>, target: Arc<Target>, only_one: bool) {
-    let mut beat = interval(target.options.health_check_config.pause());
+    let options = &target.options.health_check_config;
+    let mut beat = interval(if target.peer.is_some() { peers::PAUSE } else { options.pause() });
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
         if only_one && target.health() == Health::Healthy {
             return;
         }
-        let result = check(&target.address, &target.options.health_check_config, target.options.h2c).await;
+        let result = match &target.peer {
+            Some(peer) => peer.check(&target.address).await,
+            None => check(&target.address, options, target.options.h2c).await,
+        };
         let Some(set) = set.upgrade() else { return };
         set.checked(&target, &result);
     }

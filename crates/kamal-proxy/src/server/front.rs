@@ -12,7 +12,7 @@ use http::header::{ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_TYPE, X_CONTENT_T
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
-use super::balancer::{Balancer, Refused};
+use super::balancer::{Among, Balancer, Refused};
 use super::body::client::ClientBody;
 use super::body::response::ResponseBody;
 use super::client::{Client, Scheme};
@@ -27,6 +27,7 @@ use super::observe::access::Record;
 use super::observe::metrics::Counted;
 use super::path;
 use super::pause::Outcome;
+use super::peers::{self, Asked};
 use super::proxying::{self, Failure, Forwarding, Reply, Session};
 use super::router::Router;
 use super::service::Service;
@@ -105,6 +106,7 @@ async fn answer(
             record.aborted(status);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
+        Err(Failure::Unanswered) => error_response(&record, StatusCode::BAD_GATEWAY, None),
         Err(Failure::Status(status, message)) => error_response(&record, status, message.as_deref()),
     };
     if let Some(alt_svc) = &front.alt_svc
@@ -125,6 +127,20 @@ async fn respond(
     host: &str,
     record: &mut Record,
 ) -> Result<Reply, Failure> {
+    let asked = {
+        let routes = front.router.routes();
+        if routes.peers { peers::asked(&routes, client, request.headers_mut()) } else { None }
+    };
+    match asked {
+        Some(Asked::Whether(service)) => {
+            record.silence();
+            return Ok(Reply::Response(peers::whether(&service)));
+        }
+        Some(Asked::ToTake(service)) => {
+            return Box::pin(take(front, client, hints, request, host, service, record)).await;
+        }
+        None => {}
+    }
     let name = host::without_port(host);
     let not_found = || Failure::Status(StatusCode::NOT_FOUND, None);
     let (service, stripped) = {
@@ -191,6 +207,7 @@ async fn respond(
             .then_some(service.options.writer_affinity_timeout)
             .filter(|timeout| timeout.0 > 0),
         set: &set,
+        among: Among::All,
         prefer_reader,
         log: &front.observer.log,
         temporary: &front.temporary,
@@ -199,6 +216,50 @@ async fn respond(
     let finish = policy.finish(request.method(), request.headers(), client.scheme, &set, claim.target());
     let reply = proxying::forward(request, claim, forwarding, record).await;
     finish.finish(reply, record.target.as_ref())
+}
+
+/// Gives a request that comes from a peer to a target of this proxy's own. The peer has done with it what the service asks
+/// for, and said who it is of; here it goes on as it is.
+async fn take(
+    front: &Arc<Front>,
+    client: &Client,
+    hints: &Hints,
+    request: &mut Request<ClientBody>,
+    host: &str,
+    mut service: Arc<Service>,
+    record: &mut Record,
+) -> Result<Reply, Failure> {
+    for _ in 0..ATTEMPTS {
+        record.service = Some(Arc::clone(&service));
+        if !service.pause.is_running() {
+            break;
+        }
+        match service.active.claim_own(client.shard) {
+            Ok(claim) => {
+                record.reached(claim.target(), request.headers());
+                let forwarding = Forwarding {
+                    client,
+                    hints: Some(hints),
+                    host,
+                    path: None,
+                    scope_cookies_to: None,
+                    writer_affinity: None,
+                    set: &service.active,
+                    among: Among::Own,
+                    prefer_reader: false,
+                    log: &front.observer.log,
+                    temporary: &front.temporary,
+                };
+                match proxying::forward(request, claim, forwarding, record).await {
+                    Err(Failure::Unanswered) => break,
+                    reply => return reply,
+                }
+            }
+            Err(Refused::NoneHealthy) => break,
+            Err(Refused::Draining) => service = current(front, service),
+        }
+    }
+    Ok(Reply::Response(peers::nobody()))
 }
 
 /// The answer to an authority that looks for its proof (spec 0, layer 9). Every such path is the proxy's own while
@@ -234,7 +295,7 @@ pub(crate) async fn ask(
     record.counted = front.observer.metrics.is_some().then(|| Counted::new(&service.in_flight));
     let of = |failure| match failure {
         Failure::Status(status, _) => status,
-        Failure::Aborted(_) => StatusCode::BAD_GATEWAY,
+        Failure::Aborted(_) | Failure::Unanswered => StatusCode::BAD_GATEWAY,
     };
     let Claimed { set, claim, prefer_reader, .. } = claim(front, &client, service, &request).await.map_err(of)?;
     let forwarding = Forwarding {
@@ -245,6 +306,7 @@ pub(crate) async fn ask(
         scope_cookies_to: None,
         writer_affinity: None,
         set: &set,
+        among: Among::All,
         prefer_reader,
         log: &front.observer.log,
         temporary: &front.temporary,

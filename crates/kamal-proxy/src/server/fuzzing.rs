@@ -69,6 +69,7 @@ fn service(number: usize, line: &str) -> Service {
         split: None,
         pause: Pause::new(PauseState::default()),
         in_flight: Arc::default(),
+        watched: Arc::default(),
         tls: TlsPolicy { enabled: false, redirect: false },
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use self::clock::Clock;
 pub(crate) use self::headers::is_websocket;
 pub(crate) use self::tunnel::{Session, Tunnel};
-use super::balancer::Balancer;
+use super::balancer::{Among, Balancer};
 use super::body::buffer::{BufferError, Limits, collect};
 use super::body::client::ClientBody;
 use super::body::patience;
@@ -32,9 +32,10 @@ use super::host;
 use super::observe::access::{CLIENT_CLOSED_REQUEST, Record};
 use super::observe::log::Log;
 use super::options::TargetOptions;
-use super::target::Claim;
-use super::target::pool::SendError;
+use super::peers;
+use super::target::pool::{self, SendError};
 use super::target::reply::ReplyBody;
+use super::target::{Claim, Target};
 use super::wire::WireError;
 
 /// Whether whoever stands between may keep a response back.
@@ -56,6 +57,7 @@ pub(crate) struct Forwarding<'a> {
     pub(crate) writer_affinity: Option<GoDuration>,
     /// Where another target is found when one cannot be reached.
     pub(crate) set: &'a Balancer,
+    pub(crate) among: Among,
     pub(crate) prefer_reader: bool,
     pub(crate) log: &'a Log,
     /// For what is kept whole and does not fit into memory.
@@ -77,6 +79,8 @@ pub(crate) enum Failure {
     Status(StatusCode, Option<Arc<str>>),
     /// The connection is cut; the status is for the log.
     Aborted(u16),
+    /// It comes from a peer, nothing came of it at any target here, and it may be sent again.
+    Unanswered,
 }
 
 impl From<StatusCode> for Failure {
@@ -205,6 +209,10 @@ async fn exchange(
         Clock::set(patience).await;
     };
     tokio::pin!(out_of_patience);
+    // To send it again changes nothing, so that it is sent to another when it is not known what became of it.
+    let repeatable = forwarding.set.has_peers() && pool::is_repeatable(outgoing);
+    // A peer without a target has done nothing with it.
+    let kept = if forwarding.set.has_peers() { outgoing.body().again() } else { None };
     let mut tried = Vec::new();
     let (target, error) = loop {
         let target = Arc::clone(claim.target());
@@ -212,9 +220,16 @@ async fn exchange(
         let error = tokio::select! {
             biased;
             sent = target.pool.send(forwarding.client.shard, outgoing, |hint| pass_on(hint, hints)) => match sent {
-                Ok(response) => return Ok((response, claim)),
-                Err(error) => error,
+                Ok(response) if !(kept.is_some() && target.peer.is_some() && peers::is_nobody(&response)) => {
+                    return Ok((response, claim));
+                }
+                Ok(_) => {
+                    *outgoing.body_mut() = kept.as_ref().and_then(RequestBody::again).unwrap_or_default();
+                    None
+                }
+                Err(error) => Some(error),
             },
+            () = lost(&target), if repeatable => None,
             () = claim.until_cut() => {
                 forwarding.log.info("Request cancelled due to draining", &about());
                 return Err(StatusCode::GATEWAY_TIMEOUT.into());
@@ -222,13 +237,19 @@ async fn exchange(
             () = &mut out_of_patience => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
         };
         tried.push(target.number);
-        if matches!(error, SendError::Wire(_) | SendError::Http2(_)) {
-            break (target, error);
-        }
-        let next = forwarding.set.claim_another(forwarding.prefer_reader, forwarding.client.shard, &tried);
-        let Some(next) = next else { break (target, error) };
+        let seen = matches!(error, Some(SendError::Wire(_) | SendError::Http2(_)));
+        let Forwarding { set, among, prefer_reader, client, .. } = *forwarding;
+        let next =
+            if seen && !repeatable { None } else { set.claim_another(among, prefer_reader, client.shard, &tried) };
+        let Some(next) = next else {
+            match error {
+                Some(error) => break (target, error),
+                None => return Err(StatusCode::SERVICE_UNAVAILABLE.into()),
+            }
+        };
+        let why = error.as_ref().map_or_else(|| "the peer is lost, or has no target".to_owned(), |error| chain(error));
         let [target, path] = about();
-        forwarding.log.warn("Trying another target", &[target, path, ("error", chain(&error).into())]);
+        forwarding.log.warn("Trying another target", &[target, path, ("error", why.into())]);
         claim = next;
         headers::readdress(outgoing.headers_mut(), claim.target());
         record.target = Some(Arc::clone(claim.target()));
@@ -247,7 +268,19 @@ async fn exchange(
     }
     let [target, path] = about();
     forwarding.log.error("Error while proxying", &[target, path, ("error", chain(&error).into())]);
+    let seen = matches!(error, SendError::Wire(_) | SendError::Http2(_));
+    if forwarding.among == Among::Own && (repeatable || !seen) {
+        return Err(Failure::Unanswered);
+    }
     Err(StatusCode::BAD_GATEWAY.into())
+}
+
+/// Resolves when a target that is a peer is lost.
+async fn lost(target: &Target) {
+    match &target.peer {
+        Some(peer) => peer.until_lost().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Lets the client know what a target says before its answer, where the protocol has a way to. What says to go on with

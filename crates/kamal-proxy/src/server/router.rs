@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub use self::error::{CommandError, Unhealthy};
 use super::balancer::Balancer;
-use super::control::protocol::{Deploy, Pause as PauseRequest, RolloutDeploy, RolloutSet, Stop as StopRequest};
+use super::control::protocol::{Deploy, Pause as PauseRequest, RolloutDeploy, RolloutSet, Stop as StopRequest, Watch};
 use super::deployed::DeployedService;
 use super::go_duration::GoDuration;
 use super::observe::log::Log;
@@ -86,7 +86,9 @@ impl Router {
         ];
         self.log.info("Deploying", &about);
         let target_options = Arc::new(request.target_options);
-        let set = Balancer::new(&request.targets, &request.readers, &target_options, Health::Adding, &self.log)?;
+        let peers = (request.service.as_str(), &options.policies.peers[..]);
+        let (writers, readers) = (&request.targets, &request.readers);
+        let set = Balancer::with_peers(writers, readers, peers, &target_options, Health::Adding, &self.log)?;
         self.refuse_conflict(&self.routes(), &request.service, &options)?;
         make_ready(&set, request.deployment).await?;
 
@@ -110,6 +112,7 @@ impl Router {
                 split: None,
                 pause: Pause::new(PauseState::default()),
                 in_flight: self.metrics.in_flight(&request.service),
+                watched: Arc::default(),
             },
         };
         let next = changed(&routes, &request.service, Some(service));
@@ -166,6 +169,12 @@ impl Router {
         let (_, saved) = self.switch(name, Pause::resume).await?;
         self.log.info("Service resumed", &[("service", name.into())]);
         saved
+    }
+
+    /// Watches how a service answers; gives what was seen.
+    pub(crate) async fn watch(&self, request: Watch) -> Result<String, CommandError> {
+        let watched = Arc::clone(&self.find(&request.service)?.watched);
+        watched.watch(&request.limits).await.map_err(CommandError::Breach)
     }
 
     /// Puts targets into a service's rollout slot; they get no requests until a split is set.

@@ -18,6 +18,8 @@ pub(crate) struct Routes {
     /// Whether any host is a pattern.
     wildcards: bool,
     default_tls_host: Option<String>,
+    /// Whether proxies of other hosts serve any of the services too.
+    pub(crate) peers: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,7 @@ impl Routes {
             bindings.sort_by_key(|binding| std::cmp::Reverse(binding.prefix.len()));
         }
         routes.wildcards = routes.hosts.keys().any(|host| host.starts_with("*."));
+        routes.peers = routes.services.values().any(|service| service.active.has_peers());
         routes.default_tls_host = routes.services.values().find_map(|service| {
             service.options.hosts.first().filter(|host| service.options.tls_enabled && !host.is_empty()).cloned()
         });
@@ -152,6 +155,7 @@ mod tests {
             split: None,
             pause: Pause::new(PauseState::default()),
             in_flight: Arc::default(),
+            watched: Arc::default(),
             tls: TlsPolicy { enabled: false, redirect: false },
         }
     }

@@ -20,6 +20,7 @@ use super::rollout::Split;
 use super::surroundings::Variables;
 use super::tls::automatic::Authority;
 use super::tls::certificate::{self, CertificateError};
+use super::watch::Watched;
 
 /// A service that is deployed.
 #[derive(Debug, Clone)]
@@ -33,6 +34,7 @@ pub(crate) struct Service {
     pub(crate) split: Option<Arc<Split>>,
     pub(crate) pause: Arc<Pause>,
     pub(crate) in_flight: Arc<Gauge>,
+    pub(crate) watched: Arc<Watched>,
     /// In force; for a service below a path this is what the service at the root of its host has.
     pub(crate) tls: TlsPolicy,
 }

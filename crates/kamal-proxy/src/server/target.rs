@@ -22,12 +22,15 @@ use self::pool::Pool;
 use super::middleware::sticky;
 use super::observe::logged::Logged;
 use super::options::TargetOptions;
+use super::peers::Peer;
 
 /// Whether a target takes writes or reads only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Writer,
     Reader,
+    /// It is a proxy of another host, which has targets of its own.
+    Peer,
 }
 
 /// What the checks of a target have found so far.
@@ -55,6 +58,8 @@ impl Health {
 pub(crate) struct Target {
     pub(crate) address: Address,
     pub(crate) role: Role,
+    /// Where it is a peer.
+    pub(crate) peer: Option<Peer>,
     pub(crate) options: Arc<TargetOptions>,
     pub(crate) pool: Arc<Pool>,
     /// The address as the value of a header.
@@ -72,7 +77,7 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn new(address: Address, role: Role, options: Arc<TargetOptions>, health: Health) -> Self {
         let header = HeaderValue::from_str(address.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""));
-        let pool = Pool::new(address.clone(), options.h2c);
+        let pool = Pool::new(address.clone(), options.h2c && role != Role::Peer);
         let number = sticky::number(address.as_str());
         let logged_of_requests = Logged::all("req_", &options.log_request_headers);
         let logged_of_responses = Logged::all("resp_", &options.log_response_headers);
@@ -80,6 +85,7 @@ impl Target {
         Self {
             address,
             role,
+            peer: None,
             options,
             pool,
             header,
@@ -90,6 +96,12 @@ impl Target {
             failures,
             gate: Gate::default(),
         }
+    }
+
+    /// A proxy of another host that serves a service too.
+    pub(crate) fn peer(address: Address, service: &str, options: Arc<TargetOptions>) -> Self {
+        let peer = Some(Peer::new(service));
+        Self { peer, ..Self::new(address, Role::Peer, options, Health::Adding) }
     }
 
     /// Notes how a request went; gives how many have failed in a row.

@@ -19,6 +19,7 @@ mod http3;
 mod leaving;
 mod load;
 mod maintenance;
+mod peers;
 mod policies;
 mod process;
 mod protocol;

@@ -3,7 +3,7 @@
 use std::{
     io::{ErrorKind, Write},
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
 };
 
@@ -23,9 +23,34 @@ use super::{
 /// Held while a program talks with the user: a process has one terminal, whatever number of projects.
 static TERMINAL: Mutex<()> = Mutex::new(());
 
+/// What makes room on the terminal: what it returns is kept until the user has been talked with.
+pub type MakeRoom = fn() -> Box<dyn Send>;
+
+/// Who makes room, if somebody draws on the terminal.
+static MAKES_ROOM: OnceLock<MakeRoom> = OnceLock::new();
+
+/// The terminal, for one who talks with the user.
+pub struct TerminalAlone {
+    _room: Option<Box<dyn Send>>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl std::fmt::Debug for TerminalAlone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TerminalAlone")
+    }
+}
+
 /// Waits until no program talks with the user, and keeps others from it until what comes back is dropped.
-pub fn terminal_alone() -> MutexGuard<'static, ()> {
-    TERMINAL.lock().unwrap_or_else(PoisonError::into_inner)
+#[must_use]
+pub fn terminal_alone() -> TerminalAlone {
+    let alone = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner);
+    TerminalAlone { _room: MAKES_ROOM.get().map(|make| make()), _alone: alone }
+}
+
+/// Has room made on the terminal whenever somebody is about to talk with the user. The first to ask for it counts.
+pub fn make_room_on_terminal(make: MakeRoom) {
+    let _ = MAKES_ROOM.set(make);
 }
 
 impl Programs for Surroundings {

@@ -14,8 +14,8 @@ use std::{
 use async_trait::async_trait;
 use kamal_core::{
     config::Config,
-    event::{EventKind, Tone},
-    ports::{Events, SecretError, Secrets},
+    event::{EventKind, Teller, Tone},
+    ports::{SecretError, Secrets},
     redact::Redactor,
     run::Needs,
     secret::Secret,
@@ -40,14 +40,14 @@ struct Files {
 /// What users are told about secrets as they are used, each once.
 #[derive(Debug, Default)]
 struct Notices {
-    events: Option<Arc<dyn Events>>,
+    events: Option<Teller>,
     /// Keys of secrets that are variables of containers.
     variables: BTreeSet<String>,
     told: Mutex<BTreeSet<String>>,
 }
 
 impl Notices {
-    fn new(config: &Config, events: Option<Arc<dyn Events>>) -> Self {
+    fn new(config: &Config, events: Option<Teller>) -> Self {
         let roles = config.roles.iter().map(|role| &role.env);
         let accessories = config.accessories.iter().map(|accessory| &accessory.env);
         let all = iter::once(&config.env).chain(config.env_tags.values()).chain(roles).chain(accessories);
@@ -80,7 +80,7 @@ const THREADS: usize = 256;
 
 impl FileSecrets {
     /// Secrets of a configuration's files. What is odd about one that is used is told to who listens.
-    pub fn new(config: &Config, asked: Surroundings, redactor: Redactor, events: Option<Arc<dyn Events>>) -> Self {
+    pub fn new(config: &Config, asked: Surroundings, redactor: Redactor, events: Option<Teller>) -> Self {
         let path = &config.secrets_path;
         let own =
             config.destination.as_ref().map_or_else(|| path.clone(), |destination| format!("{path}.{destination}"));

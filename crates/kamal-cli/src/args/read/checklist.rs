@@ -9,8 +9,23 @@ use super::{tests::told, *};
 const ROWS: &str = include_str!("../../../tests/checklist.txt");
 
 /// Options Kamal has not.
-const OUR_OPTIONS: [&str; 12] =
-    ["as-deployed", "dry-run", "format", "help", "json", "keep", "man", "plan", "reveal", "schema", "timings", "watch"];
+const OUR_OPTIONS: [&str; 15] = [
+    "as-deployed",
+    "dry-run",
+    "force",
+    "format",
+    "help",
+    "json",
+    "keep",
+    "man",
+    "no-color",
+    "output",
+    "plan",
+    "reveal",
+    "schema",
+    "timings",
+    "watch",
+];
 
 /// A row: a command, and an option of it or the words behind it.
 struct Row {
@@ -283,7 +298,20 @@ fn nothing_but_what_the_list_has_and_what_is_ours() {
     }
     assert_eq!(
         ours.into_iter().collect::<Vec<_>>(),
-        ["completion", "doctor ssh", "proxy list", "registry gc", "registry ls", "status"]
+        [
+            "completion",
+            "doctor ssh",
+            "import capistrano",
+            "import compose",
+            "import kamal1",
+            "plan",
+            "proxy list",
+            "registry gc",
+            "registry ls",
+            "server join",
+            "server leave",
+            "status"
+        ]
     );
 }
 

@@ -17,6 +17,7 @@ pub(super) fn told(line: &str, aliases: &[(&str, &str)]) -> String {
             let words = words.iter().map(quoted).collect::<Vec<_>>().join(" ");
             read.map_or_else(|error| format!("refused: {}", error.to_string().lines().next().unwrap()), |_| words)
         }
+        Ok(Plain::Planned(words)) => format!("planned: {}", words.join(" ")),
         Ok(Plain::Help(path)) => format!("help: {}", path.join(" ")).trim_end().to_owned(),
         Err(refusal) => format!("refused: {}", refusal.to_string().lines().next().unwrap()),
     }
@@ -164,4 +165,22 @@ fn every_command_has_a_help() {
         let text = help_text(&path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).to_string();
         assert!(text.contains(&format!("Usage: kamal {line}")), "{text}");
     }
+}
+
+#[test]
+fn every_line_can_be_planned_instead() {
+    for (line, comes_to) in [
+        ("plan deploy -P", "planned: deploy --skip-push"),
+        ("plan app exec --reuse -- ls -l", "planned: app exec --reuse -- ls -l"),
+        ("plan app exec ls --json", "planned: app exec -- ls --json"),
+        ("plan ship -d staging", "planned: deploy --destination=staging"),
+        ("plan", "help: plan"),
+        ("plan --help", "help: plan"),
+        ("plan deploy --help", "help: deploy"),
+        ("plan plan redeploy", "planned: redeploy"),
+    ] {
+        assert_eq!(told(line, &[("ship", "deploy")]), comes_to, "{line}");
+    }
+    // An alias of that name comes first.
+    assert_eq!(told("plan", &[("plan", "app details")]), "app details");
 }

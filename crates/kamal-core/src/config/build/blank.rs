@@ -16,6 +16,7 @@ const NEVER_BLANK: &Places = &[
     (&["proxy", "run"], RUN),
     (&["servers", "*", "proxy", "run"], RUN),
     (&["accessories", "*", "proxy", "run"], RUN),
+    (&["x-cluster"], &["name", "address", "interface"]),
     (&["x-proxy"], POLICIES),
     (&["x-proxy", "roles", "*"], POLICIES),
     (&["x-proxy", "accessories", "*"], POLICIES),

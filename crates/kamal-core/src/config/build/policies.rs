@@ -127,7 +127,7 @@ fn networks(node: &Node, path: &str, report: &mut Report<'_>) {
 }
 
 /// `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`.
-fn is_network(text: &str) -> bool {
+pub(super) fn is_network(text: &str) -> bool {
     let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
     let Ok(address) = address.parse::<IpAddr>() else { return false };
     let most = if address.is_ipv4() { 32 } else { 128 };

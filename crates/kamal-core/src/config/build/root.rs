@@ -15,8 +15,8 @@ use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{
-    accessory, blank, builder, cross, hosts, ignored, policies, proxy, registry, release, shadowed, ssh,
-    tags as host_tags, words,
+    accessory, blank, builder, cluster, cross, guard, hosts, ignored, policies, proxy, registry, release, shadowed,
+    ssh, tags as host_tags, words,
 };
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
@@ -89,7 +89,7 @@ pub(crate) fn build(
         }
     }
     let proxy = map_below("proxy").filter(|_| report.errors.len() == before);
-    let ssh = ssh::ssh(map_below("ssh").unwrap_or(&missing), report);
+    let ssh = ssh::ssh(map_below("ssh").unwrap_or(&missing), map_below("x-ssh"), report);
     let sshkit = ssh::sshkit(map_below("sshkit").unwrap_or(&missing), report);
 
     let primary = text(root, "primary_role").unwrap_or_else(|| "web".to_owned());
@@ -136,6 +136,8 @@ pub(crate) fn build(
         accessories,
         boot,
         release: None,
+        guard: None,
+        cluster: None,
         logging,
         output,
         aliases,
@@ -144,6 +146,9 @@ pub(crate) fn build(
     let mut config = cross::check(root, top, config, &raw_roles, exists, report);
     policies::fill(root, &mut config, report);
     config.release = release::release(root, &config, report);
+    config.guard = guard::guard(root, report);
+    config.boot.together = guard::together(root, report);
+    config.cluster = cluster::cluster(root, &config, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
     blank::check(root, report);
     words::check(root, report);
@@ -206,7 +211,8 @@ fn boot(node: &Node, report: &mut Report<'_>) -> Boot {
         }
         parsed
     });
-    Boot { limit, wait: count(node, "wait", "boot", report), parallel_roles: flag(node, "parallel_roles") }
+    let wait = count(node, "wait", "boot", report);
+    Boot { limit, wait, parallel_roles: flag(node, "parallel_roles"), together: false }
 }
 
 fn output(node: &Node, report: &mut Report<'_>) -> Output {
@@ -219,7 +225,19 @@ fn output(node: &Node, report: &mut Report<'_>) -> Output {
         }
         found
     };
-    Output { otel_endpoint: part("otel", "endpoint", "OTel endpoint"), file_path: part("file", "path", "file path") }
+    let otel_endpoint = part("otel", "endpoint", "OTel endpoint");
+    let file_path = part("file", "path", "file path");
+    let is_url = |url: &String| {
+        let place = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        place.is_some_and(|place| !place.is_empty() && !place.starts_with('/') && !place.contains(char::is_whitespace))
+    };
+    if otel_endpoint.as_ref().is_some_and(|url| !is_url(url))
+        && let Some(entry) = node.entry("otel").and_then(|otel| otel.value.entry("endpoint"))
+    {
+        let message = "should be the URL of a collector, such as http://localhost:4318";
+        report.error(entry.value.span, at("output/otel/endpoint", message));
+    }
+    Output { otel_endpoint, file_path }
 }
 
 fn hooks_output(node: Option<&Node>, report: &mut Report<'_>) -> HooksOutput {

@@ -10,9 +10,25 @@ use super::options::{count, number, text, text_list};
 
 const LOG_LEVELS: [&str; 6] = ["debug", "info", "warn", "error", "fatal", "unknown"];
 
-/// Reads and checks `ssh`.
-pub(crate) fn ssh(node: &Node, report: &mut Report<'_>) -> Ssh {
+/// The key that says by which keys hosts are known.
+const KNOWN_HOSTS: &str = "known_hosts";
+
+/// Reads and checks `ssh`, and `x-ssh`, which is somebody's own without [`KNOWN_HOSTS`].
+pub(crate) fn ssh(node: &Node, beyond: Option<&Node>, report: &mut Report<'_>) -> Ssh {
     section(node, keys::SSH, "ssh", report);
+    let beyond = beyond.filter(|node| node.get(KNOWN_HOSTS).is_some());
+    if let Some(beyond) = beyond {
+        section(beyond, keys::X_SSH, "x-ssh", report);
+    }
+    if let Some(entry) = node.entry(KNOWN_HOSTS) {
+        let message = match beyond {
+            Some(_) => "ssh/known_hosts is ignored beside x-ssh/known_hosts",
+            None => "ssh/known_hosts is refused by Kamal, which passes over x-ssh/known_hosts",
+        };
+        let help = "move it: `x-ssh: {known_hosts: …}` beside `ssh`".to_owned();
+        report.warn(entry.key, message, Some(help));
+    }
+    let (from, path) = beyond.map_or((node, "ssh/known_hosts"), |beyond| (beyond, "x-ssh/known_hosts"));
     Ssh {
         user: text(node, "user").unwrap_or_else(|| "root".to_owned()),
         port: port(node, report).unwrap_or(22),
@@ -24,7 +40,7 @@ pub(crate) fn ssh(node: &Node, report: &mut Report<'_>) -> Ssh {
         key_data: text_list(node.get("key_data")),
         config: config_files(node),
         forward_agent: node.get("forward_agent").and_then(Node::bool),
-        known_hosts: known_hosts(node, report),
+        known_hosts: known_hosts(from, path, report),
     }
 }
 
@@ -70,8 +86,8 @@ fn config_files(node: &Node) -> SshConfigFiles {
     }
 }
 
-fn known_hosts(node: &Node, report: &mut Report<'_>) -> KnownHosts {
-    let Some(value) = node.get("known_hosts") else { return KnownHosts::Ask };
+fn known_hosts(node: &Node, path: &str, report: &mut Report<'_>) -> KnownHosts {
+    let Some(value) = node.get(KNOWN_HOSTS) else { return KnownHosts::Ask };
     if value.text().as_deref() == Some("accept-new") {
         return KnownHosts::AcceptNew;
     }
@@ -84,14 +100,14 @@ fn known_hosts(node: &Node, report: &mut Report<'_>) -> KnownHosts {
             Ok(mut found) => pinned.append(&mut found),
             Err(why) => {
                 wrong = true;
-                report.error(item.span, at("ssh/known_hosts", &why));
+                report.error(item.span, at(path, &why));
             }
         }
     }
     if pinned.is_empty() && !wrong {
         report.error_with(
             value.span,
-            at("ssh/known_hosts", "should name a key, a file or accept-new"),
+            at(path, "should name a key, a file or accept-new"),
             Some("`ssh-keyscan HOST` prints lines to compare with the host's own and to put here".to_owned()),
         );
     }
@@ -138,5 +154,34 @@ mod tests {
             assert!(pinned_keys(wrong).is_err(), "{wrong}");
         }
         assert!(pinned_keys("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn keys_of_hosts_have_a_place_that_kamal_passes_over() {
+        use crate::config::{Source, load};
+        use crate::testing::NothingOutside;
+        let of = |text: &str| {
+            let file = format!(
+                "service: app\nimage: acme/app\nservers: [h]\nregistry: {{username: u, password: [P]}}\n\
+                 builder: {{arch: amd64}}\n{text}"
+            );
+            load(&Source::new("config/deploy.yml", file), None, &NothingOutside).map(|loaded| {
+                let warnings: Vec<String> = loaded.warnings.iter().map(|warning| warning.message.clone()).collect();
+                (loaded.config.ssh.known_hosts, warnings)
+            })
+        };
+        let file = |name: &str| KnownHosts::Pinned(vec![PinnedKeys::File(name.to_owned())]);
+        assert_eq!(of("x-ssh: {known_hosts: [a]}\n").unwrap(), (file("a"), Vec::new()));
+        let (old, warnings) = of("ssh: {known_hosts: [b]}\n").unwrap();
+        assert!(old == file("b") && warnings.len() == 1 && warnings[0].contains("x-ssh/known_hosts"), "{warnings:?}");
+        let (both, warnings) = of("ssh: {known_hosts: [b]}\nx-ssh: {known_hosts: accept-new}\n").unwrap();
+        assert!(
+            both == KnownHosts::AcceptNew && warnings.len() == 1 && warnings[0].contains("is ignored"),
+            "{warnings:?}"
+        );
+        let own = of("x-ssh: &mine {user: deploy}\nssh: {<<: *mine}\n").unwrap();
+        assert_eq!(own, (KnownHosts::Ask, Vec::new()));
+        let wrong = of("x-ssh: {known_hosts: [a], known_host: b}\n").unwrap_err().to_string();
+        assert!(wrong.contains("x-ssh: unknown key: known_host"), "{wrong}");
     }
 }

@@ -190,7 +190,7 @@ fn opaque(node: &Node, apart: Apart, path: &str, report: &mut Report<'_>) {
         Apart::HooksOutput => {
             expect(map || node.text().is_some(), "a string or a symbol", node, path, report);
         }
-        Apart::Credential | Apart::XProxy => {}
+        Apart::Credential | Apart::XProxy | Apart::XSsh => {}
         _ => expect(map, "a hash", node, path, report),
     }
 }

@@ -61,6 +61,20 @@ pub(crate) const ROOT: &[Key] = &[
         A(Apart::XRelease),
         "A command that runs once in the new image before it serves; Kamal passes over it.",
     ),
+    key("x-boot", A(Apart::XBoot), "How a version comes up beyond what `boot` says; Kamal passes over it."),
+    key("x-guard", A(Apart::XGuard), "What a new version must keep to before the old one goes; Kamal passes over it."),
+    key(
+        "x-cluster",
+        A(Apart::XCluster),
+        "Hosts joined by Docker's swarm, whose containers reach each other by name; Kamal passes over it.",
+    ),
+    key("x-ssh", A(Apart::XSsh), "By which keys hosts are known; Kamal passes over it."),
+    key(
+        "x-balance",
+        Bool,
+        "Whether the proxy of each web host leads requests to the containers of all, which takes `x-cluster`; Kamal passes \
+         over it.",
+    ),
 ];
 
 /// The keys of a role.
@@ -125,6 +139,35 @@ pub(crate) const X_RELEASE: &[Key] = &[
     key("cmd", Text, "The command, as a role's `cmd`: `bin/rails db:migrate`."),
     key("role", Text, "The role whose environment, volumes and options it gets, default the primary role."),
     key("timeout", Int, "Seconds it may take, default 600."),
+];
+
+/// The keys of `x-boot`.
+pub(crate) const X_BOOT: &[Key] = &[key(
+    "switch",
+    Text,
+    "`together`: the hosts of a group switch once all of them are healthy; default `each`, a host once it is itself.",
+)];
+
+/// The keys of `x-guard`.
+pub(crate) const X_GUARD: &[Key] = &[
+    key("for", Text, "How long the old container is kept: `30s`, `2m`; default `30s`."),
+    key("errors", Text, "Requests that may be answered with a 5xx: `2%`, `0.5%`; default `1%`."),
+    key("latency", Text, "Time in which 95 % of requests must be answered: `500ms`, `2s`; default any."),
+    key("requests", Int, "Requests to a host below which nothing is concluded, default 20."),
+];
+
+/// The keys of `x-cluster`.
+pub(crate) const X_CLUSTER: &[Key] = &[
+    key("network", Text, "What joins the containers: `overlay`, a network of Docker's swarm over all hosts."),
+    key("name", Text, "The name of that network, default `kamal-SERVICE`."),
+    key(
+        "address",
+        Text,
+        "The network the hosts' private addresses are in, by which they reach each other: `10.0.0.0/16`.",
+    ),
+    key("interface", Text, "The interface whose address is a host's private one: `eth1`."),
+    key("managers", Int, "How many hosts manage the swarm, the primary host first, default 1."),
+    key("encrypted", Bool, "Whether the hosts encrypt what goes between containers, default true."),
 ];
 
 /// The keys of `x-proxy`, for all roles that are proxied.
@@ -295,12 +338,15 @@ pub(crate) const SSH: &[Key] = &[
     key("key_data", TextList, "Names of secrets that hold private keys."),
     key("config", SshConfig, "OpenSSH client files to read: true, false, a path or paths."),
     key("forward_agent", Bool, "Whether hosts may use the agent, default false."),
-    key(
-        "known_hosts",
-        TextOrList,
-        "Keys of hosts that alone count: lines of known_hosts, paths of such files in the project; or `accept-new`.",
-    ),
+    key("known_hosts", TextOrList, "The place `x-ssh` had before, which Kamal refuses."),
 ];
+
+/// The keys of `x-ssh`.
+pub(crate) const X_SSH: &[Key] = &[key(
+    "known_hosts",
+    TextOrList,
+    "Keys of hosts that alone count: lines of known_hosts, paths of such files in the project; or `accept-new`.",
+)];
 
 /// The keys of `sshkit`.
 pub(crate) const SSHKIT: &[Key] = &[

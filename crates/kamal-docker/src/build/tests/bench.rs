@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,13 +16,14 @@ use jiff::Timestamp;
 use kamal_core::{
     build::BuildTask,
     config::{self, Config, Source},
-    event::EventKind,
+    event::{Event, EventKind, Sequence, Teller},
     keyring::Keyring,
     name::{HostName, ImageRef, Version},
     ports::{
         Access, BuildError, BuildOrder, Built, Chunk, Claim, Clock, Command, Content, Events, Exit, Local, LocalError,
         LocalFolders, ReachError, Reached, RegistryError, Scratch, Sent, Serving, StoredImage,
     },
+    redact::Redactor,
     secret::Secret,
     testing::NothingOutside,
 };
@@ -35,7 +36,8 @@ pub(super) struct Bench {
     _folder: TempDir,
     pub(super) config: Config,
     pub(super) machine: Machine,
-    pub(super) heard: Heard,
+    pub(super) heard: Arc<Heard>,
+    teller: Teller,
     /// The registry on this machine.
     pub(super) registry: Option<Neighbour>,
     clock: Ticking,
@@ -86,7 +88,7 @@ pub(super) struct Machine {
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     events: Mutex<Vec<EventKind>>,
-    pub(super) quiet: bool,
+    pub(super) quiet: AtomicBool,
 }
 
 /// Goes on by half a second and more whenever it is looked at.
@@ -117,11 +119,15 @@ impl Bench {
             missing: Vec::new(),
             env: Vec::new(),
         };
+        let heard = Arc::new(Heard::default());
+        let (clock, redactor) = (Arc::new(Ticking::default()), Redactor::new());
+        let teller = Teller::new(Sequence::under("build"), clock, heard.clone(), redactor);
         Self {
             _folder: folder,
             config: loaded.config,
             machine,
-            heard: Heard::default(),
+            heard,
+            teller,
             registry: None,
             clock: Ticking::default(),
         }
@@ -148,7 +154,7 @@ impl Bench {
     }
 
     fn order<'o>(&'o self, task: &'o BuildTask, version: Option<&'o Version>, secrets: &'o Keyring) -> BuildOrder<'o> {
-        let mut order = BuildOrder::new(task, &self.config, &self.machine, secrets, &self.heard, &self.clock);
+        let mut order = BuildOrder::new(task, &self.config, &self.machine, secrets, &self.teller, &self.clock);
         order.version = version;
         order.registry = self.registry.as_ref().map(|registry| registry as &dyn Serving);
         order
@@ -321,12 +327,12 @@ impl Local for Machine {
 }
 
 impl Events for Heard {
-    fn emit(&self, event: EventKind) {
-        self.events.lock().unwrap().push(event);
+    fn emit(&self, event: Event) {
+        self.events.lock().unwrap().push(event.kind);
     }
 
     fn shows_output(&self) -> bool {
-        !self.quiet
+        !self.quiet.load(Ordering::Relaxed)
     }
 }
 

@@ -340,7 +340,7 @@ async fn what_is_not_installed_is_named() {
 async fn what_was_shown_is_not_repeated() {
     for quiet in [false, true] {
         let mut bench = Bench::new("driver: docker");
-        bench.heard.quiet = quiet;
+        bench.heard.quiet.store(quiet, std::sync::atomic::Ordering::Relaxed);
         bench.machine.answers.push(("docker buildx build", 137, "#1 [1/1] RUN x\n#1 0.1 it went wrong\n"));
         let error = bench.push().await.unwrap_err();
         let BuildError::Failed { output, shown, .. } = &error else { panic!("{error}") };

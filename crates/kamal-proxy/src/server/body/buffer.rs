@@ -36,6 +36,14 @@ pub(crate) struct Buffered {
     trailers: Option<HeaderMap>,
 }
 
+impl Buffered {
+    /// The same once more, before any of it was read, unless it is kept in a file.
+    pub(crate) fn again(&self) -> Option<Self> {
+        let Self { chunks, file: None, left, trailers } = self else { return None };
+        Some(Self { chunks: chunks.clone(), file: None, left: *left, trailers: trailers.clone() })
+    }
+}
+
 /// Why a body could not be kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BufferError<E> {

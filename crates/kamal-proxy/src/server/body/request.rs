@@ -60,6 +60,15 @@ impl Fault {
 }
 
 impl RequestBody {
+    /// The same once more, before any of it was sent, where it is at hand.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Empty => Some(Self::Empty),
+            Self::Streamed(_) => None,
+            Self::Buffered(body) => body.again().map(|body| Self::Buffered(Box::new(body))),
+        }
+    }
+
     /// Passes an upload on; the receiver resolves when all of it has been taken, or it was given up.
     pub(crate) fn streamed(body: ClientBody) -> (Self, Arc<Fault>, oneshot::Receiver<()>) {
         let (sending, sent) = oneshot::channel();

@@ -9,7 +9,8 @@ use super::flags::Parsed;
 use super::run::{RunOptions, run};
 use super::{Failed, deploy, list, paths, values};
 use crate::server::control::client::call;
-use crate::server::control::protocol::{Answer, Pause, Request, RolloutDeploy, RolloutSet, Stop};
+use crate::server::control::protocol::{Answer, Pause, Request, RolloutDeploy, RolloutSet, Stop, Watch};
+use crate::server::watch::Limits;
 
 /// Does it; the text is for standard output.
 pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Failed> {
@@ -46,11 +47,25 @@ pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Faile
             Request::RolloutSet(RolloutSet { service, percentage: flags.int("percent"), allowlist: flags.list("list") })
         }
         Action::RolloutStop => Request::RolloutStop { service },
+        Action::Watch => Request::Watch(Watch { service, limits: limits(flags)? }),
     };
     match call(&paths::socket_path(), &request)? {
         Answer::Services(services) => Ok(list::table(&services)),
+        Answer::Text(text) => Ok(text + "\n"),
         Answer::Done | Answer::Error(_) | Answer::Unhealthy { .. } => Ok(String::new()),
     }
+}
+
+/// What a service that is watched must keep to.
+fn limits(flags: &Parsed) -> Result<Limits, Failed> {
+    let errors = flags.str("max-errors");
+    let percent = errors.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    Ok(Limits {
+        window: flags.duration("for"),
+        errors: percent.ok_or_else(|| Failed(format!("max-errors must be a percentage, not {errors:?}")))?,
+        latency: flags.duration("max-latency"),
+        requests: u64::try_from(flags.int("min-requests")).unwrap_or(0),
+    })
 }
 
 /// Flags first, then the environment, then the defaults (spec 1.3).

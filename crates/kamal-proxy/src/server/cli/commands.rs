@@ -18,6 +18,7 @@ pub(crate) enum Action {
     RolloutDeploy,
     RolloutSet,
     RolloutStop,
+    Watch,
     /// Only shows which commands it has.
     Group,
 }
@@ -52,6 +53,7 @@ pub(crate) const ROOT: &[Command] = &[
     command("rollout", "", "Control rollout to new targets", Action::Group),
     Command { flags: RUN, ..command("run", "", "Run the server", Action::Run) },
     Command { flags: STOP, ..command("stop", SERVICE, "Stop a service", Action::Stop) },
+    Command { flags: WATCH, ..command("watch", SERVICE, "Watch how a service answers", Action::Watch) },
 ];
 
 /// The commands of `rollout`.
@@ -97,6 +99,13 @@ const PAUSE: &[Flag] = &[
 const STOP: &[Flag] = &[
     flag("drain-timeout", SECONDS_30, DRAIN),
     flag("message", Kind::Str(""), "Message to display to clients while stopped"),
+];
+
+const WATCH: &[Flag] = &[
+    flag("for", SECONDS_30, "How long to watch"),
+    flag("max-errors", Kind::Str("1"), "Percentage of requests that may be answered with a 5xx"),
+    flag("max-latency", Kind::Seconds(0), "Time within which 95 % of requests must be answered (default zero for any)"),
+    flag("min-requests", Kind::Int(20), "Number of requests below which nothing is concluded"),
 ];
 
 const ROLLOUT_DEPLOY: &[Flag] = &[deploy::DEPLOY_TIMEOUT, deploy::DRAIN_TIMEOUT, deploy::READ_TARGET, deploy::TARGET];

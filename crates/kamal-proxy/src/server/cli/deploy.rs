@@ -81,6 +81,7 @@ fn policies(flags: &Parsed) -> Policies {
         rate_limit_burst: flags.int(flag::RATE_LIMIT_BURST),
         redirects: flags.list(flag::REDIRECT),
         sticky: flags.bool(flag::STICKY),
+        peers: flags.list(flag::PEER),
         eject_after: flags.int(flag::EJECT_AFTER),
         acme_email: flags.str(flag::TLS_ACME_EMAIL),
         acme_eab_kid: flags.str(flag::TLS_ACME_EAB_KID),
@@ -149,6 +150,7 @@ mod tests {
         let route = Route {
             service: "app-web".into(),
             container: "app-web-999".parse().unwrap(),
+            peers: Vec::new(),
             proxy,
             certificate: Some(("/c/cert.pem".into(), "/c/key.pem".into())),
             error_pages: Some("/e".into()),

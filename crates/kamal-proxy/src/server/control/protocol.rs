@@ -8,6 +8,7 @@ use crate::server::deployed::DeployedService;
 use crate::server::go_duration::GoDuration;
 use crate::server::options::{DeploymentOptions, ServiceOptions, TargetOptions};
 use crate::server::target::failure::CheckFailure;
+use crate::server::watch::Limits;
 
 /// A command to the running proxy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +25,7 @@ pub(crate) enum Request {
     RolloutDeploy(RolloutDeploy),
     RolloutSet(RolloutSet),
     RolloutStop { service: String },
+    Watch(Watch),
 }
 
 /// The answer to a [`Request`].
@@ -32,6 +34,8 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     Done,
     Services(BTreeMap<String, ServiceDescription>),
+    /// To be printed.
+    Text(String),
     Error(String),
     /// An error with what the last health check saw.
     Unhealthy {
@@ -48,6 +52,12 @@ pub(crate) struct Deploy {
     pub(crate) deployment: DeploymentOptions,
     pub(crate) service_options: ServiceOptions,
     pub(crate) target_options: TargetOptions,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Watch {
+    pub(crate) service: String,
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -103,6 +103,7 @@ async fn perform(router: &Router, connections: &Connections, request: Request) -
             let services = router.list().into_iter().map(|service| (service.name.clone(), service.into()));
             return Ok(Answer::Services(services.collect()));
         }
+        Request::Watch(request) => return Ok(Answer::Text(router.watch(request).await?)),
         Request::Leave { drain_timeout } => {
             // Another proxy serves what this one serves now, and would not hear of a change.
             let _held = router.hold().await;

@@ -1,5 +1,6 @@
 //! What a service may ask for beyond what Go's kamal-proxy knows: each is off unless asked for.
 
+use crate::server::target::address::Address;
 use std::path::PathBuf;
 
 use super::{DeployOptions, number, size, text, texts};
@@ -139,6 +140,13 @@ impl DeployOptions {
     /// Whether clients keep to the target that answered them first. They do not, where nobody says.
     pub const fn sticky(mut self, sticky: bool) -> Self {
         self.service.policies.sticky = sticky;
+        self
+    }
+
+    /// Spreads requests over the proxies of other hosts that serve this service too, besides this one's own targets. Each
+    /// has to name the others.
+    pub fn peer(mut self, address: &Address) -> Self {
+        self.service.policies.peers.push(address.to_string());
         self
     }
 

@@ -121,6 +121,7 @@ impl Record {
     /// Notes the head of the response.
     pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = status.as_u16();
+        self.count();
         self.response_type = headers.get(CONTENT_TYPE).cloned();
         if let Some(target) = &self.target {
             self.response_values = Logged::values(&target.logged_of_responses, headers);
@@ -130,8 +131,16 @@ impl Record {
     /// Notes the status of a request that gets no response: the client's fault, or that of a target which began one.
     pub(crate) fn aborted(&mut self, status: u16) {
         self.status = status;
+        self.count();
         if status != CLIENT_CLOSED_REQUEST {
             self.sent = Sent::Short;
+        }
+    }
+
+    /// Counts the answer, where somebody watches the service.
+    fn count(&self) {
+        if let Some(service) = self.service.as_ref().filter(|_| !self.silent && !self.excluded) {
+            service.watched.count(self.status, || self.start.elapsed());
         }
     }
 

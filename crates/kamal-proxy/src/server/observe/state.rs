@@ -60,7 +60,11 @@ fn slots(service: &Service) -> impl Iterator<Item = (&'static str, &Balancer)> {
 }
 
 fn labels(service: &Service, slot: &str, target: &Target) -> String {
-    let role = if target.role == Role::Reader { "reader" } else { "writer" };
+    let role = match target.role {
+        Role::Writer => "writer",
+        Role::Reader => "reader",
+        Role::Peer => "peer",
+    };
     format!(
         "service=\"{}\",target=\"{}\",role=\"{role}\",slot=\"{slot}\"",
         escape(&service.name),

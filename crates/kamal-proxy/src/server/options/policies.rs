@@ -45,6 +45,9 @@ pub(crate) struct Policies {
     /// Whether a client keeps to the target that answered it first.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) sticky: bool,
+    /// Proxies of other hosts that serve this service too.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) peers: Vec<String>,
     /// Failures in a row after which a target is left alone until its check succeeds; zero means never.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) eject_after: i64,

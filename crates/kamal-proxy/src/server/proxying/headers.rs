@@ -7,6 +7,8 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
 use super::Forwarding;
+use crate::server::balancer::Among;
+use crate::server::peers;
 use crate::server::target::Target;
 use crate::server::wire::fields;
 
@@ -98,10 +100,26 @@ pub(crate) fn prepare(
     if matches!(version, Version::HTTP_2 | Version::HTTP_3) {
         join_cookies(headers);
     }
+    if forwarding.among == Among::Own {
+        // A peer has said who it is of.
+        readdress(headers, target);
+        return;
+    }
     let (host, trusted) = (host(headers, forwarding.host), target.options.forward_headers);
     forwarded(headers, forwarding, &host, trusted);
     headers.insert(HOST, if host.is_empty() { target.header.clone() } else { host });
     add(headers, TARGET, trusted, &target.header);
+    if forwarding.set.has_peers() {
+        mark(headers, target);
+    }
+}
+
+/// Says to a peer that it is one.
+fn mark(headers: &mut HeaderMap, target: &Target) {
+    match &target.peer {
+        Some(peer) => peer.mark(headers),
+        None => peers::unmark(headers),
+    }
 }
 
 /// The host that is asked for, as a value.
@@ -132,6 +150,7 @@ pub(crate) fn readdress(headers: &mut HeaderMap, target: &Target) {
         HeaderValue::from_bytes(&[&all.as_bytes()[..end], target.header.as_bytes()].join(&b", "[..])).ok()
     });
     headers.insert(TARGET, value.unwrap_or_else(|| target.header.clone()));
+    mark(headers, target);
 }
 
 /// Says who asked for what. What the client says about that counts only where the options trust it.

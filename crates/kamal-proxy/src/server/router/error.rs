@@ -24,6 +24,9 @@ pub enum CommandError {
     /// A split was to be set where no rollout is deployed.
     #[error("rollout target not set")]
     NoRollout,
+    /// A service that is watched does not keep to what it must.
+    #[error("{0}")]
+    Breach(String),
     /// A service's files are to be read again and cannot be used; the first of those.
     #[error("service {service} keeps what it has: {error}")]
     Reload {

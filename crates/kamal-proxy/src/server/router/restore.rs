@@ -63,13 +63,15 @@ impl Router {
             options = ServiceOptions { tls_enabled: false, ..options };
         }
         let target_options = Arc::new(saved.target_options);
-        let set = |writers: &[String], readers: &[String]| {
-            Balancer::new(writers, readers, &target_options, Health::Healthy, &self.log)
+        let set = |writers: &[String], readers: &[String], peers: &[String]| {
+            let peers = (saved.name.as_str(), peers);
+            Balancer::with_peers(writers, readers, peers, &target_options, Health::Healthy, &self.log)
         };
-        let active = set(&saved.active_targets.unwrap_or_default(), &saved.active_readers.unwrap_or_default())?;
+        let writers = saved.active_targets.unwrap_or_default();
+        let active = set(&writers, &saved.active_readers.unwrap_or_default(), &options.policies.peers)?;
         let writers = saved.rollout_targets.unwrap_or_default();
         let readers = saved.rollout_readers.unwrap_or_default();
-        let rollout = if writers.is_empty() && readers.is_empty() { None } else { Some(set(&writers, &readers)?) };
+        let rollout = if writers.is_empty() && readers.is_empty() { None } else { Some(set(&writers, &readers, &[])?) };
         let assets = Assets::load(&options, &self.surroundings.variables, &self.log)?;
         for set in std::iter::once(&active).chain(&rollout) {
             set.distrust(unhealthy);
@@ -78,6 +80,7 @@ impl Router {
         rollout.iter().for_each(Balancer::start_checks);
         Ok(Service {
             in_flight: self.metrics.in_flight(&saved.name),
+            watched: Arc::default(),
             name: saved.name,
             options: Arc::new(options),
             target_options,

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, HOST, LOCATION, USER_AGENT};
-use http::{Request, Response, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -34,6 +34,10 @@ pub(crate) enum CheckError {
     Http(#[from] hyper::Error),
     #[error("invalid health check URL {0:?}")]
     Url(String),
+    #[error("it has no healthy target of its own")]
+    NoTarget,
+    #[error("it does not know this proxy as a peer")]
+    NoPeer,
     #[error("cannot follow the redirect to {0:?}")]
     Redirect(String),
 }
@@ -80,7 +84,7 @@ fn clean(path: &str) -> String {
 async fn follow(mut url: String, host: &str, h2c: bool) -> Result<(), CheckError> {
     for _ in 0..=REDIRECTS {
         let uri: Uri = url.parse().map_err(|_| CheckError::Url(url.clone()))?;
-        let response = get(&uri, host, h2c).await?;
+        let response = get(&uri, host, h2c, None).await?;
         let status = response.status();
         match response.headers().get(LOCATION).and_then(|value| value.to_str().ok()) {
             Some(location) if is_redirect(status) => url = resolve(&uri, location)?,
@@ -111,14 +115,22 @@ fn resolve(from: &Uri, location: &str) -> Result<String, CheckError> {
 }
 
 /// The response with the beginning of its body, after all of that has come.
-async fn get(uri: &Uri, host: &str, h2c: bool) -> Result<Response<Vec<u8>>, CheckError> {
+pub(crate) async fn get(
+    uri: &Uri,
+    host: &str,
+    h2c: bool,
+    header: Option<(&HeaderName, &HeaderValue)>,
+) -> Result<Response<Vec<u8>>, CheckError> {
     let invalid = || CheckError::Url(uri.to_string());
     let authority = uri.authority().ok_or_else(invalid)?;
     let stream = TcpStream::connect((authority.host(), authority.port_u16().unwrap_or(80))).await?;
     stream.set_nodelay(true)?;
     let asked_host = if host.is_empty() { authority.as_str() } else { host };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::get(path).header(USER_AGENT, "kamal-proxy").header(ACCEPT_ENCODING, "gzip");
+    let mut request = Request::get(path).header(USER_AGENT, "kamal-proxy").header(ACCEPT_ENCODING, "gzip");
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
     // Either connection ends by itself once the sender is gone.
     let response = if h2c {
         let asked = format!("http://{asked_host}{path}");

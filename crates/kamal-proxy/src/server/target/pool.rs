@@ -175,7 +175,8 @@ async fn sweep(pool: Weak<Pool>, shard: usize) {
     }
 }
 
-fn is_repeatable(request: &Request<RequestBody>) -> bool {
+/// Whether a request may be sent again when it is not known what became of it.
+pub(crate) fn is_repeatable(request: &Request<RequestBody>) -> bool {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
     let keyed = || ["idempotency-key", "x-idempotency-key"].iter().any(|name| request.headers().contains_key(*name));
     request.body().is_end_stream() && (safe || keyed())

@@ -1,0 +1,202 @@
+//! `x-cluster` and `x-balance`: hosts joined by Docker's swarm, and traffic over all of them.
+
+use super::super::diagnostic::Report;
+use super::super::model::{Cluster, Config, DockerOptions, PrivateAddress};
+use super::super::shape::check::{at, section};
+use super::super::shape::keys;
+use super::super::shape::suggest::did_you_mean;
+use super::super::source::Span;
+use super::super::yaml::Node;
+use super::options::{number, text};
+use super::policies::is_network;
+use crate::naming;
+
+/// The key in the root.
+const KEY: &str = "x-cluster";
+/// The other one.
+const BALANCE: &str = "x-balance";
+/// The one way hosts are joined.
+const OVERLAY: &str = "overlay";
+/// Names of networks that are something else already.
+const TAKEN: [&str; 7] = [naming::NETWORK, "bridge", "default", "docker_gwbridge", "host", "ingress", "none"];
+/// Options of `docker run` that take a container off the networks it is to be on.
+const NETWORKS: [&str; 2] = ["network", "net"];
+
+/// Reads and checks them. What is no mapping was refused already.
+pub(crate) fn cluster(root: &Node, config: &Config, report: &mut Report<'_>) -> Option<Cluster> {
+    let balance = root.get(BALANCE).and_then(Node::bool).unwrap_or(false);
+    let Some(entry) = root.entry(KEY).filter(|entry| entry.value.map().is_some()) else {
+        if let Some(node) = root.get(BALANCE).filter(|_| balance && root.get(KEY).is_none_or(Node::is_blank)) {
+            let help = format!("add `{KEY}: {{network: {OVERLAY}}}`, and join the hosts with `kamal server join`");
+            report.error_with(node.span, at(BALANCE, &format!("does nothing without {KEY}")), Some(help));
+        }
+        return None;
+    };
+    let node = &entry.value;
+    section(node, keys::X_CLUSTER, KEY, report);
+    driver(node, entry.key, report);
+    containers(entry.key, config, report);
+    if balance {
+        balanced(root.get(BALANCE).map_or(entry.key, |node| node.span), config, report);
+    }
+    Some(Cluster {
+        network: name(node, config, report),
+        by: by(node, report),
+        managers: managers(node, config, report),
+        encrypted: node.get("encrypted").and_then(Node::bool).unwrap_or(true),
+        balance,
+    })
+}
+
+fn driver(node: &Node, top: Span, report: &mut Report<'_>) {
+    let Some(driver) = node.get("network") else {
+        let help = format!("add `network: {OVERLAY}`");
+        return report.error_with(top, at("x-cluster/network", "is required"), Some(help));
+    };
+    if let Some(text) = driver.text().filter(|text| text != OVERLAY) {
+        let help = did_you_mean(&text, [OVERLAY]).or_else(|| Some("`name` is for the network's name".to_owned()));
+        report.error_with(driver.span, at("x-cluster/network", &format!("should be {OVERLAY}, not {text}")), help);
+    }
+}
+
+fn name(node: &Node, config: &Config, report: &mut Report<'_>) -> String {
+    let Some(name) = text(node, "name") else { return naming::overlay(config) };
+    let fits = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    let fault = if TAKEN.contains(&name.as_str()) {
+        Some("is a network of each host by itself; take another name".to_owned())
+    } else if !fits {
+        Some(format!("should be letters, digits, _, . and -, the first a letter or a digit, not {name}"))
+    } else {
+        None
+    };
+    if let (Some(fault), Some(node)) = (fault, node.get("name")) {
+        report.error(node.span, at("x-cluster/name", &fault));
+    }
+    name
+}
+
+fn by(node: &Node, report: &mut Report<'_>) -> PrivateAddress {
+    let within = text(node, "address");
+    if let (Some(address), Some(node)) = (&within, node.get("address"))
+        && !(is_network(address) && address.contains('/'))
+    {
+        let message = format!("should be the network of the hosts' addresses such as 10.0.0.0/16, not {address}");
+        report.error(node.span, at("x-cluster/address", &message));
+    }
+    PrivateAddress { within, interface: text(node, "interface") }
+}
+
+fn managers(node: &Node, config: &Config, report: &mut Report<'_>) -> u32 {
+    let managers = number(node, "managers", u32::MAX.into(), KEY, report).and_then(|count| u32::try_from(count).ok());
+    let (Some(managers), Some(given)) = (managers, node.get("managers")) else { return 1 };
+    let hosts = config.hosts().len();
+    let mut fault = |message: &str| report.error(given.span, at("x-cluster/managers", message));
+    if managers == 0 {
+        fault("should be at least 1");
+    } else if managers as usize > hosts {
+        fault(&format!("should be at most {hosts}, the number of hosts"));
+    } else if managers % 2 == 0 {
+        let less = managers - 1;
+        let why = format!("{managers} stand the loss of no more of them than {less} would, and more have to agree");
+        report.warn(given.span, at("x-cluster/managers", &why), Some(format!("{less} or {} are better", managers + 1)));
+    }
+    managers
+}
+
+/// What containers have that does not go together with a network they share.
+fn containers(top: Span, config: &Config, report: &mut Report<'_>) {
+    let own = |options: &DockerOptions| options.iter().any(|(name, _)| NETWORKS.contains(&name.as_str()));
+    for role in config.roles.iter().filter(|role| own(&role.options)) {
+        let rule = "options/network takes its containers off the network of x-cluster; remove one of the two";
+        report.error(top, format!("{KEY}: the role {}: {rule}", role.name));
+    }
+    for accessory in &config.accessories {
+        if own(&accessory.options) || naming::is_no_network(&accessory.network) {
+            let rule = "it is on no network of Docker's, so that it does not answer under its name";
+            report.warn(top, format!("{KEY}: the accessory {}: {rule}", accessory.name), None);
+        }
+        if config.roles.iter().any(|role| *role.name == *accessory.name.as_str()) {
+            let rule = "a role and an accessory of this name would both answer to it; give one of them another";
+            report.error(top, format!("{KEY}: {}: {rule}", accessory.name));
+        }
+    }
+}
+
+/// What the proxy does for a role that it cannot do over several hosts.
+fn balanced(span: Span, config: &Config, report: &mut Report<'_>) {
+    let proxied = || config.roles.iter().filter_map(|role| Some((role, role.proxy.as_ref()?)));
+    if proxied().next().is_none() {
+        report.error(span, at(BALANCE, "does nothing: no role is proxied"));
+    }
+    for (role, proxy) in proxied() {
+        let name = &role.name;
+        if proxy.policies.sticky == Some(true) {
+            let rule = "clients keep to a container of the host they came to; remove sticky from x-proxy";
+            report.error(span, at(BALANCE, &format!("the role {name}: {rule}")));
+        }
+        if proxy.policies.target_h2c == Some(true) {
+            let rule = "proxies speak HTTP/1.1 with each other; remove target_h2c from x-proxy";
+            report.error(span, at(BALANCE, &format!("the role {name}: {rule}")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Loaded, Source, load};
+    use crate::testing::NothingOutside;
+
+    fn of(text: &str) -> Result<Loaded, String> {
+        let file = format!(
+            "service: app\nimage: acme/app\nservers: [h1, h2, h3]\nregistry: {{username: u, password: [P]}}\n\
+             builder: {{arch: amd64}}\n{text}"
+        );
+        load(&Source::new("config/deploy.yml", file), None, &NothingOutside).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        let cluster = of("x-cluster: {network: overlay}\nx-balance: true\n").unwrap().config.cluster.unwrap();
+        assert_eq!((cluster.network.as_str(), cluster.managers), ("kamal-app", 1));
+        assert!(cluster.encrypted && cluster.balance && cluster.by == super::PrivateAddress::default());
+        assert!(of("").unwrap().config.cluster.is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for (text, wanted) in [
+            ("x-cluster: {name: x}", "x-cluster/network: is required"),
+            ("x-cluster: {network: kamal}", "should be overlay, not kamal"),
+            ("x-cluster: {network: overlay, name: kamal}", "x-cluster/name: is a network of each host by itself"),
+            ("x-cluster: {network: overlay, name: -x}", "x-cluster/name: should be letters"),
+            ("x-cluster: {network: overlay, name: \"\"}", "x-cluster/name: should not be empty"),
+            ("x-cluster: {network: overlay, address: 10.0.0.1}", "x-cluster/address: should be the network"),
+            ("x-cluster: {network: overlay, managers: 0}", "x-cluster/managers: should be at least 1"),
+            ("x-cluster: {network: overlay, managers: 4}", "x-cluster/managers: should be at most 3"),
+            ("x-cluster: {network: overlay, nodes: 4}", "x-cluster: unknown key: nodes"),
+            ("x-cluster: overlay", "x-cluster: should be a hash"),
+            ("x-cluster: {network: overlay}\naccessories: {web: {image: i, host: h1}}", "would both answer to it"),
+            ("x-balance: true", "x-balance: does nothing without x-cluster"),
+            ("x-cluster: {network: overlay}\nx-balance: true\nx-proxy: {sticky: true}", "remove sticky from x-proxy"),
+            ("x-cluster: {network: overlay}\nx-balance: true\nx-proxy: {target_h2c: true}", "remove target_h2c"),
+        ] {
+            let refused = of(&format!("{text}\n")).unwrap_err();
+            assert!(refused.contains(wanted), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn what_is_unwise_is_told() {
+        for (text, wanted) in [
+            ("x-cluster: {network: overlay, managers: 2}", "2 stand the loss of no more of them than 1 would"),
+            (
+                "x-cluster: {network: overlay}\naccessories: {db: {image: i, host: h1, network: host}}",
+                "does not answer",
+            ),
+        ] {
+            let warnings = of(&format!("{text}\n")).unwrap().warnings;
+            assert!(warnings.iter().any(|warning| warning.message.contains(wanted)), "{text}: {warnings:?}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Hosts that are joined.
+
+use serde::Serialize;
+
+/// `x-cluster`: hosts joined by Docker's swarm.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Cluster {
+    /// The name of the network over all hosts.
+    pub network: String,
+    /// Which of a host's addresses the others reach it by.
+    pub by: PrivateAddress,
+    /// How many hosts manage the swarm.
+    pub managers: u32,
+    /// Whether hosts encrypt what goes between containers.
+    pub encrypted: bool,
+    /// `x-balance`: whether each web host's proxy leads requests to the containers of all.
+    pub balance: bool,
+}
+
+/// Which of a host's addresses is its private one: the only one that is private by its number, where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PrivateAddress {
+    /// The network it is in, `10.0.0.0/16`.
+    pub within: Option<String>,
+    /// Its interface.
+    pub interface: Option<String>,
+}

@@ -1,0 +1,71 @@
+//! What containers have of hosts that are joined: their places on the network over all of them, and what they are told
+//! of each other.
+
+use crate::{
+    config::{
+        Config,
+        model::{Accessory, Cluster, Role},
+    },
+    name::{ContainerName, HostName},
+    naming,
+    state::HostState,
+    step::{Attachment, Step},
+};
+
+/// A role's containers answer under its name, and under that of the role on their host.
+pub(crate) fn of_role(config: &Config, role: &Role, host: &HostName) -> Option<Attachment> {
+    on(config, vec![role.name.to_string(), naming::on_host(&role.name, host)])
+}
+
+/// An accessory answers under its name, unless it is on no network at all.
+pub(crate) fn of_accessory(config: &Config, accessory: &Accessory) -> Option<Attachment> {
+    on(config, vec![accessory.name.clone()]).filter(|_| !naming::is_no_network(&accessory.network))
+}
+
+/// The place of a container that answers to nobody.
+pub(crate) fn nameless(config: &Config) -> Option<Attachment> {
+    on(config, Vec::new())
+}
+
+fn on(config: &Config, aliases: Vec<String>) -> Option<Attachment> {
+    config.cluster.as_ref().map(|cluster| Attachment { network: cluster.network.clone(), aliases })
+}
+
+/// What tells a role's containers of each other: its hosts, and the names its containers answer to on them.
+pub(crate) fn facts(config: &Config, role: &Role) -> Vec<(String, String)> {
+    if config.cluster.is_none() {
+        return Vec::new();
+    }
+    let joined =
+        |of: &dyn Fn(&HostName) -> String| role.hosts.iter().map(|host| of(&host.name)).collect::<Vec<_>>().join(",");
+    vec![
+        ("KAMAL_HOSTS".to_owned(), joined(&ToString::to_string)),
+        ("KAMAL_PEERS".to_owned(), joined(&|host| naming::on_host(&role.name, host))),
+    ]
+}
+
+/// The other hosts' proxies that serve a role too, where each is to lead requests to the containers of all.
+pub(crate) fn peers(config: &Config, role: &Role, host: &HostName) -> Vec<String> {
+    if !config.cluster.as_ref().is_some_and(|cluster| cluster.balance) {
+        return Vec::new();
+    }
+    let others = role.hosts.iter().filter(|other| other.name != *host);
+    others.map(|other| naming::on_host(naming::PROXY_CONTAINER, &other.name)).collect()
+}
+
+/// Joins the proxy to the network over all hosts, where it leads to containers of other hosts.
+pub(crate) fn join_proxy(config: &Config, state: &HostState) -> Option<Step> {
+    let cluster = config.cluster.as_ref().filter(|cluster| cluster.balance)?;
+    let there = state.proxy.as_ref().filter(|proxy| proxy.state.is_current());
+    let joined = there.is_some_and(|proxy| proxy.networks.contains(&cluster.network));
+    (!joined).then(|| connect_proxy(cluster, &state.host))
+}
+
+/// Joins a new container of the proxy to the network over all hosts.
+pub(crate) fn connect_proxy(cluster: &Cluster, host: &HostName) -> Step {
+    Step::ConnectNetwork {
+        network: cluster.network.clone(),
+        container: ContainerName::of_checked(naming::PROXY_CONTAINER),
+        aliases: vec![naming::on_host(naming::PROXY_CONTAINER, host)],
+    }
+}

@@ -1,0 +1,182 @@
+//! Docker's swarm, as far as it joins hosts: membership, one network over all of them, and what a host tells of both.
+
+use kamal_core::{
+    cluster::{Address, Joined, Member, Membership, Network},
+    config::model::Cluster,
+    secret::Secret,
+    shell::{Text, escape::word},
+};
+use serde_json::json;
+
+/// The port swarms talk on.
+const PORT: u16 = 2377;
+
+/// Makes the host the first manager of a swarm. What docker prints then holds a token.
+pub(crate) fn init(address: &str) -> String {
+    let address = word(address);
+    format!("docker swarm init --advertise-addr {address} --data-path-addr {address} >/dev/null")
+}
+
+/// The question for what lets a host in.
+pub(crate) fn token(manager: bool) -> String {
+    format!("docker swarm join-token --quiet {}", if manager { "manager" } else { "worker" })
+}
+
+/// Joins the host to a swarm. Docker's command takes the token as an argument, which all users of the host can read, so
+/// the engine is asked by its socket, what it is asked going through standard input.
+pub(crate) fn join(at: &str, address: &str, token: Option<&Secret>) -> Text {
+    let token = token.map(|token| token.expose().to_owned()).unwrap_or_default();
+    let asked = json!({
+        "ListenAddr": format!("0.0.0.0:{PORT}"),
+        "AdvertiseAddr": address,
+        "DataPathAddr": address,
+        "RemoteAddrs": [at],
+        "JoinToken": token,
+    });
+    let mut text = Text::from(
+        "(command -v curl >/dev/null || { echo 'curl is needed to join a swarm without showing other users of the host what \
+         lets it in; install it' >&2; exit 1; }\n\
+         s=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)}\n\
+         case $s in unix://*) s=${s#unix://};; *) s=/var/run/docker.sock;; esac\n\
+         said=$(curl -sS -w '\\n%{http_code}' --unix-socket \"$s\" -H 'Content-Type: application/json' --data-binary @- \
+         http://docker/swarm/join 2>&1 <<'KAMAL_JOIN'\n",
+    );
+    text.push_secret(Secret::new(format!("{asked}\n"))).push(
+        "KAMAL_JOIN\n)\n\
+         case $said in *'\n200') ;; *) printf '%s\\n' \"$said\" | sed '$d; s/^{\"message\":\"\\(.*\\)\"}$/\\1/' >&2; exit 1;; esac)",
+    );
+    text
+}
+
+/// Makes a network over all hosts, where it is not there.
+pub(crate) fn create_overlay(name: &str, encrypted: bool) -> String {
+    let (name, how) = (word(name), if encrypted { " --opt encrypted" } else { "" });
+    format!(
+        "docker network inspect {name} >/dev/null 2>&1 || \
+         docker network create --driver overlay --attachable{how} {name} >/dev/null"
+    )
+}
+
+/// Takes the host out of its swarm, unless somebody else needs it there.
+pub(crate) fn leave(last: bool) -> String {
+    let services = if last { "docker service ls --format '{{.Name}}'" } else { "true" };
+    let force = if last { " --force" } else { "" };
+    format!(
+        "(used=$({{ docker ps --filter label=com.docker.swarm.service.name --format '{{{{.Names}}}}'; {services}; }} | head -n 5 | \
+         tr '\\n' ' ')\n\
+         [ -z \"$used\" ] || {{ echo \"the swarm runs services here, which would end: $used\" >&2; exit 1; }}\n\
+         docker swarm leave{force})"
+    )
+}
+
+/// Removes a node that has left. Until its manager has noticed that, it has to be told.
+pub(crate) fn remove_node(node: &str) -> String {
+    let node = word(node);
+    format!("! docker node inspect {node} >/dev/null 2>&1 || docker node rm --force {node}")
+}
+
+/// Kernel settings without which nothing comes through a network that is encrypted.
+const ENCRYPTION: &str = "^CONFIG_(INET_ESP|CRYPTO_GCM)=[ym]";
+
+/// The part of an observation about hosts that are joined.
+pub(crate) fn look(cluster: &Cluster) -> String {
+    let name = word(&cluster.network);
+    format!(
+        "echo '== joined'; docker info --format 'swarm {{{{.Swarm.LocalNodeState}}}}\t{{{{.Swarm.NodeID}}}}\t{{{{.Swarm.NodeAddr}}}}\t\
+         {{{{.Swarm.ControlAvailable}}}}\t{{{{range .Swarm.RemoteManagers}}}}{{{{.NodeID}}}} {{{{end}}}}' 2>/dev/null\n\
+         docker network inspect {name} --format 'network {{{{.Driver}}}}\t{{{{.Attachable}}}}\t\
+         {{{{range $name, $_ := .Options}}}}{{{{$name}}}} {{{{end}}}}' 2>/dev/null\n\
+         ip -o addr show up scope global 2>/dev/null | awk '$2 !~ /^(docker|br-|veth|vxlan|lo$)/ {{ sub(\"/.*\", \"\", $4); \
+         print \"address \" $2 \"\\t\" $4 }}'\n\
+         for f in /proc/config.gz /boot/config-$(uname -r); do [ -r \"$f\" ] || continue; \
+         echo \"encryption $(gzip -cdf \"$f\" | grep -cE '{ENCRYPTION}')\"; break; done\n"
+    )
+}
+
+/// Reads a line of that.
+pub(crate) fn read(joined: &mut Joined, line: &str) {
+    let Some((what, rest)) = line.split_once(' ') else { return };
+    let fields: Vec<&str> = rest.split('\t').map(str::trim).collect();
+    match (what, &fields[..]) {
+        ("swarm", ["inactive" | "", ..]) => joined.swarm = Membership::None,
+        ("swarm", ["active", node, address, manager, managers]) => {
+            let managers = managers.split_whitespace().map(str::to_owned).collect();
+            let mut member = Member::new(*node, *address, managers);
+            member.manager = *manager == "true";
+            joined.swarm = Membership::Member(member);
+        }
+        ("swarm", [state, ..]) => joined.swarm = Membership::Unclear((*state).to_owned()),
+        ("network", [driver, attachable, options]) => {
+            let encrypted = options.split_whitespace().any(|option| option == "encrypted");
+            joined.network = Some(Network::new(*driver, *attachable == "true", encrypted));
+        }
+        ("address", [interface, address]) => {
+            let interface = interface.split('@').next().unwrap_or(interface);
+            joined.addresses.extend(address.parse().ok().map(|address| Address::new(interface, address)));
+        }
+        ("encryption", [settings]) => joined.encrypts = Some(*settings == "2"),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(lines: &str) -> Joined {
+        let mut joined = Joined::default();
+        lines.lines().for_each(|line| read(&mut joined, line));
+        joined
+    }
+
+    #[test]
+    fn what_a_host_tells() {
+        let manager = told(
+            "swarm active\tvrhx\t10.77.3.2\ttrue\tvrhx tjqa \n\
+             network overlay\ttrue\tcom.docker.network.driver.overlay.vxlanid_list encrypted \n\
+             address eth0@if7\t10.77.3.2\naddress eth0\tfd00::3\nencryption 2\n",
+        );
+        let member = manager.member().unwrap();
+        assert!(member.manager && member.managers == ["vrhx", "tjqa"]);
+        assert_eq!((member.node.as_str(), member.address.as_str()), ("vrhx", "10.77.3.2"));
+        assert_eq!(manager.network, Some(Network::new("overlay", true, true)));
+        let addresses: Vec<String> =
+            manager.addresses.iter().map(|known| format!("{} {}", known.interface, known.address)).collect();
+        assert_eq!(addresses, ["eth0 10.77.3.2", "eth0 fd00::3"]);
+        assert_eq!(manager.encrypts, Some(true));
+
+        let alone = told("swarm inactive\t\t\tfalse\t\nnetwork bridge\tfalse\t\nencryption 0\n");
+        assert_eq!((alone.swarm, alone.encrypts), (Membership::None, Some(false)));
+        assert_eq!(alone.network, Some(Network::new("bridge", false, false)));
+        let locked = told("swarm locked\t\t\tfalse\t\n");
+        assert_eq!((locked.swarm, locked.encrypts), (Membership::Unclear("locked".to_owned()), None));
+    }
+
+    #[test]
+    fn what_lets_a_host_in_is_no_argument() {
+        let folder = std::env::temp_dir().join(format!("kamal-join-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let run = |answer: &str| {
+            let programs = format!(
+                "docker() {{ echo unix:///run/d.sock; }}\ncurl() {{ echo \"$@\" >arguments; cat >asked; printf '{answer}'; }}"
+            );
+            let text = join("10.0.0.1:2377", "10.0.0.2", Some(&Secret::new("SWMTKN-1-x")));
+            assert!(!text.to_string().contains("SWMTKN"), "{text}");
+            let script = format!("{programs}\n{}\necho ended $?", *text.expose());
+            let mut command = std::process::Command::new("sh");
+            let output = command.args(["-c", &script]).env_remove("DOCKER_HOST").current_dir(&folder).output().unwrap();
+            let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            (said(&output.stdout), said(&output.stderr))
+        };
+        assert_eq!(run("\\n200"), ("ended 0\n".to_owned(), String::new()));
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        assert!(read("arguments").contains("--unix-socket /run/d.sock") && !read("arguments").contains("SWMTKN"));
+        let asked: serde_json::Value = serde_json::from_str(&read("asked")).unwrap();
+        assert_eq!((&asked["JoinToken"], &asked["RemoteAddrs"][0]), (&json!("SWMTKN-1-x"), &json!("10.0.0.1:2377")));
+        assert_eq!((&asked["AdvertiseAddr"], &asked["DataPathAddr"]), (&json!("10.0.0.2"), &json!("10.0.0.2")));
+        let refused = run("{\"message\":\"This node is already part of a swarm.\"}\\n\\n503");
+        assert_eq!(refused.0, "ended 1\n");
+        assert!(refused.1.starts_with("This node is already part of a swarm.\n"), "{refused:?}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

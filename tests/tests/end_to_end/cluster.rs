@@ -1,0 +1,145 @@
+//! Hosts that are joined: containers reach each other by name, every web host serves for all, whatever becomes of one.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use kamal_tests::{app::App, rig::rig};
+use xtask::sandbox::Host;
+
+/// Three web hosts and one of the database.
+const HOSTS: [u8; 4] = [3, 4, 5, 6];
+
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Docker's swarm, taken away again from hosts other tests use.
+struct Swarm;
+
+impl Swarm {
+    fn none() -> Self {
+        Self::end();
+        Self
+    }
+
+    fn end() {
+        for number in HOSTS.into_iter().rev() {
+            let script =
+                "docker swarm leave --force >/dev/null 2>&1; docker network rm docker_gwbridge >/dev/null 2>&1; true";
+            rig().docker_shell(number, script);
+        }
+    }
+}
+
+impl Drop for Swarm {
+    fn drop(&mut self) {
+        for number in HOSTS {
+            plugged(number, "up");
+            rig().docker_shell(
+                number,
+                "docker ps -aq --filter label=service=e2e-cluster | xargs -r docker rm -f; \
+                docker rm -f e2e-cluster-db kamal-proxy; true",
+            );
+        }
+        Self::end();
+    }
+}
+
+/// Takes a host off the network, or back.
+fn plugged(number: u8, how: &str) {
+    let cable = format!("kml-host{number}");
+    assert!(Command::new("ip").args(["link", "set", &cable, how]).status().unwrap().success());
+}
+
+/// Waits until a host's answers are these, and no others.
+fn await_answers(app: &App, host: &Host, wanted: &[&str]) {
+    let wanted: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
+    let began = Instant::now();
+    loop {
+        let found: BTreeSet<String> = (0..12).map(|_| app.answer_of(host)).collect();
+        if found == wanted {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{} answers {found:?}, not {wanted:?}", host.address);
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// How many requests may be lost with a container that is killed or a host whose cable is cut: those it was answering.
+const UNDER_WAY: usize = 2;
+
+#[test]
+fn every_host_serves_for_all_and_misses_none() {
+    let app = App::on("e2e-cluster", &HOSTS);
+    let _swarm = Swarm::none();
+    let hosts = app.hosts();
+    let [one, two, three, four] = [0, 1, 2, 3].map(|at| hosts[at]);
+    let list = |some: &[&Host]| some.iter().map(|host| host.address.to_string()).collect::<Vec<_>>().join(", ");
+    let tagged = format!("{}: one, {}: two, {}: three", one.address, two.address, three.address);
+    app.edit(&format!("hosts: [{}]", list(&hosts)), &format!("hosts: [{tagged}]"));
+    // Each tells which it is by what it takes for its version.
+    let tags = ["one", "two", "three"].map(|name| format!("{name}: {{clear: {{KAMAL_VERSION: {name}}}}}")).join(", ");
+    app.edit("env: {clear: {HEALTH: ok}, ", &format!("env: {{tags: {{{tags}}}, clear: {{HEALTH: ok}}, "));
+    let joined = format!(
+        "accessories: {{db: {{image: \"10.77.0.1:5000/redis:7\", host: {}}}}}\n\
+         x-cluster: {{network: overlay, address: 10.77.0.0/16}}\nx-balance: true\n",
+        four.address
+    );
+    app.edit("deploy_timeout: 20\n", &format!("deploy_timeout: 20\n{joined}"));
+    let folder = app.project.folder();
+    fs::copy("/bin/busybox", folder.join("busybox")).unwrap();
+    let dockerfile = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n\
+        ENV PATH=/bin\nCOPY server /server\nCMD [\"/server\"]\n";
+    app.project.write("Dockerfile", dockerfile).unwrap();
+    app.release();
+
+    let looked = app.kamal(&["server", "join", "--dry-run"]);
+    if !looked.status.success() {
+        looked.says(&["cannot encrypt", "x-cluster: {encrypted: false}"]);
+        app.edit("address: 10.77.0.0/16}", "address: 10.77.0.0/16, encrypted: false}");
+    }
+    let said = app.ok(&["setup"]);
+    assert!(!said.contains("SWMTKN"), "{said}");
+    for host in [one, two, three] {
+        await_answers(&app, host, &["one", "two", "three"]);
+    }
+    // A web container reads from the database, on another host, by its name.
+    let ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 db 80";
+    let read = app.ok(&["app", "exec", "--reuse", "-h", &three.address.to_string(), &format!("sh -c \"{ask}\"")]);
+    assert!(read.contains("200 OK"), "{read}");
+    let peers = app.ok(&["app", "exec", "--reuse", "-h", &one.address.to_string(), "nslookup web 127.0.0.11"]);
+    assert_eq!(peers.matches("Address: 10.").count(), 3, "{peers}");
+
+    // Deploys and a rollback under load; one host's app dies, and its clients get their answers from the others.
+    let loads = [one, two, three].map(|host| (host.address, app.load_on(host, 60)));
+    app.release();
+    app.ok(&["deploy"]);
+    let killed = "docker kill $(docker ps -q --filter label=service=e2e-cluster --filter label=role=web)";
+    rig().docker_shell(two.number, killed);
+    await_answers(&app, two, &["one", "three"]);
+    await_answers(&app, one, &["one", "three"]);
+    app.ok(&["rollback"]);
+    for host in [one, two, three] {
+        await_answers(&app, host, &["one", "two", "three"]);
+    }
+    for (host, load) in loads {
+        let tally = load.stop();
+        assert!(tally.failed.len() <= UNDER_WAY, "{host}, of {}: {:?}", tally.sent, tally.failed);
+        assert!(tally.sent > 100, "{host}: {}", tally.sent);
+    }
+
+    // A host that is lost is missed by nobody who asks another.
+    let loads = [one, three].map(|host| (host.address, app.load_on(host, 60)));
+    plugged(two.number, "down");
+    await_answers(&app, one, &["one", "three"]);
+    thread::sleep(Duration::from_secs(2));
+    plugged(two.number, "up");
+    for (host, load) in loads {
+        let tally = load.stop();
+        assert!(tally.failed.len() <= UNDER_WAY, "{host}, of {}: {:?}", tally.sent, tally.failed);
+    }
+}
