@@ -1,6 +1,8 @@
 //! What `kamal config` costs: everybody waits for it before every command.
 
 pub mod fleet;
+#[path = "../../tests/shared/memory.rs"]
+mod memory;
 pub mod proxy;
 pub mod quiet;
 pub mod registry;

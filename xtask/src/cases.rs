@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::ci::{cargo, require_tools};
 use crate::command::print;
 use crate::error::{Context, Error, Result};
+use crate::promises::has_function;
 use crate::workspace;
 
 /// Which tests print a line for each case they try.
@@ -89,8 +90,7 @@ impl Elsewhere<'_> {
             path.push(module);
             Some(path.with_extension("rs"))
         });
-        let has = |file: PathBuf| fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("fn {name}(")));
-        named.chain(["lib.rs", "main.rs"].map(|file| root.join(file))).any(has)
+        named.chain(["lib.rs", "main.rs"].map(|file| root.join(file))).any(|file| has_function(&file, name))
     }
 }
 

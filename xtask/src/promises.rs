@@ -26,8 +26,12 @@ fn named(line: &str) -> Option<(&str, Option<&str>)> {
 
 fn exists(folder: &Path, file: &str, test: Option<&str>) -> bool {
     let path = folder.join(file);
-    let Some(test) = test else { return path.exists() };
-    fs::read_to_string(path).is_ok_and(|text| text.contains(&format!("fn {test}(")))
+    test.map_or_else(|| path.exists(), |test| has_function(&path, test))
+}
+
+/// Whether a file is there and has a function of this name.
+pub(crate) fn has_function(file: &Path, name: &str) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("fn {name}(")))
 }
 
 #[cfg(test)]

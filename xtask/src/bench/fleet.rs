@@ -1,7 +1,7 @@
 //! What a deploy costs as the fleet grows: the engine over simulated hosts, whose clock counts round trips and waiting, and
 //! whose own work is this machine's.
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
 use kamal_core::{
     config::{Config, Source, load},
@@ -14,9 +14,10 @@ use kamal_core::{
     testing::{NothingOutside, SimFleet},
 };
 
+use super::memory::peak;
 use crate::{
     command::print,
-    error::{Context, Error, Result},
+    error::{Error, Result},
 };
 
 /// Fleets, by their hosts.
@@ -37,12 +38,12 @@ pub fn measure() -> Result<bool> {
         let began = Instant::now();
         let simulated = deploy(hosts)?;
         times.push(simulated);
-        let (own, memory) = (began.elapsed().as_secs_f64(), most_memory()?);
+        let (own, memory) = (began.elapsed().as_secs_f64(), peak("self").unwrap_or_default() / 1024 / 1024);
         print(format_args!(
             "{hosts:>5} hosts: {simulated:>6.2} s by their clock, {own:>6.2} s of this machine, {memory:>4} MB"
         ))?;
     }
-    let (ratio, memory) = (times[1] / times[0], most_memory()?);
+    let (ratio, memory) = (times[1] / times[0], peak("self").unwrap_or_default() / 1024 / 1024);
     let word = |reached: bool| if reached { "reached" } else { "MISSED" };
     print(format_args!("target: 100 hosts in at most {RATIO} times one's time: {ratio:.2}, {}", word(ratio <= RATIO)))?;
     print(format_args!("target: at most {MEMORY} MB: {memory}, {}", word(memory <= MEMORY)))?;
@@ -81,11 +82,4 @@ fn config(hosts: usize) -> Result<Config> {
     );
     let loaded = load(&Source::new("config/deploy.yml", text), None, &NothingOutside);
     loaded.map(|loaded| loaded.config).map_err(|errors| Error::Refused(errors.to_string()))
-}
-
-/// The most this process has had in memory, in MB.
-fn most_memory() -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status").context(|| "reading /proc/self/status".to_owned())?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    Ok(line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) / 1024)
 }

@@ -7,7 +7,9 @@ use crate::{
     error::Error,
     name::HostName,
     naming,
-    plan::{Draft, HostWork, Kind, Stage, Told, Work, cluster::connect_proxy, ensure_proxy, proxy_container},
+    plan::{
+        Draft, HostWork, Kind, Stage, Told, Work, cluster::connect_proxy, create_network, ensure_proxy, proxy_container,
+    },
     query::{LogLines, Query},
     state::HostState,
     step::Step,
@@ -167,7 +169,7 @@ fn reboot(facts: &Facts<'_>, rolling: bool) -> Vec<Stage> {
 pub(super) fn replace(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
     let mut steps = vec![audit("Rebooted proxy", None)];
     if !state.network {
-        steps.push(crate::plan::create_network(facts.config));
+        steps.push(create_network(facts.config));
     }
     let spec = proxy_container(facts.config, &state.host, facts.proxy_image(state));
     steps.push(Step::ReplaceProxy(Box::new(spec)));

@@ -1,6 +1,6 @@
 //! Images that are handed to a host through its connection, without a registry.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::FutureExt;
 
@@ -93,19 +93,18 @@ impl std::fmt::Debug for Archive {
 
 /// Hands the proxy's image to hosts that are about to make its container and lack it.
 pub(super) async fn proxy(cx: &Cx<'_>, states: &[HostState], works: &[HostWork]) -> Result<(), Error> {
-    let mut lacking: Vec<(HostName, &ProxyImage)> = Vec::new();
+    let mut lacking: BTreeMap<HostName, &ProxyImage> = BTreeMap::new();
     for (host, step) in works.iter().flat_map(|work| work.steps.iter().map(move |step| (&work.host, step))) {
         let (Step::EnsureProxy(spec) | Step::ReplaceProxy(spec)) = step else { continue };
         let Some(state) = states.iter().find(|state| state.host == *host) else { continue };
         let Some(image) = cx.proxy_images.of(state) else { continue };
-        let brought = spec.image.as_ref() == Some(&image.reference) && !state.has_image(&image.reference);
-        if brought && !lacking.iter().any(|(other, _)| other == host) {
-            lacking.push((host.clone(), image));
+        if spec.image.as_ref() == Some(&image.reference) && !state.has_image(&image.reference) {
+            lacking.insert(host.clone(), image);
         }
     }
-    let hosts: Vec<HostName> = lacking.iter().map(|(host, _)| host.clone()).collect();
-    let hand_over = async |host| match lacking.iter().find(|(other, _)| other == host) {
-        Some((_, image)) => hand(&cx.fleet, host, image).await,
+    let hosts: Vec<HostName> = lacking.keys().cloned().collect();
+    let hand_over = async |host| match lacking.get(host) {
+        Some(image) => hand(&cx.fleet, host, image).await,
         None => Ok(()),
     };
     cx.fleet.on(&hosts, |host| hand_over(host).boxed()).await.map(drop)

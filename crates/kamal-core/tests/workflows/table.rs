@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kamal_core::{
     name::Version,
     op::{App as AppOp, Deploy, Lock, Op, Policy, Proxy, Rollback},
-    testing::{Effect, Fault, How, Serving, SimHost, every_operation},
+    testing::{Effect, Fault, How, Serving, every_operation},
 };
 
 use crate::harness::{App, Verb};
@@ -51,29 +51,8 @@ pub(crate) fn asked(op: &Op) -> Option<&'static str> {
     }
 }
 
-/// What matters of a host: not ids, times, and what is kept for a rollback.
-fn essence(host: &SimHost) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    let mut say = |name: String, value: String| drop(all.insert(name, value));
-    for container in host.containers.iter().filter(|container| container.runs()) {
-        say(format!("container {}", container.name), format!("{} {:?}", container.image, container.env));
-    }
-    for service in host.routes.keys() {
-        let target = host.routed(service).map(|target| target.name.to_string());
-        say(format!("route {service}"), format!("{target:?}"));
-    }
-    for (path, mode) in &host.files {
-        say(format!("file {path}"), format!("{mode:o}"));
-    }
-    say("proxy".into(), format!("{:?} {}", host.proxy, host.network));
-    say("locks".into(), format!("{:?}", host.locks.keys()));
-    say("swarm".into(), format!("{:?} {:?}", host.swarm.member, host.swarm.attached));
-    say("logins".into(), format!("{:?}", host.logins));
-    all
-}
-
 fn essences(app: &App) -> Vec<(String, BTreeMap<String, String>)> {
-    app.targets.hosts.iter().map(|host| (host.to_string(), essence(&app.fleet.host(host)))).collect()
+    app.targets.hosts.iter().map(|host| (host.to_string(), app.fleet.host(host).essence())).collect()
 }
 
 pub(crate) struct Swept {

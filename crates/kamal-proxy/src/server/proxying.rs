@@ -214,7 +214,7 @@ async fn exchange(
     // A peer without a target has done nothing with it.
     let kept = if forwarding.set.has_peers() { outgoing.body().again() } else { None };
     let mut tried = Vec::new();
-    let (target, error) = loop {
+    let (target, error, seen) = loop {
         let target = Arc::clone(claim.target());
         let about = || [("target", target.address.as_str().into()), ("path", path.into())];
         let error = tokio::select! {
@@ -243,7 +243,7 @@ async fn exchange(
             if seen && !repeatable { None } else { set.claim_another(among, prefer_reader, client.shard, &tried) };
         let Some(next) = next else {
             match error {
-                Some(error) => break (target, error),
+                Some(error) => break (target, error, seen),
                 None => return Err(StatusCode::SERVICE_UNAVAILABLE.into()),
             }
         };
@@ -268,7 +268,6 @@ async fn exchange(
     }
     let [target, path] = about();
     forwarding.log.error("Error while proxying", &[target, path, ("error", chain(&error).into())]);
-    let seen = matches!(error, SendError::Wire(_) | SendError::Http2(_));
     if forwarding.among == Among::Own && (repeatable || !seen) {
         return Err(Failure::Unanswered);
     }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use kamal_core::ports::Ssh as _;
 use kamal_ssh::Connector;
 
-use crate::{Row, Target, median, relay::Relay, sequence::once, server::Server};
+use crate::{Row, Target, median, memory::peak, relay::Relay, sequence::once, server::Server};
 
 const MANY: u8 = 100;
 const FEW: u8 = 10;
@@ -56,7 +56,5 @@ async fn visit(server: &Server, relay: &Relay, hosts: u8) -> f64 {
 
 /// The highest resident memory of this process so far, in MB.
 fn peak_memory() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+    peak("self").unwrap() as f64 / 1024.0 / 1024.0
 }

@@ -8,6 +8,8 @@ mod fleet;
 #[path = "../../../../tests/shared/free_port.rs"]
 mod free_port;
 mod hosts;
+#[path = "../../../../tests/shared/memory.rs"]
+mod memory;
 mod relay;
 mod sequence;
 mod server;

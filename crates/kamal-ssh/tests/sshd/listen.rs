@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     free_port::free_port,
+    memory::peak,
     server::{Server, kill, sh, try_sh},
 };
 
@@ -63,13 +64,6 @@ async fn commands_beside<T>(host: &dyn Exec, work: impl Future<Output = T>) -> (
         () = commands => unreachable!(),
     };
     (done, count, slowest)
-}
-
-/// The most memory this process has had, in MB.
-fn most_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1000
 }
 
 /// A server, a connection to it, and a port it listens on.
@@ -130,7 +124,8 @@ async fn much_goes_through_while_commands_run() {
     assert_eq!(came, sizes.iter().sum::<usize>());
     assert!(count > 10, "{count} commands");
     assert!(slowest < Duration::from_secs(5), "a command waited for {slowest:?}");
-    assert!(most_memory() < 100, "{} MB", most_memory());
+    let most = peak("self").unwrap() / 1_000_000;
+    assert!(most < 100, "{most} MB");
 }
 
 /// What `docker pull` is when the disk is slow.
@@ -169,7 +164,8 @@ async fn who_sends_what_nobody_reads_is_cut_off() {
     later.write_all(b"x").await.unwrap();
     assert_eq!(other.read_u8().await.unwrap(), b'x');
     assert_eq!(sh(&*host, "echo in").await.0, "in\n");
-    assert!(most_memory() < 100, "{} MB", most_memory());
+    let most = peak("self").unwrap() / 1_000_000;
+    assert!(most < 100, "{most} MB");
 }
 
 /// A reader that is slow but reads is waited for.

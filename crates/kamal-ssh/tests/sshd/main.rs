@@ -14,6 +14,8 @@ mod host_keys;
 mod hostile;
 mod listen;
 mod login_shells;
+#[path = "../../../../tests/shared/memory.rs"]
+mod memory;
 mod person;
 mod route;
 mod server;

@@ -11,7 +11,10 @@ use futures_util::stream::{self, StreamExt as _};
 use kamal_core::ports::{Content, Pieces, TransportErrorKind};
 use tokio::sync::oneshot;
 
-use crate::server::{Server, sh};
+use crate::{
+    memory::peak,
+    server::{Server, sh},
+};
 
 #[tokio::test]
 async fn content_mode_and_folders() {
@@ -70,21 +73,14 @@ impl Content for Zeros {
     }
 }
 
-/// The most memory this process has had, in MB.
-fn most_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1000
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_read_while_it_goes_is_never_in_memory_whole() {
     let server = Server::start();
     let host = server.connect().await;
-    let before = most_memory();
+    let before = peak("self").unwrap();
     host.upload_content(&Zeros(256 << 20), server.file("big").to_str().unwrap(), 0o600, &mut |_| ()).await.unwrap();
     assert_eq!(std::fs::metadata(server.file("big")).unwrap().len(), 256 << 20);
-    let more = most_memory() - before;
+    let more = (peak("self").unwrap() - before) / 1_000_000;
     assert!(more < 32, "{more} MB");
 }
 

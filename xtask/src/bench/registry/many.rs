@@ -1,13 +1,12 @@
 //! One large layer to many hosts at once.
 
 use std::{
-    fs,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{fill, project, quietly, row};
+use super::{super::memory::peak, fill, project, quietly, row};
 use crate::{
     command::{note, print, run},
     error::{Context, Error, Result},
@@ -62,10 +61,7 @@ fn on(programs: &Programs, sandbox: &Sandbox, hosts: u8) -> Result<bool> {
 fn most_memory(process: &mut Child) -> Result<f64> {
     let mut most = 0.0_f64;
     while process.try_wait().context(|| "waiting for kamal".to_owned())?.is_none() {
-        let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-        most = most.max(kilobytes.unwrap_or_default() * 1024.0 / 1e6);
+        most = most.max(peak(&process.id().to_string()).unwrap_or_default() as f64 / 1e6);
         thread::sleep(Duration::from_millis(20));
     }
     Ok(most)

@@ -1,36 +1,18 @@
-//! What matters of hosts: not ids, times, and what is kept for a rollback.
+//! Whether hosts are as they are wanted, as far as it matters.
 
 use std::collections::BTreeMap;
 
-use super::super::{SimFleet, SimHost};
+use super::super::SimFleet;
 use crate::name::HostName;
 
 /// Hosts, and what is to be told of each.
 pub(super) type Likeness = Vec<(String, BTreeMap<String, String>)>;
 
+/// What a host's locks are under.
 const LOCKS: &str = "locks";
 
 pub(super) fn of(fleet: &SimFleet, hosts: &[HostName]) -> Likeness {
-    hosts.iter().map(|host| (host.to_string(), of_host(&fleet.host(host)))).collect()
-}
-
-fn of_host(host: &SimHost) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    let mut say = |name: String, value: String| drop(all.insert(name, value));
-    for container in host.containers.iter().filter(|container| container.runs()) {
-        say(format!("container {}", container.name), format!("{} {:?}", container.image, container.env));
-    }
-    for service in host.routes.keys() {
-        let target = host.routed(service).map(|target| target.name.to_string());
-        say(format!("route {service}"), format!("{target:?}"));
-    }
-    for (path, mode) in &host.files {
-        say(format!("file {path}"), format!("{mode:o}"));
-    }
-    say("proxy".to_owned(), format!("{:?} {}", host.proxy, host.network));
-    say(LOCKS.to_owned(), format!("{:?}", host.locks.keys()));
-    say("logins".to_owned(), format!("{:?}", host.logins));
-    all
+    hosts.iter().map(|host| (host.to_string(), fleet.host(host).essence())).collect()
 }
 
 /// How hosts differ from what is wanted of them.

@@ -1,6 +1,9 @@
 //! A simulated host as it is seen.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -112,5 +115,27 @@ impl SimHost {
         seen.containers.clear();
         seen.images.clear();
         seen
+    }
+
+    /// What matters of it, each under a name: not ids, times, and what is kept for a rollback.
+    #[must_use]
+    pub fn essence(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        let mut say = |name: String, value: String| drop(all.insert(name, value));
+        for container in self.containers.iter().filter(|container| container.runs()) {
+            say(format!("container {}", container.name), format!("{} {:?}", container.image, container.env));
+        }
+        for service in self.routes.keys() {
+            let target = self.routed(service).map(|target| target.name.to_string());
+            say(format!("route {service}"), format!("{target:?}"));
+        }
+        for (path, mode) in &self.files {
+            say(format!("file {path}"), format!("{mode:o}"));
+        }
+        say("proxy".into(), format!("{:?} {}", self.proxy, self.network));
+        say("locks".into(), format!("{:?}", self.locks.keys()));
+        say("swarm".into(), format!("{:?} {:?}", self.swarm.member, self.swarm.attached));
+        say("logins".into(), format!("{:?}", self.logins));
+        all
     }
 }

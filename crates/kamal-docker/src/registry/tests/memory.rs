@@ -7,14 +7,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-const LAYER: u64 = 300 * 1024 * 1024;
+#[path = "../../../../../tests/shared/memory.rs"]
+mod shared;
 
-/// The most memory this process had, in bytes. Under nextest every test is a process of its own.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
-}
+use shared::peak;
+
+const LAYER: u64 = 300 * 1024 * 1024;
 
 /// Puts a large blob into the registry without pushing it: its content is nothing at all, which costs no disk.
 fn large(registry: &Registry) -> Digest {
@@ -79,7 +77,7 @@ async fn eight_pull_a_large_layer_at_once() {
     }
     assert!(slow.await.unwrap() >= 2_000_000);
     drop(stuck);
-    let peak = peak();
+    let peak = peak("self").unwrap();
     assert!(peak < 100 * 1024 * 1024, "{peak}");
 }
 
@@ -100,6 +98,6 @@ async fn pushing_a_large_layer_takes_little_memory() {
     stream.read_to_string(&mut answer).await.unwrap();
     // Also that it is wrong is told, at the end.
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request") && answer.contains("DIGEST_INVALID"), "{answer}");
-    let peak = peak();
+    let peak = peak("self").unwrap();
     assert!(peak < 100 * 1024 * 1024, "{peak}");
 }
