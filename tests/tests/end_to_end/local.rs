@@ -6,7 +6,7 @@ use std::{
     net::Ipv4Addr,
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -16,6 +16,8 @@ use kamal_tests::{
     rig::{rig, text},
 };
 use xtask::{cable::Cable, noise::noise};
+
+use super::memory::peak;
 
 /// How many bytes have come to a host so far.
 fn received(app: &App) -> u64 {
@@ -164,10 +166,7 @@ fn two_deploys_at_once_share_the_port() {
 fn most_memory(process: &mut Child) -> u64 {
     let mut most = 0;
     while process.try_wait().unwrap().is_none() {
-        let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let now = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        most = most.max(now.unwrap_or_default() / 1000);
+        most = most.max(peak(&process.id().to_string()).unwrap_or_default() / 1_000_000);
         thread::sleep(Duration::from_millis(20));
     }
     most
@@ -320,8 +319,27 @@ fn a_push_that_is_killed_is_no_image_and_comes_again() {
     assert_eq!(fs::read_dir(store.join("uploads")).unwrap().count(), 0);
 }
 
+/// Stops a command for more than a second in the middle of an upload, which it then has to tell of, however fast the
+/// machine is.
+fn pause_while_it_arrives(app: &App, process: &Child) {
+    let folder = app.host().home.join(".kamal/apps").join(&app.service);
+    let arrives = || {
+        let mut files = fs::read_dir(&folder).into_iter().flatten().flatten();
+        files.any(|file| file.file_name().to_string_lossy().ends_with(".part"))
+    };
+    let began = Instant::now();
+    while !arrives() {
+        assert!(began.elapsed() < Duration::from_secs(120), "nothing arrives in {}", folder.display());
+        thread::sleep(Duration::from_millis(2));
+    }
+    let signal = |name: &str| Command::new("kill").args([name, &process.id().to_string()]).status().unwrap();
+    assert!(signal("-STOP").success());
+    thread::sleep(Duration::from_millis(1200));
+    assert!(signal("-CONT").success());
+}
+
 #[test]
-fn an_archive_is_never_in_memory_whole() {
+fn an_archive_is_never_in_memory_whole_and_tells_how_far_it_is() {
     let app = App::without_registry("e2e-local-large-no", &[3]);
     let _forbids = Forbids::on(&app);
     fs::write(app.project.folder().join("large"), fresh(200_000_000)).unwrap();
@@ -331,12 +349,14 @@ fn an_archive_is_never_in_memory_whole() {
     app.ok(&["build", "push"]);
     let mut setup = app.project.kamal();
     let mut setup = setup.args(["setup", "--skip-push"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    pause_while_it_arrives(&app, &setup);
     let most = most_memory(&mut setup);
     let output = setup.wait_with_output().unwrap();
     let said = text(&output);
     assert!(output.status.success(), "{said}");
     assert_eq!(app.serving(), [version.as_str()]);
     assert!(most > 0 && most < 100, "{most} MB");
+    assert!(said.contains(" of 200."), "{said}");
 }
 
 #[test]

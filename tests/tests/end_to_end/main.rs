@@ -22,6 +22,8 @@ mod hooks;
 mod images;
 mod local;
 mod lock;
+#[path = "../../shared/memory.rs"]
+mod memory;
 mod pasted;
 mod proxy;
 mod registry;
