@@ -1,14 +1,14 @@
 //! The world the targets' templates may ask: a few variables and files, and commands that echo, so that every branch
 //! of an evaluator can be reached without anything being run.
 
-use kamal_core::config::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError, Zoned};
-use kamal_core::testing::NothingOutside;
+use kamal_core::config::{Answer, CommandError, Complaints, Fact, FileError, Found, TemplateWorld, RubyError, Zoned};
+use kamal_core::testing::NoTemplateWorld;
 
 /// Answers from constants.
 #[derive(Debug)]
 pub struct World;
 
-impl Outside for World {
+impl TemplateWorld for World {
     fn env(&self, name: &str) -> Option<String> {
         (name.len() < 3).then(|| format!("{name}, {name}"))
     }
@@ -44,11 +44,11 @@ impl Outside for World {
     }
 
     fn now(&self) -> Zoned {
-        NothingOutside.now()
+        NoTemplateWorld.now()
     }
 
     fn random(&self, count: usize) -> Vec<u8> {
-        NothingOutside.random(count)
+        NoTemplateWorld.random(count)
     }
 
     fn say(&self, _text: &str) {}

@@ -41,14 +41,14 @@ pub struct Cable {
 
 #[derive(Debug)]
 struct Ways {
-    up: Way,
-    down: Way,
+    up: Direction,
+    down: Direction,
     /// How long it takes one way.
     one_way: Duration,
 }
 
 #[derive(Debug)]
-struct Way {
+struct Direction {
     /// Bytes that went so far.
     gone: AtomicU64,
     /// After how many the connection they go by is cut, once.
@@ -65,7 +65,7 @@ impl Cable {
         let listener = Blocking::bind((at, 0))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let ways = Arc::new(Ways { up: Way::new(), down: Way::new(), one_way: round_trip / 2 });
+        let ways = Arc::new(Ways { up: Direction::new(), down: Direction::new(), one_way: round_trip / 2 });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = oneshot::channel();
         let carried = ways.clone();
@@ -134,7 +134,7 @@ impl Ways {
     }
 }
 
-impl Way {
+impl Direction {
     fn new() -> Self {
         Self { gone: AtomicU64::new(0), limit: AtomicU64::new(NEVER) }
     }

@@ -135,7 +135,7 @@ const PORTS: [&str; 15] = [
     "Hooks",
     "Interceptor",
     "Local",
-    "Outside",
+    "TemplateWorld",
     "Programs",
     "Proxy",
     "Secrets",
@@ -212,7 +212,10 @@ mod tests {
 
     #[test]
     fn the_command_implements_no_port_but_the_terminals() {
-        assert_eq!(check_thin("//! Why.\nimpl Events for Reporter {}\nimpl Attendant for Person {}\n"), [""; 0]);
+        assert_eq!(
+            check_thin("//! Why.\nimpl Events for Reporter {}\nimpl Attendant for TerminalAttendant {}\n"),
+            [""; 0]
+        );
         let text = "//! Why.\nimpl kamal_core::ports::Secrets for Files {}\nimpl Local for Here {}\n";
         assert_eq!(check_thin(text).len(), 2);
     }

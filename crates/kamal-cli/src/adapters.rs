@@ -1,4 +1,4 @@
 //! The user's terminal: who sits at it, and what is attached to it.
 
-pub(crate) mod person;
 pub(crate) mod terminal;
+pub(crate) mod terminal_attendant;

@@ -65,7 +65,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn fail(failure: &Failure, json: bool) -> ExitCode {
-    if json && !matches!(failure, Failure::Status(_) | Failure::Told(_)) {
+    if json && !matches!(failure, Failure::Status(_) | Failure::Reported(_)) {
         output::line(&failure.json().to_string());
     }
     match failure {

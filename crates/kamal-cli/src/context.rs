@@ -22,7 +22,7 @@ use kamal_core::{
 };
 
 use crate::{
-    adapters::person::Person,
+    adapters::terminal_attendant::TerminalAttendant,
     args::Global,
     failure::Failure,
     output,
@@ -125,7 +125,7 @@ impl Context {
         let sequence = Sequence::begin(&SystemEntropy::default());
         let clock = Arc::new(SystemClock::default());
         let teller = Teller::new(sequence.clone(), clock.clone(), events.clone(), redactor.clone());
-        let person = Person::new(teller.clone());
+        let person = TerminalAttendant::new(teller.clone());
         let builder = Project::builder()
             .folder(folder.clone())
             .config_file(global.config_file.clone())

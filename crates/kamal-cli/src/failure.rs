@@ -50,7 +50,7 @@ pub(crate) enum Failure {
     },
     /// One of the others, which programs were told of in the stream of events.
     #[error("{0}")]
-    Told(Box<Failure>),
+    Reported(Box<Failure>),
     /// A command in a container ended with this status, having said itself what there is to say.
     #[error("exit status {0}")]
     Status(u8),
@@ -75,7 +75,7 @@ impl Failure {
             Self::Secret(_) | Self::SecretsCommand(_) => ErrorKind::SecretMissing,
             Self::Selection(_) | Self::User(_) => ErrorKind::Usage,
             Self::Redacted { kind, .. } => *kind,
-            Self::Told(failure) => failure.kind(),
+            Self::Reported(failure) => failure.kind(),
             Self::Status(_) => ErrorKind::StepFailed,
         }
     }
@@ -98,7 +98,7 @@ impl Failure {
             Self::Project(error) => error.hints(),
             Self::Secret(error) => error.hints.clone(),
             Self::Redacted { hints, .. } => hints.clone(),
-            Self::Told(failure) => failure.hints(),
+            Self::Reported(failure) => failure.hints(),
             _ => Vec::new(),
         }
     }
@@ -110,8 +110,8 @@ impl Failure {
 
     /// As it may be shown.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
-        if let Self::Told(failure) = self {
-            return Self::Told(Box::new(failure.redacted(redactor)));
+        if let Self::Reported(failure) = self {
+            return Self::Reported(Box::new(failure.redacted(redactor)));
         }
         let told = self.to_string();
         let text = redactor.text(&told).into_owned();

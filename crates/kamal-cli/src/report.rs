@@ -69,7 +69,7 @@ pub(crate) struct Reporter {
 #[derive(Debug)]
 enum Sinks {
     Waiting(Vec<Event>),
-    Told(Vec<Box<dyn Sink>>),
+    Open(Vec<Box<dyn Sink>>),
 }
 
 impl Reporter {
@@ -117,8 +117,8 @@ impl Reporter {
             told.push(Box::new(Timings::default()));
         }
         let mut sinks = self.sinks();
-        if let Sinks::Waiting(before) = std::mem::replace(&mut *sinks, Sinks::Told(told))
-            && let Sinks::Told(told) = &mut *sinks
+        if let Sinks::Waiting(before) = std::mem::replace(&mut *sinks, Sinks::Open(told))
+            && let Sinks::Open(told) = &mut *sinks
         {
             before.iter().for_each(|event| tell(told, event));
         }
@@ -170,7 +170,7 @@ impl Reporter {
     pub(crate) fn finish(&self) {
         let mut sinks = self.sinks();
         match &mut *sinks {
-            Sinks::Told(told) => told.iter_mut().for_each(|sink| sink.close()),
+            Sinks::Open(told) => told.iter_mut().for_each(|sink| sink.close()),
             // What went wrong before anybody was to know is for the user all the same.
             Sinks::Waiting(before) => {
                 let mut last: Vec<Box<dyn Sink>> = vec![Box::new(Plain::new(self.level == Level::Quiet))];
@@ -191,7 +191,7 @@ impl Events for Reporter {
 
     fn emit(&self, event: Event) {
         match &mut *self.sinks() {
-            Sinks::Told(told) => tell(told, &event),
+            Sinks::Open(told) => tell(told, &event),
             Sinks::Waiting(before) => before.push(event),
         }
     }

@@ -11,11 +11,11 @@ use futures_util::{
 /// A request to stop. Clones are the same request.
 #[derive(Clone)]
 pub struct Cancel {
-    asked: Asked,
-    insisted: Asked,
+    asked: StopSignal,
+    insisted: StopSignal,
 }
 
-type Asked = Shared<BoxFuture<'static, ()>>;
+type StopSignal = Shared<BoxFuture<'static, ()>>;
 
 /// Makes a request to stop. Clones make the same one; when all are dropped unused, it never comes.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 //! text ─erb─▶ text ─yaml─▶ Node tree ─overlay─▶ one tree ─build (checks, merges, defaults)─▶ Config
 //! ```
 //!
-//! All of it is pure: what ERB may ask of the world comes through [`Outside`]. Everything wrong is told at once, each
+//! All of it is pure: what ERB may ask of the world comes through [`TemplateWorld`]. Everything wrong is told at once, each
 //! finding with its place in the file the user wrote.
 
 mod build;
@@ -18,7 +18,7 @@ mod erb;
 pub mod import;
 mod load;
 pub mod model;
-mod nothing_outside;
+mod no_template_world;
 mod queries;
 mod ruby;
 pub mod schema;
@@ -28,12 +28,12 @@ mod yaml;
 
 pub(crate) use build::version::compare as compare_versions;
 pub use diagnostic::{ConfigErrors, Diagnostic, Severity};
-/// A time in a zone, which [`Outside`] tells.
+/// A time in a zone, which [`TemplateWorld`] tells.
 pub use jiff::Zoned;
 
-pub use erb::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError, render_template};
+pub use erb::{Answer, CommandError, Complaints, Fact, FileError, Found, RubyError, TemplateWorld, render_template};
 pub use load::{Loaded, Raw, load, load_aliases};
 pub use model::Config;
-pub use nothing_outside::NothingOutside;
+pub use no_template_world::NoTemplateWorld;
 pub use shape::suggest::did_you_mean;
 pub use source::Source;

@@ -22,12 +22,12 @@ use crate::{
 /// ```
 /// use kamal_core::{
 ///     cancel::Cancel, config::{load, Source}, engine::Engine, op::{Deploy, Op}, request::Request,
-///     testing::{NothingOutside, SimFleet},
+///     testing::{NoTemplateWorld, SimFleet},
 /// };
 ///
 /// let text = "service: app\nimage: acme/app\nservers: [h1]\nregistry: {username: u, password: [PASSWORD]}\n\
 ///     builder: {arch: amd64}\n";
-/// let config = load(&Source::new("config/deploy.yml", text), None, &NothingOutside).unwrap().config;
+/// let config = load(&Source::new("config/deploy.yml", text), None, &NoTemplateWorld).unwrap().config;
 /// let fleet = SimFleet::new(["h1"]);
 /// fleet.secrets().put("PASSWORD", "hunter2");
 /// let engine = Engine::new(config, fleet.world()).performer("ann@example.com");

@@ -58,7 +58,7 @@ pub struct Captured {
 
 /// Whether a host reaches the registry on this machine.
 #[derive(Debug)]
-pub enum Way {
+pub enum RegistryReach {
     /// It does, until this is dropped.
     Open(Reached),
     /// It does not let it in, and why.
@@ -245,7 +245,12 @@ impl<'a> Fleet<'a> {
     /// # Errors
     ///
     /// When the host cannot be reached, or the request to stop comes.
-    pub async fn reach(&self, serving: &dyn Serving, host: &HostName, access: Access) -> Result<Way, HostError> {
+    pub async fn reach(
+        &self,
+        serving: &dyn Serving,
+        host: &HostName,
+        access: Access,
+    ) -> Result<RegistryReach, HostError> {
         let began = self.world.clock.elapsed();
         let (teller, clock, puller) = (self.teller.clone(), self.world.clock.clone(), host.clone());
         let told = Mutex::new(began);
@@ -260,9 +265,9 @@ impl<'a> Fleet<'a> {
         match self.guard(host, serving.reach(host, access, sent)).await? {
             Ok(reached) => {
                 self.round_trip(host, "reach", began);
-                Ok(Way::Open(reached))
+                Ok(RegistryReach::Open(reached))
             }
-            Err(ReachError::Refused(why)) => Ok(Way::Closed(why)),
+            Err(ReachError::Refused(why)) => Ok(RegistryReach::Closed(why)),
             Err(ReachError::Transport(error)) => Err(error.into()),
         }
     }

@@ -67,7 +67,7 @@ pub mod prelude {
     pub use crate::{
         Cancel, Config, Cx, Destination, Engine, Error, ErrorKind, Event, EventKind, Fleet, Hint, HostError, HostName,
         Op, Plan, Redactor, Report, Request, RunSettings, Secret, Selection, Targets, Version, World,
-        config::{Outside, Source},
+        config::{Source, TemplateWorld},
         ports::{
             Builder, Clock, Docker, Entropy, Events, Exec, Hooks, Interceptor, Local, Proxy, Secrets, Ssh, Templates,
         },

@@ -163,7 +163,7 @@ pub enum Work {
     /// A command that is given the caller's terminal, or a log that is followed: for the caller to perform.
     Attach(Box<Question>),
     /// Answers that are known already.
-    Tell(Vec<Told>),
+    Tell(Vec<KnownAnswer>),
 }
 
 /// What is made of how hosts are.
@@ -201,7 +201,7 @@ pub struct Question {
 /// An answer that is known already.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Told {
+pub struct KnownAnswer {
     /// The host it is about.
     pub host: Option<HostName>,
     /// What it is shown under.

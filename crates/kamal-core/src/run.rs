@@ -51,7 +51,7 @@ use crate::{
     machine::{Machine, Phase},
     name::{HostName, Version},
     op::{Op, Policy},
-    plan::{HostWork, Kind, Outlook, Placement, Plan, Question, Stage, Told, Work},
+    plan::{HostWork, Kind, KnownAnswer, Outlook, Placement, Plan, Question, Stage, Work},
     ports::Built,
     state::HostState,
     step::Step,
@@ -336,7 +336,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             Work::Build(task) => {
                 let Built { told: text, digest, .. } = self.order(task).await?;
                 self.built = digest.or(self.built.take());
-                let told = Told { host: None, heading: String::new(), text };
+                let told = KnownAnswer { host: None, heading: String::new(), text };
                 self.answers.extend(Some(told).filter(|told| !told.text.is_empty()).map(Answer::from));
                 Ok(())
             }

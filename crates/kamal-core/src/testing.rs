@@ -32,7 +32,7 @@ mod sim;
 mod swarm;
 mod vault;
 
-pub use crate::config::NothingOutside;
+pub use crate::config::NoTemplateWorld;
 pub use chance::SimEntropy;
 pub use clock::{Stalled, VirtualClock};
 pub use container::{SimContainer, SimMade};

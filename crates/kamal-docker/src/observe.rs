@@ -235,7 +235,7 @@ fn docker_arch(machine: &str) -> String {
 mod tests {
     use kamal_core::{
         config::{self, Source},
-        testing::NothingOutside,
+        testing::NoTemplateWorld,
     };
 
     use super::*;
@@ -259,7 +259,7 @@ mod tests {
     fn read(printed: &str) -> Result<HostState, AnswerError> {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\naccessories: {db: {image: mysql:8, host: h}}\n";
-        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap();
+        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &NoTemplateWorld).unwrap();
         parse(&loaded.config, &"h".parse().unwrap(), printed)
     }
 
@@ -306,7 +306,7 @@ mod tests {
             let file = format!(
                 "service: app\nimage: hub/app\nservers: [h]\nregistry: {{{server}username: u, password: [P]}}\nbuilder: {{arch: amd64}}\n"
             );
-            let config = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
+            let config = config::load(&Source::new("config/deploy.yml", file), None, &NoTemplateWorld).unwrap().config;
             for printed in ["hub/app:2", "docker.io/hub/app:2"] {
                 assert_eq!(spelled(&config, printed), format!("{name}:2"), "{printed}");
             }

@@ -245,7 +245,7 @@ mod tests {
             model::{Buffering, HealthCheck, Policies},
         },
         secret::Secret,
-        testing::NothingOutside,
+        testing::NoTemplateWorld,
     };
 
     fn route(proxy: Settings) -> Route {
@@ -328,7 +328,7 @@ mod tests {
     fn what_a_service_must_keep_to_goes_along() {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\nx-guard: {for: 1m, errors: 0.5%, latency: 500ms}\n";
-        let config = load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
+        let config = load(&Source::new("config/deploy.yml", file), None, &NoTemplateWorld).unwrap().config;
         assert_eq!(
             watch("app-web", &config.guard.unwrap()),
             "watch app-web --for=60000ms --max-errors=0.5 --min-requests=20 --max-latency=500ms"
@@ -397,7 +397,7 @@ mod tests {
         let file = "service: app\nimage: hub/app\nservers: [h]\nregistry: {username: u, password: [P]}\n\
             builder: {arch: amd64}\nx-proxy: {basic_auth: USERS}\n";
         let here = [("USERS", Secret::new("ann:$2y$05$hash\n"))].into_iter().collect();
-        let config = load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap().config;
+        let config = load(&Source::new("config/deploy.yml", file), None, &NoTemplateWorld).unwrap().config;
         let asked = |key: &str| {
             let policies = Policies { basic_auth: Some(key.into()), ..Policies::default() };
             with_files(&route(Settings { app_port: 80, policies, ..Settings::default() }), &config, &here)

@@ -43,13 +43,13 @@ pub enum QuestionKind {
 
 /// Where questions wait for their turn.
 #[derive(Debug, Default)]
-pub(crate) struct Desk {
+pub(crate) struct QuestionQueue {
     attendant: Option<Arc<dyn Attendant>>,
     turn: tokio::sync::Mutex<()>,
     warned: Mutex<HashSet<String>>,
 }
 
-impl Desk {
+impl QuestionQueue {
     pub(crate) fn new(attendant: Option<Arc<dyn Attendant>>) -> Self {
         Self { attendant, ..Self::default() }
     }

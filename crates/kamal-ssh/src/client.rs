@@ -10,10 +10,10 @@ use russh::{
 use tokio::net::UnixStream;
 
 use crate::{
+    displayable::{displayable, displayable_bytes},
     fault::{Cause, Fault},
     forward::Forwards,
     host_key::{HostKeyCheck, describe_shown},
-    said::{said, said_bytes},
     trace::{Stage, Trace},
 };
 
@@ -40,7 +40,7 @@ impl Handler for Client {
 
     async fn kex_done(&mut self, _secret: Option<&[u8]>, names: &Names, session: &mut Session) -> Result<(), Fault> {
         self.trace.note(Stage::Handshake, || {
-            let version = said_bytes(session.remote_sshid());
+            let version = displayable_bytes(session.remote_sshid());
             format!("{version}, {}, {}", names.kex.as_ref(), names.cipher.as_ref())
         });
         Ok(())
@@ -141,13 +141,13 @@ impl Handler for Client {
         self.forwards.clear();
         match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
-                self.cause.note(format!("the server said: {}", said(&info.message)));
+                self.cause.note(format!("the server said: {}", displayable(&info.message)));
                 Ok(())
             }
             DisconnectReason::Error(error) => {
                 match &error {
                     Fault::Russh(russh::Error::KeepaliveTimeout) => self.cause.note("the host stopped answering"),
-                    Fault::Russh(error) => self.cause.note(said(&error.to_string())),
+                    Fault::Russh(error) => self.cause.note(displayable(&error.to_string())),
                     Fault::HostKey(kind) => self.cause.note(kind.to_string()),
                     Fault::UnknownHost(_) => {}
                 }

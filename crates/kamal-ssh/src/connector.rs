@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     attach::{self, Terminal},
-    attendant::Desk,
+    attendant::QuestionQueue,
     connection::Connection,
     destination::Destination,
     dial,
@@ -44,7 +44,7 @@ pub struct Connector {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     pub(crate) options: Options,
-    pub(crate) desk: Desk,
+    pub(crate) desk: QuestionQueue,
     pub(crate) keyring: Keyring,
     pub(crate) accepted: Arc<Accepted>,
     pub(crate) starts: Semaphore,
@@ -60,7 +60,7 @@ impl Connector {
     pub fn new(options: Options) -> Self {
         let starts = Semaphore::new(options.max_concurrent_starts.clamp(1, Semaphore::MAX_PERMITS));
         let dialer = Dialer {
-            desk: Desk::new(options.attendant.clone()),
+            desk: QuestionQueue::new(options.attendant.clone()),
             options,
             keyring: Keyring::default(),
             accepted: Arc::default(),

@@ -13,7 +13,7 @@ use crate::{
     connector::{Connector, Dialer},
     destination::Destination,
     dial,
-    said::said_bytes,
+    displayable::displayable_bytes,
     target::{Route, Target},
     trace::{Finding, Stage, Trace},
 };
@@ -112,6 +112,6 @@ async fn ask(connection: &Connection, script: &str) -> Result<(String, i32), Str
                 .to_owned()
         })?
         .map_err(|failure: Failure| format!("the host runs no script: {}", failure.into_kind()))?;
-    let text = said_bytes(&said);
+    let text = displayable_bytes(&said);
     Ok((text, exit.0))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kamal_core::ports::TransportErrorKind;
 use russh::keys::PublicKey;
 
-use crate::said::said;
+use crate::displayable::displayable;
 
 /// Why a connection ended, once it has: russh tells only its handler.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ pub(crate) fn handshake(error: &russh::Error, address: &str) -> TransportErrorKi
         russh::Error::IO(error) => io(error, address),
         russh::Error::NoCommonAlgo { kind, theirs, .. } => TransportErrorKind::Protocol(format!(
             "no {kind:?} algorithm in common with {address}, which offers only {}; upgrade its sshd",
-            said(&theirs.join(", "))
+            displayable(&theirs.join(", "))
         )),
         russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError | russh::Error::RecvError => {
             TransportErrorKind::Network(format!(
@@ -54,9 +54,10 @@ pub(crate) fn handshake(error: &russh::Error, address: &str) -> TransportErrorKi
             ))
         }
         russh::Error::Version => TransportErrorKind::Protocol(format!("{address} does not speak SSH")),
-        other => {
-            TransportErrorKind::Protocol(format!("the handshake with {address} failed: {}", said(&other.to_string())))
-        }
+        other => TransportErrorKind::Protocol(format!(
+            "the handshake with {address} failed: {}",
+            displayable(&other.to_string())
+        )),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     known_hosts::{self, KnownHosts, Verdict},
     options::Options,
     pattern,
-    ssh_config::{Outside, Tokens},
+    ssh_config::{ClientMachine, Tokens},
     target::{Part, Route, Target},
 };
 
@@ -125,7 +125,7 @@ impl Folder {
     }
 }
 
-impl Outside for Folder {
+impl ClientMachine for Folder {
     fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
         self.0.get(file).map(|text| text.clone().into_bytes()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }

@@ -10,10 +10,10 @@ use kamal_core::ports::TransportErrorKind;
 use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 
 use crate::{
-    attendant::{Answer, Desk, Question, QuestionKind},
+    attendant::{Answer, Question, QuestionKind, QuestionQueue},
+    displayable::displayable,
     fault::Fault,
     known_hosts::{self, KnownHosts, Verdict},
-    said::said,
     target::Target,
 };
 
@@ -129,7 +129,7 @@ impl HostKeyCheck {
             TransportErrorKind::HostKeyUnknown(format!(
                 "{}'s host certificate {:?} {why}",
                 known_hosts::name(key_name, *port),
-                said(certificate.key_id())
+                displayable(certificate.key_id())
             ))
         };
         let subject = PublicKey::from(certificate.public_key().clone());
@@ -143,7 +143,7 @@ impl HostKeyCheck {
         }
         let named = certificate.valid_principals().iter().any(|name| name.eq_ignore_ascii_case(key_name));
         if !named && !certificate.valid_principals().is_empty() {
-            return Err(refused(&format!("is for {}", said(&certificate.valid_principals().join(", ")))));
+            return Err(refused(&format!("is for {}", displayable(&certificate.valid_principals().join(", ")))));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         certificate
@@ -154,7 +154,7 @@ impl HostKeyCheck {
 
 /// Asks whether a host never seen before is the right one, and writes down a key that is accepted.
 pub(crate) async fn ask(
-    desk: &Desk,
+    desk: &QuestionQueue,
     accepted: &Accepted,
     target: &Target,
     key: &PublicKey,
@@ -221,6 +221,8 @@ pub(crate) fn describe(key: &PublicKey) -> String {
 pub(crate) fn describe_shown(shown: &PublicKeyOrCertificate) -> String {
     match shown {
         PublicKeyOrCertificate::PublicKey { key, .. } => describe(key),
-        PublicKeyOrCertificate::Certificate(certificate) => format!("certificate {:?}", said(certificate.key_id())),
+        PublicKeyOrCertificate::Certificate(certificate) => {
+            format!("certificate {:?}", displayable(certificate.key_id()))
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use kamal_core::secret::Secret;
 use russh::keys::{self, Certificate, PrivateKey, PublicKey};
 
-use crate::attendant::{Desk, QuestionKind};
+use crate::attendant::{QuestionKind, QuestionQueue};
 
 /// How often a passphrase is asked for, as in OpenSSH.
 const MOST_PASSPHRASES: usize = 3;
@@ -31,7 +31,7 @@ pub(crate) enum Unusable {
 
 impl Keyring {
     /// The private key in a file, asking for its passphrase if it has one.
-    pub(crate) async fn file(&self, path: &Path, desk: &Desk) -> Result<Arc<PrivateKey>, Unusable> {
+    pub(crate) async fn file(&self, path: &Path, desk: &QuestionQueue) -> Result<Arc<PrivateKey>, Unusable> {
         let mut files = self.files.lock().await;
         if let Some(known) = files.get(path) {
             return known.clone();
@@ -42,7 +42,7 @@ impl Keyring {
     }
 }
 
-async fn open(path: &Path, desk: &Desk) -> Result<PrivateKey, Unusable> {
+async fn open(path: &Path, desk: &QuestionQueue) -> Result<PrivateKey, Unusable> {
     let wanted = path.to_owned();
     let text = match blocking(move || read(&wanted)).await? {
         Content::Key(key) => return Ok(*key),

@@ -14,7 +14,7 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client::Msg}
 use stream::Stream;
 use zeroize::Zeroizing;
 
-use crate::{nonce::nonce, quote::push_quoted, said::said};
+use crate::{displayable::displayable, nonce::nonce, quote::push_quoted};
 
 /// A shell waiting for its next script. Dropping it closes its channel.
 pub(crate) struct Shell {
@@ -85,7 +85,7 @@ impl Shell {
                 }
                 Some(ChannelMsg::ExitStatus { exit_status }) => end = Some(format!("with status {exit_status}")),
                 Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                    end = Some(format!("by signal {}", said(&format!("{signal_name:?}"))));
+                    end = Some(format!("by signal {}", displayable(&format!("{signal_name:?}"))));
                 }
                 Some(ChannelMsg::Close) | None => return Err(ended(end, out, err)),
                 Some(_) => {}

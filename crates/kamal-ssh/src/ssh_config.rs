@@ -4,19 +4,19 @@
 //! The first value of a keyword wins; `IdentityFile` and `CertificateFile` add up. Keywords of OpenSSH without a meaning
 //! here are passed over; words that are no keyword at all are passed over with a warning, where OpenSSH gives up.
 
+mod client_machine;
 mod include;
 mod keywords;
 mod line;
-mod outside;
 mod sections;
 mod settings;
 mod tokens;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use client_machine::{ClientMachine, Machine};
 use kamal_core::ports::TransportErrorKind;
 use line::Line;
-pub(crate) use outside::{Machine, Outside};
 use sections::{list_matches, match_matches};
 pub(crate) use settings::{Family, Proxy, Settings};
 pub(crate) use tokens::{Tokens, home_path};
@@ -29,25 +29,25 @@ const MOST_FILES: usize = 1000;
 
 /// What sections are chosen by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct MatchSubject<'a> {
     /// The host as the user names it.
     pub(crate) host: &'a str,
     /// The user to log in as, if that is settled.
     pub(crate) user: Option<&'a str>,
     pub(crate) local_user: &'a str,
     pub(crate) home: &'a Path,
-    pub(crate) outside: &'a dyn Outside,
+    pub(crate) outside: &'a dyn ClientMachine,
     /// Whether the files are read once more, for `Match final`.
     pub(crate) last: bool,
 }
 
 /// Reads files, the most important first. A missing file is empty.
-pub(crate) fn read(files: &[PathBuf], asked: Asked<'_>) -> Result<Settings, TransportErrorKind> {
+pub(crate) fn read(files: &[PathBuf], asked: MatchSubject<'_>) -> Result<Settings, TransportErrorKind> {
     let mut settings = Settings::default();
-    let mut way = Way { depth: 0, files: 0 };
+    let mut way = ReadBudget { depth: 0, files: 0 };
     for last in [false, true] {
         for file in files {
-            read_file(file, Asked { last, ..asked }, &mut settings, true, &mut way)?;
+            read_file(file, MatchSubject { last, ..asked }, &mut settings, true, &mut way)?;
         }
         if !settings.wants_last {
             break;
@@ -57,17 +57,17 @@ pub(crate) fn read(files: &[PathBuf], asked: Asked<'_>) -> Result<Settings, Tran
 }
 
 /// How far the reading has got.
-struct Way {
+struct ReadBudget {
     depth: usize,
     files: usize,
 }
 
 fn read_file(
     file: &Path,
-    asked: Asked<'_>,
+    asked: MatchSubject<'_>,
     settings: &mut Settings,
     mut active: bool,
-    way: &mut Way,
+    way: &mut ReadBudget,
 ) -> Result<(), TransportErrorKind> {
     let text = match asked.outside.read(file) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),

@@ -15,7 +15,7 @@ use crate::{
     host_key::UnknownHosts,
     known_hosts,
     options::{Options, Pin},
-    ssh_config::{self, Asked, Family, Outside, Proxy, Settings, Tokens, home_path},
+    ssh_config::{self, ClientMachine, Family, MatchSubject, Proxy, Settings, Tokens, home_path},
 };
 
 /// One host to call.
@@ -87,14 +87,14 @@ const DEFAULT_USER: &str = "root";
 impl Target {
     /// Puts together what is known about a host. Reads the configuration files, so it blocks.
     pub(crate) fn resolve(
-        outside: &dyn Outside,
+        outside: &dyn ClientMachine,
         options: &Options,
         to: &Destination,
         part: Part,
     ) -> Result<Self, TransportErrorKind> {
         let goal = part == Part::Goal;
         let user = to.user.clone().or_else(|| options.user.clone().filter(|_| goal));
-        let asked = Asked {
+        let asked = MatchSubject {
             host: &to.host,
             user: user.as_deref(),
             local_user: &options.local_user,

@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     connection::{Connection, Failure},
+    displayable::displayable_bytes,
     nonce::nonce,
     quote::quoted,
-    said::said_bytes,
 };
 
 /// How much of the host's complaint is shown.
@@ -129,7 +129,9 @@ async fn send<P: AsRef<[u8]> + Send>(
     let (complaint, status) = ended.map_err(unread)?;
     match status {
         Some(0) => Ok(()),
-        Some(_) => Err(TransportErrorKind::Protocol(format!("cannot write {to}: {}", said_bytes(&complaint))).into()),
+        Some(_) => {
+            Err(TransportErrorKind::Protocol(format!("cannot write {to}: {}", displayable_bytes(&complaint))).into())
+        }
         None => Err(connection.lost(&label, None).into()),
     }
 }

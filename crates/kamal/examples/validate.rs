@@ -2,7 +2,7 @@
 //! each finding with its place.
 #![expect(clippy::print_stdout, reason = "it is what the example is for")]
 
-use kamal::core::config::{NothingOutside, Source, load};
+use kamal::core::config::{NoTemplateWorld, Source, load};
 
 const DEPLOY: &str = "\
 service: shop
@@ -19,7 +19,7 @@ registry:
 ";
 
 fn main() {
-    match load(&Source::new("config/deploy.yml", DEPLOY), None, &NothingOutside) {
+    match load(&Source::new("config/deploy.yml", DEPLOY), None, &NoTemplateWorld) {
         Ok(loaded) => println!("{} on {} hosts", loaded.config.service, loaded.config.hosts().len()),
         Err(errors) => {
             for finding in &errors.0 {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use kamal_core::{
-    config::{self, Loaded, Outside, Source, did_you_mean},
+    config::{self, Loaded, Source, TemplateWorld, did_you_mean},
     name::Destination,
 };
 
@@ -45,7 +45,7 @@ impl ProjectFiles {
     /// # Errors
     ///
     /// Files that are not there, and everything that is wrong with them.
-    pub fn load(&self, outside: &dyn Outside) -> Result<Loaded, Error> {
+    pub fn load(&self, outside: &dyn TemplateWorld) -> Result<Loaded, Error> {
         let (base, over) = self.read()?;
         config::load(&base, self.destination.as_ref().zip(over.as_ref()), outside).map_err(Error::Config)
     }
@@ -55,7 +55,7 @@ impl ProjectFiles {
     /// # Errors
     ///
     /// Files that are not there or cannot be read at all.
-    pub fn aliases(&self, outside: &dyn Outside) -> Result<IndexMap<String, String>, Error> {
+    pub fn aliases(&self, outside: &dyn TemplateWorld) -> Result<IndexMap<String, String>, Error> {
         let (base, over) = self.read()?;
         config::load_aliases(&base, over.as_ref(), outside).map_err(Error::Config)
     }

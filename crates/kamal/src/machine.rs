@@ -16,22 +16,22 @@
 mod chance;
 mod environment;
 mod local;
-mod outside;
 pub(crate) mod process;
 mod programs;
 mod registry;
 mod secrets;
 mod secrets_command;
 mod slots;
+mod template_world;
 mod time;
 
 pub use chance::SystemEntropy;
 pub use environment::Environment;
 pub use kamal_docker::registry::{Freed, Policy, Registry as ImageRegistry};
 pub use local::ThisMachine;
-pub use outside::{ProjectTemplates, Surroundings};
 pub use programs::{MakeRoom, TerminalAlone, make_room_on_terminal, terminal_alone};
 pub use registry::FolderRegistry;
 pub use secrets::FileSecrets;
 pub use secrets_command::{Extract, Fetch, SecretsCommand};
+pub use template_world::{ProjectTemplates, Surroundings};
 pub use time::SystemClock;

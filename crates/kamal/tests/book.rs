@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kamal::core::config::{NothingOutside, Source, load};
+use kamal::core::config::{NoTemplateWorld, Source, load};
 
 /// What a part of a deploy.yml is completed by, unless it says it itself.
 const BASE: [(&str, &str); 3] =
@@ -43,7 +43,7 @@ fn what_pages_show_loads_without_a_warning() {
         for (line, block) in blocks(&fs::read_to_string(&path).unwrap()) {
             let place = format!("{}:{line}", path.display());
             let text = completed(&block);
-            let loaded = load(&Source::new("config/deploy.yml", &text), None, &NothingOutside);
+            let loaded = load(&Source::new("config/deploy.yml", &text), None, &NoTemplateWorld);
             let loaded = loaded.unwrap_or_else(|errors| panic!("{place}\n{errors}"));
             let warnings: Vec<&str> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
             assert_eq!(warnings, [""; 0], "{place}");

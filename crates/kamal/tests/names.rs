@@ -26,7 +26,7 @@ use kamal_core::{
     secret::Secret,
     step::{LoginPlace, Step},
     targets::{Selection, Targets},
-    testing::{NothingOutside, SimFleet, every_operation},
+    testing::{NoTemplateWorld, SimFleet, every_operation},
 };
 
 const FILE: &str = "service: s_-9\nimage: acme/app\nprimary_role: w.-_b\n\
@@ -49,7 +49,7 @@ fn config() -> Config {
     let over = Source::new("config/deploy.d.-_x.yml", "{}\n");
     let destination = Destination::parse("d.-_x").unwrap();
     let base = Source::new("config/deploy.yml", FILE);
-    load(&base, Some((&destination, &over)), &NothingOutside).unwrap_or_else(|errors| panic!("{errors}")).config
+    load(&base, Some((&destination, &over)), &NoTemplateWorld).unwrap_or_else(|errors| panic!("{errors}")).config
 }
 
 /// Every step of every operation, on hosts that run a version.

@@ -11,7 +11,7 @@ use kamal_core::{
     ports::Clock,
     run::{self, Cx, RunSettings},
     targets::{Selection, Targets},
-    testing::{NothingOutside, SimFleet},
+    testing::{NoTemplateWorld, SimFleet},
 };
 
 use super::memory::peak;
@@ -80,6 +80,6 @@ fn config(hosts: usize) -> Result<Config> {
          registry: {{username: deployer, password: [REGISTRY_PASSWORD]}}\n",
         names.join(", ")
     );
-    let loaded = load(&Source::new("config/deploy.yml", text), None, &NothingOutside);
+    let loaded = load(&Source::new("config/deploy.yml", text), None, &NoTemplateWorld);
     loaded.map(|loaded| loaded.config).map_err(|errors| Error::Refused(errors.to_string()))
 }

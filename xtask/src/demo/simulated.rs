@@ -8,7 +8,7 @@ use kamal_core::{
     op::{Deploy, Op, Rollback},
     run::{self, Cx, RunSettings},
     targets::{Selection, Targets},
-    testing::{NothingOutside, SimFleet},
+    testing::{NoTemplateWorld, SimFleet},
 };
 
 use crate::{
@@ -25,7 +25,7 @@ const DEPLOY: &str = "service: hello\nservers: [web1, web2, web3]\nbuilder: {arc
 ///
 /// When an operation ends otherwise than it has to, or a check failed.
 pub(super) fn run() -> Result<()> {
-    let loaded = load(&Source::new("config/deploy.yml", DEPLOY.to_owned()), None, &NothingOutside);
+    let loaded = load(&Source::new("config/deploy.yml", DEPLOY.to_owned()), None, &NoTemplateWorld);
     let config = loaded.map_err(|errors| Error::Refused(errors.to_string()))?.config;
     let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
     let mut effects = 0;

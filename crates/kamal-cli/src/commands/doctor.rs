@@ -47,7 +47,7 @@ pub(crate) async fn ssh(context: &Context, hosts: &[String]) -> Result<(), Failu
     match Failure::User(format!("{lost} of {} hosts cannot be used", hosts.len())) {
         _ if lost == 0 => Ok(()),
         // The document says it.
-        failure if json => Err(Failure::Told(Box::new(failure))),
+        failure if json => Err(Failure::Reported(Box::new(failure))),
         failure => Err(failure),
     }
 }

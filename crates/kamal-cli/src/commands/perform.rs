@@ -44,7 +44,7 @@ pub(super) async fn perform(context: &Context, command: Command, planned: bool) 
     let streamed = context.reporter.is_json() && op.row().changes;
     let failed = |error| {
         let failure = Failure::from(error);
-        if streamed { Failure::Told(Box::new(failure)) } else { failure }
+        if streamed { Failure::Reported(Box::new(failure)) } else { failure }
     };
     let Report { answers, attach, .. } = run.await.map_err(failed)?;
     show(context, &op, answers, raw)?;
@@ -95,7 +95,7 @@ fn show(context: &Context, op: &Op, answers: Vec<Answer>, raw: bool) -> Result<(
     }
     if let Some(error) = Error::of_hosts(failed.into_iter().filter_map(|answer| answer.outcome.err()).collect()) {
         let failure = Failure::from(error);
-        return Err(if json { Failure::Told(Box::new(failure)) } else { failure });
+        return Err(if json { Failure::Reported(Box::new(failure)) } else { failure });
     }
     match status {
         0 => Ok(()),

@@ -273,10 +273,10 @@ fn indented(text: &str, depth: usize, out: &mut String) {
 mod tests {
     use super::super::{Source, load};
     use super::*;
-    use crate::testing::NothingOutside;
+    use crate::testing::NoTemplateWorld;
 
     fn findings(text: &str) -> String {
-        load(&Source::new("docs", text), None, &NothingOutside)
+        load(&Source::new("docs", text), None, &NoTemplateWorld)
             .err()
             .map_or_else(String::new, |errors| errors.to_string())
     }
@@ -313,7 +313,7 @@ mod tests {
                 "on demand",
                 "no host has the tag",
             ];
-            let wrong: Vec<_> = match load(&Source::new("docs", text.clone()), None, &NothingOutside) {
+            let wrong: Vec<_> = match load(&Source::new("docs", text.clone()), None, &NoTemplateWorld) {
                 Ok(_) => Vec::new(),
                 Err(errors) => errors.0,
             };

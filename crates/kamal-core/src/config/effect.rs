@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::docs::example;
 use super::shape::{Key, Shape, keys};
 use super::{Loaded, Source, load};
-use crate::testing::NothingOutside;
+use crate::testing::NoTemplateWorld;
 
 /// Where a table of keys stands, and the name its examples go by.
 const TABLES: &[(&[&str], &str, &[Key])] = &[
@@ -116,7 +116,7 @@ fn at(place: &[&str], value: Value) -> Value {
 
 fn loaded(file: &Value) -> Result<Loaded, String> {
     let source = Source::new("config/deploy.yml", file.to_string());
-    load(&source, None, &NothingOutside).map_err(|errors| errors.to_string())
+    load(&source, None, &NoTemplateWorld).map_err(|errors| errors.to_string())
 }
 
 /// What a file means: the model, or why it is refused; what counts for nothing must be told of by name.

@@ -3,13 +3,12 @@
 //! with its place, when it is reached. Nothing is ever silently taken for something else.
 //!
 //! Text is cut into [`template`] pieces, [`lex`]ed and [`parse`]d into an [`ast`], which [`run`] evaluates with the
-//! tables of [`methods`]. All effects go through [`Outside`]. Steps, memory and depth are limited.
+//! tables of [`methods`]. All effects go through [`TemplateWorld`]. Steps, memory and depth are limited.
 
 mod ast;
 mod calls;
 mod lex;
 mod methods;
-mod outside;
 mod parse;
 mod paths;
 mod render;
@@ -18,10 +17,11 @@ mod stop;
 mod template;
 mod time;
 mod value;
+mod world;
 
 pub(crate) use calls::{Datum, RubyCall, calls};
-pub use outside::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError};
 pub(crate) use render::render;
+pub use world::{Answer, CommandError, Complaints, Fact, FileError, Found, RubyError, TemplateWorld};
 
 use super::diagnostic::{ConfigErrors, Report};
 use super::source::Source;
@@ -31,7 +31,7 @@ use super::source::Source;
 /// # Errors
 ///
 /// One diagnostic: the template is not understood (and there is no Ruby), or something it asked for is not there.
-pub fn render_template(template: &Source, outside: &dyn Outside) -> Result<String, ConfigErrors> {
+pub fn render_template(template: &Source, outside: &dyn TemplateWorld) -> Result<String, ConfigErrors> {
     render(&template.text, 0, outside).map(|rendered| rendered.text).map_err(|error| {
         let mut report = Report::new(vec![template]);
         report.error_with(error.span, error.message, error.help);
@@ -41,14 +41,14 @@ pub fn render_template(template: &Source, outside: &dyn Outside) -> Result<Strin
 
 /// Why a template did not render.
 #[derive(Clone, Debug)]
-struct Trouble {
+struct TemplateFault {
     place: ast::Place,
     message: String,
     /// True when Ruby would perhaps understand it; false when the template itself went wrong.
     unknown: bool,
 }
 
-impl Trouble {
+impl TemplateFault {
     fn unknown(place: ast::Place, message: impl Into<String>) -> Self {
         Self { place, message: message.into(), unknown: true }
     }

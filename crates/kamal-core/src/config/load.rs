@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::build::build;
 use super::destination::lay_over;
 use super::diagnostic::{ConfigErrors, Diagnostic, Report};
-use super::erb::{self, Outside};
+use super::erb::{self, TemplateWorld};
 use super::model::Config;
 use super::source::{Source, Span};
 use super::yaml::{Kind, Node, parse};
@@ -30,7 +30,7 @@ pub struct Loaded {
 pub struct Raw(pub(crate) Node);
 
 /// Loads a configuration: ERB, YAML, the destination's file over the base, checks. Templates may run programs and read
-/// files ([`Outside`]) and are waited for: call it on a thread that may block.
+/// files ([`TemplateWorld`]) and are waited for: call it on a thread that may block.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub struct Raw(pub(crate) Node);
 pub fn load(
     base: &Source,
     over: Option<(&Destination, &Source)>,
-    outside: &dyn Outside,
+    outside: &dyn TemplateWorld,
 ) -> Result<Loaded, ConfigErrors> {
     let mut report = Report::new([base].into_iter().chain(over.map(|(_, source)| source)).collect());
     let Some(root) = read(base, over.map(|(_, source)| source), outside, &mut report) else {
@@ -64,7 +64,7 @@ pub fn load(
 pub fn load_aliases(
     base: &Source,
     over: Option<&Source>,
-    outside: &dyn Outside,
+    outside: &dyn TemplateWorld,
 ) -> Result<IndexMap<String, String>, ConfigErrors> {
     let mut report = Report::new([base].into_iter().chain(over).collect());
     let Some(root) = read(base, over, outside, &mut report) else { return Err(ConfigErrors(report.errors)) };
@@ -72,7 +72,7 @@ pub fn load_aliases(
     Ok(aliases.filter_map(|(name, entry)| Some((name.clone(), entry.value.text()?))).collect())
 }
 
-fn read(base: &Source, over: Option<&Source>, outside: &dyn Outside, report: &mut Report<'_>) -> Option<Node> {
+fn read(base: &Source, over: Option<&Source>, outside: &dyn TemplateWorld, report: &mut Report<'_>) -> Option<Node> {
     let root = file(base, 0, outside, report);
     let over = over.map(|source| file(source, 1, outside, report));
     let (root, over) = (root?, over.map_or(Some(None), |over| over.map(Some))?);
@@ -92,7 +92,7 @@ fn read(base: &Source, over: Option<&Source>, outside: &dyn Outside, report: &mu
     })
 }
 
-fn file(source: &Source, number: usize, outside: &dyn Outside, report: &mut Report<'_>) -> Option<Node> {
+fn file(source: &Source, number: usize, outside: &dyn TemplateWorld, report: &mut Report<'_>) -> Option<Node> {
     match erb::render(&source.text, number, outside) {
         Ok(rendered) => parse(&rendered.text, &rendered, report),
         Err(error) => {

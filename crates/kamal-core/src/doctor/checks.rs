@@ -19,7 +19,7 @@ pub(super) enum Judge {
     /// This machine and the project.
     Here(fn(&Patient<'_>) -> Verdict),
     /// The way to a host.
-    Way(fn(&super::Surveyed) -> Verdict),
+    Connection(fn(&super::Surveyed) -> Verdict),
     /// A host that was reached; `None` where the question does not arise.
     Host(fn(&Seen<'_>) -> Option<Verdict>),
 }
@@ -68,7 +68,7 @@ const TABLE: [Check; 20] = [
         name: "ssh",
         asks: "Is the host reached over SSH, and does it let us in?",
         fix: "`kamal doctor ssh` goes the way step by step and says where it ends",
-        judge: Judge::Way(hosts::reached),
+        judge: Judge::Connection(hosts::reached),
     },
     Check {
         name: "docker_of_host",
@@ -178,7 +178,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         for check in &TABLE {
             let verdict = match check.judge {
                 Judge::Here(_) => None,
-                Judge::Way(judge) => Some(judge(one)),
+                Judge::Connection(judge) => Some(judge(one)),
                 Judge::Host(judge) => seen.as_ref().and_then(judge),
             };
             found.extend(verdict.map(|verdict| finding(check, Some(one), verdict)));

@@ -8,7 +8,7 @@ use crate::{
     ports::{TransportError, TransportErrorKind},
     state::{ContainerState, HostState, Machine, ProxyContainer},
     targets::Selection,
-    testing::NothingOutside,
+    testing::NoTemplateWorld,
     vitals::{Certificate, Engine, Published, Room, Vitals},
 };
 
@@ -61,7 +61,7 @@ fn well() -> Here {
 }
 
 fn examined(here: &Here, found: Result<(HostState, Vitals), HostError>) -> Checkup {
-    let config = config::load(&Source::new("config/deploy.yml", YAML), None, &NothingOutside).unwrap().config;
+    let config = config::load(&Source::new("config/deploy.yml", YAML), None, &NoTemplateWorld).unwrap().config;
     let targets = Targets::select(&config, &Selection::default()).unwrap();
     let surveyed = [Surveyed { host: "h1".parse().unwrap(), found }];
     let at = Timestamp::from_second(NOW).unwrap();

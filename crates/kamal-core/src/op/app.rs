@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     name::{HostName, Version},
     naming,
-    plan::{Draft, HostWork, Kind, Question, Stage, Told, Work, route_to, stop_timeout},
+    plan::{Draft, HostWork, Kind, KnownAnswer, Question, Stage, Work, route_to, stop_timeout},
     query::{Attach, ExecNew, LogLines, Query},
     state::{Container, HostState},
     step::{Route, Step},
@@ -226,7 +226,7 @@ fn version(facts: &Facts<'_>) -> Draft {
     let of = |state: &HostState| {
         let (role, _) = facts.targets.roles_on(&state.host).next()?;
         let text = state.current_version(facts.config, &role.name).map(|version| version.to_string());
-        Some(Told { host: Some(state.host.clone()), heading: "App".to_owned(), text: text.unwrap_or_default() })
+        Some(KnownAnswer { host: Some(state.host.clone()), heading: "App".to_owned(), text: text.unwrap_or_default() })
     };
     let told = facts.states_of(&facts.targets.app_hosts).filter_map(of).collect();
     Draft::of([Stage::new(Kind::Look, Work::Tell(told))])
@@ -254,7 +254,7 @@ fn stale(facts: &Facts<'_>, stop: bool) -> Draft {
                     let fix = "(use `kamal app stale_containers --stop` to stop)";
                     format!("Detected stale container for role {name} with version {version} {fix}")
                 };
-                told.push(Told { host: Some(state.host.clone()), heading: "App".to_owned(), text });
+                told.push(KnownAnswer { host: Some(state.host.clone()), heading: "App".to_owned(), text });
                 let container = container.name.clone();
                 steps.push(Step::Unpause { container: container.clone() });
                 steps.push(Step::Stop { container, timeout: stop_timeout(facts.config, role), tolerant: true });
@@ -419,7 +419,7 @@ impl Logs {
                 }
                 None => {
                     let text = nothing_runs(state, role, &host);
-                    told.push(Told { host: Some(host), heading, text });
+                    told.push(KnownAnswer { host: Some(host), heading, text });
                 }
             }
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Facts, Policy, Row, Scope};
 use crate::{
     error::Error,
-    plan::{Draft, Kind, Stage, Told, Work},
+    plan::{Draft, Kind, KnownAnswer, Stage, Work},
 };
 
 /// A lock command.
@@ -38,7 +38,10 @@ impl Lock {
         let host = facts.primary_host()?.clone();
         let held = facts.state(&host).and_then(|state| state.lock.as_ref());
         let tell = |text: &str| {
-            Stage::new(Kind::Look, Work::Tell(vec![Told { host: None, heading: String::new(), text: text.to_owned() }]))
+            Stage::new(
+                Kind::Look,
+                Work::Tell(vec![KnownAnswer { host: None, heading: String::new(), text: text.to_owned() }]),
+            )
         };
         Ok(match (self, held) {
             (Self::Status, Some(held)) => Draft::of([tell(&held.to_string())]),

@@ -8,7 +8,8 @@ use crate::{
     name::HostName,
     naming,
     plan::{
-        Draft, HostWork, Kind, Stage, Told, Work, cluster::connect_proxy, create_network, ensure_proxy, proxy_container,
+        Draft, HostWork, Kind, KnownAnswer, Stage, Work, cluster::connect_proxy, create_network, ensure_proxy,
+        proxy_container,
     },
     query::{LogLines, Query},
     state::HostState,
@@ -206,7 +207,10 @@ pub(super) const OTHERS: &str =
 fn remove(facts: &Facts<'_>, force: bool) -> Draft {
     let others = facts.states_of(&facts.targets.proxy_hosts).any(|state| !state.apps.is_empty());
     let tell = |text: &str| {
-        Stage::new(Kind::Look, Work::Tell(vec![Told { host: None, heading: String::new(), text: text.to_owned() }]))
+        Stage::new(
+            Kind::Look,
+            Work::Tell(vec![KnownAnswer { host: None, heading: String::new(), text: text.to_owned() }]),
+        )
     };
     if others && !force {
         return Draft::of([tell(OTHERS)]);

@@ -6,7 +6,7 @@ use super::{Facts, Row, Scope};
 use crate::{
     build::BuildTask,
     error::Error,
-    plan::{Draft, Kind, Stage, Told, Work},
+    plan::{Draft, Kind, KnownAnswer, Stage, Work},
     step::Step,
 };
 
@@ -71,7 +71,10 @@ impl Registry {
     /// Nobody logs in to the registry on this machine, and it is there when it is needed.
     fn local(self, port: u16) -> Result<Draft, Error> {
         let say = |text: String| {
-            Ok(Draft::of([Stage::new(Kind::Look, Work::Tell(vec![Told { host: None, heading: String::new(), text }]))]))
+            Ok(Draft::of([Stage::new(
+                Kind::Look,
+                Work::Tell(vec![KnownAnswer { host: None, heading: String::new(), text }]),
+            )]))
         };
         let instead = |login, setup| {
             let text =

@@ -13,7 +13,7 @@ use crate::{
     event::EventKind,
     fleet::{Captured, Fleet},
     name::HostName,
-    plan::{Plan, Question, Told},
+    plan::{KnownAnswer, Plan, Question},
     query::Query,
     redact::Redactor,
     secret::Secret,
@@ -123,8 +123,8 @@ pub fn script(fleet: &Fleet<'_>, query: &Query) -> Script {
     Script::asking(label, query.clone(), text)
 }
 
-impl From<Told> for Answer {
-    fn from(told: Told) -> Self {
+impl From<KnownAnswer> for Answer {
+    fn from(told: KnownAnswer) -> Self {
         let captured = Captured { stdout: told.text, ..Captured::default() };
         Self::new(told.host, told.heading, Ok(captured))
     }

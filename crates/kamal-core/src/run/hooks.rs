@@ -4,7 +4,7 @@ mod files;
 mod functions;
 
 pub use files::HookFiles;
-pub use functions::{HookFunctions, Told};
+pub use functions::{HookCall, HookFunctions};
 
 use super::{Cx, inputs::Hooks};
 use crate::{

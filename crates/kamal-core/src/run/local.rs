@@ -12,7 +12,7 @@ use super::{ArchiveError, Cx, fit, script};
 use crate::{
     error::{Error, HostError},
     event::{EventKind, Tone},
-    fleet::{Way, gather},
+    fleet::{RegistryReach, gather},
     name::{HostName, ImageRef},
     naming,
     plan::HostWork,
@@ -98,13 +98,13 @@ impl Local {
         let mut reached = Vec::new();
         for (work, way) in pulling.into_iter().zip(ways) {
             match way {
-                Way::Open(kept) => reached.push(kept),
-                Way::Closed(_) if moved(work) => {
+                RegistryReach::Open(kept) => reached.push(kept),
+                RegistryReach::Closed(_) if moved(work) => {
                     let text =
                         "the tag of the image has moved in the local registry since it was built; build it again";
                     return Err(RegistryError::Failed(text.to_owned()).into());
                 }
-                Way::Closed(why) => {
+                RegistryReach::Closed(why) => {
                     let text = format!("{why}; the image goes there as an archive");
                     cx.fleet.emit(EventKind::tell(Tone::Warning, text));
                     let state = states.iter().find(|state| state.host == work.host);

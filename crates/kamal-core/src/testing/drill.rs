@@ -3,11 +3,11 @@
 //! and each fault has a name by which it is tried again.
 //!
 //! ```
-//! use kamal_core::{config, testing::{Drill, NothingOutside}};
+//! use kamal_core::{config, testing::{Drill, NoTemplateWorld}};
 //!
 //! let text = "service: app\nimage: acme/app\nservers: [h1]\nregistry: {username: me, password: [TOKEN]}\nbuilder: {arch: amd64}\n";
 //! let source = config::Source::new("config/deploy.yml", text);
-//! let config = config::load(&source, None, &NothingOutside).unwrap().config;
+//! let config = config::load(&source, None, &NoTemplateWorld).unwrap().config;
 //! let drill = Drill::new("mine", config, 7, |fleet| fleet.secrets().put("TOKEN", "secret")).unwrap();
 //! let trial = drill.replay("mine/deploy/3/KilledLate").unwrap();
 //! assert!(trial.problems.is_empty(), "{trial}");

@@ -25,7 +25,7 @@ struct Served(SimFleet);
 
 /// Reached until it is dropped.
 #[derive(Debug)]
-struct Way(SimFleet, HostName);
+struct SimTunnel(SimFleet, HostName);
 
 /// A part of an archive.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Serving for Served {
         let size = state.image_size;
         drop(state);
         sent(size);
-        Ok(Box::new(Way(self.0.clone(), host.clone())))
+        Ok(Box::new(SimTunnel(self.0.clone(), host.clone())))
     }
 
     async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError> {
@@ -131,7 +131,7 @@ impl Drop for Served {
     }
 }
 
-impl Drop for Way {
+impl Drop for SimTunnel {
     fn drop(&mut self) {
         *self.0.state().reached.entry(self.1.clone()).or_default() -= 1;
     }

@@ -2,7 +2,7 @@
 
 use kamal_core::config::{Loaded, model::OptionValue};
 
-use crate::outside::{load_text, with};
+use crate::template_world::{load_text, with};
 
 fn loaded(fragment: &str) -> Loaded {
     load_text(&with(fragment)).unwrap_or_else(|errors| panic!("{fragment}\n{errors}"))

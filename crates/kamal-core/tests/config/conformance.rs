@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use kamal_core::{config::effective::effective, name::Version};
 use serde::Deserialize;
 
-use crate::outside::load_text;
+use crate::template_world::load_text;
 
 #[derive(Deserialize)]
 struct Case {

@@ -2,7 +2,7 @@
 
 use kamal_core::config::{Config, ConfigErrors, Loaded, Source, effective::effective, load};
 
-use crate::outside::{Table, with};
+use crate::template_world::{Table, with};
 
 fn laid(base: &str, over: &str) -> Result<Loaded, ConfigErrors> {
     let base = Source::new("config/deploy.yml", with(base));

@@ -2,7 +2,7 @@
 
 use kamal_core::{config::effective::effective, name::Version};
 
-use crate::outside::{load_text, with};
+use crate::template_world::{load_text, with};
 
 fn printed(fragment: &str) -> String {
     effective(&load_text(&with(fragment)).unwrap(), &Version::parse("v1").unwrap()).to_yaml()

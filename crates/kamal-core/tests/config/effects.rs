@@ -5,7 +5,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use kamal_core::config::model::{BootLimit, OptionValue, SecretName, SecretOr, Ssl};
 
-use crate::outside::load_text;
+use crate::template_world::load_text;
 
 fn texts(map: &IndexMap<String, String>) -> Vec<(&str, &str)> {
     map.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()

@@ -1,8 +1,8 @@
 //! Templates: what is understood, what goes to Ruby, and what is an error with its place.
 
-use kamal_core::config::{Outside, RubyError, Source, load, load_aliases, render_template};
+use kamal_core::config::{RubyError, Source, TemplateWorld, load, load_aliases, render_template};
 
-use crate::outside::{Table, with};
+use crate::template_world::{Table, with};
 
 fn world() -> Table {
     let mut world = Table::default();

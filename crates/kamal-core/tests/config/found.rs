@@ -4,7 +4,7 @@ use kamal_core::config::{Source, render_template};
 use kamal_core::secret::Secret;
 use kamal_core::secrets::{CommandError, Commands, Ran, Secrets, SecretsFile};
 
-use crate::outside::Table;
+use crate::template_world::Table;
 
 fn refused(template: &str) -> String {
     render_template(&Source::new("t", template), &Table::default()).unwrap_err().0[0].message.clone()

@@ -1,13 +1,13 @@
 //! Whatever an import takes, its draft loads without a warning.
 
 use kamal_core::config::import::{Draft, Input, Origin, import};
-use kamal_core::config::{NothingOutside, Source, load};
+use kamal_core::config::{NoTemplateWorld, Source, load};
 
 fn drafted(origin: Origin, text: &str) -> Draft {
     let source = Source::new("theirs", text);
     let input = Input { source: &source, stages: &[], project: "My App", folder: "", read: &|_| None };
     let draft = import(origin, &input).unwrap_or_else(|errors| panic!("{text}\n{errors}"));
-    let loaded = load(&Source::new("config/deploy.yml", &draft.deploy), None, &NothingOutside);
+    let loaded = load(&Source::new("config/deploy.yml", &draft.deploy), None, &NoTemplateWorld);
     let loaded = loaded.unwrap_or_else(|errors| panic!("{text}\n---\n{}\n{errors}", draft.deploy));
     assert!(loaded.warnings.is_empty(), "{}\n{:?}", draft.deploy, loaded.warnings);
     draft

@@ -3,7 +3,7 @@
 
 use kamal_core::config::{ConfigErrors, Source, load};
 
-use crate::outside::{Table, load_text, with};
+use crate::template_world::{Table, load_text, with};
 
 /// Fragment, message.
 const TABLE: &[(&str, &str)] = &[

@@ -3,7 +3,7 @@
 use kamal_core::config::{Source, effective::effective, load, render_template};
 use proptest::prelude::*;
 
-use crate::outside::{BASE, Table, load_text, with};
+use crate::template_world::{BASE, Table, load_text, with};
 
 fn refused(text: &str) -> String {
     load_text(text).unwrap_err().0[0].message.clone()

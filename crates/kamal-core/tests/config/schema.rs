@@ -7,7 +7,7 @@ use proptest::strategy::{Union, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
-use crate::outside::load_text;
+use crate::template_world::load_text;
 
 /// Values a schema takes. `astray` out of 100 values are something else instead.
 fn after(schema: &Value, astray: u32) -> BoxedStrategy<Value> {

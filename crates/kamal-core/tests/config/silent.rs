@@ -3,7 +3,7 @@
 use kamal_core::config::{Loaded, Source, load};
 use kamal_core::targets::{Selection, Targets};
 
-use crate::outside::{Table, load_text, with};
+use crate::template_world::{Table, load_text, with};
 
 fn loaded(fragment: &str) -> Loaded {
     load_text(&with(fragment)).unwrap_or_else(|errors| panic!("{fragment}\n{errors}"))

@@ -14,7 +14,7 @@ use kamal_core::{
     ports::{Clock, World},
     run::{self, Cx, Report, RunSettings},
     targets::{Selection, Targets},
-    testing::{Fault, How, NothingOutside, Serving, SimFleet},
+    testing::{Fault, How, NoTemplateWorld, Serving, SimFleet},
 };
 
 /// The operations that bring a version up.
@@ -65,7 +65,7 @@ pub(crate) fn config(yaml: &str) -> Config {
 }
 
 fn read(text: &str) -> Config {
-    match load(&Source::new("config/deploy.yml", text), None, &NothingOutside) {
+    match load(&Source::new("config/deploy.yml", text), None, &NoTemplateWorld) {
         Ok(loaded) => loaded.config,
         Err(errors) => panic!("{errors}"),
     }

@@ -5,6 +5,7 @@
 mod cluster;
 mod covered;
 mod deploys;
+mod details;
 mod diagnosed;
 mod drills;
 mod embedded;
@@ -26,7 +27,6 @@ mod reviewed;
 mod roles;
 mod seams;
 mod secrets;
-mod small;
 mod stream;
 mod surveyed;
 mod table;

@@ -35,7 +35,7 @@ pub(super) async fn get(
     let (status, start, length) = match part(method, headers, &tag, size) {
         Part::Whole => (StatusCode::OK, 0, size),
         Part::Bytes(start, end) => (StatusCode::PARTIAL_CONTENT, start, end - start + 1),
-        Part::Outside => return Err(Refusal::RangeInvalid(size)),
+        Part::Unsatisfiable => return Err(Refusal::RangeInvalid(size)),
     };
     let mut response = if method == Method::HEAD {
         empty(status)

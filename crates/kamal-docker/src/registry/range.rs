@@ -9,7 +9,7 @@ pub(super) enum Part {
     /// The first and the last byte.
     Bytes(u64, u64),
     /// Nothing the blob has.
-    Outside,
+    Unsatisfiable,
 }
 
 /// What the text of a `Range` header asks for of a blob of `size` bytes.
@@ -22,14 +22,14 @@ pub(super) fn parse(text: &str, size: u64) -> Part {
         (Some(start), None) if last.is_empty() => up_to(start, u64::MAX, size),
         (None, Some(count)) if first.is_empty() && count > 0 => up_to(size.saturating_sub(count), u64::MAX, size),
         // Bytes of no blob at all: the last before the first, or the last none.
-        (Some(_), Some(_)) => Part::Outside,
-        (None, Some(_)) if first.is_empty() => Part::Outside,
+        (Some(_), Some(_)) => Part::Unsatisfiable,
+        (None, Some(_)) if first.is_empty() => Part::Unsatisfiable,
         _ => Part::Whole,
     }
 }
 
 fn up_to(start: u64, end: u64, size: u64) -> Part {
-    if start < size { Part::Bytes(start, end.min(size - 1)) } else { Part::Outside }
+    if start < size { Part::Bytes(start, end.min(size - 1)) } else { Part::Unsatisfiable }
 }
 
 /// Digits only: `parse` would take a sign.
@@ -50,10 +50,10 @@ mod tests {
             ("bytes=9-9", Part::Bytes(9, 9)),
             ("bytes=-3", Part::Bytes(7, 9)),
             ("bytes=-99", Part::Bytes(0, 9)),
-            ("bytes=10-", Part::Outside),
-            ("bytes=10-20", Part::Outside),
-            ("bytes=6-4", Part::Outside),
-            ("bytes=-0", Part::Outside),
+            ("bytes=10-", Part::Unsatisfiable),
+            ("bytes=10-20", Part::Unsatisfiable),
+            ("bytes=6-4", Part::Unsatisfiable),
+            ("bytes=-0", Part::Unsatisfiable),
             ("bytes=0-1,4-5", Part::Whole),
             ("bytes=a-b", Part::Whole),
             ("bytes=+1-2", Part::Whole),
@@ -62,7 +62,7 @@ mod tests {
         ] {
             assert_eq!(parse(text, 10), expected, "{text}");
         }
-        assert_eq!(parse("bytes=0-", 0), Part::Outside);
-        assert_eq!(parse("bytes=-1", 0), Part::Outside);
+        assert_eq!(parse("bytes=0-", 0), Part::Unsatisfiable);
+        assert_eq!(parse("bytes=-1", 0), Part::Unsatisfiable);
     }
 }

@@ -18,8 +18,8 @@ use super::body::response::ResponseBody;
 use super::client::{Client, Scheme};
 use super::connections::Connections;
 use super::cookies;
+use super::early_hints::EarlyHints;
 use super::error_pages;
-use super::hints::Hints;
 use super::host;
 use super::middleware::sticky;
 use super::observe::Observer;
@@ -27,7 +27,7 @@ use super::observe::access::Record;
 use super::observe::metrics::Counted;
 use super::path;
 use super::pause::Outcome;
-use super::peers::{self, Asked};
+use super::peers::{self, PeerQuestion};
 use super::proxying::{self, Failure, Forwarding, Reply, Session};
 use super::router::Router;
 use super::service::Service;
@@ -64,7 +64,7 @@ pub(crate) enum Handled {
 pub(crate) async fn handle(
     front: &Arc<Front>,
     client: &Arc<Client>,
-    hints: &Hints,
+    hints: &EarlyHints,
     request: &mut Request<ClientBody>,
 ) -> io::Result<Handled> {
     let version = request.version();
@@ -87,7 +87,7 @@ pub(crate) async fn handle(
 async fn answer(
     front: &Arc<Front>,
     client: &Arc<Client>,
-    hints: &Hints,
+    hints: &EarlyHints,
     request: &mut Request<ClientBody>,
 ) -> io::Result<Handled> {
     early::stamp(request.headers_mut());
@@ -122,21 +122,21 @@ async fn answer(
 async fn respond(
     front: &Arc<Front>,
     client: &Client,
-    hints: &Hints,
+    hints: &EarlyHints,
     request: &mut Request<ClientBody>,
     host: &str,
     record: &mut Record,
 ) -> Result<Reply, Failure> {
     let asked = {
         let routes = front.router.routes();
-        if routes.peers { peers::asked(&routes, client, request.headers_mut()) } else { None }
+        if routes.peers { peers::question(&routes, client, request.headers_mut()) } else { None }
     };
     match asked {
-        Some(Asked::Whether(service)) => {
+        Some(PeerQuestion::HasHealthy(service)) => {
             record.silence();
             return Ok(Reply::Response(peers::whether(&service)));
         }
-        Some(Asked::ToTake(service)) => {
+        Some(PeerQuestion::Serve(service)) => {
             return Box::pin(take(front, client, hints, request, host, service, record)).await;
         }
         None => {}
@@ -223,7 +223,7 @@ async fn respond(
 async fn take(
     front: &Arc<Front>,
     client: &Client,
-    hints: &Hints,
+    hints: &EarlyHints,
     request: &mut Request<ClientBody>,
     host: &str,
     mut service: Arc<Service>,

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_nearly_right() {
-        let answer = b"\x03HTTP/1.1 103 Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+        let answer = b"\x03HTTP/1.1 103 EarlyHints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
         damaged(answer, 5_000).for_each(|bytes| answers(&bytes));
         let request = b"\x02PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nokGET / HTTP/1.1\r\nHost: b\r\n\r\n";
         damaged(request, 5_000).for_each(|bytes| requests(&bytes));

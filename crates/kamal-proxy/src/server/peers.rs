@@ -47,11 +47,11 @@ pub(crate) struct Peer {
 
 /// What somebody asks who says that he is a peer, and is.
 #[derive(Debug)]
-pub(crate) enum Asked {
+pub(crate) enum PeerQuestion {
     /// Whether this proxy has a target for the service.
-    Whether(Arc<Service>),
+    HasHealthy(Arc<Service>),
     /// To take a request for the service.
-    ToTake(Arc<Service>),
+    Serve(Arc<Service>),
 }
 
 impl Peer {
@@ -106,14 +106,14 @@ pub(crate) fn unmark(headers: &mut HeaderMap) {
 }
 
 /// What is asked by somebody who is a peer. What others say about that is taken off.
-pub(crate) fn asked(routes: &Routes, client: &Client, headers: &mut HeaderMap) -> Option<Asked> {
+pub(crate) fn question(routes: &Routes, client: &Client, headers: &mut HeaderMap) -> Option<PeerQuestion> {
     let (check, take) = (headers.remove(CHECK), headers.remove(PEER));
     let name = check.as_ref().or(take.as_ref())?.to_str().ok()?;
     let service = routes.get(name)?;
     let address: IpAddr = client.address.parse().ok()?;
     service.active.targets().filter_map(|target| target.peer.as_ref()).find(|peer| peer.is_at(address))?;
     let service = Arc::clone(service);
-    Some(if check.is_some() { Asked::Whether(service) } else { Asked::ToTake(service) })
+    Some(if check.is_some() { PeerQuestion::HasHealthy(service) } else { PeerQuestion::Serve(service) })
 }
 
 /// Whether there is a target here.

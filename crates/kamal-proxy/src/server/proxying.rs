@@ -26,8 +26,8 @@ use super::body::request::{Fault, RequestBody, UploadFault, upload_fault};
 use super::body::response::{Relayed, ResponseBody};
 use super::client::Client;
 use super::cookies;
+use super::early_hints::EarlyHints;
 use super::go_duration::GoDuration;
-use super::hints::Hints;
 use super::host;
 use super::observe::access::{CLIENT_CLOSED_REQUEST, Record};
 use super::observe::log::Log;
@@ -46,7 +46,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 pub(crate) struct Forwarding<'a> {
     pub(crate) client: &'a Client,
     /// Where goes what precedes the answer.
-    pub(crate) hints: Option<&'a Hints>,
+    pub(crate) hints: Option<&'a EarlyHints>,
     /// As received, with port.
     pub(crate) host: &'a str,
     /// What to ask the target for, where that differs from what the client asked for.
@@ -193,7 +193,7 @@ async fn exchange(
     mut claim: Claim,
     upload: Upload,
     forwarding: &Forwarding<'_>,
-    hints: Option<&Hints>,
+    hints: Option<&EarlyHints>,
     path: &str,
     record: &mut Record,
 ) -> Result<(Response<ReplyBody>, Claim), Failure> {
@@ -284,7 +284,7 @@ async fn lost(target: &Target) {
 
 /// Lets the client know what a target says before its answer, where the protocol has a way to. What says to go on with
 /// the body is between the target and this proxy.
-fn pass_on(mut hint: response::Parts, to: Option<&Hints>) {
+fn pass_on(mut hint: response::Parts, to: Option<&EarlyHints>) {
     if let Some(hints) = to.filter(|_| hint.status != StatusCode::CONTINUE) {
         headers::strip_hop_by_hop(&mut hint.headers);
         // It has no body, and whoever believed it had would take the answer for that.

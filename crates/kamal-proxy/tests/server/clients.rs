@@ -313,13 +313,13 @@ async fn answers_that_are_cut_short_are_logged_as_such() {
 }
 
 /// A header, its value, and the address in the log.
-type Asked = (&'static str, &'static str, &'static str);
+type Exchange = (&'static str, &'static str, &'static str);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_address_of_a_client_is_what_somebody_says_who_is_believed() {
     let proxy = Proxy::start();
     let app = Upstream::named("app").await;
-    let cases: [(&str, &[Asked]); 3] = [
+    let cases: [(&str, &[Exchange]); 3] = [
         (
             "--forward-headers=false",
             &[

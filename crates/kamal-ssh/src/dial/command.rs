@@ -9,7 +9,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::said::said_bytes;
+use crate::displayable::displayable_bytes;
 
 /// How much of the command's complaint is kept.
 const COMPLAINT_KEPT: u64 = 400;
@@ -46,7 +46,7 @@ pub(super) fn open(
         let mut text = Vec::new();
         let _ = (&mut error).take(COMPLAINT_KEPT).read_to_end(&mut text).await;
         // Nobody listens any more once the login is complete.
-        let _ = tell.send(said_bytes(&text));
+        let _ = tell.send(displayable_bytes(&text));
         let _ = tokio::io::copy(&mut error, &mut tokio::io::sink()).await;
         child.wait().await
     });

@@ -1,7 +1,7 @@
 //! One of a shell's two outputs: what its login shell prints first is no script's output, what follows is.
 
 use super::marker::Decoder;
-use crate::said::said_bytes;
+use crate::displayable::displayable_bytes;
 
 /// How much of what a login shell prints is kept to explain why it ended.
 const NOISE_KEPT: usize = 400;
@@ -60,6 +60,6 @@ impl Stream {
 
     /// What the login shell printed.
     pub(super) fn noise(&self) -> String {
-        said_bytes(&self.noise)
+        displayable_bytes(&self.noise)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Asked, tokens::home_path};
+use super::{MatchSubject, tokens::home_path};
 use crate::pattern::matches;
 
 /// The files that fit a pattern, in alphabetical order.
-pub(super) fn find(pattern: &str, from: &Path, asked: Asked<'_>) -> Vec<PathBuf> {
+pub(super) fn find(pattern: &str, from: &Path, asked: MatchSubject<'_>) -> Vec<PathBuf> {
     let pattern = home_path(Path::new(pattern), asked.home);
     let base = if from.starts_with("/etc/ssh") { PathBuf::from("/etc/ssh") } else { asked.home.join(".ssh") };
     let mut found = vec![PathBuf::new()];
@@ -21,7 +21,7 @@ pub(super) fn find(pattern: &str, from: &Path, asked: Asked<'_>) -> Vec<PathBuf>
     found
 }
 
-fn fitting(folder: &Path, pattern: &str, asked: Asked<'_>) -> Vec<PathBuf> {
+fn fitting(folder: &Path, pattern: &str, asked: MatchSubject<'_>) -> Vec<PathBuf> {
     let mut names = asked.outside.names(folder);
     names.retain(|name| {
         let name = name.to_string_lossy();

@@ -1,6 +1,6 @@
 //! Which sections of a file hold for a host: `Host` patterns and the criteria of `Match`.
 
-use super::{Asked, Settings, Tokens};
+use super::{MatchSubject, Settings, Tokens};
 use crate::pattern::matches;
 
 /// True when one of the patterns fits and no pattern with `!` does.
@@ -17,7 +17,7 @@ pub(super) fn list_matches(patterns: &[String], subject: &str) -> bool {
 }
 
 /// True when all criteria of a `Match` hold. One that cannot be judged holds for nobody.
-pub(super) fn match_matches(words: &[String], asked: Asked<'_>, settings: &mut Settings) -> bool {
+pub(super) fn match_matches(words: &[String], asked: MatchSubject<'_>, settings: &mut Settings) -> bool {
     let mut words = words.iter();
     let mut any = false;
     while let Some(word) = words.next() {
@@ -48,7 +48,7 @@ pub(super) fn match_matches(words: &[String], asked: Asked<'_>, settings: &mut S
     any
 }
 
-fn judge(criterion: &str, list: &str, asked: Asked<'_>, settings: &Settings) -> Option<bool> {
+fn judge(criterion: &str, list: &str, asked: MatchSubject<'_>, settings: &Settings) -> Option<bool> {
     let user = asked.user.or(settings.user.as_deref()).unwrap_or(asked.local_user);
     let host = settings.host_name.as_deref().map_or_else(
         || asked.host.to_owned(),

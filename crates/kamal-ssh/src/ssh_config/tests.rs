@@ -10,7 +10,8 @@ use crate::host_key::UnknownHosts;
 fn ask(text: &str, host: &str) -> Settings {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config"), text).unwrap();
-    let asked = Asked { host, user: None, local_user: "me", home: folder.path(), outside: &Machine, last: false };
+    let asked =
+        MatchSubject { host, user: None, local_user: "me", home: folder.path(), outside: &Machine, last: false };
     read(&[folder.path().join("config")], asked).unwrap()
 }
 
@@ -73,7 +74,7 @@ fn files_are_included_where_they_are_named() {
     let ask = |host, file: &str| {
         read(
             &[ssh.join(file)],
-            Asked { host, user: None, local_user: "me", home: home.path(), outside: &Machine, last: false },
+            MatchSubject { host, user: None, local_user: "me", home: home.path(), outside: &Machine, last: false },
         )
     };
     let app = ask("app", "config").unwrap();
@@ -93,8 +94,14 @@ fn mistakes_are_named_with_their_place() {
     let file = folder.path().join("config");
     for text in ["\nPort x\n", "\nIdentitiesOnly perhaps\n", "\nConnectTimeout soon\n"] {
         std::fs::write(&file, text).unwrap();
-        let asked =
-            Asked { host: "h", user: None, local_user: "me", home: folder.path(), outside: &Machine, last: false };
+        let asked = MatchSubject {
+            host: "h",
+            user: None,
+            local_user: "me",
+            home: folder.path(),
+            outside: &Machine,
+            last: false,
+        };
         let error = read(std::slice::from_ref(&file), asked).unwrap_err().to_string();
         assert!(error.contains("config:2"), "{error}");
     }
@@ -178,8 +185,14 @@ Match user two
         let get = |keyword: &str| {
             said.lines().find_map(|line| line.strip_prefix(keyword)?.strip_prefix(' ').map(str::to_owned))
         };
-        let asked =
-            Asked { host, user: None, local_user: "nobody", home: folder.path(), outside: &Machine, last: false };
+        let asked = MatchSubject {
+            host,
+            user: None,
+            local_user: "nobody",
+            home: folder.path(),
+            outside: &Machine,
+            last: false,
+        };
         let ours = read(std::slice::from_ref(&file), asked).unwrap();
         let host_name = ours.host_name.unwrap_or_else(|| host.to_owned()).replace("%h", host);
         assert_eq!(get("hostname").unwrap().to_lowercase(), host_name.to_lowercase(), "{host}: {said}");
@@ -199,7 +212,8 @@ fn files_that_include_each_other_often_are_given_up() {
         std::fs::write(ssh.join(number.to_string()), format!("Include {next} {next}\n", next = number + 1)).unwrap();
     }
     std::fs::write(ssh.join("15"), "Port 1\n").unwrap();
-    let asked = Asked { host: "h", user: None, local_user: "me", home: home.path(), outside: &Machine, last: false };
+    let asked =
+        MatchSubject { host: "h", user: None, local_user: "me", home: home.path(), outside: &Machine, last: false };
     let error = read(&[ssh.join("0")], asked).unwrap_err().to_string();
     assert!(error.contains("too often"), "{error}");
     assert_eq!(read(&[ssh.join("8")], asked).unwrap().port, Some(1));

@@ -8,7 +8,7 @@ use kamal_core::{
 };
 use kamal_ssh::{Connector, Environment, Options, QuestionKind};
 
-use crate::person::Person;
+use crate::scripted_attendant::ScriptedAttendant;
 use crate::server::{Server, keygen, sh};
 
 async fn works(server: &Server, options: Options) {
@@ -114,7 +114,7 @@ async fn an_encrypted_key_asks_for_its_passphrase_once() {
     options.keys = vec![server.file("locked")];
     assert!(fails(&server, options.clone()).await.contains("ssh-add"));
     // A wrong answer first; once for all hosts.
-    let person = Person::saying(&["wrong", "open sesame"]);
+    let person = ScriptedAttendant::saying(&["wrong", "open sesame"]);
     options.attendant = Some(person.clone());
     let connector = Connector::new(options.clone());
     for host in [server.host(), format!("root@localhost:{}", server.port).parse().unwrap()] {
@@ -122,7 +122,7 @@ async fn an_encrypted_key_asks_for_its_passphrase_once() {
     }
     assert_eq!(person.kinds(), [QuestionKind::Passphrase; 2]);
     assert!(person.asked.lock().unwrap()[0].text.contains("/locked'"));
-    options.attendant = Some(Person::saying(&["wrong", "wrong", "wrong", "open sesame"]));
+    options.attendant = Some(ScriptedAttendant::saying(&["wrong", "wrong", "wrong", "open sesame"]));
     assert!(fails(&server, options).await.contains("passphrase is wrong"));
 }
 

@@ -16,7 +16,7 @@ use kamal_core::{
 use kamal_ssh::{Attendant, Connector, Options, Pin, Question};
 
 use crate::{
-    person::Person,
+    scripted_attendant::ScriptedAttendant,
     server::{Server, keygen, sh},
 };
 
@@ -103,7 +103,7 @@ async fn somebody_at_a_terminal_decides_about_a_new_host() {
     for (answers, accepted) in
         [(&["no"][..], false), (&["perhaps"], false), (&["SHA256:wrong", "yes"], true), (&[fingerprint.as_str()], true)]
     {
-        let person = Person::saying(answers);
+        let person = ScriptedAttendant::saying(answers);
         options.attendant = Some(person.clone());
         let outcome = Connector::new(options.clone()).connect(&server.host()).await;
         assert_eq!(outcome.is_ok(), accepted, "{answers:?}: {outcome:?}");
@@ -119,7 +119,7 @@ async fn somebody_at_a_terminal_decides_about_a_new_host() {
     // `StrictHostKeyChecking yes` asks nobody.
     std::fs::write(server.file("config"), "StrictHostKeyChecking yes\n").unwrap();
     options.config_files = vec![server.file("config")];
-    let person = Person::saying(&["yes"]);
+    let person = ScriptedAttendant::saying(&["yes"]);
     options.attendant = Some(person.clone());
     let error = Connector::new(options).connect(&server.host()).await.unwrap_err();
     assert!(matches!(error.kind, Kind::HostKeyUnknown(_)) && person.kinds().is_empty(), "{error:?}");

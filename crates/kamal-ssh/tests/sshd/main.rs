@@ -16,8 +16,8 @@ mod listen;
 mod login_shells;
 #[path = "../../../../tests/shared/memory.rs"]
 mod memory;
-mod person;
 mod route;
+mod scripted_attendant;
 mod server;
 mod silence;
 mod suite;

@@ -14,7 +14,7 @@ use russh::{
 };
 use tokio::net::TcpListener;
 
-use crate::{person::Person, server::keygen};
+use crate::{scripted_attendant::ScriptedAttendant, server::keygen};
 
 /// What the server asks for, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ async fn gate(wants: Wants) -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, seen)
 }
 
-async fn login(port: u16, person: Option<Arc<Person>>, keys: &[&std::path::Path]) -> Result<(), Kind> {
+async fn login(port: u16, person: Option<Arc<ScriptedAttendant>>, keys: &[&std::path::Path]) -> Result<(), Kind> {
     let home = tempfile::tempdir().unwrap();
     let mut options = Options::new(home.path());
     options.accept_new = true;
@@ -129,7 +129,7 @@ async fn login(port: u16, person: Option<Arc<Person>>, keys: &[&std::path::Path]
 #[tokio::test]
 async fn a_server_that_asks_questions_is_answered() {
     let (port, seen) = gate(Wants::Keyboard).await;
-    let person = Person::saying(&["wrong", "right", "123"]);
+    let person = ScriptedAttendant::saying(&["wrong", "right", "123"]);
     login(port, Some(person.clone()), &[]).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), ["wrong", "right", "123"]);
     assert_eq!(person.kinds(), [QuestionKind::Hidden, QuestionKind::Hidden, QuestionKind::Shown]);
@@ -141,9 +141,9 @@ async fn a_server_that_asks_questions_is_answered() {
 #[tokio::test]
 async fn a_password_is_asked_for_three_times() {
     let (port, seen) = gate(Wants::Password).await;
-    login(port, Some(Person::saying(&["one", "two", "right"])), &[]).await.unwrap();
+    login(port, Some(ScriptedAttendant::saying(&["one", "two", "right"])), &[]).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), ["one", "two", "right"]);
-    let error = login(port, Some(Person::saying(&["1", "2", "3", "right"])), &[]).await.unwrap_err();
+    let error = login(port, Some(ScriptedAttendant::saying(&["1", "2", "3", "right"])), &[]).await.unwrap_err();
     assert!(matches!(error, Kind::Authentication(_)), "{error:?}");
 }
 
@@ -153,8 +153,8 @@ async fn a_key_and_a_code_besides() {
     let key = folder.path().join("id");
     keygen(&["-t", "ed25519", "-f", &key.display().to_string()]);
     let (port, _) = gate(Wants::KeyAndKeyboard).await;
-    login(port, Some(Person::saying(&["right", "123"])), &[&key]).await.unwrap();
-    let error = login(port, Some(Person::saying(&[])), &[&key]).await.unwrap_err().to_string();
+    login(port, Some(ScriptedAttendant::saying(&["right", "123"])), &[&key]).await.unwrap();
+    let error = login(port, Some(ScriptedAttendant::saying(&[])), &[&key]).await.unwrap_err().to_string();
     assert!(error.contains("asks for a further one"), "{error}");
 }
 
@@ -162,7 +162,7 @@ async fn a_key_and_a_code_besides() {
 async fn nobody_there_is_no_reason_to_wait() {
     for wants in [Wants::Keyboard, Wants::Password] {
         let (port, seen) = gate(wants).await;
-        for person in [None, Some(Person::saying(&[]))] {
+        for person in [None, Some(ScriptedAttendant::saying(&[]))] {
             let error = login(port, person, &[]).await.unwrap_err();
             assert!(matches!(error, Kind::Authentication(_)), "{error:?}");
         }

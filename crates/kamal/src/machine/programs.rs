@@ -15,9 +15,9 @@ use kamal_core::secrets::{
 use zeroize::Zeroizing;
 
 use super::{
-    outside::Surroundings,
     secrets::side_by_side,
     secrets_command::{Extract, Fetch},
+    template_world::Surroundings,
 };
 
 /// Held while a program talks with the user: a process has one terminal, whatever number of projects.

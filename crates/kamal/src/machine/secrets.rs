@@ -22,7 +22,7 @@ use kamal_core::{
     secrets::{CommandError, Commands, Ran, Secrets as Store, SecretsFile, Use, encrypted, notice, vendors::Programs},
 };
 
-use super::outside::Surroundings;
+use super::template_world::Surroundings;
 
 /// Secrets of `.kamal/secrets-common` and `.kamal/secrets[.DESTINATION]` (spec 3.1), and of encrypted files beside them.
 #[derive(Clone, Debug)]

@@ -40,7 +40,7 @@ pub(super) fn measure(programs: &Programs, rounds: u32) -> Result<bool> {
     let project = project("layers", programs, &sandbox, std::slice::from_ref(&address), &["base", "layer"])?;
     project.knows(host, &address)?;
     fill(&project, "base", 1, IMAGE - LAYER)?;
-    let way = Way {
+    let way = Route {
         sandbox: &sandbox,
         host,
         project: &project,
@@ -89,7 +89,7 @@ fn median(mut sent: Vec<Sent>) -> Sent {
 }
 
 /// From this machine to the host.
-struct Way<'w> {
+struct Route<'w> {
     sandbox: &'w Sandbox,
     host: &'w Host,
     project: &'w Project,
@@ -97,7 +97,7 @@ struct Way<'w> {
     _registry: Registry,
 }
 
-impl Way<'_> {
+impl Route<'_> {
     /// A new layer through the registry inside the command.
     fn ours(&self, seed: u64) -> Result<Sent> {
         fill(self.project, "layer", seed, LAYER)?;

@@ -84,7 +84,7 @@ async fn printed(fleet: &SimFleet, line: &str) -> String {
     let result = act(&context, cli.command, cli.planned).await;
     context.reporter.finish();
     if let Err(failure) = result
-        && !matches!(failure, crate::failure::Failure::Status(_) | crate::failure::Failure::Told(_))
+        && !matches!(failure, crate::failure::Failure::Status(_) | crate::failure::Failure::Reported(_))
     {
         output::line(&failure.json().to_string());
     }

@@ -145,14 +145,14 @@ fn balanced(span: Span, config: &Config, report: &mut Report<'_>) {
 #[cfg(test)]
 mod tests {
     use crate::config::{Loaded, Source, load};
-    use crate::testing::NothingOutside;
+    use crate::testing::NoTemplateWorld;
 
     fn of(text: &str) -> Result<Loaded, String> {
         let file = format!(
             "service: app\nimage: acme/app\nservers: [h1, h2, h3]\nregistry: {{username: u, password: [P]}}\n\
              builder: {{arch: amd64}}\n{text}"
         );
-        load(&Source::new("config/deploy.yml", file), None, &NothingOutside).map_err(|errors| errors.to_string())
+        load(&Source::new("config/deploy.yml", file), None, &NoTemplateWorld).map_err(|errors| errors.to_string())
     }
 
     #[test]

@@ -159,13 +159,13 @@ mod tests {
     #[test]
     fn keys_of_hosts_have_a_place_that_kamal_passes_over() {
         use crate::config::{Source, load};
-        use crate::testing::NothingOutside;
+        use crate::testing::NoTemplateWorld;
         let of = |text: &str| {
             let file = format!(
                 "service: app\nimage: acme/app\nservers: [h]\nregistry: {{username: u, password: [P]}}\n\
                  builder: {{arch: amd64}}\n{text}"
             );
-            load(&Source::new("config/deploy.yml", file), None, &NothingOutside).map(|loaded| {
+            load(&Source::new("config/deploy.yml", file), None, &NoTemplateWorld).map(|loaded| {
                 let warnings: Vec<String> = loaded.warnings.iter().map(|warning| warning.message.clone()).collect();
                 (loaded.config.ssh.known_hosts, warnings)
             })

@@ -4,7 +4,7 @@ mod heredoc;
 mod literal;
 mod number;
 
-use super::Trouble;
+use super::TemplateFault;
 
 /// A word and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +73,7 @@ const BEFORE_VALUES: [&str; 20] = [
 const MAX_DEPTH: usize = 8;
 
 /// Cuts code into words. `offset` is where the code stands in the template.
-pub(super) fn lex(source: &str, offset: usize) -> Result<Vec<Token>, Trouble> {
+pub(super) fn lex(source: &str, offset: usize) -> Result<Vec<Token>, TemplateFault> {
     let characters: Vec<char> = source.chars().collect();
     Lexer { characters: &characters, at: 0, offset, depth: 0, ternaries: 0, resume: None }.all()
 }
@@ -90,7 +90,7 @@ struct Lexer<'a> {
 }
 
 impl Lexer<'_> {
-    fn all(&mut self) -> Result<Vec<Token>, Trouble> {
+    fn all(&mut self) -> Result<Vec<Token>, TemplateFault> {
         let mut tokens: Vec<Token> = Vec::new();
         loop {
             let before = self.at;
@@ -114,11 +114,11 @@ impl Lexer<'_> {
         text.chars().enumerate().all(|(ahead, c)| self.peek(ahead) == Some(c))
     }
 
-    fn trouble(&self, start: usize, message: &str) -> Trouble {
-        Trouble::unknown((self.offset + start, self.offset + self.at.max(start + 1)), message)
+    fn trouble(&self, start: usize, message: &str) -> TemplateFault {
+        TemplateFault::unknown((self.offset + start, self.offset + self.at.max(start + 1)), message)
     }
 
-    fn word(&mut self, first: char, before: &[Token], spaced: bool) -> Result<Option<Kind>, Trouble> {
+    fn word(&mut self, first: char, before: &[Token], spaced: bool) -> Result<Option<Kind>, TemplateFault> {
         let last = before.last().map(|token| &token.kind);
         let value_before = last.is_some_and(ends_value);
         // `puts /x/`, `puts %w[a]`, `puts <<~X`: a blank before and none behind begin an argument.
@@ -242,7 +242,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn global(&mut self) -> Result<Kind, Trouble> {
+    fn global(&mut self) -> Result<Kind, TemplateFault> {
         let start = self.at;
         let sign = self.peek(0);
         self.at += 1;

@@ -13,7 +13,7 @@ mod statements;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::Trouble;
+use super::TemplateFault;
 use super::ast::{Body, Expression, Kind as E, Part, Place};
 use super::lex::{self, Kind, Token, lex};
 use super::template::Piece;
@@ -38,7 +38,7 @@ pub(super) enum Mention {
 }
 
 /// Understands a template as a whole.
-pub(super) fn parse(pieces: &[Piece]) -> Result<Program, Trouble> {
+pub(super) fn parse(pieces: &[Piece]) -> Result<Program, TemplateFault> {
     let mut tokens = Vec::new();
     for piece in pieces {
         let mark = |kind, start, end| Token { kind, start, end, spaced: true, spaced_after: true };
@@ -60,11 +60,11 @@ pub(super) fn parse(pieces: &[Piece]) -> Result<Program, Trouble> {
 }
 
 /// Understands plain Ruby.
-pub(super) fn parse_ruby(source: &str) -> Result<Program, Trouble> {
+pub(super) fn parse_ruby(source: &str) -> Result<Program, TemplateFault> {
     program(lex(source, 0)?)
 }
 
-fn program(tokens: Vec<Token>) -> Result<Program, Trouble> {
+fn program(tokens: Vec<Token>) -> Result<Program, TemplateFault> {
     let mut parser = Parser {
         tokens: ended(tokens),
         at: 0,
@@ -161,7 +161,7 @@ impl Parser {
         matches!(self.peek(), Kind::Name(name) if name == word)
     }
 
-    fn expect(&mut self, operator: &str) -> Result<(), Trouble> {
+    fn expect(&mut self, operator: &str) -> Result<(), TemplateFault> {
         if self.take(operator) { Ok(()) } else { Err(self.unexpected()) }
     }
 
@@ -185,41 +185,41 @@ impl Parser {
         self.mentions.push((mention, place));
     }
 
-    fn unexpected(&self) -> Trouble {
+    fn unexpected(&self) -> TemplateFault {
         let token = self.token();
         let place = (token.start, token.end);
         match &token.kind {
             Kind::End | Kind::Newline | Kind::OutputEnd | Kind::Copy(_) | Kind::OutputStart => {
-                Trouble::unknown(place, "this Ruby expression ends too early")
+                TemplateFault::unknown(place, "this Ruby expression ends too early")
             }
-            Kind::Name(name) if name == "end" => Trouble::unknown(place, "`end` without a beginning"),
+            Kind::Name(name) if name == "end" => TemplateFault::unknown(place, "`end` without a beginning"),
             Kind::Name(name) | Kind::Constant(name) | Kind::Global(name) => {
-                Trouble::unknown(place, format!("`{name}` is not understood here"))
+                TemplateFault::unknown(place, format!("`{name}` is not understood here"))
             }
-            Kind::Op(operator) => Trouble::unknown(place, format!("`{operator}` is not understood here")),
-            _ => Trouble::unknown(place, "this is not understood here"),
+            Kind::Op(operator) => TemplateFault::unknown(place, format!("`{operator}` is not understood here")),
+            _ => TemplateFault::unknown(place, "this is not understood here"),
         }
     }
 
-    fn deeper(&mut self) -> Result<(), Trouble> {
+    fn deeper(&mut self) -> Result<(), TemplateFault> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(Trouble::unknown(self.place(), "nested too deep"));
+            return Err(TemplateFault::unknown(self.place(), "nested too deep"));
         }
         Ok(())
     }
 
     /// Counts a link of a chain such as `a || b || c`, which is a level deep in what is evaluated though not here.
-    fn link(&mut self) -> Result<(), Trouble> {
+    fn link(&mut self) -> Result<(), TemplateFault> {
         self.links += 1;
         if self.links > MAX_LINKS {
-            return Err(Trouble::unknown(self.place(), "too much in one expression"));
+            return Err(TemplateFault::unknown(self.place(), "too much in one expression"));
         }
         Ok(())
     }
 
     /// Reads one of several neighbours, whose links do not add up.
-    fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, TemplateFault>) -> Result<T, TemplateFault> {
         let links = self.links;
         let found = read(self);
         self.links = links;
@@ -227,7 +227,11 @@ impl Parser {
     }
 
     /// Reads something in which a `do` is, or is not, its own.
-    fn with_do<T>(&mut self, allowed: bool, read: impl FnOnce(&mut Self) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    fn with_do<T>(
+        &mut self,
+        allowed: bool,
+        read: impl FnOnce(&mut Self) -> Result<T, TemplateFault>,
+    ) -> Result<T, TemplateFault> {
         let before = std::mem::replace(&mut self.no_do, !allowed);
         let found = read(self);
         self.no_do = before;
@@ -240,7 +244,7 @@ impl Parser {
     }
 
     /// The parts of a string, code in it understood.
-    fn parts(&mut self, parts: Vec<lex::Part>) -> Result<Vec<Part>, Trouble> {
+    fn parts(&mut self, parts: Vec<lex::Part>) -> Result<Vec<Part>, TemplateFault> {
         parts
             .into_iter()
             .map(|part| match part {
@@ -250,7 +254,7 @@ impl Parser {
             .collect()
     }
 
-    fn interpolated(&mut self, tokens: Vec<Token>) -> Result<Body, Trouble> {
+    fn interpolated(&mut self, tokens: Vec<Token>) -> Result<Body, TemplateFault> {
         let tokens = std::mem::replace(&mut self.tokens, ended(tokens));
         let at = std::mem::take(&mut self.at);
         let body = self.with_do(true, |parser| {

@@ -5,7 +5,7 @@ use super::super::yaml::tree::Origin;
 use super::parse::{Mention, Program, parse};
 use super::run::evaluate;
 use super::template::{Unclosed, pieces};
-use super::{Outside, Trouble, methods};
+use super::{TemplateFault, TemplateWorld, methods};
 
 /// A rendered template.
 pub(crate) struct Rendered {
@@ -57,7 +57,7 @@ pub(crate) struct ErbError {
 }
 
 /// Renders a template.
-pub(crate) fn render(template: &str, file: usize, outside: &dyn Outside) -> Result<Rendered, ErbError> {
+pub(crate) fn render(template: &str, file: usize, outside: &dyn TemplateWorld) -> Result<Rendered, ErbError> {
     if !template.contains("<%") {
         return Ok(Rendered { text: template.to_owned(), file, segments: Vec::new() });
     }
@@ -93,20 +93,20 @@ pub(crate) fn render(template: &str, file: usize, outside: &dyn Outside) -> Resu
     Err(ErbError { span, message: trouble.message, help: trouble.unknown.then_some(help) })
 }
 
-fn understood(template: &str) -> Result<Program, Trouble> {
+fn understood(template: &str) -> Result<Program, TemplateFault> {
     let pieces = pieces(template)
-        .map_err(|Unclosed(at)| Trouble::fault((at, at + 2), "this ERB tag is never closed with %>"))?;
+        .map_err(|Unclosed(at)| TemplateFault::fault((at, at + 2), "this ERB tag is never closed with %>"))?;
     parse(&pieces)
 }
 
 /// The first method or constant a template counts on that nothing here has.
-fn doubt(program: &Program) -> Option<Trouble> {
+fn doubt(program: &Program) -> Option<TemplateFault> {
     program.mentions.iter().find_map(|(mention, place)| match mention {
         Mention::Method(name) if !methods::is_method(name) => {
-            Some(Trouble::unknown(*place, format!("the method `{name}` is not understood")))
+            Some(TemplateFault::unknown(*place, format!("the method `{name}` is not understood")))
         }
         Mention::Constant(name) if !methods::is_constant(name) => {
-            Some(Trouble::unknown(*place, format!("`{name}` is not understood")))
+            Some(TemplateFault::unknown(*place, format!("`{name}` is not understood")))
         }
         _ => None,
     })
@@ -116,8 +116,8 @@ fn doubt(program: &Program) -> Option<Trouble> {
 fn by_ruby(
     template: &str,
     file: usize,
-    trouble: &Trouble,
-    outside: &dyn Outside,
+    trouble: &TemplateFault,
+    outside: &dyn TemplateWorld,
 ) -> Option<Result<Rendered, ErbError>> {
     Some(match outside.ruby_erb(template)? {
         Ok(text) => {

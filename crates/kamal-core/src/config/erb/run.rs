@@ -12,13 +12,13 @@ use std::rc::Rc;
 
 use super::ast::{Expression, Kind, Part, Place};
 use super::methods;
-use super::outside::{Complaints, Outside};
 use super::parse::Program;
 use super::render::Segment;
 use super::stop::Stop;
 use super::template::Piece;
 use super::value::{Heap, Key, Map, Match, Proc, Scope, Value};
-use super::{Trouble, ast};
+use super::world::{Complaints, TemplateWorld};
+use super::{TemplateFault, ast};
 
 pub(super) use branch::is_a;
 
@@ -38,7 +38,10 @@ const CALL_DEPTH: usize = 2;
 pub(super) type Found = Result<Value, Stop>;
 
 /// Runs a program over its template: the text, and where it came from.
-pub(super) fn evaluate(program: &Program, outside: &dyn Outside) -> Result<(String, Vec<Segment>), Trouble> {
+pub(super) fn evaluate(
+    program: &Program,
+    outside: &dyn TemplateWorld,
+) -> Result<(String, Vec<Segment>), TemplateFault> {
     let mut run = Run::new(outside);
     let done = run.body(&program.body);
     match done {
@@ -48,7 +51,7 @@ pub(super) fn evaluate(program: &Program, outside: &dyn Outside) -> Result<(Stri
 }
 
 pub(super) struct Run<'a> {
-    pub(super) outside: &'a dyn Outside,
+    pub(super) outside: &'a dyn TemplateWorld,
     pub(super) heap: Heap,
     pub(super) scope: Rc<Scope>,
     /// `$name`, `@name` and constants of the template's own.
@@ -70,7 +73,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(outside: &'a dyn Outside) -> Self {
+    fn new(outside: &'a dyn TemplateWorld) -> Self {
         Self {
             outside,
             heap: Heap::default(),
@@ -286,7 +289,7 @@ impl Run<'_> {
         command: &str,
         complaints: Complaints,
         place: Place,
-    ) -> Result<super::outside::Answer, Stop> {
+    ) -> Result<super::world::Answer, Stop> {
         let answer = self.outside.run(command, complaints).map_err(|error| {
             Stop::tell(place, error.class(), error.to_string(), format!("cannot run `{command}`: {error}"))
         })?;
@@ -367,7 +370,7 @@ impl Run<'_> {
 /// The same reason at another place, for what stands in another file.
 fn at(stop: Stop, place: Place) -> Stop {
     match stop {
-        Stop::Trouble(trouble) => Stop::Trouble(Box::new(Trouble { place, ..*trouble })),
+        Stop::TemplateFault(trouble) => Stop::TemplateFault(Box::new(TemplateFault { place, ..*trouble })),
         Stop::Raise(error) => Stop::Raise(Rc::new(super::value::Error {
             class: Rc::clone(&error.class),
             message: error.message.clone(),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::Trouble;
+use super::TemplateFault;
 use super::ast::Place;
 use super::value::{Error, Value};
 
@@ -10,7 +10,7 @@ use super::value::{Error, Value};
 #[derive(Debug)]
 pub(super) enum Stop {
     /// Not understood, or beyond a limit: nothing in the template can rescue that.
-    Trouble(Box<Trouble>),
+    TemplateFault(Box<TemplateFault>),
     /// An exception.
     Raise(Rc<Error>),
     /// Ends the call with this block.
@@ -27,11 +27,11 @@ pub(super) enum Stop {
 
 impl Stop {
     pub(super) fn unknown(place: Place, message: impl Into<String>) -> Self {
-        Self::Trouble(Box::new(Trouble::unknown(place, message)))
+        Self::TemplateFault(Box::new(TemplateFault::unknown(place, message)))
     }
 
     pub(super) fn limit(place: Place, message: impl Into<String>) -> Self {
-        Self::Trouble(Box::new(Trouble::fault(place, message)))
+        Self::TemplateFault(Box::new(TemplateFault::fault(place, message)))
     }
 
     /// An exception whose message is for Ruby and for the user.
@@ -46,17 +46,17 @@ impl Stop {
     }
 
     /// What is left of it when nothing in the template has taken it.
-    pub(super) fn trouble(self, place: Place) -> Trouble {
+    pub(super) fn trouble(self, place: Place) -> TemplateFault {
         match self {
-            Self::Trouble(trouble) => *trouble,
+            Self::TemplateFault(trouble) => *trouble,
             Self::Raise(error) => {
                 let told = if error.told.is_empty() { error.class.to_string() } else { error.told.clone() };
-                Trouble::fault(error.place, told)
+                TemplateFault::fault(error.place, told)
             }
             Self::Break(..) | Self::Next(_) | Self::Return(..) | Self::Retry => {
-                Trouble::unknown(place, "there is nothing here to leave")
+                TemplateFault::unknown(place, "there is nothing here to leave")
             }
-            Self::Throw(tag, _) => Trouble::fault(place, format!("uncaught throw {}", tag.inspect())),
+            Self::Throw(tag, _) => TemplateFault::fault(place, format!("uncaught throw {}", tag.inspect())),
         }
     }
 }

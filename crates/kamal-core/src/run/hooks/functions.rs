@@ -30,19 +30,19 @@ pub struct HookFunctions {
     first: Option<Arc<dyn Hooks>>,
 }
 
-type Function = Arc<dyn Fn(Told) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
+type Function = Arc<dyn Fn(HookCall) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
 
 /// What a hook is told.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Told {
+pub struct HookCall {
     /// Its name.
     pub name: String,
     /// Its variables.
     pub variables: Vec<(String, Secret)>,
 }
 
-impl Told {
+impl HookCall {
     /// A variable.
     #[must_use]
     pub fn env(&self, name: &str) -> Option<&str> {
@@ -71,7 +71,7 @@ impl HookFunctions {
     #[must_use]
     pub fn on<F, W>(mut self, name: &str, function: F) -> Self
     where
-        F: Fn(Told) -> W + Send + Sync + 'static,
+        F: Fn(HookCall) -> W + Send + Sync + 'static,
         W: Future<Output = Result<(), Refusal>> + Send + 'static,
     {
         let known = NAMES.into_iter().find(|known| *known == name);
@@ -105,7 +105,7 @@ impl Hooks for HookFunctions {
                 return Ok(exit);
             }
         }
-        let told = Told { name: order.name.to_owned(), variables: order.env.to_vec() };
+        let told = HookCall { name: order.name.to_owned(), variables: order.env.to_vec() };
         for function in self.functions.get(order.name).into_iter().flatten() {
             if let Err(error) = function(told.clone()).await {
                 output(Chunk::Stderr(format!("{error}\n").as_bytes()));

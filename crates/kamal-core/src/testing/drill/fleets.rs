@@ -3,7 +3,7 @@
 use super::Drill;
 use crate::{
     config::{self, Source},
-    testing::NothingOutside,
+    testing::NoTemplateWorld,
 };
 
 const COMMON: &str = "service: app\nimage: acme/app\nregistry: {username: deployer, password: [REGISTRY_PASSWORD]}\n\
@@ -46,7 +46,7 @@ fn roles(web: std::ops::Range<usize>, workers: std::ops::Range<usize>) -> String
 pub(super) fn drill(name: &str, seed: u64) -> Option<Drill> {
     let (_, text) = NAMES.iter().find(|(known, _)| *known == name)?;
     let source = Source::new("config/deploy.yml", format!("{COMMON}{}", text()));
-    let loaded = config::load(&source, None, &NothingOutside).ok()?;
+    let loaded = config::load(&source, None, &NoTemplateWorld).ok()?;
     let prepare = |fleet: &crate::testing::SimFleet| {
         fleet.secrets().put("REGISTRY_PASSWORD", "hunter2");
         fleet.secrets().put("DATABASE_URL", "postgres://x");

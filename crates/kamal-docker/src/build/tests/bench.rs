@@ -25,7 +25,7 @@ use kamal_core::{
     },
     redact::Redactor,
     secret::Secret,
-    testing::NothingOutside,
+    testing::NoTemplateWorld,
 };
 use tempfile::TempDir;
 
@@ -104,7 +104,7 @@ impl Bench {
     /// The same with a registry and a builder as given.
     pub(super) fn of(rest: &str) -> Self {
         let file = format!("service: app\nimage: dhh/app\nservers: [h]\n{rest}\n");
-        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &NothingOutside).unwrap();
+        let loaded = config::load(&Source::new("config/deploy.yml", file), None, &NoTemplateWorld).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let project = root.join("project");

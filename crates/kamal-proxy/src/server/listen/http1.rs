@@ -20,8 +20,8 @@ use self::connection::{Connection, Next};
 use self::head::Head;
 use crate::server::client::Client;
 use crate::server::connections::Stop;
+use crate::server::early_hints::EarlyHints;
 use crate::server::front::{Front, Handled, handle};
-use crate::server::hints::Hints;
 use crate::server::proxying::Session;
 use crate::server::wire::fields;
 
@@ -82,7 +82,7 @@ async fn converse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let (mut request, hints) = (Request::default(), Hints::default());
+    let (mut request, hints) = (Request::default(), EarlyHints::default());
     loop {
         let Head { framing, keeps, expects } = match connection.next_head(asked.as_mut(), &mut request).await? {
             Next::Request(head) => head,
@@ -116,7 +116,7 @@ where
             }
         };
         let keeps = keeps && !fields::says(response.headers(), "close") && !stop.is_asked();
-        if !answer::send(connection, response, &answer::Asked { head_only, version, keeps }).await? {
+        if !answer::send(connection, response, &answer::RequestFacts { head_only, version, keeps }).await? {
             connection.linger().await;
             return Ok(Ended::Over);
         }

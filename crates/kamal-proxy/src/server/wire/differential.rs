@@ -108,7 +108,7 @@ impl Dice {
     fn answer(&mut self) -> String {
         let mut text = String::new();
         for _ in 0..self.below(3).saturating_sub(1) {
-            text += self.one(&["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"]);
+            text += self.one(&["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early EarlyHints\r\nLink: </a>\r\n\r\n"]);
         }
         text += self.one(&[
             "HTTP/1.1 200 OK",

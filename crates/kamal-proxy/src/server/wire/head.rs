@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_head_and_what_follows() {
-        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 Fine\r\nA: 1\r\na:  2 \
+        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early EarlyHints\r\nLink: x\r\n\r\nHTTP/1.1 200 Fine\r\nA: 1\r\na:  2 \
                     \r\nContent-Length: 4\r\n\r\nbody";
         let (head, rest) = taken(text).unwrap().unwrap();
         assert_eq!((head.parts.status, &rest[..], head.keeps), (StatusCode::OK, &b"body"[..], true));
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn any_bytes_in_any_pieces() {
         let text =
-            b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\nConnection: \
+            b"HTTP/1.1 103 Early EarlyHints\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\nConnection: \
                      close\r\nContent-Length: 5\r\n\r\nhello";
         for bytes in damaged(text, 20_000) {
             let read = |piece: usize| {

@@ -1,11 +1,11 @@
 //! Here documents: `<<~TEXT`, `<<-TEXT`, `<<TEXT`, the name in quotes or not.
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::{Kind, Lexer, Part};
 
 impl Lexer<'_> {
     /// A here document that begins here; `None` when `<<` is an operator.
-    pub(super) fn heredoc(&mut self) -> Result<Option<Kind>, Trouble> {
+    pub(super) fn heredoc(&mut self) -> Result<Option<Kind>, TemplateFault> {
         let start = self.at;
         let dash = self.peek(2).filter(|c| matches!(c, '~' | '-'));
         let mut at = self.at + 2 + usize::from(dash.is_some());
@@ -52,7 +52,7 @@ impl Lexer<'_> {
         Some(self.resume.unwrap_or(at + line + 1))
     }
 
-    fn document(&mut self, from: usize, to: usize, raw: bool, squiggly: bool) -> Result<Vec<Part>, Trouble> {
+    fn document(&mut self, from: usize, to: usize, raw: bool, squiggly: bool) -> Result<Vec<Part>, TemplateFault> {
         let indent = if squiggly { indent(&self.characters[from..to]) } else { 0 };
         let mut parts: Vec<Part> = Vec::new();
         let mut at = from;
@@ -77,7 +77,7 @@ impl Lexer<'_> {
     }
 
     /// The parts of a document's line, and where the next line begins.
-    fn stretch(&mut self, from: usize, line_end: usize, to: usize) -> Result<(Vec<Part>, usize), Trouble> {
+    fn stretch(&mut self, from: usize, line_end: usize, to: usize) -> Result<(Vec<Part>, usize), TemplateFault> {
         let mut inner = Lexer {
             characters: &self.characters[..to],
             at: from,

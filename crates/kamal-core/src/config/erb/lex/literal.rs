@@ -1,6 +1,6 @@
 //! Strings and all that is written like them: commands, symbols, regular expressions, lists of words.
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::{Kind, Lexer, MAX_DEPTH, Part};
 
 /// Operators that are names of methods, and so of symbols.
@@ -11,7 +11,7 @@ const METHODS: [&str; 22] = [
 
 impl Lexer<'_> {
     /// `:name`, `:"a b"`, `:+`.
-    pub(super) fn symbol(&mut self) -> Result<Option<Kind>, Trouble> {
+    pub(super) fn symbol(&mut self) -> Result<Option<Kind>, TemplateFault> {
         match self.peek(1) {
             Some('"') => {
                 self.at += 1;
@@ -46,7 +46,7 @@ impl Lexer<'_> {
     }
 
     /// `?x`, a string of one character.
-    pub(super) fn character(&mut self) -> Result<Option<Kind>, Trouble> {
+    pub(super) fn character(&mut self) -> Result<Option<Kind>, TemplateFault> {
         let follows = self.peek(2).is_some_and(|c| c.is_alphanumeric() || c == '_');
         match self.peek(1) {
             Some('\\') => {
@@ -63,7 +63,7 @@ impl Lexer<'_> {
     }
 
     /// `%x(…)`, `%w[…]`, `%(…)`, `%q{…}`, `%Q<…>`, `%r{…}`, `%i[…]`, `%s(…)`.
-    pub(super) fn percent(&mut self) -> Result<Option<Kind>, Trouble> {
+    pub(super) fn percent(&mut self) -> Result<Option<Kind>, TemplateFault> {
         let letter = self.peek(1).filter(char::is_ascii_alphabetic);
         let open = self.peek(1 + usize::from(letter.is_some()));
         let Some((open, close)) = open.and_then(|open| Some((open, closing(open, letter.is_some())?))) else {
@@ -98,7 +98,7 @@ impl Lexer<'_> {
     }
 
     /// A regular expression and its flags. Its escapes are its own.
-    pub(super) fn regexp(&mut self, open: char, close: char) -> Result<Kind, Trouble> {
+    pub(super) fn regexp(&mut self, open: char, close: char) -> Result<Kind, TemplateFault> {
         let parts = self.double(open, close, true)?;
         let start = self.at;
         while self.peek(0).is_some_and(|c| c.is_ascii_alphabetic()) {
@@ -112,7 +112,7 @@ impl Lexer<'_> {
     }
 
     /// A string without escapes but for the backslash and the quote.
-    pub(super) fn single(&mut self, open: char, close: char) -> Result<String, Trouble> {
+    pub(super) fn single(&mut self, open: char, close: char) -> Result<String, TemplateFault> {
         let start = self.at;
         self.at += 1;
         let mut text = String::new();
@@ -136,7 +136,7 @@ impl Lexer<'_> {
     }
 
     /// `%w[a b\ c]`: words without escapes but for the backslash, the brackets and blanks.
-    fn words(&mut self, open: char, close: char) -> Result<Vec<String>, Trouble> {
+    fn words(&mut self, open: char, close: char) -> Result<Vec<String>, TemplateFault> {
         let start = self.at;
         self.at += 1;
         let (mut words, mut word, mut nested) = (Vec::new(), String::new(), 0_usize);
@@ -168,7 +168,7 @@ impl Lexer<'_> {
     }
 
     /// A string with escapes and interpolation. Those of a regular expression keep their backslashes.
-    pub(super) fn double(&mut self, open: char, close: char, regexp: bool) -> Result<Vec<Part>, Trouble> {
+    pub(super) fn double(&mut self, open: char, close: char, regexp: bool) -> Result<Vec<Part>, TemplateFault> {
         let start = self.at;
         self.at += 1;
         let mut parts = Vec::new();
@@ -213,7 +213,7 @@ impl Lexer<'_> {
     }
 
     /// The parts of one line of a here document, and where it ended.
-    pub(super) fn line_parts(&mut self, line_end: usize) -> Result<(Vec<Part>, usize), Trouble> {
+    pub(super) fn line_parts(&mut self, line_end: usize) -> Result<(Vec<Part>, usize), TemplateFault> {
         let start = self.at;
         let mut line_end = line_end;
         let mut parts = Vec::new();
@@ -240,7 +240,7 @@ impl Lexer<'_> {
     }
 
     /// What stands behind a backslash.
-    pub(super) fn escape(&mut self, start: usize) -> Result<String, Trouble> {
+    pub(super) fn escape(&mut self, start: usize) -> Result<String, TemplateFault> {
         let Some(escaped) = self.peek(0) else { return Err(self.trouble(start, "this string never ends")) };
         self.at += 1;
         Ok(match escaped {
@@ -285,7 +285,7 @@ impl Lexer<'_> {
     }
 
     /// A character by its number.
-    fn code(&mut self, base: u32, most: usize) -> Result<String, Trouble> {
+    fn code(&mut self, base: u32, most: usize) -> Result<String, TemplateFault> {
         let start = self.at;
         let mut number = 0;
         while self.at < start + most
@@ -300,7 +300,7 @@ impl Lexer<'_> {
     }
 
     /// The code of `#{…}`, up to the brace that closes it.
-    fn interpolation(&mut self, start: usize) -> Result<Vec<super::Token>, Trouble> {
+    fn interpolation(&mut self, start: usize) -> Result<Vec<super::Token>, TemplateFault> {
         if self.depth > MAX_DEPTH {
             return Err(self.trouble(start, "strings nested too deep"));
         }

@@ -1,10 +1,10 @@
 //! Numbers: `12`, `1_000`, `0x1f`, `0755`, `1.5e3`.
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::{Kind, Lexer};
 
 impl Lexer<'_> {
-    pub(super) fn number(&mut self) -> Result<Kind, Trouble> {
+    pub(super) fn number(&mut self) -> Result<Kind, TemplateFault> {
         let start = self.at;
         let base = match (self.peek(0), self.peek(1)) {
             (Some('0'), Some('x' | 'X')) => 16,

@@ -1,10 +1,10 @@
 //! `Dotenv`, which reads `.env` files into the environment, by the grammar that secrets files have too.
 
 use super::super::ast::Place;
-use super::super::outside::{Complaints, FileError};
 use super::super::run::{Found, Run};
 use super::super::stop::Stop;
 use super::super::value::Value;
+use super::super::world::{Complaints, FileError};
 use super::{ANY, Call, Method, Options, file, plain};
 use crate::secret::Secret;
 use crate::secrets::dotenv::{self, entries};

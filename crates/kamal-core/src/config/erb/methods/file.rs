@@ -1,11 +1,11 @@
 //! Files and folders, all through the port.
 
 use super::super::ast::Place;
-use super::super::outside::{Fact, FileError};
 use super::super::paths;
 use super::super::run::Run;
 use super::super::stop::Stop;
 use super::super::value::Value;
+use super::super::world::{Fact, FileError};
 use super::{ANY, Call, Method, block, plain};
 
 /// Folders in folders, for `**`.

@@ -1,10 +1,10 @@
 //! Classes, modules and constants by name.
 
 use super::super::super::build::version::KAMAL;
-use super::super::outside::Fact;
 use super::super::run::Run;
 use super::super::template::pieces;
 use super::super::value::{Value, is_error};
+use super::super::world::Fact;
 use super::{
     ANY, Call, Method, Table, block, dotenv, encode, error, file, function, json, path, plain, process, random, regexp,
     time, uri, yaml,

@@ -1,9 +1,9 @@
 //! `Pathname`.
 
-use super::super::outside::Fact;
 use super::super::paths;
 use super::super::run::Found;
 use super::super::value::Value;
+use super::super::world::Fact;
 use super::{ANY, Call, Method, block, file, plain};
 
 /// `Pathname` itself.

@@ -1,9 +1,9 @@
 //! Programs, and what the machine is called.
 
-use super::super::outside::{Complaints, Fact};
 use super::super::run::{Found, Run};
 use super::super::stop::Stop;
 use super::super::value::Value;
+use super::super::world::{Complaints, Fact};
 use super::{ANY, Call, Method, block, encode, plain};
 
 /// `Open3` itself.

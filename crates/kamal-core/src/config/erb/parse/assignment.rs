@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::super::ast::{Argument, Expression, Kind as E, Target};
 use super::super::lex::Kind;
 use super::statements::rescued;
@@ -27,7 +27,7 @@ const UPDATES: [(&str, &str); 13] = [
 
 impl Parser {
     /// The assignment whose left side has just been read, if it is one.
-    pub(super) fn assignment(&mut self, left: Expression) -> Result<Expression, Trouble> {
+    pub(super) fn assignment(&mut self, left: Expression) -> Result<Expression, TemplateFault> {
         let Kind::Op(operator) = *self.peek() else { return Ok(left) };
         let update = UPDATES.iter().find(|(written, _)| *written == operator).map(|(_, made_of)| *made_of);
         if operator != "=" && update.is_none() {
@@ -52,7 +52,7 @@ impl Parser {
     }
 
     /// What has been read as an expression, as something to assign to.
-    pub(super) fn target(&mut self, left: Expression) -> Result<Target, Trouble> {
+    pub(super) fn target(&mut self, left: Expression) -> Result<Target, TemplateFault> {
         let place = left.place;
         Ok(match left.kind {
             E::Variable(name) => Target::Variable(name),
@@ -69,9 +69,9 @@ impl Parser {
                 }
                 Some(receiver) if &*call.name == "[]" => Target::Index(receiver, call.arguments),
                 Some(receiver) if call.arguments.is_empty() => Target::Attribute(receiver, call.name),
-                _ => return Err(Trouble::unknown(place, "this cannot be assigned to")),
+                _ => return Err(TemplateFault::unknown(place, "this cannot be assigned to")),
             },
-            _ => return Err(Trouble::unknown(place, "this cannot be assigned to")),
+            _ => return Err(TemplateFault::unknown(place, "this cannot be assigned to")),
         })
     }
 
@@ -103,7 +103,7 @@ impl Parser {
     }
 
     /// `a, (b, *c) = value`.
-    pub(super) fn spread(&mut self) -> Result<Expression, Trouble> {
+    pub(super) fn spread(&mut self) -> Result<Expression, TemplateFault> {
         let place = self.place();
         let targets = self.targets()?;
         self.expect("=")?;
@@ -113,7 +113,7 @@ impl Parser {
     }
 
     /// `a, *b, (c, d)`.
-    pub(super) fn targets(&mut self) -> Result<Vec<Target>, Trouble> {
+    pub(super) fn targets(&mut self) -> Result<Vec<Target>, TemplateFault> {
         let mut targets = Vec::new();
         loop {
             targets.push(self.one_target()?);
@@ -123,7 +123,7 @@ impl Parser {
         }
     }
 
-    fn one_target(&mut self) -> Result<Target, Trouble> {
+    fn one_target(&mut self) -> Result<Target, TemplateFault> {
         self.deeper()?;
         let target = if self.take("*") {
             let named = matches!(self.peek(), Kind::Name(name) if name != "in");
@@ -141,7 +141,7 @@ impl Parser {
     }
 
     /// One value, or several that make a list.
-    fn listed(&mut self) -> Result<Expression, Trouble> {
+    fn listed(&mut self) -> Result<Expression, TemplateFault> {
         let place = self.place();
         let mut items = Vec::new();
         loop {

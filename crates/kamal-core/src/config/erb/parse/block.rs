@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::super::ast::{Block, Expression, Kind as E, Parameter, Place, Target};
 use super::super::lex::{Kind, Part};
 use super::operators::LOOSEST;
@@ -10,7 +10,7 @@ use super::{Implicit, Parser};
 
 impl Parser {
     /// `{ … }` or `do … end` behind a call.
-    pub(super) fn block(&mut self) -> Result<Option<Rc<Block>>, Trouble> {
+    pub(super) fn block(&mut self) -> Result<Option<Rc<Block>>, TemplateFault> {
         if self.at_op("{") || !self.no_do && self.at_word("do") {
             return self.written_block(None).map(Some);
         }
@@ -18,7 +18,7 @@ impl Parser {
     }
 
     /// `->(x) { … }`, behind the arrow.
-    pub(super) fn lambda(&mut self) -> Result<E, Trouble> {
+    pub(super) fn lambda(&mut self) -> Result<E, TemplateFault> {
         let known = self.variables.len();
         let parameters = if self.take("(") {
             self.parameters(")")?
@@ -32,7 +32,7 @@ impl Parser {
         block.map(E::Lambda)
     }
 
-    fn written_block(&mut self, parameters: Option<Vec<Parameter>>) -> Result<Rc<Block>, Trouble> {
+    fn written_block(&mut self, parameters: Option<Vec<Parameter>>) -> Result<Rc<Block>, TemplateFault> {
         let place = self.place();
         let braces = self.take("{");
         if !braces && !self.take_word("do") {
@@ -67,10 +67,10 @@ impl Parser {
     }
 
     /// `def name(a, b) … end` or `def name = value`, behind the `def`.
-    pub(super) fn definition(&mut self, place: Place) -> Result<E, Trouble> {
+    pub(super) fn definition(&mut self, place: Place) -> Result<E, TemplateFault> {
         let name: Rc<str> = match self.advance().kind {
             Kind::Name(name) if !self.at_op(".") => name.into(),
-            _ => return Err(Trouble::unknown(place, "this kind of method is not understood")),
+            _ => return Err(TemplateFault::unknown(place, "this kind of method is not understood")),
         };
         self.defined.insert(Rc::clone(&name));
         // A method sees nothing of what is around it.
@@ -94,7 +94,7 @@ impl Parser {
     }
 
     /// Parameters up to what closes them, which is taken unless it opens the body.
-    fn parameters(&mut self, close: &str) -> Result<Vec<Parameter>, Trouble> {
+    fn parameters(&mut self, close: &str) -> Result<Vec<Parameter>, TemplateFault> {
         let mut parameters = Vec::new();
         loop {
             if close == ")" || close == "|" {
@@ -133,7 +133,7 @@ impl Parser {
         }
     }
 
-    fn parameter(&mut self) -> Result<Parameter, Trouble> {
+    fn parameter(&mut self) -> Result<Parameter, TemplateFault> {
         if self.take("*") {
             return Ok(Parameter::Rest(self.parameter_name()));
         }
@@ -176,7 +176,7 @@ impl Parser {
     }
 
     /// The value of a parameter that is not given; a `|` ends it.
-    fn default(&mut self) -> Result<Expression, Trouble> {
+    fn default(&mut self) -> Result<Expression, TemplateFault> {
         self.binary(LOOSEST, false)
     }
 

@@ -1,13 +1,13 @@
 //! `if`, `case`, `while`, `for`.
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::super::ast::{Branch, Expression, Kind as E, Place};
 use super::super::lex::Kind;
 use super::operators::not;
 use super::{Parser, boxed};
 
 impl Parser {
-    pub(super) fn condition(&mut self, unless: bool, place: Place) -> Result<E, Trouble> {
+    pub(super) fn condition(&mut self, unless: bool, place: Place) -> Result<E, TemplateFault> {
         let condition = self.with_do(true, Self::statement_of_condition)?;
         self.take_word("then");
         let then = self.statements(&["elsif", "else", "end"])?;
@@ -24,23 +24,23 @@ impl Parser {
         Ok(E::If { condition, then, otherwise })
     }
 
-    fn statement_of_condition(&mut self) -> Result<Expression, Trouble> {
+    fn statement_of_condition(&mut self) -> Result<Expression, TemplateFault> {
         let condition = self.loose()?;
         self.skip_newlines();
         Ok(condition)
     }
 
-    fn end_of(&mut self, begun: &str, place: Place) -> Result<(), Trouble> {
+    fn end_of(&mut self, begun: &str, place: Place) -> Result<(), TemplateFault> {
         if self.take_word("end") {
             return Ok(());
         }
         Err(match self.peek() {
-            Kind::End => Trouble::unknown(place, format!("this `{begun}` is never ended")),
+            Kind::End => TemplateFault::unknown(place, format!("this `{begun}` is never ended")),
             _ => self.unexpected(),
         })
     }
 
-    pub(super) fn looped(&mut self, until: bool, place: Place) -> Result<E, Trouble> {
+    pub(super) fn looped(&mut self, until: bool, place: Place) -> Result<E, TemplateFault> {
         let condition = self.with_do(false, Self::loose)?;
         self.take_word("do");
         let body = self.statements(&["end"])?;
@@ -50,7 +50,7 @@ impl Parser {
     }
 
     /// `for a, b in list`.
-    pub(super) fn each(&mut self, place: Place) -> Result<E, Trouble> {
+    pub(super) fn each(&mut self, place: Place) -> Result<E, TemplateFault> {
         let targets = self.targets()?;
         if !self.take_word("in") {
             return Err(self.unexpected());
@@ -62,7 +62,7 @@ impl Parser {
         Ok(E::For { targets, list, body })
     }
 
-    pub(super) fn case(&mut self, place: Place) -> Result<E, Trouble> {
+    pub(super) fn case(&mut self, place: Place) -> Result<E, TemplateFault> {
         let bare = matches!(self.peek(), Kind::Newline) || self.at_word("when");
         let subject = if bare { None } else { Some(Box::new(self.loose()?)) };
         self.skip_blank_text();
@@ -88,7 +88,7 @@ impl Parser {
         Ok(E::Case { subject, branches, otherwise })
     }
 
-    fn matches(&mut self, subject: Box<Expression>, place: Place) -> Result<E, Trouble> {
+    fn matches(&mut self, subject: Box<Expression>, place: Place) -> Result<E, TemplateFault> {
         let mut branches = Vec::new();
         while self.take_word("in") {
             let pattern = self.top_pattern()?;

@@ -1,6 +1,6 @@
 //! Calls of methods, their arguments, and lists and mappings, which are written like arguments.
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::super::ast::{Argument, Call, Expression, Kind as E, Pair, Part, Passed};
 use super::super::lex::{Kind, Token};
 use super::Parser;
@@ -13,7 +13,7 @@ const NO_ARGUMENTS: [&str; 16] = [
 
 impl Parser {
     /// Calls and indexes behind a value.
-    pub(super) fn postfix(&mut self, mut value: Expression) -> Result<Expression, Trouble> {
+    pub(super) fn postfix(&mut self, mut value: Expression) -> Result<Expression, TemplateFault> {
         loop {
             self.skip_to_dot();
             if self.at_op("[") && !self.token().spaced {
@@ -64,7 +64,7 @@ impl Parser {
     }
 
     /// Arguments with or without parentheses, and a block.
-    pub(super) fn call_arguments(&mut self, bare: bool) -> Result<(Vec<Argument>, Option<Passed>), Trouble> {
+    pub(super) fn call_arguments(&mut self, bare: bool) -> Result<(Vec<Argument>, Option<Passed>), TemplateFault> {
         let mut passed = None;
         let mut arguments = Vec::new();
         if self.at_op("(") && !self.token().spaced {
@@ -80,7 +80,7 @@ impl Parser {
     }
 
     /// The arguments of `yield`.
-    pub(super) fn plain_arguments(&mut self) -> Result<Vec<Argument>, Trouble> {
+    pub(super) fn plain_arguments(&mut self) -> Result<Vec<Argument>, TemplateFault> {
         match self.call_arguments(true)? {
             (arguments, None) => Ok(arguments),
             _ => Err(self.unexpected()),
@@ -111,7 +111,7 @@ impl Parser {
             }
     }
 
-    fn arguments(&mut self, close: &str) -> Result<(Vec<Argument>, Option<Passed>), Trouble> {
+    fn arguments(&mut self, close: &str) -> Result<(Vec<Argument>, Option<Passed>), TemplateFault> {
         let mut arguments = Vec::new();
         loop {
             if !close.is_empty() {
@@ -148,7 +148,7 @@ impl Parser {
     }
 
     /// What stands in brackets.
-    pub(super) fn list(&mut self, close: &str) -> Result<Vec<Argument>, Trouble> {
+    pub(super) fn list(&mut self, close: &str) -> Result<Vec<Argument>, TemplateFault> {
         match self.arguments(close)? {
             (items, None) => Ok(items),
             _ => Err(self.unexpected()),
@@ -156,7 +156,7 @@ impl Parser {
     }
 
     /// `{ key => value, name: value, **other }`, behind the brace.
-    pub(super) fn map(&mut self) -> Result<Vec<Pair>, Trouble> {
+    pub(super) fn map(&mut self) -> Result<Vec<Pair>, TemplateFault> {
         let place = self.place();
         let items = self.list("}")?;
         let mut pairs = Vec::new();
@@ -164,14 +164,14 @@ impl Parser {
             match item {
                 Argument::Pairs(more) => pairs.extend(more),
                 Argument::Plain(_) | Argument::Splat(_) => {
-                    return Err(Trouble::unknown(place, "this hash is not understood"));
+                    return Err(TemplateFault::unknown(place, "this hash is not understood"));
                 }
             }
         }
         Ok(pairs)
     }
 
-    fn argument(&mut self, arguments: &mut Vec<Argument>) -> Result<(), Trouble> {
+    fn argument(&mut self, arguments: &mut Vec<Argument>) -> Result<(), TemplateFault> {
         let pair = if self.take("**") {
             Pair::Splat(self.operand()?)
         } else if let Kind::Label(parts) = self.peek().clone() {
@@ -197,7 +197,7 @@ impl Parser {
     }
 
     /// `name: value`, or `name:` alone for `name: name`.
-    fn labelled(&mut self, parts: Vec<super::lex::Part>) -> Result<Pair, Trouble> {
+    fn labelled(&mut self, parts: Vec<super::lex::Part>) -> Result<Pair, TemplateFault> {
         let place = self.place();
         self.advance();
         let key = self.parts(parts)?;
@@ -223,7 +223,7 @@ impl Parser {
     }
 
     /// `value` or `*list`.
-    pub(super) fn plain_or_splat(&mut self) -> Result<Argument, Trouble> {
+    pub(super) fn plain_or_splat(&mut self) -> Result<Argument, TemplateFault> {
         if self.at_op("*") {
             self.advance();
             return Ok(Argument::Splat(self.apart(Self::expression)?));

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::super::ast::{Argument, Call, Expression, Kind as E, Part, Target};
 use super::super::lex::Kind;
 use super::{Mention, Parser};
@@ -36,7 +36,7 @@ fn tightness(operator: &str) -> Option<u8> {
 
 impl Parser {
     /// `not`, `and`, `or`.
-    pub(super) fn loose(&mut self) -> Result<Expression, Trouble> {
+    pub(super) fn loose(&mut self) -> Result<Expression, TemplateFault> {
         let mut left = self.negated()?;
         loop {
             let and = self.at_word("and");
@@ -51,19 +51,19 @@ impl Parser {
         }
     }
 
-    fn negated(&mut self) -> Result<Expression, Trouble> {
+    fn negated(&mut self) -> Result<Expression, TemplateFault> {
         if self.take_word("not") { Ok(not(self.expression()?)) } else { self.expression() }
     }
 
     /// Assignment, ternary, and all that binds tighter.
-    pub(super) fn expression(&mut self) -> Result<Expression, Trouble> {
+    pub(super) fn expression(&mut self) -> Result<Expression, TemplateFault> {
         self.deeper()?;
         let found = self.ternary();
         self.depth -= 1;
         found
     }
 
-    fn ternary(&mut self) -> Result<Expression, Trouble> {
+    fn ternary(&mut self) -> Result<Expression, TemplateFault> {
         let condition = self.binary(LOOSEST, true)?;
         if !self.take("?") {
             return Ok(condition);
@@ -80,7 +80,7 @@ impl Parser {
     }
 
     /// Operators that bind at least so tight. Without `pipes`, `|` is none of them.
-    pub(super) fn binary(&mut self, least: u8, pipes: bool) -> Result<Expression, Trouble> {
+    pub(super) fn binary(&mut self, least: u8, pipes: bool) -> Result<Expression, TemplateFault> {
         let mut left = if least <= LOOSEST && (self.at_op("..") || self.at_op("...")) {
             let place = self.place();
             let exclusive = self.advance().kind == Kind::Op("...");
@@ -141,7 +141,7 @@ impl Parser {
         expression(E::Body(body))
     }
 
-    fn range(&mut self, first: Expression, exclusive: bool, pipes: bool) -> Result<Expression, Trouble> {
+    fn range(&mut self, first: Expression, exclusive: bool, pipes: bool) -> Result<Expression, TemplateFault> {
         let place = first.place;
         let endless = matches!(self.peek(), Kind::Op(")" | "]") | Kind::Newline | Kind::End) || self.at_word("then");
         let last = if endless { None } else { Some(Box::new(self.binary(OR, pipes)?)) };
@@ -149,7 +149,7 @@ impl Parser {
     }
 
     /// What stands between operators, with the signs before it. An assignment may begin here.
-    pub(super) fn operand(&mut self) -> Result<Expression, Trouble> {
+    pub(super) fn operand(&mut self) -> Result<Expression, TemplateFault> {
         self.deeper()?;
         let place = self.place();
         let found = match *self.peek() {
@@ -191,7 +191,7 @@ impl Parser {
     }
 
     /// Behind a minus. `-2 ** 2` is -4, `-2.abs` is 2.
-    fn negative(&mut self, place: super::Place) -> Result<Expression, Trouble> {
+    fn negative(&mut self, place: super::Place) -> Result<Expression, TemplateFault> {
         let number = match *self.peek() {
             Kind::Int(value) => value.checked_neg().map(E::Int),
             Kind::Float(value) => Some(E::Float(-value)),

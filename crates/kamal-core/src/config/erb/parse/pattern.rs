@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::super::ast::Pattern;
 use super::super::lex::{Kind, Part};
 use super::{Parser, operators::LOOSEST};
 
 impl Parser {
     /// A pattern whose brackets or braces may be left out.
-    pub(super) fn top_pattern(&mut self) -> Result<Pattern, Trouble> {
+    pub(super) fn top_pattern(&mut self) -> Result<Pattern, TemplateFault> {
         if matches!(self.peek(), Kind::Label(_)) {
             return self.map_pattern("then");
         }
@@ -24,7 +24,7 @@ impl Parser {
         Ok(Pattern::List(list, None, Vec::new()))
     }
 
-    fn pattern(&mut self) -> Result<Pattern, Trouble> {
+    fn pattern(&mut self) -> Result<Pattern, TemplateFault> {
         self.deeper()?;
         let mut either = vec![self.one_pattern()?];
         while self.take("|") {
@@ -42,7 +42,7 @@ impl Parser {
         Ok(pattern)
     }
 
-    fn one_pattern(&mut self) -> Result<Pattern, Trouble> {
+    fn one_pattern(&mut self) -> Result<Pattern, TemplateFault> {
         if self.take("{") {
             return self.map_pattern("}");
         }
@@ -65,7 +65,7 @@ impl Parser {
         self.binary(LOOSEST, false).map(Pattern::Value)
     }
 
-    fn list_pattern(&mut self) -> Result<Pattern, Trouble> {
+    fn list_pattern(&mut self) -> Result<Pattern, TemplateFault> {
         let (mut before, mut rest, mut after) = (Vec::new(), None, Vec::new());
         while !self.take("]") {
             self.skip_newlines();
@@ -93,7 +93,7 @@ impl Parser {
         Ok(Pattern::List(before, rest, after))
     }
 
-    fn map_pattern(&mut self, close: &str) -> Result<Pattern, Trouble> {
+    fn map_pattern(&mut self, close: &str) -> Result<Pattern, TemplateFault> {
         let mut entries = Vec::new();
         loop {
             if close == "}" {

@@ -1,18 +1,18 @@
 //! What operators stand between: literals, names, keywords, parentheses.
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::super::ast::{Argument, Call, Expression, Kind as E, Place};
 use super::super::lex::{Kind, Token};
 use super::operators::literal;
 use super::{Mention, Parser};
 
 impl Parser {
-    pub(super) fn postfixed(&mut self) -> Result<Expression, Trouble> {
+    pub(super) fn postfixed(&mut self) -> Result<Expression, TemplateFault> {
         let value = self.primary()?;
         self.postfix(value)
     }
 
-    pub(super) fn primary(&mut self) -> Result<Expression, Trouble> {
+    pub(super) fn primary(&mut self) -> Result<Expression, TemplateFault> {
         let token = self.advance();
         let place = (token.start, token.end);
         let kind = match token.kind {
@@ -56,7 +56,7 @@ impl Parser {
             Kind::Op("->") => self.lambda()?,
             Kind::Op("::") => match self.advance() {
                 Token { kind: Kind::Constant(name), start, end, .. } => return self.constant(name, (start, end)),
-                _ => return Err(Trouble::unknown(place, "`::` is not understood here")),
+                _ => return Err(TemplateFault::unknown(place, "`::` is not understood here")),
             },
             Kind::Global(name) => E::Global(name.into()),
             Kind::Name(name) => return self.name(name, place),
@@ -66,14 +66,14 @@ impl Parser {
                 if kind != Kind::End || self.at != last {
                     self.at = self.at.saturating_sub(1);
                 }
-                return Err(Trouble { place, ..self.unexpected() });
+                return Err(TemplateFault { place, ..self.unexpected() });
             }
         };
         Ok(Expression { place, kind })
     }
 
     /// `A`, `A::B`, and the functions that are called like constants: `Integer(x)`.
-    fn constant(&mut self, name: String, place: Place) -> Result<Expression, Trouble> {
+    fn constant(&mut self, name: String, place: Place) -> Result<Expression, TemplateFault> {
         let mut name = name;
         let (start, mut end) = place;
         let converts = matches!(name.as_str(), "Integer" | "Float" | "String" | "Array" | "Pathname");
@@ -93,14 +93,14 @@ impl Parser {
     }
 
     /// A call without a receiver.
-    fn function(&mut self, name: &str, place: Place) -> Result<Expression, Trouble> {
+    fn function(&mut self, name: &str, place: Place) -> Result<Expression, TemplateFault> {
         self.calls(name, place);
         let (arguments, block) = self.call_arguments(true)?;
         let call = Call { receiver: None, safe: false, name: name.into(), arguments, block };
         Ok(Expression { place, kind: E::Call(Box::new(call)) })
     }
 
-    fn name(&mut self, name: String, place: Place) -> Result<Expression, Trouble> {
+    fn name(&mut self, name: String, place: Place) -> Result<Expression, TemplateFault> {
         let kind = match name.as_str() {
             "nil" => E::Nil,
             "true" => E::Bool(true),
@@ -118,11 +118,11 @@ impl Parser {
             "next" => E::Next(self.outcome()?),
             "retry" => E::Retry,
             "yield" => E::Yield(self.plain_arguments()?),
-            "end" => return Err(Trouble::unknown(place, "`end` without a beginning")),
-            "class" | "module" => return Err(Trouble::unknown(place, "classes and modules are not understood")),
+            "end" => return Err(TemplateFault::unknown(place, "`end` without a beginning")),
+            "class" | "module" => return Err(TemplateFault::unknown(place, "classes and modules are not understood")),
             "else" | "elsif" | "then" | "do" | "when" | "in" | "rescue" | "ensure" | "alias" | "undef" | "redo"
             | "super" | "BEGIN" | "END" => {
-                return Err(Trouble::unknown(place, format!("`{name}` is not understood here")));
+                return Err(TemplateFault::unknown(place, format!("`{name}` is not understood here")));
             }
             _ if self.knows(&name) && (self.token().spaced || !self.at_op("(")) => E::Variable(name.into()),
             "it" if !self.implicit.is_empty() && !self.starts_argument(true) => {
@@ -144,7 +144,7 @@ impl Parser {
     }
 
     /// The value behind `return`, `break`, `next`.
-    fn outcome(&mut self) -> Result<Option<Box<Expression>>, Trouble> {
+    fn outcome(&mut self) -> Result<Option<Box<Expression>>, TemplateFault> {
         let nothing = match self.peek() {
             Kind::Newline | Kind::End | Kind::OutputEnd | Kind::Copy(_) | Kind::Op("}" | ")") => true,
             Kind::Name(name) => matches!(name.as_str(), "if" | "unless" | "end" | "while" | "until"),

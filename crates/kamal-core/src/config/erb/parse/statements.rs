@@ -1,6 +1,6 @@
 //! Statements, and what may follow them.
 
-use super::super::Trouble;
+use super::super::TemplateFault;
 use super::super::ast::{Begin, Body, Branch, Expression, Kind as E, Rescue};
 use super::super::lex::Kind;
 use super::Parser;
@@ -8,14 +8,14 @@ use super::operators::not;
 
 impl Parser {
     /// Statements up to one of these words, or the end.
-    pub(super) fn statements(&mut self, until: &[&str]) -> Result<Body, Trouble> {
+    pub(super) fn statements(&mut self, until: &[&str]) -> Result<Body, TemplateFault> {
         self.deeper()?;
         let body = self.with_do(true, |parser| parser.body(until));
         self.depth -= 1;
         body
     }
 
-    fn body(&mut self, until: &[&str]) -> Result<Body, Trouble> {
+    fn body(&mut self, until: &[&str]) -> Result<Body, TemplateFault> {
         let mut statements = Vec::new();
         loop {
             let place = self.place();
@@ -67,7 +67,7 @@ impl Parser {
     }
 
     /// An expression with what may follow it: `… if x`, `… unless x`, `… while x`, `… rescue x`.
-    pub(super) fn statement(&mut self) -> Result<Expression, Trouble> {
+    pub(super) fn statement(&mut self) -> Result<Expression, TemplateFault> {
         let mut value = if self.spreads() { self.spread()? } else { self.loose()? };
         loop {
             if self.at_word("in") || self.at_op("=>") {
@@ -99,7 +99,7 @@ impl Parser {
     }
 
     /// `value in pattern`, which says whether it fits, and `value => pattern`, which has to.
-    fn taken_apart(&mut self, value: Expression) -> Result<Expression, Trouble> {
+    fn taken_apart(&mut self, value: Expression) -> Result<Expression, TemplateFault> {
         let asks = self.at_word("in");
         self.advance();
         let place = value.place;
@@ -111,7 +111,7 @@ impl Parser {
     }
 
     /// Statements with what may go wrong in them, up to `end`, which is taken.
-    pub(super) fn guarded(&mut self, begun: &str) -> Result<E, Trouble> {
+    pub(super) fn guarded(&mut self, begun: &str) -> Result<E, TemplateFault> {
         let start = self.place();
         let body = self.statements(&["rescue", "else", "ensure", "end"])?;
         let mut begin = Begin { body, rescues: Vec::new(), otherwise: Vec::new(), ensure: Vec::new() };
@@ -126,7 +126,7 @@ impl Parser {
         }
         if !self.take_word("end") {
             return Err(match self.peek() {
-                Kind::End => Trouble::unknown(start, format!("this `{begun}` is never ended")),
+                Kind::End => TemplateFault::unknown(start, format!("this `{begun}` is never ended")),
                 _ => self.unexpected(),
             });
         }
@@ -134,7 +134,7 @@ impl Parser {
         Ok(if plain { E::Body(begin.body) } else { E::Begin(Box::new(begin)) })
     }
 
-    fn rescue(&mut self) -> Result<Rescue, Trouble> {
+    fn rescue(&mut self) -> Result<Rescue, TemplateFault> {
         let mut classes = Vec::new();
         while !matches!(self.peek(), Kind::Newline | Kind::End | Kind::Op("=>")) && !self.at_word("then") {
             classes.push(self.plain_or_splat()?);

@@ -57,7 +57,7 @@ impl Health {
     }
 
     /// The port and path of this container the check asks for over HTTP, and how often and how long in seconds.
-    pub(super) fn asks(&self) -> Option<Asked> {
+    pub(super) fn asks(&self) -> Option<HttpCheck> {
         let Self::Command { line, options } = self else { return None };
         let (port, path) = ["http://", "https://"].iter().find_map(|scheme| {
             let rest = &line[line.find(scheme)? + scheme.len()..];
@@ -73,7 +73,7 @@ impl Health {
         })?;
         let seconds =
             |name: &str| options.iter().find(|(option, _)| *option == name).and_then(|(_, text)| seconds(text));
-        Some(Asked { port, path, interval: seconds("health-interval"), timeout: seconds("health-timeout") })
+        Some(HttpCheck { port, path, interval: seconds("health-interval"), timeout: seconds("health-timeout") })
     }
 }
 
@@ -100,7 +100,7 @@ fn for_the_container(line: &str) -> String {
 
 /// What a check asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct HttpCheck {
     pub(super) port: Option<u64>,
     pub(super) path: String,
     pub(super) interval: Option<u64>,

@@ -32,7 +32,7 @@ thread_local! {
 
 /// What of a request matters for how it is answered.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct RequestFacts {
     pub(super) head_only: bool,
     pub(super) version: Version,
     /// Whether another request may follow.
@@ -89,7 +89,7 @@ impl Drop for Out {
 pub(super) async fn send<S>(
     connection: &mut Connection<S>,
     response: Response<ResponseBody>,
-    asked: &Asked,
+    asked: &RequestFacts,
 ) -> io::Result<bool>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -179,7 +179,7 @@ fn gather(
 }
 
 /// Decides how the end of a body is marked (RFC 9112, 6.3).
-fn mark(response: &Response<ResponseBody>, asked: &Asked) -> Marked {
+fn mark(response: &Response<ResponseBody>, asked: &RequestFacts) -> Marked {
     let status = response.status();
     if asked.head_only || is_bodiless(status) {
         return Marked::None;
@@ -197,7 +197,7 @@ fn is_bodiless(status: StatusCode) -> bool {
 }
 
 /// Appends the head of a response.
-fn head(response: &Response<ResponseBody>, asked: &Asked, marked: &Marked, keeps: bool, out: &mut Vec<u8>) {
+fn head(response: &Response<ResponseBody>, asked: &RequestFacts, marked: &Marked, keeps: bool, out: &mut Vec<u8>) {
     status_line(response, asked.version, out);
     let headers = response.headers();
     let replaced = match marked {
@@ -280,7 +280,7 @@ mod tests {
         status: u16,
         headers: &[(&'static str, &'static str)],
         body: &'static str,
-        asked: &Asked,
+        asked: &RequestFacts,
     ) -> (Marked, String) {
         let mut response = Response::new(ResponseBody::full(body));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -292,9 +292,9 @@ mod tests {
         (marked, String::from_utf8(out).unwrap())
     }
 
-    const GET: Asked = Asked { head_only: false, version: Version::HTTP_11, keeps: true };
-    const HEAD: Asked = Asked { head_only: true, ..GET };
-    const OLD: Asked = Asked { version: Version::HTTP_10, ..GET };
+    const GET: RequestFacts = RequestFacts { head_only: false, version: Version::HTTP_11, keeps: true };
+    const HEAD: RequestFacts = RequestFacts { head_only: true, ..GET };
+    const OLD: RequestFacts = RequestFacts { version: Version::HTTP_10, ..GET };
 
     #[test]
     fn heads() {
@@ -302,7 +302,7 @@ mod tests {
             sent(200, &[("date", "today"), ("x-a", "1"), ("x-a", "2"), ("connection", "x")], "four", &GET);
         assert_eq!(marked, Marked::ByLength(4));
         assert_eq!(text, "HTTP/1.1 200 OK\r\nDate: today\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 4\r\n\r\n");
-        let (_, text) = sent(404, &[("date", "today")], "", &Asked { keeps: false, ..OLD });
+        let (_, text) = sent(404, &[("date", "today")], "", &RequestFacts { keeps: false, ..OLD });
         assert_eq!(text, "HTTP/1.0 404 Not Found\r\nDate: today\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         let (_, text) = sent(200, &[("date", "today")], "", &OLD);
         assert!(text.contains("Connection: keep-alive\r\n"), "{text}");

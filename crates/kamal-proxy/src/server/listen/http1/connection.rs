@@ -21,8 +21,8 @@ use super::head::{self, Head, Refusal};
 use crate::server::body::client::ClientBody;
 use crate::server::body::patience::UploadError;
 use crate::server::body::upload::{self, Feed};
+use crate::server::early_hints::EarlyHints;
 use crate::server::front::Handled;
-use crate::server::hints::Hints;
 use crate::server::wire::framing::{Framing, Taken};
 use crate::server::wire::room::{self, ROOM};
 
@@ -186,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Waits for the handler, while the body of its request comes in and hints go out. When the client leaves, or the
     /// handler cannot answer, there is an error and nothing more to do.
-    pub(super) async fn until<H>(&mut self, mut handled: Pin<&mut H>, hints: &Hints) -> io::Result<Handled>
+    pub(super) async fn until<H>(&mut self, mut handled: Pin<&mut H>, hints: &EarlyHints) -> io::Result<Handled>
     where
         H: Future<Output = io::Result<Handled>>,
     {
@@ -204,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Takes hints on, unless there is enough already: a client need not read as fast as a target talks.
-    fn take(&mut self, hints: &Hints) {
+    fn take(&mut self, hints: &EarlyHints) {
         for hint in hints.take() {
             if self.ahead.len() < MOST_AHEAD {
                 hint.write(&mut self.ahead);
@@ -563,7 +563,7 @@ mod tests {
             assert_eq!((&asked[..], begin.elapsed()), (CONTINUE, HEAD));
             far.write_all(b"four").await.unwrap();
         };
-        let hints = Hints::default();
+        let hints = EarlyHints::default();
         let (response, ()) = tokio::join!(connection.until(handled.as_mut(), &hints), client);
         let Ok(Handled::Response(response)) = response else { panic!("a response") };
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "four");
@@ -608,7 +608,7 @@ mod tests {
         };
         let body = connection.begin_upload(framing, false);
         let mut handled = Box::pin(async { Ok(answered(body.collect().await.is_err().to_string())) });
-        connection.until(handled.as_mut(), &Hints::default()).await.unwrap();
+        connection.until(handled.as_mut(), &EarlyHints::default()).await.unwrap();
         assert!(!connection.begin_answer(), "after what is no chunk");
     }
 
@@ -676,7 +676,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn hints_for_a_client_that_does_not_read_are_left_out() {
         let (mut connection, _far) = connect(16);
-        let hints = Hints::default();
+        let hints = EarlyHints::default();
         let headers: http::HeaderMap = [(http::header::LINK, "x".repeat(1000).parse().unwrap())].into_iter().collect();
         for _ in 0..1000 {
             hints.push(http::StatusCode::EARLY_HINTS, headers.clone());
@@ -694,7 +694,7 @@ mod tests {
             sleep(HEAD).await;
             drop(far);
         };
-        let (begin, hints) = (Instant::now(), Hints::default());
+        let (begin, hints) = (Instant::now(), EarlyHints::default());
         let never = pin!(pending());
         let (response, ()) = tokio::join!(connection.until(never, &hints), leave);
         assert!(response.is_err());

@@ -17,8 +17,8 @@ use crate::server::body::client::ClientBody;
 use crate::server::body::http2::{Http2Body, Unread};
 use crate::server::body::response::ResponseBody;
 use crate::server::client::Client;
+use crate::server::early_hints::{self, EarlyHints};
 use crate::server::front::{Front, Handled, handle};
-use crate::server::hints::{self, Hints};
 use crate::server::listen::complete::complete;
 use crate::server::listen::heads::Heads;
 use crate::server::wire::{encode, framing};
@@ -111,7 +111,7 @@ async fn respond_to(
     front: &Arc<Front>,
     client: &Arc<Client>,
 ) -> Result<Response<ResponseBody>, Unsent> {
-    let (waiting, mut left) = (Hints::default(), hints::MOST);
+    let (waiting, mut left) = (EarlyHints::default(), early_hints::MOST);
     let mut handled = pin!(handle(front, client, &waiting, request));
     let handled = poll_fn(|cx| {
         let handled = handled.as_mut().poll(cx);

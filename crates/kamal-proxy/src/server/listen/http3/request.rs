@@ -20,8 +20,8 @@ use crate::server::body::client::ClientBody;
 use crate::server::body::quic::{Frames, QuicBody};
 use crate::server::body::response::ResponseBody;
 use crate::server::client::Client;
+use crate::server::early_hints::{self, EarlyHints};
 use crate::server::front::{Front, Handled, handle};
-use crate::server::hints::{self, Hints};
 use crate::server::listen::complete::complete;
 use crate::server::listen::heads::Heads;
 use crate::server::wire::encode;
@@ -110,7 +110,7 @@ async fn respond_to(
     front: &Arc<Front>,
     client: &Arc<Client>,
 ) -> Result<Response<ResponseBody>, Unsent> {
-    let (waiting, mut left) = (Hints::default(), hints::MOST);
+    let (waiting, mut left) = (EarlyHints::default(), early_hints::MOST);
     let mut handling = pin!(handle(front, client, &waiting, request));
     loop {
         let (hints, handled) = poll_fn(|cx| match (handling.as_mut().poll(cx), waiting.take()) {

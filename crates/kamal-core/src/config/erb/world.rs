@@ -5,7 +5,7 @@ use jiff::Zoned;
 /// What a template may ask of the world. The command line answers for real, tests answer from a table. Paths are
 /// relative to the project. Whatever it asks is answered before it goes on: [`load`](crate::config::load) is no future, so
 /// a program that has others to serve calls it on a thread that may block.
-pub trait Outside {
+pub trait TemplateWorld {
     /// An environment variable.
     fn env(&self, name: &str) -> Option<String>;
 

@@ -3,13 +3,13 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use super::{Answer, CommandError, Complaints, Fact, FileError, Found, Outside, RubyError};
+use super::{Answer, CommandError, Complaints, Fact, FileError, Found, RubyError, TemplateWorld};
 
 /// No variables, no files, no commands, and always the same time: a configuration is a function of its text.
 #[derive(Clone, Copy, Debug)]
-pub struct NothingOutside;
+pub struct NoTemplateWorld;
 
-impl Outside for NothingOutside {
+impl TemplateWorld for NoTemplateWorld {
     fn env(&self, _name: &str) -> Option<String> {
         None
     }

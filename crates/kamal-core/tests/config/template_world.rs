@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Zoned;
 use kamal_core::config::{
-    Answer, CommandError, Complaints, ConfigErrors, Fact, FileError, Found, Loaded, Outside, RubyError, Source, load,
+    Answer, CommandError, Complaints, ConfigErrors, Fact, FileError, Found, Loaded, RubyError, Source, TemplateWorld,
+    load,
 };
 
 /// The base of most cases: valid, and without what the case is about.
@@ -51,7 +52,7 @@ impl Table {
     }
 }
 
-impl Outside for Table {
+impl TemplateWorld for Table {
     fn env(&self, name: &str) -> Option<String> {
         self.env.borrow().get(name).cloned()
     }

@@ -1,4 +1,4 @@
-//! What a target says before its answer, such as 103 Early Hints (RFC 8297), on its way to the client.
+//! What a target says before its answer, such as 103 Early EarlyHints (RFC 8297), on its way to the client.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use http::{HeaderMap, Response, StatusCode, Version};
 
 use super::wire::fields;
 
-/// Hints that may wait, and bytes of one; what comes beyond them is not passed on, as it may be left out.
+/// EarlyHints that may wait, and bytes of one; what comes beyond them is not passed on, as it may be left out.
 const WAITING: usize = 16;
 const LONGEST: usize = 16 * 1024;
 /// Those that are passed on before one answer, where each of them is a message of its own.
@@ -20,9 +20,9 @@ pub(crate) struct Hint {
     pub(crate) headers: HeaderMap,
 }
 
-/// Hints that wait to be written.
+/// EarlyHints that wait to be written.
 #[derive(Debug, Default)]
-pub(crate) struct Hints {
+pub(crate) struct EarlyHints {
     some: AtomicBool,
     waiting: Mutex<Vec<Hint>>,
 }
@@ -45,7 +45,7 @@ impl From<Hint> for Response<()> {
     }
 }
 
-impl Hints {
+impl EarlyHints {
     /// Lets the task that serves the client pass a hint on. It is the one that asks the target, so it need not be woken.
     pub(crate) fn push(&self, status: StatusCode, headers: HeaderMap) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Files and commands.
-pub(crate) trait Outside: Debug {
+pub(crate) trait ClientMachine: Debug {
     /// The content of a file.
     fn read(&self, file: &Path) -> io::Result<Vec<u8>>;
 
@@ -24,7 +24,7 @@ pub(crate) trait Outside: Debug {
 #[derive(Debug)]
 pub(crate) struct Machine;
 
-impl Outside for Machine {
+impl ClientMachine for Machine {
     fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(file)
     }

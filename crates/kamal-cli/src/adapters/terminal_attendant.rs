@@ -27,17 +27,17 @@ const LONGEST: usize = 4096;
 
 /// Whoever runs the command.
 #[derive(Debug)]
-pub(crate) struct Person {
+pub(crate) struct TerminalAttendant {
     teller: Teller,
 }
 
-impl Person {
+impl TerminalAttendant {
     pub(crate) fn new(teller: Teller) -> Self {
         Self { teller }
     }
 }
 
-impl Attendant for Person {
+impl Attendant for TerminalAttendant {
     fn ask(&self, question: &Question) -> Option<Secret> {
         let program = std::env::var("SSH_ASKPASS").ok().filter(|program| !program.is_empty());
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -45,9 +45,11 @@ impl Attendant for Person {
         let display = set("DISPLAY") || set("WAYLAND_DISPLAY");
         let require = std::env::var("SSH_ASKPASS_REQUIRE").unwrap_or_default();
         match (way(&require, terminal, display), program) {
-            (Way::Program, Some(program)) => through(&program, question),
+            (PromptRoute::Program, Some(program)) => through(&program, question),
             // Preferred, but there is none.
-            (Way::Program, None) | (Way::Terminal, _) if terminal && require != "force" => on_terminal(question),
+            (PromptRoute::Program, None) | (PromptRoute::Terminal, _) if terminal && require != "force" => {
+                on_terminal(question)
+            }
             _ => None,
         }
     }
@@ -59,21 +61,21 @@ impl Attendant for Person {
 
 /// How a question reaches somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum PromptRoute {
     Terminal,
     Program,
     None,
 }
 
 /// OpenSSH's rules for `SSH_ASKPASS_REQUIRE`.
-fn way(require: &str, terminal: bool, display: bool) -> Way {
+fn way(require: &str, terminal: bool, display: bool) -> PromptRoute {
     match require {
-        "force" => Way::Program,
-        "prefer" if display => Way::Program,
-        "never" => Way::Terminal,
-        _ if terminal => Way::Terminal,
-        _ if display => Way::Program,
-        _ => Way::None,
+        "force" => PromptRoute::Program,
+        "prefer" if display => PromptRoute::Program,
+        "never" => PromptRoute::Terminal,
+        _ if terminal => PromptRoute::Terminal,
+        _ if display => PromptRoute::Program,
+        _ => PromptRoute::None,
     }
 }
 
@@ -173,13 +175,13 @@ mod tests {
     #[test]
     fn openssh_s_rules_for_askpass() {
         for (require, terminal, display, expected) in [
-            ("", true, true, Way::Terminal),
-            ("", false, true, Way::Program),
-            ("", false, false, Way::None),
-            ("prefer", true, true, Way::Program),
-            ("prefer", true, false, Way::Terminal),
-            ("force", true, false, Way::Program),
-            ("never", false, true, Way::Terminal),
+            ("", true, true, PromptRoute::Terminal),
+            ("", false, true, PromptRoute::Program),
+            ("", false, false, PromptRoute::None),
+            ("prefer", true, true, PromptRoute::Program),
+            ("prefer", true, false, PromptRoute::Terminal),
+            ("force", true, false, PromptRoute::Program),
+            ("never", false, true, PromptRoute::Terminal),
         ] {
             assert_eq!(way(require, terminal, display), expected, "{require} {terminal} {display}");
         }

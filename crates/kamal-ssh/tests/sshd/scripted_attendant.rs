@@ -7,13 +7,13 @@ use kamal_ssh::{Attendant, Question, QuestionKind};
 
 /// Gives answers in order, then none, and remembers what was asked and warned of.
 #[derive(Debug, Default)]
-pub(crate) struct Person {
+pub(crate) struct ScriptedAttendant {
     answers: Mutex<Vec<String>>,
     pub(crate) asked: Mutex<Vec<Question>>,
     pub(crate) warned: Mutex<Vec<String>>,
 }
 
-impl Person {
+impl ScriptedAttendant {
     pub(crate) fn saying(answers: &[&str]) -> Arc<Self> {
         let answers = answers.iter().rev().map(|answer| (*answer).to_owned()).collect();
         Arc::new(Self { answers: Mutex::new(answers), ..Self::default() })
@@ -24,7 +24,7 @@ impl Person {
     }
 }
 
-impl Attendant for Person {
+impl Attendant for ScriptedAttendant {
     fn ask(&self, question: &Question) -> Option<Secret> {
         self.asked.lock().unwrap().push(question.clone());
         self.answers.lock().unwrap().pop().map(Secret::new)

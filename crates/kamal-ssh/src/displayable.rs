@@ -4,7 +4,7 @@
 const SHOWN: usize = 300;
 
 /// A text of a server's in one line, without what a terminal would obey.
-pub(crate) fn said(text: &str) -> String {
+pub(crate) fn displayable(text: &str) -> String {
     let plain = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let mut line = plain.collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(SHOWN) {
@@ -15,8 +15,8 @@ pub(crate) fn said(text: &str) -> String {
 }
 
 /// Bytes of a server's, likewise.
-pub(crate) fn said_bytes(bytes: &[u8]) -> String {
-    said(&String::from_utf8_lossy(bytes))
+pub(crate) fn displayable_bytes(bytes: &[u8]) -> String {
+    displayable(&String::from_utf8_lossy(bytes))
 }
 
 #[cfg(test)]
@@ -25,10 +25,10 @@ mod tests {
 
     #[test]
     fn one_short_line_that_moves_no_cursor() {
-        assert_eq!(said(" Go\u{1b}[2J\r\n away\u{7}\u{9b}1m, é \n"), "Go [2J away 1m, é");
-        assert_eq!(said(&"é".repeat(300)), "é".repeat(300));
-        assert_eq!(said(&"é".repeat(301)), format!("{}…", "é".repeat(300)));
-        assert_eq!(said_bytes(b"\xff ok \0"), "\u{fffd} ok");
-        assert_eq!(said(""), "");
+        assert_eq!(displayable(" Go\u{1b}[2J\r\n away\u{7}\u{9b}1m, é \n"), "Go [2J away 1m, é");
+        assert_eq!(displayable(&"é".repeat(300)), "é".repeat(300));
+        assert_eq!(displayable(&"é".repeat(301)), format!("{}…", "é".repeat(300)));
+        assert_eq!(displayable_bytes(b"\xff ok \0"), "\u{fffd} ok");
+        assert_eq!(displayable(""), "");
     }
 }

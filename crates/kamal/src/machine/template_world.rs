@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use jiff::Zoned;
 use kamal_core::{
-    config::{self, Answer, Complaints, Fact, FileError, Found, Outside, RubyError, Source},
+    config::{self, Answer, Complaints, Fact, FileError, Found, RubyError, Source, TemplateWorld},
     ports::{Entropy as _, TemplateError, Templates},
     secret::Secret,
     secrets::{self, Commands, Ran, vendors::Sessions},
@@ -116,7 +116,7 @@ struct Printed {
     complaints: String,
 }
 
-impl Outside for Surroundings {
+impl TemplateWorld for Surroundings {
     fn env(&self, name: &str) -> Option<String> {
         self.variable(name)
     }
@@ -226,7 +226,7 @@ struct WithVariables<'v> {
     variables: RefCell<Changes>,
 }
 
-impl Outside for WithVariables<'_> {
+impl TemplateWorld for WithVariables<'_> {
     fn env(&self, name: &str) -> Option<String> {
         let own = self.variables.borrow().get(name).cloned();
         own.unwrap_or_else(|| self.asked.variable(name))
