@@ -1,6 +1,8 @@
 //! A line per host that changes: what it does now and for how long. Everything else scrolls above, and in the end a
 //! summary takes the lines' place.
 
+mod scroll;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -17,6 +19,7 @@ use kamal_core::{
     name::HostName,
 };
 
+use self::scroll::Scroll;
 use super::{
     plain::{self, Plain},
     sink::Sink,
@@ -35,12 +38,13 @@ const LONGEST: usize = 28;
 pub(super) struct Live {
     plain: Plain,
     summary: Summary,
+    scroll: Scroll,
     shown: Option<Shown>,
 }
 
 impl Live {
     pub(super) fn new(summary: Summary) -> Self {
-        Self { plain: Plain::new(false), summary, shown: None }
+        Self { plain: Plain::new(false), summary, scroll: Scroll::default(), shown: None }
     }
 }
 
@@ -57,11 +61,11 @@ impl Sink for Live {
                 output::complain(&self.summary.text());
             }
             (kind, Some(shown)) => {
-                if scrolls(kind)
-                    && let Some(text) = plain::text(kind)
-                {
-                    plain::print(kind, false, &text);
-                }
+                self.scroll.take(kind, |kind| {
+                    if let Some(text) = plain::text(kind) {
+                        plain::print(kind, false, &text);
+                    }
+                });
                 shown.take(kind);
             }
             (_, None) => self.plain.take(event),
@@ -70,15 +74,6 @@ impl Sink for Live {
 
     fn close(&mut self) {
         self.shown = None;
-    }
-}
-
-/// What is worth keeping above the lines that change: what is said, what local programs print, and what fails.
-fn scrolls(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::Say { .. } | EventKind::Output { host: None, .. } => true,
-        EventKind::StepFinished { host, outcome, .. } => host.is_none() || matches!(outcome, Outcome::Failed(_)),
-        _ => false,
     }
 }
 
@@ -352,23 +347,6 @@ mod tests {
         assert_eq!(padded("a-very-long-name", 6), "a-ver…");
         assert_eq!(in_short("switch app-web when healthy (within 30 s)"), "switch app-web when healthy");
         assert_eq!(in_short("pull app"), "pull app");
-    }
-
-    #[test]
-    fn output_of_hosts_does_not_scroll_by_and_what_fails_does() {
-        let step = |host: Option<&str>, outcome| EventKind::StepFinished {
-            host: host.map(|host| host.parse().unwrap()),
-            step: "s".to_owned(),
-            outcome,
-            took: Duration::ZERO,
-        };
-        let output = |host: Option<&str>| EventKind::Output {
-            host: host.map(|host| host.parse().unwrap()),
-            line: String::new(),
-            error: false,
-        };
-        assert!(scrolls(&step(None, Outcome::Ok)) && scrolls(&step(Some("h"), Outcome::Failed("no".to_owned()))));
-        assert!(!scrolls(&step(Some("h"), Outcome::Ok)) && !scrolls(&output(Some("h"))) && scrolls(&output(None)));
     }
 
     /// A deploy to look at: `KAMAL_LOOK=20` with `--nocapture` in a terminal, or `KAMAL_LOOK="20 fails"`. What simulated
