@@ -1,5 +1,6 @@
 //! What `kamal config` costs: everybody waits for it before every command.
 
+pub mod far;
 pub mod fleet;
 #[path = "../../tests/shared/memory.rs"]
 mod memory;
@@ -121,6 +122,16 @@ fn long_file() -> String {
         text.push_str("# The end.\n");
     }
     text
+}
+
+/// The one in the middle.
+pub(crate) fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+pub(crate) fn seconds(time: Option<&Duration>) -> f64 {
+    time.map_or(0.0, Duration::as_secs_f64)
 }
 
 #[cfg(test)]

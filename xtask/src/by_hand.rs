@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    bench::{median, seconds},
     command::{note, print, run},
     error::Result,
     programs::{self, Profile},
@@ -104,13 +105,4 @@ fn forget_oldest(host: &Host) -> Result<()> {
         image=$(docker inspect -f '{{.Config.Image}}' $old) && docker rm $old && docker rmi $image; done";
     let socket = format!("unix://{}", host.docker_socket.display());
     run(Command::new("sh").args(["-c", script]).env("DOCKER_HOST", socket)).map(drop)
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-fn seconds(time: Option<&Duration>) -> f64 {
-    time.map_or(0.0, Duration::as_secs_f64)
 }

@@ -109,6 +109,12 @@ enum ReachChore {
 enum BenchChore {
     /// `kamal config` on a file of 500 lines.
     Config,
+    /// Reading and deploying, to a host 50 ms away; exits non-zero if a target was missed.
+    Far {
+        /// How many rounds.
+        #[arg(default_value_t = 7)]
+        rounds: u32,
+    },
     /// A deploy to 1, 100 and 1000 simulated hosts; exits non-zero if a target was missed.
     Fleet,
     /// The proxy beside nginx, HAProxy and Caddy; exits non-zero if a target was missed.
@@ -224,6 +230,7 @@ fn run_bench(chore: BenchChore) -> Result<ExitCode> {
     bench::quiet::look();
     let reached = match chore {
         BenchChore::Config => bench::config().map(|()| true),
+        BenchChore::Far { rounds } => bench::far::measure(rounds),
         BenchChore::Fleet => bench::fleet::measure(),
         BenchChore::Ssh => bench::ssh().map(|()| true),
         BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
