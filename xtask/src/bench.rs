@@ -2,6 +2,7 @@
 
 pub mod far;
 pub mod fleet;
+pub mod instructions;
 #[path = "../../tests/shared/memory.rs"]
 mod memory;
 pub mod proxy;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::command::{find_program, note, print, run, show};
 use crate::error::{Context, Error, Result};
 use crate::sandbox::{self, Sandbox};
-use crate::{book, fuzz, reach, tidy, workspace};
+use crate::{bench, book, fuzz, reach, tidy, workspace};
 
 /// How a check went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,7 @@ pub fn run_all() -> Result<bool> {
     }
     results.push(timed("book", book::build)?);
     results.push(timed("tidy", || Ok(Verdict::of(tidy_passes()?)))?);
+    results.push(timed("instructions", || Ok(Verdict::of(bench::instructions::count(false)?)))?);
     // Before the first test, as many of them run beside the one that brings the sandbox up.
     require_tools()?;
     let sandbox_was_up = Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty());

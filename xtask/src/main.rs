@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::bench::instructions::Workload;
 use xtask::ci::Verdict;
 use xtask::command::print;
 use xtask::error::{Error, Result};
@@ -117,6 +118,18 @@ enum BenchChore {
     },
     /// A deploy to 1, 100 and 1000 simulated hosts; exits non-zero if a target was missed.
     Fleet,
+    /// The instructions that the pure core takes, by valgrind's count; exits non-zero if they are more than they were.
+    Instructions {
+        /// Keeps the counts.
+        #[arg(long)]
+        write: bool,
+    },
+    /// Does what is counted, once.
+    #[command(hide = true)]
+    Workload {
+        /// What to do.
+        workload: Workload,
+    },
     /// The proxy beside nginx, HAProxy and Caddy; exits non-zero if a target was missed.
     Proxy {
         /// Instead, mixed load for so many minutes, with memory over time.
@@ -227,11 +240,15 @@ fn run_reach(chore: ReachChore) -> Result<ExitCode> {
 }
 
 fn run_bench(chore: BenchChore) -> Result<ExitCode> {
-    bench::quiet::look();
+    if !matches!(chore, BenchChore::Instructions { .. } | BenchChore::Workload { .. }) {
+        bench::quiet::look();
+    }
     let reached = match chore {
         BenchChore::Config => bench::config().map(|()| true),
         BenchChore::Far { rounds } => bench::far::measure(rounds),
         BenchChore::Fleet => bench::fleet::measure(),
+        BenchChore::Instructions { write } => bench::instructions::count(write),
+        BenchChore::Workload { workload } => workload.run().map(|()| true),
         BenchChore::Ssh => bench::ssh().map(|()| true),
         BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
         BenchChore::Registry { hosts, rounds, dev } => {

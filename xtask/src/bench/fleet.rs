@@ -50,8 +50,8 @@ pub fn measure() -> Result<bool> {
     Ok(ratio <= RATIO && memory <= MEMORY)
 }
 
-/// Sets a fleet up and deploys to it; gives how long the deploy took, in seconds.
-fn deploy(hosts: usize) -> Result<f64> {
+/// Sets a fleet up and deploys to it; returns how long the deploy took by the fleet's clock, in seconds.
+pub(super) fn deploy(hosts: usize) -> Result<f64> {
     let failed = |what: String| Error::Refused(what);
     let config = config(hosts)?;
     let targets = Targets::select(&config, &Selection::default()).map_err(|error| failed(error.to_string()))?;
