@@ -17,7 +17,7 @@ use kamal_core::{
     testing::NoTemplateWorld,
 };
 
-use super::{fleet, long_file};
+use super::{config::long_file, fleet};
 use crate::{
     command::{note, print, run},
     error::{Context, Error, Result},
@@ -81,7 +81,7 @@ impl Workload {
 /// When valgrind cannot be had or does not count.
 pub fn count(write: bool) -> Result<bool> {
     require_packages(&[("valgrind", "valgrind")])?;
-    let compiler = run(&mut Command::new("rustc").arg("--version"))?.trim().to_owned();
+    let compiler = run(Command::new("rustc").arg("--version"))?.trim().to_owned();
     let mut counted = BTreeMap::new();
     for workload in Workload::value_variants() {
         counted.insert(workload.name(), counted_by_valgrind(*workload)?);
