@@ -118,7 +118,7 @@ enum BenchChore {
         #[arg(default_value_t = 7)]
         rounds: u32,
     },
-    /// A deploy to 1, 100 and 1000 simulated hosts; exits non-zero if a target was missed.
+    /// A deploy to 100 and 1000 simulated hosts, beside one; exits non-zero if a target was missed.
     Fleet,
     /// The instructions that the pure core takes, by valgrind's count; exits non-zero if they are more than they were.
     Instructions {

@@ -54,7 +54,7 @@ impl Workload {
                 let loaded = load(&Source::new("config/deploy.yml", long_file()), None, &NoTemplateWorld);
                 loaded.map(drop).map_err(|errors| Error::Refused(errors.to_string()))
             }
-            Self::Deploy => fleet::deploy(10).map(drop),
+            Self::Deploy => fleet::deploy(10, 0).map(drop),
             Self::Redact => {
                 let redactor = Redactor::new();
                 (0..100).for_each(|n| redactor.learn(&Secret::new(format!("secret-number-{n}-of-many"))));
