@@ -140,7 +140,7 @@ pub(crate) fn private_address(addresses: &[Address], by: &PrivateAddress) -> Res
 }
 
 /// Addresses that are nobody's on the Internet (RFC 1918, 4193, 6598).
-fn is_private(address: IpAddr) -> bool {
+pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private() || v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64,
         IpAddr::V6(v6) => v6.segments()[0] & 0xfe00 == 0xfc00,

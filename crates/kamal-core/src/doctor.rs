@@ -4,11 +4,13 @@
 mod checks;
 mod here;
 mod hosts;
+mod joined;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 pub use checks::table_as_markdown;
+pub(crate) use joined::to_try;
 
 use crate::{
     config::Config,

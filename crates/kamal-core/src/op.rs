@@ -342,6 +342,7 @@ impl Op {
             Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) | Self::Rollback(_) | Self::Upgrade { .. } => true,
             Self::App(app) => matches!(app, App::Boot | App::Start),
             Self::Proxy(proxy) => matches!(proxy, Proxy::Upgrade { .. }),
+            Self::Server(server) => server.switches(),
             _ => false,
         }
     }
@@ -363,6 +364,8 @@ impl Op {
             }
             Self::Rollback(asked) if !asked.as_deployed => roles(&mut needs),
             Self::Upgrade { .. } | Self::App(App::Boot) | Self::Proxy(Proxy::Upgrade { .. }) => roles(&mut needs),
+            Self::App(App::Start) => targets.roles.iter().for_each(|role| needs.route(config, role)),
+            Self::Server(server) if server.switches() => config.roles.iter().for_each(|role| needs.route(config, role)),
             Self::App(App::Exec(exec)) if !exec.reuse => needs.registry(config),
             Self::Accessory(accessory) => accessory.needs(config, &mut needs),
             Self::Build(build) => build.needs(config, &mut needs),

@@ -1,6 +1,8 @@
 //! Questions whose answer a person reads: what docker lists, logs, the output of a command in a container. Docker's
 //! dialect spells them, nobody parses them.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -88,6 +90,11 @@ pub enum Query {
     },
     /// How the host is: what every plan depends on, and more, for [`Docker::vitals`](crate::ports::Docker::vitals).
     Survey,
+    /// Whether other hosts of a cluster are reached, for [`Docker::vitals`](crate::ports::Docker::vitals).
+    ProbeHosts {
+        /// Their addresses.
+        to: Vec<IpAddr>,
+    },
     /// The layers of each image the host has: a JSON list a line, the lowest layer first.
     HeldLayers,
     /// Docker's configuration, which holds its logins.
@@ -202,6 +209,7 @@ impl std::fmt::Display for Query {
             Self::Audit => f.write_str("show the audit log"),
             Self::PostMortem { container, .. } => write!(f, "find out what became of {container}"),
             Self::Survey => f.write_str("see how it is"),
+            Self::ProbeHosts { .. } => f.write_str("try to reach the other hosts"),
             Self::HeldLayers => f.write_str("find out which layers are there"),
             Self::SwarmToken { .. } => f.write_str("ask what lets a host into the swarm"),
             Self::DockerConfig => f.write_str("read docker's configuration"),

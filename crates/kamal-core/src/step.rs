@@ -3,14 +3,16 @@
 
 mod blob;
 mod login;
+mod route;
 
 use serde::{Deserialize, Serialize};
 
 pub use blob::Blob;
 pub use login::{LOGIN_OVERTAKEN, LoginPlace};
+pub use route::{Route, Sharing};
 
 use crate::{
-    config::model::{DockerOptions, Guard, Proxy, Registry, SecretName},
+    config::model::{DockerOptions, Guard, Registry, SecretName},
     lock::Taking,
     name::{ContainerName, Destination, HostName, ImageRef, RoleName, ServiceName, Version},
     secret::Secret,
@@ -427,28 +429,6 @@ pub struct Attachment {
     pub network: String,
     /// Names it answers to there, besides its own.
     pub aliases: Vec<String>,
-}
-
-/// A route of kamal-proxy to a container.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Route {
-    /// The service in kamal-proxy.
-    pub service: String,
-    /// The container it leads to.
-    pub container: ContainerName,
-    /// Other hosts' proxies that serve it too, by their names on the network over all hosts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub peers: Vec<String>,
-    /// How the proxy treats it.
-    pub proxy: Proxy,
-    /// Paths of a certificate and its key inside the proxy's container.
-    pub certificate: Option<(String, String)>,
-    /// Folder of error pages inside the proxy's container.
-    pub error_pages: Option<String>,
-    /// How long the container may take to become healthy, in seconds.
-    pub deploy_timeout: u64,
-    /// How long old requests may take, in seconds.
-    pub drain_timeout: u64,
 }
 
 /// The proxy's container (spec 2.10, 9.5).

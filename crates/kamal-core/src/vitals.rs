@@ -1,6 +1,6 @@
 //! What a host tells of itself besides what plans depend on: what `status` shows and `doctor` judges.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub struct Vitals {
     pub names: BTreeMap<String, Vec<String>>,
     /// Certificates the proxy holds for them.
     pub certificates: Vec<Certificate>,
+    /// What came of trying to reach other hosts.
+    pub probes: Vec<PortProbe>,
     /// Whether docker keeps a login to the registry.
     pub logged_in: bool,
     /// The last lines of the audit log.
@@ -53,6 +55,31 @@ pub struct Engine {
     pub log_driver: Option<String>,
     /// Why it does not answer.
     pub complaint: String,
+}
+
+/// A port of another host that was tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortProbe {
+    /// The other host's address.
+    pub to: IpAddr,
+    /// The port.
+    pub port: u16,
+    /// Whether by UDP.
+    pub udp: bool,
+    /// What came of it.
+    pub reach: Reach,
+}
+
+/// What came of trying to reach a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Somebody is there; by UDP, nobody says that there is nobody.
+    Open,
+    /// Nobody listens, or a firewall says that nobody may.
+    Refused,
+    /// No answer came.
+    Silent,
 }
 
 /// How much there is of something, in bytes.

@@ -201,7 +201,11 @@ fn route(row: &str) -> Option<RouteState> {
     plain.push_str(rest);
     let columns: Vec<&str> = plain.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
     let [service, hosts, paths, targets, ..] = columns[..] else { return None };
-    let id = |target: &str| target.split(':').next().unwrap_or(target).to_owned();
+    // The port, and the network it is found on, are left out.
+    let id = |target: &str| {
+        let name = target.split(':').next().unwrap_or(target);
+        name.strip_suffix(naming::NETWORK).and_then(|name| name.strip_suffix('.')).unwrap_or(name).to_owned()
+    };
     let mut route = RouteState::default();
     service.clone_into(&mut route.service);
     hosts.clone_into(&mut route.hosts);
@@ -284,6 +288,8 @@ mod tests {
         let [route] = &state.routes[..] else { panic!("{:?}", state.routes) };
         let told = [&route.service, &route.hosts, &route.paths, &route.targets[0]];
         assert_eq!(told, ["app-web", "a.com", "/", "aaa"]);
+        let targets = |text: &str| super::route(&format!("app-web  a.com  /  {text}  running  no")).unwrap().targets;
+        assert_eq!(targets("aaa.kamal:80,10.0.0.1:80,kamal:80"), ["aaa", "10.0.0.1", "kamal"]);
         assert_eq!((route.owner.as_deref(), route.targets.len()), (Some("app"), 1));
         assert_eq!(state.apps, ["app", "other"]);
         let known = |entry: &Deployed| format!("{} {} {}", entry.version, entry.at, entry.by);

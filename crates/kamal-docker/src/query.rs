@@ -65,6 +65,7 @@ pub(crate) fn text(query: &Query, config: &Config, entropy: &dyn Entropy) -> Tex
             format!("tail -n 50 {log} 2>/dev/null || echo 'nothing was done here yet'")
         }
         Query::Survey => survey::text(config),
+        Query::ProbeHosts { to } => swarm::probe(to),
         Query::HeldLayers => "docker image ls --all --quiet --no-trunc | sort -u | xargs docker image inspect \
                               --format '{{json .RootFS.Layers}}' 2>/dev/null; :"
             .to_owned(),

@@ -15,7 +15,7 @@ use kamal_core::{
 };
 use x509_parser::parse_x509_certificate;
 
-use crate::{credentials, observe, post_mortem, sections};
+use crate::{credentials, observe, post_mortem, sections, swarm};
 
 const SCRIPT: &str = include_str!("survey.sh");
 
@@ -107,6 +107,7 @@ pub(crate) fn read(printed: &str) -> Vitals {
             })
             .collect(),
         certificates: certificates(of("certificates")),
+        probes: of("probes").filter_map(swarm::read_probe).collect(),
         logged_in: of("registry").any(|line| line == "yes"),
         audit: of("audit").map(owned).collect(),
         made: of("made").map(Secret::new).collect(),

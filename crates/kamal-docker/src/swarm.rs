@@ -1,10 +1,13 @@
 //! Docker's swarm, as far as it joins hosts: membership, one network over all of them, and what a host tells of both.
 
+use std::net::IpAddr;
+
 use kamal_core::{
     cluster::{Address, Joined, Member, Membership, Network},
     config::model::Cluster,
     secret::Secret,
     shell::{Text, escape::word},
+    vitals::{PortProbe, Reach},
 };
 use serde_json::json;
 
@@ -57,17 +60,26 @@ pub(crate) fn create_overlay(name: &str, encrypted: bool) -> String {
     )
 }
 
-/// Takes the host out of its swarm, unless somebody else needs it there.
+/// Takes the host out of its swarm, unless somebody else needs it there. Docker then forgets the names of all its
+/// containers, those on networks of the host alone as well, until each is told its name again.
 pub(crate) fn leave(last: bool) -> String {
     let services = if last { "docker service ls --format '{{.Name}}'" } else { "true" };
     let force = if last { " --force" } else { "" };
     format!(
         "(used=$({{ docker ps --filter label=com.docker.swarm.service.name --format '{{{{.Names}}}}'; {services}; }} | head -n 5 | \
-         tr '\\n' ' ')\n\
+         tr '\n' ' ')\n\
          [ -z \"$used\" ] || {{ echo \"the swarm runs services here, which would end: $used\" >&2; exit 1; }}\n\
-         docker swarm leave{force})"
+         trap '' HUP INT TERM\n\
+         docker swarm leave{force} || exit 1\n\
+         {RENAME})"
     )
 }
+
+/// Tells containers their names again, all at once, by another name in between: docker takes no name for the one it has.
+const RENAME: &str = "lost=$(for n in $(docker ps -q | xargs -r docker inspect --format '{{.Name}}'); do n=${n#/}\n\
+    { docker rename \"$n\" \"${n}_renamed\" && docker rename \"${n}_renamed\" \"$n\"; } >&2 || echo \"$n\" &\n\
+    done; wait)\n\
+    [ -z \"$lost\" ] || { echo \"it has left, but these containers are not found by name until they are restarted:\" $lost >&2; exit 1; }";
 
 /// Removes a node that has left. Until its manager has noticed that, it has to be told.
 pub(crate) fn remove_node(node: &str) -> String {
@@ -91,6 +103,35 @@ pub(crate) fn look(cluster: &Cluster) -> String {
          for f in /proc/config.gz /boot/config-$(uname -r); do [ -r \"$f\" ] || continue; \
          echo \"encryption $(gzip -cdf \"$f\" | grep -cE '{ENCRYPTION}')\"; break; done\n"
     )
+}
+
+/// What joined hosts reach each other by, and whether by UDP.
+const PROBED: [(u16, &str); 4] = [(PORT, "tcp"), (7946, "tcp"), (7946, "udp"), (4789, "udp")];
+
+/// Tries to reach other hosts, all at once. By UDP nobody has to answer: a second message fails where the first was refused.
+pub(crate) fn probe(to: &[IpAddr]) -> String {
+    let addresses = to.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let ports = PROBED.map(|(port, protocol)| format!("{port}/{protocol}")).join(" ");
+    format!(
+        "echo '== probes'; command -v bash >/dev/null || exit 0\n\
+         for a in {addresses}; do for p in {ports}; do {{\n\
+         to=/dev/${{p#*/}}/$a/${{p%/*}}\n\
+         timeout 3 bash -c \"exec 3<>$to; case $p in *udp) echo >&3; sleep 0.5; echo >&3;; esac\" 2>/dev/null; s=$?\n\
+         case $s in 0) e=open;; 124) e=silent;; *) e=refused;; esac\n\
+         echo \"$a ${{p%/*}} ${{p#*/}} $e\"; }} & done; done; wait"
+    )
+}
+
+/// Reads a line of what came of it.
+pub(crate) fn read_probe(line: &str) -> Option<PortProbe> {
+    let mut words = line.split(' ');
+    let (to, port, protocol, reach) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let reach = match reach {
+        "open" => Reach::Open,
+        "silent" => Reach::Silent,
+        _ => Reach::Refused,
+    };
+    Some(PortProbe { to: to.parse().ok()?, port: port.parse().ok()?, udp: protocol == "udp", reach })
 }
 
 /// Reads a line of that.
@@ -150,6 +191,43 @@ mod tests {
         assert_eq!(alone.network, Some(Network::new("bridge", false, false)));
         let locked = told("swarm locked\t\t\tfalse\t\n");
         assert_eq!((locked.swarm, locked.encrypts), (Membership::Unclear("locked".to_owned()), None));
+    }
+
+    /// Runs what takes a host out of its swarm with a docker of two containers.
+    fn left(rename: &str) -> (String, Option<i32>) {
+        let docker = format!(
+            "docker() {{ case $1 in ps) [ \"$2\" = -q ] && echo id;; inspect) echo /app-web-1; echo /other;; \
+             rename) {rename};; *) echo \"$*\";; esac; }}\nxargs() {{ shift; \"$@\" \"$(cat)\"; }}"
+        );
+        let script = format!("{docker}\n{}", leave(false));
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let mut lines: Vec<String> = String::from_utf8_lossy(&said).lines().map(str::to_owned).collect();
+        lines.sort();
+        (lines.join("\n"), output.status.code())
+    }
+
+    #[test]
+    fn who_leaves_tells_containers_their_names_again() {
+        let (said, status) = left("echo \"$2 to $3\"");
+        let wanted = "app-web-1 to app-web-1_renamed\napp-web-1_renamed to app-web-1\nother to other_renamed\n\
+                      other_renamed to other\nswarm leave";
+        assert_eq!((said.as_str(), status), (wanted, Some(0)));
+        let (said, status) = left("[ \"$2\" != other ]");
+        assert!(said.contains("not found by name until they are restarted: other") && status == Some(1), "{said}");
+    }
+
+    #[test]
+    fn who_listens_is_told_from_who_does_not() {
+        let taken = std::net::TcpListener::bind("127.77.0.9:7946").unwrap();
+        let script = probe(&["127.77.0.9".parse().unwrap()]);
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        drop(taken);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let found: Vec<PortProbe> = said.lines().filter_map(read_probe).collect();
+        let reach = |port, udp| found.iter().find(|probe| (probe.port, probe.udp) == (port, udp)).unwrap().reach;
+        assert_eq!((reach(7946, false), reach(7946, true)), (Reach::Open, Reach::Refused), "{said}");
+        assert_eq!(found.len(), PROBED.len(), "{said}");
     }
 
     #[test]

@@ -87,6 +87,9 @@ table! {
     PATH_PREFIX = "path-prefix", Kind::List, "Deploy the service below the specified path(s)";
     PEER = "peer", Kind::List,
         "Another host's kamal-proxy that serves this service too, and takes its part of the requests (host or host:port)";
+    PEER_NAME = "peer-name", Kind::Str(""), "The name other hosts' proxies know this one by (with --peer-secret-file)";
+    PEER_SECRET_FILE = "peer-secret-file", Kind::Str(""),
+        "Share certificates with --peer, one of all ordering; they are sealed with the secret in this file, which all have";
     RATE_LIMIT = "rate-limit", Kind::Str(""), "Requests per client, such as 10/s, 100/m or 1000/h (429 for more)";
     RATE_LIMIT_BURST = "rate-limit-burst", Kind::Int(0),
         "With --rate-limit, requests at once (default those of one second)";

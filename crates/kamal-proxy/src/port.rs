@@ -49,11 +49,15 @@ impl Proxy for KamalProxyCli {
     }
 }
 
-/// Secrets of `x-proxy` that the proxy reads from files: the key of each, and the flag that names its file.
+/// Secrets that the proxy reads from files: the key of each, and the flag that names its file.
 fn files(route: &Route) -> Vec<(&String, Flag)> {
     let policies = &route.proxy.policies;
-    let all = [(&policies.basic_auth, flag::BASIC_AUTH_FILE), (&policies.acme_eab_key, flag::TLS_ACME_EAB_KEY_FILE)];
-    all.into_iter().filter_map(|(key, flag)| Some((key.as_ref()?, flag))).collect()
+    let all = [
+        (policies.basic_auth.as_ref(), flag::BASIC_AUTH_FILE),
+        (policies.acme_eab_key.as_ref(), flag::TLS_ACME_EAB_KEY_FILE),
+        (route.sharing.as_ref().map(|sharing| &sharing.secret), flag::PEER_SECRET_FILE),
+    ];
+    all.into_iter().filter_map(|(key, flag)| Some((key?, flag))).collect()
 }
 
 /// Writes the files a route has, then switches.
@@ -131,7 +135,8 @@ fn probe(route: &Route) -> String {
         policies: Policies { target_h2c: route.proxy.policies.target_h2c, ..Policies::default() },
         ..route.proxy.clone()
     };
-    let probe = Route { service, proxy, certificate: None, error_pages: None, ..route.clone() };
+    let alone = Route { peers: Vec::new(), sharing: None, ..route.clone() };
+    let probe = Route { service, proxy, certificate: None, error_pages: None, ..alone };
     let remove = command(&format!("remove {}", word(&probe.service)));
     format!("({}; s=$?; {remove} >/dev/null 2>&1; exit $s)", switch(&probe, &[]))
 }
@@ -162,7 +167,9 @@ fn watch(service: &str, guard: &Guard) -> String {
 pub fn flags(route: &Route) -> Vec<String> {
     let Settings { hosts, app_port, ssl, buffering, healthcheck, .. } = &route.proxy;
     let settings = &route.proxy;
-    let mut flags = vec![format!("--{}=\"$cid:{app_port}\"", flag::TARGET.name)];
+    // Docker knows a container by its id, and by that and a network it is on.
+    let network = route.network.iter().map(|network| format!(".{network}")).collect::<String>();
+    let mut flags = vec![format!("--{}=\"$cid{network}:{app_port}\"", flag::TARGET.name)];
     let seconds = |seconds: u64| format!("{seconds}s");
     let mut all: Vec<(Flag, Option<String>)> = Vec::new();
     all.extend(hosts.iter().map(|host| (flag::HOST, Some(host.clone()))));
@@ -196,6 +203,7 @@ pub fn flags(route: &Route) -> Vec<String> {
     all.push((flag::ERROR_PAGES, route.error_pages.clone()));
     all.extend(beyond_kamal(settings));
     all.extend(route.peers.iter().map(|peer| (flag::PEER, Some(peer.clone()))));
+    all.push((flag::PEER_NAME, route.sharing.as_ref().map(|sharing| sharing.name.clone())));
     flags.extend(all.into_iter().filter_map(|(Flag { name, kind, .. }, text)| match (kind, text?.as_str()) {
         (Kind::Bool(_), "true") => Some(format!("--{name}")),
         (_, text) => Some(format!("--{name}={}", value(text))),
@@ -252,7 +260,9 @@ mod tests {
         Route {
             service: "app-web".into(),
             container: "app-web-999".parse().unwrap(),
+            network: None,
             peers: Vec::new(),
+            sharing: None,
             proxy,
             certificate: None,
             error_pages: None,
@@ -422,7 +432,9 @@ mod tests {
     #[test]
     fn other_hosts_proxies_are_peers() {
         let peers = vec!["kamal-proxy-h2".to_owned()];
-        let all = flags(&Route { peers, ..route(Settings { app_port: 80, ..Settings::default() }) }).join(" ");
+        let network = Some("kamal".to_owned());
+        let all = flags(&Route { network, peers, ..route(Settings { app_port: 80, ..Settings::default() }) }).join(" ");
+        assert!(all.starts_with("--target=\"$cid.kamal:80\" "), "{all}");
         assert!(all.ends_with(" --peer=\"kamal-proxy-h2\""), "{all}");
     }
 

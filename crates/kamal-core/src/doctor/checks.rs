@@ -1,6 +1,6 @@
 //! The table of checks: what each asks, how it judges, and what puts right what it finds.
 
-use super::{Finding, Judgement, Patient, here, hosts, hosts::Seen};
+use super::{Finding, Judgement, Patient, here, hosts, hosts::Seen, joined};
 use crate::hint::Hint;
 
 /// A row of the table.
@@ -27,7 +27,7 @@ pub(super) enum Judge {
 /// How it is, and what was found.
 pub(super) type Verdict = (Judgement, String);
 
-const TABLE: [Check; 20] = [
+const TABLE: [Check; 23] = [
     Check {
         name: "config",
         asks: "Is deploy.yml understood, and does it select hosts?",
@@ -147,6 +147,24 @@ const TABLE: [Check; 20] = [
         asks: "Does kamal-proxy run where something is deployed?",
         fix: "`kamal proxy boot`; `kamal proxy logs` says why it stopped",
         judge: Judge::Host(hosts::proxy),
+    },
+    Check {
+        name: "cluster",
+        asks: "With `x-cluster`: is the host joined with the others, by an odd number of managers, and nothing hides their network?",
+        fix: "`kamal server join` joins hosts; `docker network rm NAME` removes a network that hides it; `docker node promote` and `demote` change managers",
+        judge: Judge::Host(joined::cluster),
+    },
+    Check {
+        name: "cluster_ports",
+        asks: "With `x-cluster`: does it reach the others by what joined hosts talk over?",
+        fix: "let the hosts' private addresses reach each other at 2377/tcp, 7946/tcp and udp, and 4789/udp",
+        judge: Judge::Host(joined::reached),
+    },
+    Check {
+        name: "cluster_open",
+        asks: "With `x-cluster`: is that closed to everybody else?",
+        fix: "close 2377/tcp, 7946/tcp and udp, and 4789/udp to all but the other hosts, in the host's firewall or one in front of it",
+        judge: Judge::Host(joined::open),
     },
 ];
 

@@ -2,20 +2,32 @@
 
 use super::*;
 use crate::{
+    cluster::{Address, Joined, Member, Membership, Network},
     config::{self, Source},
     error::HostError,
-    name::ImageRef,
+    name::{ContainerName, ImageRef},
     ports::{TransportError, TransportErrorKind},
-    state::{ContainerState, HostState, Machine, ProxyContainer},
+    state::{Container, ContainerState, HostState, Machine, ProxyContainer},
     targets::Selection,
     testing::NoTemplateWorld,
-    vitals::{Certificate, Engine, Published, Room, Vitals},
+    vitals::{Certificate, Engine, PortProbe, Published, Reach, Room, Vitals},
 };
 
 const YAML: &str = "service: app\nimage: acme/app\nservers: [h1]\nregistry: {username: u, password: [P]}\n\
-    builder: {arch: amd64}\nproxy: {host: a.test, ssl: true}\n";
+    builder: {arch: amd64}\nproxy: {host: a.test, ssl: true}\nx-cluster: {network: overlay}\n";
 
 const NOW: i64 = 1_767_225_600;
+
+/// A host of a swarm these manage.
+fn joined(host: &str, managers: &[&str]) -> Joined {
+    let managers = managers.iter().map(ToString::to_string).collect();
+    Joined {
+        swarm: Membership::Member(Member::new(host, "10.0.0.1", managers)),
+        addresses: vec![Address::new("eth0", "10.0.0.1".parse().unwrap())],
+        network: Some(Network::new("overlay", true, true)),
+        encrypts: Some(true),
+    }
+}
 
 fn healthy() -> (HostState, Vitals) {
     let image = ImageRef::of_checked("basecamp/kamal-proxy:v0.9.2");
@@ -24,6 +36,7 @@ fn healthy() -> (HostState, Vitals) {
         docker: true,
         proxy: Some(ProxyContainer { image, state: ContainerState::Running, networks: vec!["kamal".into()] }),
         network: true,
+        joined: Some(joined("h1", &["h1"])),
         ..HostState::new("h1".parse().unwrap())
     };
     let engine = Engine {
@@ -139,6 +152,26 @@ fn what_is_wrong_with_a_host_is_found_and_nothing_else() {
         (|_, vitals| vitals.logged_in = false, &[("registry", Warning)], "not logged in to Docker Hub"),
         (|state, _| state.proxy.as_mut().unwrap().state = ContainerState::Exited, &[("proxy", Warning)], "is exited"),
         (
+            |state, _| state.joined.as_mut().unwrap().swarm = Membership::None,
+            &[("cluster", Failed)],
+            "not joined with the other hosts",
+        ),
+        (
+            |state, _| state.joined.as_mut().unwrap().network = Some(Network::new("bridge", false, false)),
+            &[("cluster", Failed)],
+            "hides the one over all hosts",
+        ),
+        (|state, _| state.joined = Some(joined("h1", &["h1", "h2"])), &[("cluster", Warning)], "than 1 would"),
+        (
+            |state, vitals| {
+                let public = Address::new("eth0", "203.0.113.1".parse().unwrap());
+                state.joined.as_mut().unwrap().addresses.push(public);
+                vitals.listeners = vec![crate::diagnosis::Listener { port: 7946, loopback: false }];
+            },
+            &[("cluster_open", Warning)],
+            "7946/tcp, 4789/udp listen on 203.0.113.1",
+        ),
+        (
             |state, vitals| {
                 state.docker = false;
                 vitals.docker = Engine { installed: true, complaint: "permission denied".into(), ..Engine::default() };
@@ -158,6 +191,46 @@ fn what_is_wrong_with_a_host_is_found_and_nothing_else() {
         assert_eq!(found.ok, !failed);
         assert!(found.findings.iter().all(|finding| finding.fix.is_some() == (finding.result != Judgement::Ok)));
     }
+}
+
+#[test]
+fn a_host_that_does_not_reach_another_is_found() {
+    let yaml = YAML.replace("[h1]", "[h1, h2, h3]").replace(", ssl: true", "");
+    let config = config::load(&Source::new("config/deploy.yml", yaml), None, &NoTemplateWorld).unwrap().config;
+    let targets = Targets::select(&config, &Selection::default()).unwrap();
+    let at = |number: u8| {
+        let (mut state, vitals) = healthy();
+        let host: HostName = format!("h{number}").parse().unwrap();
+        let address = format!("10.0.0.{number}");
+        state.host = host.clone();
+        let name = ContainerName::of_checked("app-web-v1");
+        let container = Container::new("c".parse().unwrap(), name, "acme/app:v1", ContainerState::Running);
+        state.containers = vec![Container { networks: vec!["kamal-app".into()], ..container }];
+        state.joined = Some(Joined {
+            addresses: vec![Address::new("eth0", address.parse().unwrap())],
+            ..joined(host.as_str(), &["h1"])
+        });
+        Surveyed { host, found: Ok((state, vitals)) }
+    };
+    let mut surveyed = [at(1), at(2), at(3)];
+    let tried = to_try(config.cluster.as_ref().unwrap(), &surveyed);
+    let told: Vec<String> = tried.iter().map(|(host, to)| format!("{host} {to:?}")).collect();
+    assert_eq!(told, ["h1 [10.0.0.2, 10.0.0.3]", "h2 [10.0.0.3, 10.0.0.1]", "h3 [10.0.0.1, 10.0.0.2]"]);
+    let probe = |to: &str, port, udp, reach| PortProbe { to: to.parse().unwrap(), port, udp, reach };
+    let vitals = &mut surveyed[1].found.as_mut().unwrap().1;
+    vitals.probes = vec![
+        probe("10.0.0.1", 2377, false, Reach::Silent),
+        probe("10.0.0.1", 7946, false, Reach::Open),
+        probe("10.0.0.1", 4789, true, Reach::Refused),
+        // No manager.
+        probe("10.0.0.3", 2377, false, Reach::Refused),
+        probe("10.0.0.3", 7946, true, Reach::Open),
+    ];
+    let at = Timestamp::from_second(NOW).unwrap();
+    let found = checkup(&Patient { config: &config, targets: &targets, here: &well(), surveyed: &surveyed, at });
+    let closed = found.findings.iter().filter(|one| one.check == "cluster_ports" && one.result != Judgement::Ok);
+    let said: Vec<&str> = closed.map(|one| one.said.as_str()).collect();
+    assert_eq!(said, ["h1 (10.0.0.1) does not answer 2377/tcp, h1 (10.0.0.1) refuses 4789/udp"]);
 }
 
 #[test]

@@ -9,10 +9,10 @@ use crate::{
     error::Error,
     name::{HostName, Version},
     naming,
-    plan::{Draft, HostWork, Kind, KnownAnswer, Question, Stage, Work, route_to, stop_timeout},
+    plan::{Draft, HostWork, Kind, KnownAnswer, Question, Stage, Work, stop_timeout},
     query::{Attach, ExecNew, LogLines, Query},
     state::{Container, HostState},
-    step::{Route, Step},
+    step::Step,
     targets::no_role,
 };
 
@@ -181,11 +181,7 @@ fn start(facts: &Facts<'_>) -> Result<Draft, Error> {
         if role.proxy.is_some() {
             let there = state.container(&container).or_else(|| state.current(config, &role.name));
             let target = there.map_or(&container, |container| &container.name);
-            // They were uploaded when that version was booted.
-            let booted =
-                naming::version_of(config, &role.name, target).filter(|_| !facts.inputs.error_pages.is_empty());
-            let error_pages = booted.map(|version| naming::error_pages_inside(config, &version));
-            let route = Route { error_pages, ..route_to(config, role, &state.host, target) };
+            let route = facts.route_to(role, &state.host, target);
             steps.push(Step::SwitchTraffic(Box::new(route)));
         }
         steps

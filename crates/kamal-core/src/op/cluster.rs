@@ -1,6 +1,10 @@
 //! Hosts that are joined by Docker's swarm, and taken out of it again. Of somebody else's swarm they are used as they
 //! are.
 
+mod leave;
+mod peers;
+
+pub(super) use self::leave::leave;
 use super::{
     Facts,
     facts::{audit, unfit},
@@ -10,7 +14,6 @@ use crate::{
     config::model::{Accessory, Cluster},
     error::{Error, HostError},
     name::{ContainerName, HostName},
-    naming,
     plan::{Draft, HostWork, Kind, Stage, cluster as places},
     state::{Container, HostState},
     step::{Attachment, Step},
@@ -27,7 +30,15 @@ pub(super) struct Joining {
 /// `server join`.
 pub(super) fn join(facts: &Facts<'_>) -> Result<Draft, Error> {
     let cluster = asked_for(facts)?;
-    let Joining { stages, notes } = joining(facts, cluster)?;
+    let Joining { mut stages, notes } = joining(facts, cluster)?;
+    let order = every_host(facts)?;
+    let comes = |state: &&HostState| facts.targets.hosts.contains(&state.host);
+    let joined: Vec<&HostState> =
+        facts.states_of(&order).filter(|state| member(state).is_some() || comes(state)).collect();
+    let new = joined.iter().copied().filter(comes).filter(|state| places::join_proxy(facts.config, state).is_some());
+    let new: Vec<&HostName> = new.map(|state| &state.host).collect();
+    let peers: Vec<&HostName> = joined.iter().map(|state| &state.host).collect();
+    stages.push(peers::acquaint(facts, &joined, &new, &peers));
     Ok(Draft { notes, ..Draft::of(stages) })
 }
 
@@ -224,63 +235,6 @@ fn connections(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
 
 fn connect(container: &ContainerName, Attachment { network, aliases }: Attachment) -> Step {
     Step::ConnectNetwork { network, container: container.clone(), aliases }
-}
-
-/// `server leave`: the selected hosts go on by themselves.
-pub(super) fn leave(facts: &Facts<'_>) -> Result<Draft, Error> {
-    let cluster = asked_for(facts)?;
-    let order = every_host(facts)?;
-    let members: Vec<_> = facts.states_of(&order).filter_map(|state| Some((state, member(state)?))).collect();
-    let goes = |host: &HostName| facts.targets.hosts.contains(host);
-    let (going, staying): (Vec<_>, Vec<_>) = members.into_iter().partition(|(state, _)| goes(&state.host));
-    let leader = staying.iter().find(|(_, member)| member.manager).map(|(state, _)| state.host.clone());
-    let others = going.iter().flat_map(|(_, member)| &member.managers).any(|node| {
-        going.iter().all(|(_, member)| member.node != *node) && staying.iter().all(|(_, member)| member.node != *node)
-    });
-    if let (None, Some((state, _)), false) =
-        (&leader, going.iter().find(|(_, member)| member.manager), staying.is_empty())
-        && !others
-    {
-        let left: Vec<&str> = staying.iter().map(|(state, _)| state.host.as_str()).collect();
-        let message = format!("no other host manages the swarm {} belong to", left.join(", "));
-        let hint = "without -h all leave; `docker node promote` makes another one a manager";
-        return Err(Error::Hosts(vec![unfit(&state.host, message, hint)]));
-    }
-    let of = |work: &dyn Fn(&HostState) -> Vec<Step>| {
-        let works = going.iter().map(|(state, _)| HostWork { host: state.host.clone(), steps: work(state) });
-        Stage::hosts(Kind::Change, works.collect())
-    };
-    let mut stages = vec![of(&|state| disconnections(state, cluster))];
-    let through = |step: fn(String) -> Step, managers_only: bool| {
-        let nodes = going.iter().filter(|(_, member)| member.manager || !managers_only);
-        let steps: Vec<Step> = nodes.map(|(_, member)| step(member.node.clone())).collect();
-        let work = leader.iter().map(|host| HostWork { host: host.clone(), steps: steps.clone() });
-        Stage::hosts(Kind::Change, work.collect())
-    };
-    stages.push(through(|node| Step::DemoteNode { node }, true));
-    let parts = |managers: bool| {
-        let ends = managers && leader.is_none() && !others;
-        let part = going.iter().filter(|(_, member)| member.manager == managers);
-        let works = part.map(|(state, _)| {
-            let steps = vec![Step::LeaveSwarm { last: ends }, audit("Left the swarm", None)];
-            HostWork { host: state.host.clone(), steps }
-        });
-        Stage::hosts(Kind::Change, works.collect())
-    };
-    stages.extend([parts(false), parts(true)]);
-    stages.push(through(|node| Step::RemoveNode { node }, false));
-    Ok(Draft::of(stages))
-}
-
-fn disconnections(state: &HostState, cluster: &Cluster) -> Vec<Step> {
-    let network = &cluster.network;
-    let on = |networks: &[String]| networks.contains(network);
-    let containers = state.containers.iter().chain(&state.accessories).filter(|container| on(&container.networks));
-    let mut names: Vec<ContainerName> = containers.map(|container| container.name.clone()).collect();
-    if state.proxy.as_ref().is_some_and(|proxy| on(&proxy.networks)) {
-        names.push(ContainerName::of_checked(naming::PROXY_CONTAINER));
-    }
-    names.into_iter().map(|container| Step::DisconnectNetwork { network: network.clone(), container }).collect()
 }
 
 /// Fails where a draft puts containers on the network over all hosts on a host that has none, or another.

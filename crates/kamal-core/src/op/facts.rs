@@ -4,13 +4,13 @@ use crate::{
     config::{Config, model::Role},
     error::{Error, HostError},
     hint::Hint,
-    name::{HostName, ImageRef, Version},
+    name::{ContainerName, HostName, ImageRef, Version},
     naming,
-    plan::{HostWork, Kind, Question, Stage, Work},
+    plan::{self, HostWork, Kind, Question, Stage, Work},
     query::Query,
     run::{ProxyImages, inputs::Inputs},
     state::HostState,
-    step::Step,
+    step::{Route, Step},
     targets::Targets,
 };
 
@@ -101,6 +101,14 @@ impl<'a> Facts<'a> {
         };
         let states = self.states_of(&self.targets.app_hosts);
         states.map(|state| HostWork { host: state.host.clone(), steps: of(state) }).collect()
+    }
+
+    /// A role's route to a container that is there already. Its error pages were uploaded when its version was booted.
+    pub(crate) fn route_to(&self, role: &Role, host: &HostName, container: &ContainerName) -> Route {
+        let booted = naming::version_of(self.config, &role.name, container);
+        let booted = booted.filter(|_| !self.inputs.error_pages.is_empty());
+        let error_pages = booted.map(|version| naming::error_pages_inside(self.config, &version));
+        Route { error_pages, ..plan::route_to(self.config, role, host, container) }
     }
 
     /// A hook, if it is there.

@@ -42,6 +42,11 @@ impl Server {
         }
     }
 
+    /// Whether it leads proxies to containers that are there.
+    pub(super) fn switches(&self) -> bool {
+        matches!(self, Self::Join | Self::Leave)
+    }
+
     pub(super) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         match self {
             Self::Bootstrap => {

@@ -122,7 +122,9 @@ impl AccessorySteps<'_> {
         steps.push(Step::SwitchTraffic(Box::new(Route {
             service: self.accessory.service.clone(),
             container: self.container(),
+            network: cluster::own_network(self.config).filter(|own| *own == self.accessory.network),
             peers: Vec::new(),
+            sharing: None,
             proxy: proxy.clone(),
             certificate: certificate_paths(self.config, proxy, owner),
             error_pages: None,

@@ -375,7 +375,9 @@ fn route(config: &Config, role: &Role, host: &HostName, container: &ContainerNam
     Route {
         service: naming::container_prefix(config, &role.name),
         container: container.clone(),
+        network: cluster::own_network(config),
         peers: cluster::peers(config, role, host),
+        sharing: cluster::sharing(config, role, host),
         proxy,
         certificate,
         error_pages,

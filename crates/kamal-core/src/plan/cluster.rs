@@ -4,12 +4,12 @@
 use crate::{
     config::{
         Config,
-        model::{Accessory, Cluster, Role},
+        model::{Accessory, Cluster, Role, Ssl},
     },
     name::{ContainerName, HostName},
     naming,
     state::HostState,
-    step::{Attachment, Step},
+    step::{Attachment, Sharing, Step},
 };
 
 /// A role's containers answer under its name, and under that of the role on their host.
@@ -51,6 +51,25 @@ pub(crate) fn peers(config: &Config, role: &Role, host: &HostName) -> Vec<String
     }
     let others = role.hosts.iter().filter(|other| other.name != *host);
     others.map(|other| naming::on_host(naming::PROXY_CONTAINER, &other.name)).collect()
+}
+
+/// The network on which a proxy reaches its own host's containers where they share several: one that stays when the host
+/// leaves the others, and that nobody else is on.
+pub(crate) fn own_network(config: &Config) -> Option<String> {
+    config.cluster.as_ref().filter(|cluster| cluster.balance).map(|_| naming::NETWORK.to_owned())
+}
+
+/// How these share the certificates of an authority, of which one of them orders each.
+pub(crate) fn sharing(config: &Config, role: &Role, host: &HostName) -> Option<Sharing> {
+    let secret = sharing_secret(config, role)?.to_owned();
+    Some(Sharing { name: naming::on_host(naming::PROXY_CONTAINER, host), secret })
+}
+
+/// The key of the secret a role's proxies share certificates by.
+pub(crate) fn sharing_secret<'c>(config: &'c Config, role: &Role) -> Option<&'c str> {
+    let cluster = config.cluster.as_ref().filter(|cluster| cluster.balance)?;
+    let automatic = role.proxy.as_ref().is_some_and(|proxy| proxy.ssl == Ssl::Automatic);
+    cluster.secret.as_deref().filter(|_| automatic && role.hosts.len() > 1)
 }
 
 /// Joins the proxy to the network over all hosts, where it leads to containers of other hosts.

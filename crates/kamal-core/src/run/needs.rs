@@ -12,6 +12,7 @@ use crate::{
     error::{Error, MissingSecret},
     keyring::Keyring,
     op::Op,
+    plan,
     ports::Secrets,
 };
 
@@ -55,6 +56,7 @@ impl Needs {
             }
         }
         self.served("", role.proxy.as_ref());
+        self.shared(config, role);
     }
 
     /// An accessory's container.
@@ -82,6 +84,22 @@ impl Needs {
             self.add(certificate_pem, format!("{place}proxy/ssl/certificate_pem"));
             self.add(private_key_pem, format!("{place}proxy/ssl/private_key_pem"));
         }
+        self.policies(proxy);
+    }
+
+    /// A route to a role's container that is there already; its certificate lies beside it.
+    pub fn route(&mut self, config: &Config, role: &Role) {
+        self.policies(role.proxy.as_ref());
+        self.shared(config, role);
+    }
+
+    fn shared(&mut self, config: &Config, role: &Role) {
+        if let Some(secret) = plan::cluster::sharing_secret(config, role) {
+            self.add(secret, "x-cluster/secret".to_owned());
+        }
+    }
+
+    fn policies(&mut self, proxy: Option<&Proxy>) {
         let policies = proxy.map(|proxy| &proxy.policies);
         for (key, setting) in
             policies.into_iter().flat_map(|of| [(&of.basic_auth, "basic_auth"), (&of.acme_eab_key, "acme_eab_key")])

@@ -46,7 +46,12 @@ async fn status(cx: &Cx<'_>, hosts: &[HostName]) -> Result<Status, Error> {
 
 /// Whether all is there that a deploy relies on.
 async fn checkup(cx: &Cx<'_>, hosts: &[HostName]) -> Result<Checkup, Error> {
-    let (here, surveyed) = join(here(cx).boxed(), survey(&cx.fleet, hosts).boxed()).await;
+    let surveyed = async {
+        let mut surveyed = survey(&cx.fleet, hosts).await?;
+        probe_each_other(&cx.fleet, &mut surveyed).await;
+        Ok::<_, Error>(surveyed)
+    };
+    let (here, surveyed) = join(here(cx).boxed(), surveyed.boxed()).await;
     let patient = Patient {
         config: cx.fleet.config,
         targets: cx.targets,
@@ -78,6 +83,24 @@ async fn ask(fleet: &Fleet<'_>, host: &HostName) -> Result<(HostState, Vitals), 
     let unreadable = |source| HostError::Unreadable { host: host.clone(), source };
     let state = docker.parse(fleet.config, host, &captured.stdout).map_err(unreadable)?;
     Ok((state, docker.vitals(&captured.stdout)))
+}
+
+/// Has hosts that are joined try to reach each other. One that cannot be asked has said nothing.
+async fn probe_each_other(fleet: &Fleet<'_>, surveyed: &mut [Surveyed]) {
+    let Some(cluster) = &fleet.config.cluster else { return };
+    let asked = doctor::to_try(cluster, surveyed).into_iter().filter(|(_, to)| !to.is_empty()).map(|(host, to)| {
+        async move {
+            let captured = fleet.capture(&host, &script(fleet, &Query::ProbeHosts { to })).await.ok()?;
+            Some((host, fleet.world.docker.vitals(&captured.stdout).probes))
+        }
+        .boxed()
+    });
+    for (host, probes) in join_all(asked).await.into_iter().flatten() {
+        let found = surveyed.iter_mut().find(|one| one.host == host).and_then(|one| one.found.as_mut().ok());
+        if let Some((_, vitals)) = found {
+            vitals.probes = probes;
+        }
+    }
 }
 
 /// What this machine says of itself.

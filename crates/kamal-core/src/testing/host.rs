@@ -44,6 +44,8 @@ pub struct SimHost {
     pub proxy_cut_off: bool,
     /// Where the proxy leads: service to container id.
     pub routes: BTreeMap<String, String>,
+    /// Other hosts' proxies that serve these services too, as the proxy knows them.
+    pub peers: BTreeMap<String, Vec<String>>,
     /// What each of these services answers for; every host where nothing is said.
     pub served: BTreeMap<String, String>,
     /// Its architecture; `None` is `amd64`.
@@ -173,6 +175,7 @@ impl SimHost {
             | Query::ProxyBootConfig
             | Query::AccessoryDetails { .. }
             | Query::Survey
+            | Query::ProbeHosts { .. }
             | Query::PostMortem { .. }
             | Query::Shell { .. }
             | Query::Audit => {}
@@ -451,6 +454,7 @@ impl SimHost {
     fn switch(&mut self, route: &Route, around: &Around<'_>) -> Result<(), (i32, String)> {
         let found = self.healthy(route, around)?;
         self.routes.insert(route.service.clone(), found.id);
+        self.peers.insert(route.service.clone(), route.peers.clone());
         match &route.proxy.hosts[..] {
             [] => drop(self.served.remove(&route.service)),
             hosts => drop(self.served.insert(route.service.clone(), hosts.join(","))),

@@ -249,6 +249,31 @@ fn proxies_are_on_the_network_where_they_balance() {
     assert_eq!(answers(&app, "h4", "app-db"), texts(&["db"]));
 }
 
+/// The proxies a host's proxy shares requests with.
+fn peers(app: &App, host: &str) -> Vec<String> {
+    app.fleet.host(host).peers.get("app-web").cloned().unwrap_or_default()
+}
+
+#[test]
+fn proxies_take_leave_of_a_host_before_it_goes_and_know_it_when_it_is_back() {
+    let yaml = YAML.replace("[h1, h2]", "[h1, h2, h5]").replace("jobs}}", "jobs}}\nx-proxy: {basic_auth: USERS}");
+    let mut app = app(&format!("{yaml}x-balance: true\n"));
+    app.fleet.secrets().put("USERS", "ann:$2y$10$x");
+    app.operate(Verb::Setup, "v1", None).unwrap();
+    assert_eq!(peers(&app, "h1"), ["kamal-proxy-h2", "kamal-proxy-h5"]);
+    selecting(&mut app, &["h2"]);
+    app.perform_well(&Op::Server(Server::Leave));
+    let done: Vec<String> = app.fleet.effects().iter().map(ToString::to_string).collect();
+    let at = |what: &str| done.iter().position(|effect| effect.contains(what)).unwrap_or_else(|| panic!("{done:#?}"));
+    assert!(at("switch app-web to app-web-v1") < at("take app-web-v1 off the network"), "{done:#?}");
+    assert_eq!([peers(&app, "h1"), peers(&app, "h5")], [["kamal-proxy-h5"], ["kamal-proxy-h1"]]);
+    assert!(peers(&app, "h2").is_empty() && app.fleet.host("h2").routed("app-web").unwrap().runs());
+    app.perform_well(&Op::Server(Server::Join));
+    assert_eq!(peers(&app, "h2"), ["kamal-proxy-h1", "kamal-proxy-h5"]);
+    assert_eq!(peers(&app, "h5"), ["kamal-proxy-h1", "kamal-proxy-h2"]);
+    assert!(app.plan(&Op::Server(Server::Join), None).unwrap().is_empty());
+}
+
 #[test]
 fn joining_and_leaving_end_well_wherever_they_were_cut_off() {
     let joined = app(YAML);

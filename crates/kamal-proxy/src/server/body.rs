@@ -2,6 +2,7 @@
 
 pub(crate) mod buffer;
 pub(crate) mod client;
+pub(crate) mod held;
 pub(crate) mod http2;
 pub(crate) mod patience;
 #[cfg(feature = "http3")]

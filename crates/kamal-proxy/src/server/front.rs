@@ -136,6 +136,11 @@ async fn respond(
             record.silence();
             return Ok(Reply::Response(peers::whether(&service)));
         }
+        Some(PeerQuestion::Tell(service, question)) => {
+            record.silence();
+            let told = Box::pin(front.router.certificates().tell(&service, &question)).await;
+            return Ok(Reply::Response(peers::told(told)));
+        }
         Some(PeerQuestion::Serve(service)) => {
             return Box::pin(take(front, client, hints, request, host, service, record)).await;
         }

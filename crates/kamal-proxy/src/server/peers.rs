@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::header::EXPECT;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri};
 use tokio::net::lookup_host;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -30,6 +31,10 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// In a request: the service it is for, which the peer that passes it on has routed it to. In an answer: whether the peer
 /// has a target.
 const PEER: HeaderName = HeaderName::from_static("kamal-proxy-peer");
+/// In a request: a question about certificates, which begins with the name of the service.
+const ASK: HeaderName = HeaderName::from_static("kamal-proxy-peer-ask");
+/// Bytes of the longest answer to that: a key and a chain, sealed.
+const LONGEST: usize = 256 * 1024;
 /// In a request: the service that is asked about.
 const CHECK: HeaderName = HeaderName::from_static("kamal-proxy-peer-check");
 const READY: HeaderValue = HeaderValue::from_static("ready");
@@ -52,6 +57,8 @@ pub(crate) enum PeerQuestion {
     HasHealthy(Arc<Service>),
     /// To take a request for the service.
     Serve(Arc<Service>),
+    /// Something about the certificates of the service.
+    Tell(Arc<Service>, String),
 }
 
 impl Peer {
@@ -70,9 +77,7 @@ impl Peer {
         let found = found.map(|all| all.map(|found| found.ip().to_canonical()).collect::<Vec<_>>());
         self.addresses.store(Arc::new(found.as_ref().map(Clone::clone).unwrap_or_default()));
         found?;
-        let url = format!("http://{}:{}/", address.host(), address.port());
-        let uri = url.parse().map_err(|_| CheckError::Url(url.clone()))?;
-        let response = get(&uri, "", false, Some((&CHECK, &self.service))).await?;
+        let response = get(&root(address)?, "", false, Some((&CHECK, &self.service)), 0).await?;
         match response.headers().get(&PEER) {
             Some(answer) if *answer == READY => Ok(()),
             Some(_) => Err(CheckError::NoTarget),
@@ -100,20 +105,43 @@ impl Peer {
     }
 }
 
-/// Takes off what marks a request for a peer.
+/// Takes off what marks a request for a peer, or an answer of one.
 pub(crate) fn unmark(headers: &mut HeaderMap) {
     headers.remove(PEER);
 }
 
 /// What is asked by somebody who is a peer. What others say about that is taken off.
 pub(crate) fn question(routes: &Routes, client: &Client, headers: &mut HeaderMap) -> Option<PeerQuestion> {
-    let (check, take) = (headers.remove(CHECK), headers.remove(PEER));
-    let name = check.as_ref().or(take.as_ref())?.to_str().ok()?;
+    let (ask, check, take) = (headers.remove(ASK), headers.remove(CHECK), headers.remove(PEER));
+    let text = ask.as_ref().or(check.as_ref()).or(take.as_ref())?.to_str().ok()?;
+    let name = text.split(' ').next()?;
     let service = routes.get(name)?;
     let address: IpAddr = client.address.parse().ok()?;
     service.active.targets().filter_map(|target| target.peer.as_ref()).find(|peer| peer.is_at(address))?;
+    // This proxy says to go on with the body as soon as a target takes it.
+    headers.remove(EXPECT);
     let service = Arc::clone(service);
-    Some(if check.is_some() { PeerQuestion::HasHealthy(service) } else { PeerQuestion::Serve(service) })
+    Some(match (ask.is_some(), check.is_some()) {
+        (true, _) => PeerQuestion::Tell(service, text.to_owned()),
+        (_, true) => PeerQuestion::HasHealthy(service),
+        _ => PeerQuestion::Serve(service),
+    })
+}
+
+/// Asks a peer something about certificates.
+pub(crate) async fn ask(address: &Address, question: &HeaderValue) -> Option<Vec<u8>> {
+    let response = get(&root(address).ok()?, "", false, Some((&ASK, question)), LONGEST).await.ok()?;
+    Some(response.into_body()).filter(|answer| answer.len() <= LONGEST)
+}
+
+fn root(address: &Address) -> Result<Uri, CheckError> {
+    let url = format!("http://{}:{}/", address.host(), address.port());
+    url.parse().map_err(|_| CheckError::Url(url))
+}
+
+/// What is told to somebody who asks about certificates.
+pub(crate) fn told(sealed: Option<String>) -> Response<ResponseBody> {
+    sealed.map_or_else(nobody, |sealed| Response::new(ResponseBody::full(sealed)))
 }
 
 /// Whether there is a target here.

@@ -8,12 +8,14 @@ use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri, Version, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, response};
 use http_body::Body;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use self::clock::Clock;
 pub(crate) use self::headers::is_websocket;
@@ -21,6 +23,7 @@ pub(crate) use self::tunnel::{Session, Tunnel};
 use super::balancer::{Among, Balancer};
 use super::body::buffer::{BufferError, Limits, collect};
 use super::body::client::ClientBody;
+use super::body::held::Held;
 use super::body::patience;
 use super::body::request::{Fault, RequestBody, UploadFault, upload_fault};
 use super::body::response::{Relayed, ResponseBody};
@@ -40,6 +43,10 @@ use super::wire::WireError;
 
 /// Whether whoever stands between may keep a response back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// How long a request waits for a target without a name, where there is no other: docker forgets those of all its
+/// containers when its host leaves a swarm, and is told them again at once.
+const NAMELESS: Duration = Duration::from_secs(5);
 
 /// What is known about a request besides itself.
 #[derive(Debug)]
@@ -211,25 +218,38 @@ async fn exchange(
     tokio::pin!(out_of_patience);
     // To send it again changes nothing, so that it is sent to another when it is not known what became of it.
     let repeatable = forwarding.set.has_peers() && pool::is_repeatable(outgoing);
-    // A peer without a target has done nothing with it.
+    // A peer without a target has done nothing with it, and is asked before a body that is not at hand goes out.
+    let held = if forwarding.set.has_peers() { outgoing.body_mut().hold() } else { None };
     let kept = if forwarding.set.has_peers() { outgoing.body().again() } else { None };
+    let untouched = || held.as_ref().is_some_and(Held::is_whole);
+    let asks = outgoing.headers().contains_key(EXPECT);
     let mut tried = Vec::new();
+    let mut unknown_since = None;
     let (target, error, seen) = loop {
         let target = Arc::clone(claim.target());
         let about = || [("target", target.address.as_str().into()), ("path", path.into())];
+        if let Some(held) = &held {
+            offer(held, outgoing.headers_mut(), &target, asks);
+        }
+        let hear = |hint: response::Parts| {
+            if let Some(held) = held.as_ref().filter(|_| hint.status == StatusCode::CONTINUE) {
+                held.let_go();
+            }
+            pass_on(hint, hints);
+        };
         let error = tokio::select! {
             biased;
-            sent = target.pool.send(forwarding.client.shard, outgoing, |hint| pass_on(hint, hints)) => match sent {
-                Ok(response) if !(kept.is_some() && target.peer.is_some() && peers::is_nobody(&response)) => {
+            sent = target.pool.send(forwarding.client.shard, outgoing, hear) => match sent {
+                Ok(response) if target.peer.is_some() && peers::is_nobody(&response) => None,
+                Ok(mut response) => {
+                    if forwarding.set.has_peers() {
+                        peers::unmark(response.headers_mut());
+                    }
                     return Ok((response, claim));
-                }
-                Ok(_) => {
-                    *outgoing.body_mut() = kept.as_ref().and_then(RequestBody::again).unwrap_or_default();
-                    None
                 }
                 Err(error) => Some(error),
             },
-            () = lost(&target), if repeatable => None,
+            () = lost(&target, || repeatable || untouched()) => None,
             () = claim.until_cut() => {
                 forwarding.log.info("Request cancelled due to draining", &about());
                 return Err(StatusCode::GATEWAY_TIMEOUT.into());
@@ -237,12 +257,25 @@ async fn exchange(
             () = &mut out_of_patience => return Err(StatusCode::GATEWAY_TIMEOUT.into()),
         };
         tried.push(target.number);
-        let seen = matches!(error, Some(SendError::Wire(_) | SendError::Http2(_)));
+        let seen = matches!(error, Some(SendError::Wire(_) | SendError::Http2(_))) && !untouched();
+        if error.is_none() || untouched() {
+            let Some(body) = kept.as_ref().and_then(RequestBody::again) else {
+                return Err(StatusCode::SERVICE_UNAVAILABLE.into());
+            };
+            *outgoing.body_mut() = body;
+        }
         let Forwarding { set, among, prefer_reader, client, .. } = *forwarding;
         let next =
             if seen && !repeatable { None } else { set.claim_another(among, prefer_reader, client.shard, &tried) };
         let Some(next) = next else {
             match error {
+                // A peer has others to ask.
+                Some(SendError::Lookup { .. })
+                    if among == Among::All && unknown_since.get_or_insert_with(Instant::now).elapsed() < NAMELESS =>
+                {
+                    sleep(NAMELESS / 50).await;
+                    continue;
+                }
                 Some(error) => break (target, error, seen),
                 None => return Err(StatusCode::SERVICE_UNAVAILABLE.into()),
             }
@@ -254,31 +287,59 @@ async fn exchange(
         headers::readdress(outgoing.headers_mut(), claim.target());
         record.target = Some(Arc::clone(claim.target()));
     };
-    let about = || [("target", target.address.as_str().into()), ("path", path.into())];
-    match upload.fault.and_then(|fault| fault.get()) {
-        Some(UploadFault::Malformed) => {
-            log_malformed(forwarding.log, path, &error.to_string());
-            return Err(StatusCode::BAD_REQUEST.into());
-        }
-        Some(UploadFault::Gone) => return Err(Failure::Aborted(CLIENT_CLOSED_REQUEST)),
-        None => {}
-    }
-    if is_timeout(&error) {
-        return Err(StatusCode::GATEWAY_TIMEOUT.into());
-    }
-    let [target, path] = about();
-    forwarding.log.error("Error while proxying", &[target, path, ("error", chain(&error).into())]);
-    if forwarding.among == Among::Own && (repeatable || !seen) {
-        return Err(Failure::Unanswered);
-    }
-    Err(StatusCode::BAD_GATEWAY.into())
+    let may_repeat = repeatable || !seen;
+    Err(failure(&error, &target, upload.fault.as_deref(), may_repeat, forwarding, path))
 }
 
-/// Resolves when a target that is a peer is lost.
-async fn lost(target: &Target) {
-    match &target.peer {
-        Some(peer) => peer.until_lost().await,
-        None => std::future::pending().await,
+/// What comes of a request that no target answered.
+fn failure(
+    error: &SendError,
+    target: &Target,
+    fault: Option<&Fault>,
+    may_repeat: bool,
+    forwarding: &Forwarding<'_>,
+    path: &str,
+) -> Failure {
+    match fault.and_then(Fault::get) {
+        Some(UploadFault::Malformed) => {
+            log_malformed(forwarding.log, path, &error.to_string());
+            return StatusCode::BAD_REQUEST.into();
+        }
+        Some(UploadFault::Gone) => return Failure::Aborted(CLIENT_CLOSED_REQUEST),
+        None => {}
+    }
+    if is_timeout(error) {
+        return StatusCode::GATEWAY_TIMEOUT.into();
+    }
+    let about = [("target", target.address.as_str().into()), ("path", path.into()), ("error", chain(error).into())];
+    forwarding.log.error("Error while proxying", &about);
+    if forwarding.among == Among::Own && may_repeat {
+        return Failure::Unanswered;
+    }
+    StatusCode::BAD_GATEWAY.into()
+}
+
+/// Keeps a body back from a peer until that says to go on; a target of one's own gets it at once. `asks` says that the
+/// client waits for such a word itself.
+fn offer(held: &Held, headers: &mut HeaderMap, target: &Target, asks: bool) {
+    if target.peer.is_some() {
+        headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        return;
+    }
+    if !asks {
+        headers.remove(EXPECT);
+    }
+    held.let_go();
+}
+
+/// Resolves when a target that is a peer is lost, while a request to it may go to another.
+async fn lost(target: &Target, may_repeat: impl Fn() -> bool) {
+    let Some(peer) = &target.peer else { return std::future::pending().await };
+    loop {
+        peer.until_lost().await;
+        if may_repeat() {
+            return;
+        }
     }
 }
 
@@ -297,7 +358,7 @@ fn is_timeout(error: &SendError) -> bool {
     let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
     match error {
         SendError::ConnectTimeout(_) => true,
-        SendError::Connect { error, .. } => timed_out(error),
+        SendError::Connect { error, .. } | SendError::Lookup { error, .. } => timed_out(error),
         SendError::Wire(WireError::Io(error)) => timed_out(error),
         SendError::Wire(_) | SendError::Http2(_) => false,
     }
@@ -325,7 +386,7 @@ fn log_malformed(log: &Log, path: &str, error: &str) {
 fn switch(
     response: Response<ReplyBody>,
     claim: Claim,
-    asked: Option<&http::HeaderValue>,
+    asked: Option<&HeaderValue>,
     forwarding: &Forwarding<'_>,
     path: &str,
 ) -> Result<Reply, Failure> {
@@ -408,7 +469,6 @@ fn streams(headers: &HeaderMap, body: &impl Body) -> bool {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use http::HeaderValue;
     use http_body_util::{Full, StreamBody};
 
     use super::*;

@@ -95,7 +95,7 @@ impl Router {
         let mut kept = self.change().await?;
         let routes = self.routes.load_full();
         self.refuse_conflict(&routes, &request.service, &options)?;
-        let assets = Assets::load(&options, &self.surroundings.variables, &self.log)?;
+        let assets = Assets::load(&request.service, &options, &self.surroundings.variables, &self.log)?;
         let options = Arc::new(options);
         let service = match routes.get(&request.service) {
             Some(current) => {

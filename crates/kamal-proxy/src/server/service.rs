@@ -18,7 +18,7 @@ use super::options::{ServiceOptions, TargetOptions};
 use super::pause::Pause;
 use super::rollout::Split;
 use super::surroundings::Variables;
-use super::tls::automatic::Authority;
+use super::tls::automatic::{Authority, Sharing, SharingError};
 use super::tls::certificate::{self, CertificateError};
 use super::watch::Watched;
 
@@ -75,6 +75,8 @@ enum Unusable {
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     #[error(transparent)]
+    Sharing(#[from] SharingError),
+    #[error(transparent)]
     Pages(#[from] PagesError),
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -82,7 +84,12 @@ enum Unusable {
 
 impl Assets {
     /// Reads the files; causes go to the log.
-    pub(crate) fn load(options: &ServiceOptions, variables: &Variables, log: &Log) -> Result<Self, AssetsError> {
+    pub(crate) fn load(
+        service: &str,
+        options: &ServiceOptions,
+        variables: &Variables,
+        log: &Log,
+    ) -> Result<Self, AssetsError> {
         let policy = Policy::new(&options.policies, variables)?.map(Arc::new);
         let mut assets = Self { policy, ..Self::default() };
         if options.tls_enabled && options.has_custom_certificate() {
@@ -92,10 +99,11 @@ impl Assets {
                 log.error("Error loading TLS certificate", &[("error", error.0.as_str().into())]);
             })?;
             assets.certificate = Some(loaded);
-        } else if let Some(authority) = Authority::of(options) {
+        } else if let Some(mut authority) = Authority::of(options) {
             if !authority.has_wildcards() && options.hosts.iter().any(|host| host.contains('*')) {
                 return Err(Unusable::AutomaticWildcard.into());
             }
+            authority.sharing = Sharing::of(service, &options.policies)?.map(Arc::new);
             assets.authority = Some(Arc::new(authority));
         }
         if !options.error_page_path.is_empty() {

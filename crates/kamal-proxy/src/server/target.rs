@@ -5,6 +5,7 @@ pub(crate) mod failure;
 pub(crate) mod gate;
 mod h2c;
 pub(crate) mod health;
+mod lookup;
 pub(crate) mod pool;
 pub(crate) mod reply;
 

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::free_port::free_port;
-use super::support::{PATIENCE, Proxy, Upstream, metrics, text};
+use super::support::{PATIENCE, Proxy, Upstream, get, metrics, text};
 
 /// An authority of its own, and a DNS in which every name is this machine.
 struct Pebble {
@@ -161,6 +161,144 @@ impl ServerCertVerifier for Anyone {
 
 fn obtained(line: &serde_json::Value) -> bool {
     line["msg"] == "ACME: certificate obtained"
+}
+
+/// Proxies that share the certificates of one service.
+struct Sharing {
+    /// By the names they know each other by: the first one orders.
+    proxies: Vec<Proxy>,
+    target: Upstream,
+}
+
+impl Sharing {
+    const SECRET: &'static str = "a secret that is long enough for all of them";
+
+    async fn start(count: usize) -> Self {
+        let first = home();
+        let mut proxies = vec![Proxy::start_in(Arc::clone(&first), &["--debug"])];
+        for _ in 1..count {
+            let other = tempfile::tempdir().unwrap();
+            fs::copy(first.path().join("roots.pem"), other.path().join("roots.pem")).unwrap();
+            fs::copy(first.path().join("roots.key"), other.path().join("roots.key")).unwrap();
+            proxies.push(Proxy::start_in(Arc::new(other), &["--debug"]));
+        }
+        proxies.sort_by_key(|proxy| proxy.http.to_string());
+        Self { proxies, target: Upstream::named("app").await }
+    }
+
+    fn deploy(&self, at: usize, secret: &str, pebble: &Pebble) {
+        let proxy = &self.proxies[at];
+        let file = proxy.home.path().join("secret");
+        fs::write(&file, secret).unwrap();
+        let others = self.proxies.iter().filter(|other| other.http != proxy.http);
+        let others: String = others.map(|other| format!(" --peer {}", other.http)).collect();
+        proxy.ok(&format!(
+            "deploy app --target {} --host a.example.com --tls --tls-acme-directory {}{others} --peer-name {} \
+             --peer-secret-file {}",
+            self.target.address,
+            pebble.directory,
+            proxy.http,
+            file.display(),
+        ));
+    }
+
+    /// What all of them show, once that is the same, and none of these.
+    async fn shown_by_all(&self, before: &[&Vec<u8>]) -> Vec<u8> {
+        let begun = Instant::now();
+        loop {
+            let mut all = Vec::new();
+            for proxy in &self.proxies {
+                all.extend(shown(proxy.https, "a.example.com").await);
+            }
+            if all.len() == self.proxies.len() && all.iter().all(|one| *one == all[0]) && !before.contains(&&all[0]) {
+                return all.swap_remove(0);
+            }
+            assert!(begun.elapsed() < PATIENCE, "all have the same certificate");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// How many each has ordered.
+    fn orders(&self) -> Vec<usize> {
+        self.proxies.iter().map(|proxy| proxy.count(obtained)).collect()
+    }
+}
+
+// What the authority looks for over HTTP it looks for at the last of them, which has not ordered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_of_several_orders_and_all_have_what_it_got() {
+    let all = Sharing::start(3).await;
+    let lifetime = [("certificateValidityPeriod", 12.into())];
+    let pebble = Pebble::start(&all.proxies[0], (all.proxies[2].http.port(), 1), &lifetime);
+    for at in [2, 1, 0] {
+        all.deploy(at, Sharing::SECRET, &pebble);
+    }
+    let first = all.shown_by_all(&[]).await;
+    assert_eq!(names(&first), ["a.example.com"]);
+    assert_eq!(all.orders(), [1, 0, 0]);
+    let unknown = all.proxies[1].get("http://a.example.com/.well-known/acme-challenge/none").await;
+    assert_eq!(unknown.status, 404);
+    all.shown_by_all(&[&first]).await;
+    assert_eq!(all.orders(), [2, 0, 0], "it is renewed once for all");
+}
+
+// The first is there, but has no such service yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn another_orders_where_the_first_is_away_and_the_first_takes_that() {
+    let all = Sharing::start(2).await;
+    // In TLS, at the one that has not ordered.
+    let pebble = Pebble::start(&all.proxies[0], (1, all.proxies[1].https.port()), &[]);
+    all.deploy(1, Sharing::SECRET, &pebble);
+    all.proxies[1].logged(obtained).await;
+    all.deploy(0, Sharing::SECRET, &pebble);
+    all.shown_by_all(&[]).await;
+    assert_eq!(all.orders(), [0, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_tls_at_one_that_has_not_ordered() {
+    let all = Sharing::start(2).await;
+    let pebble = Pebble::start(&all.proxies[0], (1, all.proxies[1].https.port()), &[]);
+    all.deploy(1, Sharing::SECRET, &pebble);
+    all.deploy(0, Sharing::SECRET, &pebble);
+    all.shown_by_all(&[]).await;
+    assert_eq!(all.orders(), [1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_has_not_the_secret_learns_no_key() {
+    let all = Sharing::start(2).await;
+    let pebble = Pebble::start(&all.proxies[0], (all.proxies[0].http.port(), 1), &[]);
+    all.deploy(0, Sharing::SECRET, &pebble);
+    all.proxies[0].logged(obtained).await;
+    let ask = async |question: &str| {
+        let mut asking = get("http://a.example.com/");
+        asking.headers_mut().insert("kamal-proxy-peer-ask", question.parse().unwrap());
+        all.proxies[0].send(asking).await
+    };
+    // This client is where the peer is.
+    let told = ask("app certificate a.example.com 1").await;
+    let sealed = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &told.body).unwrap();
+    assert_eq!((told.status, sealed.len() > 1000), (200, true));
+    assert!(!String::from_utf8_lossy(&sealed).contains("-----BEGIN"));
+    assert_ne!(ask("app certificate a.example.com 1").await.body, told.body, "sealed anew each time");
+    for question in ["app certificate b.example.com 1", "app certificate ../acme_account+key 1", "app", "other a b 1"] {
+        let refused = ask(question).await;
+        assert!(refused.status != 200, "{question}: {refused:?}");
+    }
+    // A peer with another secret gets a certificate of its own.
+    all.deploy(1, &Sharing::SECRET.to_uppercase(), &pebble);
+    all.proxies[1].logged(|line| line["msg"] == "ACME: unable to get certificate" || obtained(line)).await;
+    assert_eq!(all.proxies[1].count(|line| line["msg"] == "ACME: certificate of a peer"), 0);
+    let file = all.proxies[1].home.path().join("secret");
+    fs::write(&file, "short").unwrap();
+    let refused = all.proxies[1].fails(&format!(
+        "deploy app --target {} --host a.example.com --tls --peer {} --peer-name b --peer-secret-file {}",
+        all.target.address,
+        all.proxies[0].http,
+        file.display()
+    ));
+    assert!(refused.contains("should have at least 32 characters"), "{refused}");
 }
 
 // TLS-ALPN-01 (RFC 8737), which pebble asks over TLS alone: nothing listens on its port for HTTP.

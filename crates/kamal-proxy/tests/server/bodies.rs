@@ -139,6 +139,22 @@ async fn another_target_is_asked() {
     proxy.logged(|line| line["msg"] == "Trying another target" && line["target"] == address.to_string()).await;
 }
 
+// It may be told its name again at any moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_without_a_name_is_waited_for() {
+    let before = Proxy::start();
+    before.ok("deploy app --target nowhere.invalid --force");
+    let home = std::sync::Arc::clone(&before.home);
+    drop(before);
+    // What was served before is taken for healthy.
+    let proxy = Proxy::start_in(home, &[]);
+    let asked = std::time::Instant::now();
+    assert_eq!(proxy.send(request("POST", "http://localhost/", "hello")).await.status, 502);
+    let waited = asked.elapsed();
+    assert!(waited >= Duration::from_secs(5), "{waited:?}");
+    assert_eq!(proxy.count(|line| line["msg"] == "Error while proxying"), 1);
+}
+
 // spec 8.4
 #[tokio::test(flavor = "multi_thread")]
 async fn targets_that_do_not_answer() {

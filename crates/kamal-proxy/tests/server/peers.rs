@@ -78,6 +78,36 @@ async fn each_answers_from_the_targets_of_all_whatever_is_deployed_or_removed() 
     }
 }
 
+// Bodies are streamed here, so that they could not be sent twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_body_goes_to_whoever_takes_it_and_nobody_else() {
+    let peers = Peers::start("").await;
+    let post = async |at: usize| {
+        let reply = peers.proxies[at].send(request("POST", "http://localhost/", "x".repeat(100_000))).await;
+        assert!(reply.header("kamal-proxy-peer").is_empty(), "{reply:?}");
+        reply
+    };
+    for round in 0..4 {
+        let gone = 1 + round % 2;
+        peers.proxies[gone].ok("stop app");
+        // The first of these come before it is known.
+        for _ in 0..12 {
+            let reply = post(0).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+            assert_ne!(reply.body, NAMES[gone]);
+        }
+        peers.proxies[gone].ok("resume app");
+        peers.await_answers(0, &NAMES).await;
+    }
+    // Nobody is left, which is told as the proxy tells it of its own targets.
+    for at in [1, 2] {
+        peers.proxies[at].ok("stop app");
+    }
+    peers.await_answers(0, &["one"]).await;
+    peers.proxies[0].ok("stop app");
+    assert_eq!(post(0).await.status, 503);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_proxy_that_ends_is_missed_by_nobody_who_asks_another() {
     let mut peers = Peers::start("").await;

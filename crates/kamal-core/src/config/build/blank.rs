@@ -16,7 +16,7 @@ const NEVER_BLANK: &Places = &[
     (&["proxy", "run"], RUN),
     (&["servers", "*", "proxy", "run"], RUN),
     (&["accessories", "*", "proxy", "run"], RUN),
-    (&["x-cluster"], &["name", "address", "interface"]),
+    (&["x-cluster"], &["name", "address", "interface", "secret"]),
     (&["x-proxy"], POLICIES),
     (&["x-proxy", "roles", "*"], POLICIES),
     (&["x-proxy", "accessories", "*"], POLICIES),

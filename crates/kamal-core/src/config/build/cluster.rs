@@ -1,7 +1,7 @@
 //! `x-cluster` and `x-balance`: hosts joined by Docker's swarm, and traffic over all of them.
 
 use super::super::diagnostic::Report;
-use super::super::model::{Cluster, Config, DockerOptions, PrivateAddress};
+use super::super::model::{Cluster, Config, DockerOptions, PrivateAddress, Role, Ssl};
 use super::super::shape::check::{at, section};
 use super::super::shape::keys;
 use super::super::shape::suggest::did_you_mean;
@@ -22,6 +22,12 @@ const TAKEN: [&str; 7] = [naming::NETWORK, "bridge", "default", "docker_gwbridge
 /// Options of `docker run` that take a container off the networks it is to be on.
 const NETWORKS: [&str; 2] = ["network", "net"];
 
+/// Whether they ask for traffic over all web hosts, whose proxies can share a certificate.
+pub(super) fn balances(root: &Node) -> bool {
+    let joined = root.get(KEY).is_some_and(|node| node.map().is_some());
+    joined && root.get(BALANCE).and_then(Node::bool).unwrap_or(false)
+}
+
 /// Reads and checks them. What is no mapping was refused already.
 pub(crate) fn cluster(root: &Node, config: &Config, report: &mut Report<'_>) -> Option<Cluster> {
     let balance = root.get(BALANCE).and_then(Node::bool).unwrap_or(false);
@@ -36,14 +42,19 @@ pub(crate) fn cluster(root: &Node, config: &Config, report: &mut Report<'_>) -> 
     section(node, keys::X_CLUSTER, KEY, report);
     driver(node, entry.key, report);
     containers(entry.key, config, report);
+    let secret = text(node, "secret");
     if balance {
         balanced(root.get(BALANCE).map_or(entry.key, |node| node.span), config, report);
+        certificates(node.get("secret").map_or(entry.key, |node| node.span), secret.as_deref(), config, report);
+    } else if let Some(node) = node.get("secret") {
+        report.warn(node.span, at("x-cluster/secret", &format!("does nothing without {BALANCE}")), None);
     }
     Some(Cluster {
         network: name(node, config, report),
         by: by(node, report),
         managers: managers(node, config, report),
         encrypted: node.get("encrypted").and_then(Node::bool).unwrap_or(true),
+        secret,
         balance,
     })
 }
@@ -142,6 +153,26 @@ fn balanced(span: Span, config: &Config, report: &mut Report<'_>) {
     }
 }
 
+/// What proxies need to share the certificates of an authority.
+fn certificates(span: Span, secret: Option<&str>, config: &Config, report: &mut Report<'_>) {
+    let automatic = |role: &&Role| role.proxy.as_ref().is_some_and(|proxy| proxy.ssl == Ssl::Automatic);
+    let mut shared = config.roles.iter().filter(automatic).filter(|role| role.hosts.len() > 1);
+    match (shared.next(), secret) {
+        (Some(role), None) => {
+            let rule = "SSL on several servers takes a secret by which their proxies share certificates";
+            let help = "name one in x-cluster, `secret: CLUSTER_SECRET`, and have .kamal/secrets say \
+                        CLUSTER_SECRET=..., such as `openssl rand -base64 32` prints";
+            let found = format!("{KEY}: the role {}: {rule}", role.name);
+            report.error_with(span, found, Some(help.to_owned()));
+        }
+        (None, Some(_)) => {
+            let rule = "does nothing: no role on several hosts has ssl: true";
+            report.warn(span, at("x-cluster/secret", rule), None);
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::config::{Loaded, Source, load};
@@ -187,8 +218,29 @@ mod tests {
     }
 
     #[test]
+    fn several_hosts_share_a_certificate_by_a_secret() {
+        let file = |cluster: &str, balance: bool| {
+            let proxy = "proxy: {ssl: true, host: a.example.com}";
+            of(&format!("{proxy}\nx-cluster: {{network: overlay{cluster}}}\nx-balance: {balance}\n"))
+        };
+        let loaded = file(", secret: CLUSTER_SECRET", true).unwrap();
+        assert_eq!(loaded.config.cluster.unwrap().secret.as_deref(), Some("CLUSTER_SECRET"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        let refused = file("", true).unwrap_err();
+        assert!(refused.contains("SSL on several servers takes a secret") && refused.contains("openssl"), "{refused}");
+        let alone = file(", secret: CLUSTER_SECRET", false).unwrap_err();
+        assert!(alone.contains("SSL is only supported on a single server"), "{alone}");
+        let empty = file(", secret: \"\"", true).unwrap_err();
+        assert!(empty.contains("x-cluster/secret: should not be empty"), "{empty}");
+        let own = "proxy: {ssl: {certificate_pem: C, private_key_pem: K}, host: a.example.com}";
+        of(&format!("{own}\nx-cluster: {{network: overlay}}\nx-balance: true\n")).unwrap();
+    }
+
+    #[test]
     fn what_is_unwise_is_told() {
         for (text, wanted) in [
+            ("x-cluster: {network: overlay, secret: S}", "x-cluster/secret: does nothing without x-balance"),
+            ("x-cluster: {network: overlay, secret: S}\nx-balance: true", "x-cluster/secret: does nothing: no role"),
             ("x-cluster: {network: overlay, managers: 2}", "2 stand the loss of no more of them than 1 would"),
             (
                 "x-cluster: {network: overlay}\naccessories: {db: {image: i, host: h1, network: host}}",

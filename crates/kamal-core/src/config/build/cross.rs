@@ -7,9 +7,9 @@ use super::super::model::{Accessory, Config, ProxyRun, Ssl};
 use super::super::shape::suggest::did_you_mean;
 use super::super::source::Span;
 use super::super::yaml::{Kind, Node};
-use super::root::retain_containers;
 use super::servers::RawRole;
 use super::version;
+use super::{cluster, root::retain_containers};
 use crate::name::HostName;
 
 /// Checks what can only be seen on the whole, and completes the configuration. `top` is where to point when
@@ -33,7 +33,7 @@ pub(crate) fn check(
     let retain_containers = retain_containers(root, report);
     service_name(root, report);
     old_hooks(&config, span("hooks_path"), exists, report);
-    ssl(&config, roles, report);
+    ssl(root, &config, roles, report);
     local_registry(root, &config, report);
     proxy_runs(&config, span("proxy"), report);
     containers(root, &config, report);
@@ -119,13 +119,13 @@ fn old_hooks(config: &Config, span: Span, exists: &dyn Fn(&str) -> bool, report:
     }
 }
 
-fn ssl(config: &Config, roles: &[RawRole<'_>], report: &mut Report<'_>) {
+fn ssl(root: &Node, config: &Config, roles: &[RawRole<'_>], report: &mut Report<'_>) {
     let mut seen: Vec<&String> = Vec::new();
     let mut shared: Vec<&str> = Vec::new();
     let mut last = None;
     for (role, raw) in config.roles.iter().zip(roles) {
         let Some(proxy) = role.proxy.as_ref().filter(|proxy| proxy.ssl != Ssl::Off) else { continue };
-        if proxy.ssl == Ssl::Automatic && role.hosts.len() > 1 {
+        if proxy.ssl == Ssl::Automatic && role.hosts.len() > 1 && !cluster::balances(root) {
             let rule = "SSL is only supported on a single server unless you provide custom certificates";
             let found = format!("found {} servers for role {}", role.hosts.len(), role.name);
             report.error(raw.span, format!("{rule}, {found}"));

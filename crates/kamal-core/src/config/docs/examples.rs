@@ -147,6 +147,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("x-cluster/interface", "eth1"),
     ("x-cluster/managers", "1"),
     ("x-cluster/encrypted", "true"),
+    ("x-cluster/secret", "CLUSTER_SECRET"),
     ("x-balance", "true"),
     ("x-release", "{cmd: bin/migrate}"),
     ("x-release/cmd", "bin/migrate"),

@@ -14,6 +14,8 @@ pub struct Cluster {
     pub managers: u32,
     /// Whether hosts encrypt what goes between containers.
     pub encrypted: bool,
+    /// The key of the secret that proxies share certificates by.
+    pub secret: Option<String>,
     /// `x-balance`: whether each web host's proxy leads requests to the containers of all.
     pub balance: bool,
 }

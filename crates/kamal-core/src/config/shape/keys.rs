@@ -168,6 +168,12 @@ pub(crate) const X_CLUSTER: &[Key] = &[
     key("interface", Text, "The interface whose address is a host's private one: `eth1`."),
     key("managers", Int, "How many hosts manage the swarm, the primary host first, default 1."),
     key("encrypted", Bool, "Whether the hosts encrypt what goes between containers, default true."),
+    key(
+        "secret",
+        Text,
+        "The name of a secret of at least 32 characters that all proxies have: `ssl: true` on several hosts shares \
+         certificates by it, which takes `x-balance`.",
+    ),
 ];
 
 /// The keys of `x-proxy`, for all roles that are proxied.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::buffer::Buffered;
 use super::client::ClientBody;
+use super::held::Held;
 use super::patience::{Upload, UploadError};
 
 /// What is sent to a target.
@@ -20,6 +21,8 @@ pub(crate) enum RequestBody {
     #[default]
     Empty,
     Streamed(Streamed),
+    /// Not before whoever is asked says so.
+    Held(Held),
     Buffered(Box<Buffered>),
 }
 
@@ -30,6 +33,12 @@ pub(crate) struct Streamed {
     fault: Arc<Fault>,
     /// Dropped when the upload is over, which starts the clock of the target timeout.
     _sending: oneshot::Sender<()>,
+}
+
+impl Streamed {
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Whether an upload went wrong on the client's side, which decides the status (spec 8.4).
@@ -65,7 +74,23 @@ impl RequestBody {
         match self {
             Self::Empty => Some(Self::Empty),
             Self::Streamed(_) => None,
+            Self::Held(held) => held.is_whole().then(|| Self::Held(held.clone())),
             Self::Buffered(body) => body.again().map(|body| Self::Buffered(Box::new(body))),
+        }
+    }
+
+    /// Keeps an upload back; gives what lets it go.
+    pub(crate) fn hold(&mut self) -> Option<Held> {
+        match std::mem::take(self) {
+            Self::Streamed(upload) => {
+                let held = Held::new(upload);
+                *self = Self::Held(held.clone());
+                Some(held)
+            }
+            other => {
+                *self = other;
+                None
+            }
         }
     }
 
@@ -96,8 +121,12 @@ impl Body for RequestBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Self::Held(held) = &*self {
+            let upload = ready!(held.poll_taken(cx));
+            *self = upload.map_or(Self::Empty, Self::Streamed);
+        }
         let streamed = match &mut *self {
-            Self::Empty => return Poll::Ready(None),
+            Self::Empty | Self::Held(_) => return Poll::Ready(None),
             Self::Buffered(body) => return Pin::new(body).poll_frame(cx),
             Self::Streamed(streamed) => streamed,
         };
@@ -123,6 +152,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Streamed(streamed) => streamed.body.is_end_stream(),
+            Self::Held(_) => false,
             Self::Buffered(body) => body.is_end_stream(),
         }
     }
@@ -131,6 +161,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Streamed(streamed) => streamed.body.size_hint(),
+            Self::Held(held) => held.size_hint(),
             Self::Buffered(body) => body.size_hint(),
         }
     }

@@ -82,6 +82,8 @@ fn policies(flags: &Parsed) -> Policies {
         redirects: flags.list(flag::REDIRECT),
         sticky: flags.bool(flag::STICKY),
         peers: flags.list(flag::PEER),
+        peer_name: flags.str(flag::PEER_NAME),
+        peer_secret_file: flags.str(flag::PEER_SECRET_FILE),
         eject_after: flags.int(flag::EJECT_AFTER),
         acme_email: flags.str(flag::TLS_ACME_EMAIL),
         acme_eab_kid: flags.str(flag::TLS_ACME_EAB_KID),
@@ -150,7 +152,9 @@ mod tests {
         let route = Route {
             service: "app-web".into(),
             container: "app-web-999".parse().unwrap(),
+            network: None,
             peers: Vec::new(),
+            sharing: None,
             proxy,
             certificate: Some(("/c/cert.pem".into(), "/c/key.pem".into())),
             error_pages: Some("/e".into()),

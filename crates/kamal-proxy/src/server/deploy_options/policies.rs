@@ -150,6 +150,14 @@ impl DeployOptions {
         self
     }
 
+    /// Shares the certificates of an authority with the [peers](Self::peer), so that one of all orders them: by the name they
+    /// know this proxy by, and a file with a secret that all of them have, of at least 32 characters.
+    pub fn share_certificates(mut self, name: impl Into<String>, secret_file: impl Into<PathBuf>) -> Self {
+        self.service.policies.peer_name = name.into();
+        self.service.policies.peer_secret_file = text(secret_file);
+        self
+    }
+
     /// Leaves a target alone after this many failed requests in a row, until it is healthy.
     pub fn eject_after(mut self, failures: u32) -> Self {
         self.service.policies.eject_after = failures.into();

@@ -48,6 +48,12 @@ pub(crate) struct Policies {
     /// Proxies of other hosts that serve this service too.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) peers: Vec<String>,
+    /// The name these know this proxy by.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) peer_name: String,
+    /// A file with the secret all of them have, for the certificates they share.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) peer_secret_file: String,
     /// Failures in a row after which a target is left alone until its check succeeds; zero means never.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) eject_after: i64,

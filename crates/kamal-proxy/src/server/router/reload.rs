@@ -15,7 +15,7 @@ impl Router {
             .services()
             .map(|service| {
                 let mut service = Service::clone(service);
-                match Assets::load(&service.options, &self.surroundings.variables, &self.log) {
+                match Assets::load(&service.name, &service.options, &self.surroundings.variables, &self.log) {
                     Ok(assets) => service.assets = assets,
                     Err(error) => {
                         let about = [("service", service.name.as_str().into()), ("error", error.to_string().into())];

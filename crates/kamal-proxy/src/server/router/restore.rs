@@ -72,7 +72,7 @@ impl Router {
         let writers = saved.rollout_targets.unwrap_or_default();
         let readers = saved.rollout_readers.unwrap_or_default();
         let rollout = if writers.is_empty() && readers.is_empty() { None } else { Some(set(&writers, &readers, &[])?) };
-        let assets = Assets::load(&options, &self.surroundings.variables, &self.log)?;
+        let assets = Assets::load(&saved.name, &options, &self.surroundings.variables, &self.log)?;
         for set in std::iter::once(&active).chain(&rollout) {
             set.distrust(unhealthy);
         }

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use super::address::Address;
+use super::lookup::Lookup;
 use super::pool::{SHARDS, SendError, dial};
 use crate::server::body::request::RequestBody;
 
@@ -63,13 +64,13 @@ impl Connections {
         &self,
         shard: usize,
         request: &mut Request<RequestBody>,
-        address: &Address,
+        (address, lookup): (&Address, &Lookup),
     ) -> Result<(Response<Incoming>, Lease), SendError> {
         loop {
             let (mut sender, lease, kept) = match self.open(shard) {
                 Some((sender, lease)) => (sender, lease, true),
                 None => {
-                    let (sender, lease) = self.connect(shard, dial(address).await?).await?;
+                    let (sender, lease) = self.connect(shard, dial(address, lookup).await?).await?;
                     (sender, lease, false)
                 }
             };

@@ -84,7 +84,7 @@ fn clean(path: &str) -> String {
 async fn follow(mut url: String, host: &str, h2c: bool) -> Result<(), CheckError> {
     for _ in 0..=REDIRECTS {
         let uri: Uri = url.parse().map_err(|_| CheckError::Url(url.clone()))?;
-        let response = get(&uri, host, h2c, None).await?;
+        let response = get(&uri, host, h2c, None, BODY).await?;
         let status = response.status();
         match response.headers().get(LOCATION).and_then(|value| value.to_str().ok()) {
             Some(location) if is_redirect(status) => url = resolve(&uri, location)?,
@@ -114,12 +114,13 @@ fn resolve(from: &Uri, location: &str) -> Result<String, CheckError> {
     }
 }
 
-/// The response with the beginning of its body, after all of that has come.
+/// The response with the beginning of its body, of about `keep` bytes, after all of that has come.
 pub(crate) async fn get(
     uri: &Uri,
     host: &str,
     h2c: bool,
     header: Option<(&HeaderName, &HeaderValue)>,
+    keep: usize,
 ) -> Result<Response<Vec<u8>>, CheckError> {
     let invalid = || CheckError::Url(uri.to_string());
     let authority = uri.authority().ok_or_else(invalid)?;
@@ -149,7 +150,7 @@ pub(crate) async fn get(
     let (head, mut body) = response.into_parts();
     let mut beginning = Vec::new();
     while let Some(frame) = body.frame().await {
-        if let Some(data) = frame?.data_ref().filter(|_| beginning.len() < BODY) {
+        if let Some(data) = frame?.data_ref().filter(|_| beginning.len() < keep) {
             beginning.extend_from_slice(data);
         }
     }

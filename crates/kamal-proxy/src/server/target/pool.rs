@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::h2c::Connections;
+use super::lookup::Lookup;
 use super::reply::ReplyBody;
 use crate::server::body::request::RequestBody;
 use crate::server::wire::WireError;
@@ -36,6 +37,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Pool {
     address: Address,
+    lookup: Lookup,
     shards: [Mutex<Shard>; SHARDS],
     /// Where the target is spoken to in HTTP/2.
     h2c: Option<Connections>,
@@ -67,6 +69,8 @@ pub(crate) struct Place {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
     #[error("dial tcp {address}: {error}")]
+    Lookup { address: Address, error: io::Error },
+    #[error("dial tcp {address}: {error}")]
     Connect { address: Address, error: io::Error },
     #[error("dial tcp {0}: i/o timeout")]
     ConnectTimeout(Address),
@@ -79,7 +83,7 @@ pub(crate) enum SendError {
 impl Pool {
     pub(crate) fn new(address: Address, h2c: bool) -> Arc<Self> {
         let h2c = h2c.then(Connections::default);
-        Arc::new(Self { address, shards: std::array::from_fn(|_| Mutex::default()), h2c })
+        Arc::new(Self { address, lookup: Lookup::default(), shards: std::array::from_fn(|_| Mutex::default()), h2c })
     }
 
     /// Sends a request and waits for the head of the response. The request is as it was after an error to connect.
@@ -94,7 +98,7 @@ impl Pool {
     ) -> Result<Response<ReplyBody>, SendError> {
         if let Some(connections) = self.h2c.as_ref().filter(|_| !request.headers().contains_key(UPGRADE)) {
             // Other protocols are switched to from HTTP/1.1 only.
-            let (response, lease) = Box::pin(connections.send(shard, request, &self.address)).await?;
+            let (response, lease) = Box::pin(connections.send(shard, request, (&self.address, &self.lookup))).await?;
             return Ok(response.map(|body| ReplyBody::Http2(body, lease)));
         }
         let place = || Place { pool: Arc::clone(self), shard: shard % SHARDS };
@@ -108,7 +112,7 @@ impl Pool {
             }
         }
         // It happens rarely and takes much room.
-        let link = Link::new(Box::pin(dial(&self.address)).await?);
+        let link = Link::new(Box::pin(dial(&self.address, &self.lookup)).await?);
         let asked = ask(link, request, place(), hint).await;
         asked.map(|response| response.map(ReplyBody::Http1)).map_err(|broken| broken.error.into())
     }
@@ -136,15 +140,17 @@ impl Pool {
     }
 }
 
-/// Connects to a target.
-pub(super) async fn dial(address: &Address) -> Result<TcpStream, SendError> {
-    let failed = |error| SendError::Connect { address: address.clone(), error };
-    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host(), address.port())))
-        .await
-        .map_err(|_| SendError::ConnectTimeout(address.clone()))?
-        .map_err(failed)?;
-    stream.set_nodelay(true).map_err(failed)?;
-    Ok(stream)
+/// Looks a target up and connects to it.
+pub(super) async fn dial(address: &Address, lookup: &Lookup) -> Result<TcpStream, SendError> {
+    let dialled = timeout(CONNECT_TIMEOUT, async {
+        let unknown = |why: String| SendError::Lookup { address: address.clone(), error: io::Error::other(why) };
+        let failed = |error| SendError::Connect { address: address.clone(), error };
+        let found = lookup.find(address).await.map_err(unknown)?;
+        let stream = TcpStream::connect(&found[..]).await.map_err(failed)?;
+        stream.set_nodelay(true).map_err(failed)?;
+        Ok(stream)
+    });
+    dialled.await.unwrap_or_else(|_| Err(SendError::ConnectTimeout(address.clone())))
 }
 
 impl Home for Place {

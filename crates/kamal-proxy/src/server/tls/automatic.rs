@@ -13,10 +13,12 @@ mod lifetime;
 mod on_demand;
 mod order;
 mod outbound;
+mod seal;
+mod sharing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use http::{Request, Response, StatusCode};
@@ -30,6 +32,8 @@ use self::denials::Denials;
 use self::lifetime::Lifetime;
 use self::order::{OrderError, order};
 use self::outbound::Outbound;
+use self::sharing::{Question, Told, Wanted};
+pub(crate) use self::sharing::{Sharing, SharingError};
 use super::certificate;
 use crate::server::body::response::ResponseBody;
 use crate::server::observe::log::Log;
@@ -45,6 +49,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// How often is looked for what is due.
 const LOOK: Duration = Duration::from_secs(60);
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
+/// How often a peer is asked for what it is getting.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Locked for as long as an order takes.
 type Shared<T> = Arc<AsyncMutex<T>>;
@@ -54,6 +60,8 @@ type Shared<T> = Arc<AsyncMutex<T>>;
 pub(crate) struct Certificates {
     held: RwLock<HashMap<PathBuf, HashMap<String, Held>>>,
     attempts: Mutex<HashMap<(PathBuf, String), Shared<Attempt>>>,
+    /// What is being ordered.
+    ordering: Mutex<HashSet<(PathBuf, String)>>,
     pub(crate) challenges: Challenges,
     outbound: Outbound,
     denials: Denials,
@@ -67,6 +75,8 @@ pub(crate) struct Certificates {
 #[derive(Debug, Clone)]
 struct Held {
     pair: Arc<CertifiedKey>,
+    /// The same as text, key and chain.
+    pem: Arc<str>,
     lifetime: Lifetime,
 }
 
@@ -96,6 +106,7 @@ impl Certificates {
         Ok(Self {
             held: RwLock::default(),
             attempts: Mutex::default(),
+            ordering: Mutex::default(),
             challenges: Challenges::default(),
             outbound: Outbound::new(trusted)?,
             denials: Denials::default(),
@@ -234,6 +245,9 @@ impl Certificates {
         }
         let result = if attempt.is_pausing() {
             Err(Unavailable::Failed(name.to_owned()))
+        } else if let Some(held) = self.of_a_peer(authority, name).await {
+            *attempt = Attempt::default();
+            Ok(held.pair)
         } else {
             self.order(authority, name, &mut attempt).await
         };
@@ -250,21 +264,22 @@ impl Certificates {
         name: &str,
         attempt: &mut Attempt,
     ) -> Result<Arc<CertifiedKey>, Unavailable> {
+        let key = (authority.folder.clone(), name.to_owned());
+        lock(&self.ordering).insert(key.clone());
         // Never closed.
-        let _turn = self.orders.acquire().await;
+        let turn = self.orders.acquire().await;
         let ordered = async {
             let pem = order(authority, name, &self.challenges, &self.outbound).await?;
             let held = Held::from_pem(&pem).ok_or_else(|| OrderError::Other("the certificate is unusable".into()))?;
-            if let Err(error) = authority.keep(name, &pem).await {
-                let about = [("host", name.into()), ("error", error.to_string().into())];
-                self.log.error("ACME: certificate could not be kept", &about);
-            }
+            self.keep_and_hold(authority, name, &held).await;
             Ok::<_, OrderError>(held)
         };
-        match ordered.await {
+        let ordered = ordered.await;
+        drop(turn);
+        lock(&self.ordering).remove(&key);
+        match ordered {
             Ok(held) => {
                 *attempt = Attempt::default();
-                self.hold(authority, name, held.clone());
                 self.log.info("ACME: certificate obtained", &[("host", name.into())]);
                 self.wake();
                 Ok(held.pair)
@@ -282,6 +297,71 @@ impl Certificates {
         }
     }
 
+    /// The certificate a peer got, for as long as it is left to one to get it.
+    async fn of_a_peer(&self, authority: &Authority, name: &str) -> Option<Held> {
+        let sharing = authority.sharing.as_ref()?;
+        let began = Instant::now();
+        loop {
+            let told = sharing.ask(Wanted::Certificate, name).await;
+            let fresh = |held: &Held| held.lifetime.due(name) > SystemTime::now();
+            let had = told.iter().flatten().filter_map(|told| match told {
+                Told::Have(pem) => Held::from_pem(pem),
+                _ => None,
+            });
+            if let Some(held) = had.filter(fresh).max_by_key(|held| held.lifetime.ends) {
+                self.keep_and_hold(authority, name, &held).await;
+                self.log.info("ACME: certificate of a peer", &[("host", name.into())]);
+                self.wake();
+                return Some(held);
+            }
+            if !sharing.is_left(&told, began.elapsed()) {
+                return None;
+            }
+            sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// What a peer that asks about the certificates of a service is told.
+    pub(crate) async fn tell(&self, service: &Service, question: &str) -> Option<String> {
+        let authority = service.assets.authority.as_ref()?;
+        let sharing = authority.sharing.as_ref()?;
+        let asked = Question::read(question)?;
+        let name = asked.name;
+        let options = &service.options;
+        let is_its = options.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
+        if asked.wanted != Wanted::Answer && !is_its && options.tls_on_demand_url.is_empty() {
+            return None;
+        }
+        let have = |found: Option<String>| found.map_or(Told::Nothing, Told::Have);
+        let told = match asked.wanted {
+            Wanted::Answer => have(self.challenges.own_answer(authority, name).await),
+            Wanted::Proof => have(authority.proof(name).await),
+            Wanted::Certificate => self.standing(authority, name),
+        };
+        sharing.tell(question, &told)
+    }
+
+    /// How it stands with a certificate.
+    fn standing(&self, authority: &Authority, name: &str) -> Told {
+        let key = (authority.folder.clone(), name.to_owned());
+        let fresh = self.find(authority, name).filter(|held| held.lifetime.due(name) > SystemTime::now());
+        match fresh {
+            Some(held) => Told::Have(held.pem.to_string()),
+            None if lock(&self.ordering).contains(&key) => Told::Ordering,
+            None if self.attempt(authority, name).try_lock().is_ok_and(|attempt| attempt.is_pausing()) => Told::Failed,
+            None => Told::Nothing,
+        }
+    }
+
+    /// Puts a certificate to use, and on disk.
+    async fn keep_and_hold(&self, authority: &Authority, name: &str, held: &Held) {
+        if let Err(error) = authority.keep(name, &held.pem).await {
+            let about = [("host", name.into()), ("error", error.to_string().into())];
+            self.log.error("ACME: certificate could not be kept", &about);
+        }
+        self.hold(authority, name, held.clone());
+    }
+
     fn find(&self, authority: &Authority, name: &str) -> Option<Held> {
         self.held.read().unwrap_or_else(PoisonError::into_inner).get(&authority.folder)?.get(name).cloned()
     }
@@ -292,7 +372,7 @@ impl Certificates {
     }
 
     fn attempt(&self, authority: &Authority, name: &str) -> Shared<Attempt> {
-        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = lock(&self.attempts);
         Arc::clone(attempts.entry((authority.folder.clone(), name.to_owned())).or_default())
     }
 
@@ -306,7 +386,7 @@ impl Held {
     fn from_pem(pem: &str) -> Option<Self> {
         let pair = certificate::from_pem(pem).ok()?;
         let lifetime = Lifetime::of(pair.cert.first()?)?;
-        Some(Self { pair, lifetime })
+        Some(Self { pair, pem: pem.into(), lifetime })
     }
 }
 
@@ -321,6 +401,10 @@ impl Attempt {
         self.not_before = Some(Instant::now() + pause);
         pause
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether an authority can know a name: more than one label, and not an address.

@@ -1,9 +1,11 @@
 //! Where the certificates of a service come from and where they are kept.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::sharing::Sharing;
 use crate::server::options::ServiceOptions;
 
 /// What is asked when the options name no directory.
@@ -12,7 +14,7 @@ const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 pub(crate) const STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 /// An authority as one service uses it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Authority {
     /// The URL of its directory (RFC 8555, 7.1.1).
     pub(super) directory: String,
@@ -23,6 +25,8 @@ pub(crate) struct Authority {
     pub(super) binding: Option<Binding>,
     /// The program that puts records into the DNS; with it, names are proven by DNS-01.
     pub(super) dns_hook: Option<PathBuf>,
+    /// Proxies of other hosts that have its certificates too.
+    pub(crate) sharing: Option<Arc<Sharing>>,
 }
 
 /// The customer's account an ACME account belongs to (RFC 8555, 7.3.4).
@@ -49,6 +53,7 @@ impl Authority {
             email: given(&policies.acme_email),
             binding,
             dns_hook: given(&policies.acme_dns_hook).map(PathBuf::from),
+            sharing: None,
         })
     }
 
@@ -82,9 +87,9 @@ mod tests {
     fn only_for_services_that_leave_it_to_one() {
         let automatic = ServiceOptions { tls_enabled: true, ..ServiceOptions::default() };
         assert_eq!(Authority::of(&automatic).unwrap().directory, LETS_ENCRYPT);
-        assert_eq!(Authority::of(&ServiceOptions::default()), None);
+        assert!(Authority::of(&ServiceOptions::default()).is_none());
         let (certificate, key) = ("/c".to_owned(), "/k".to_owned());
         let custom = ServiceOptions { tls_certificate_path: certificate, tls_private_key_path: key, ..automatic };
-        assert_eq!(Authority::of(&custom), None);
+        assert!(Authority::of(&custom).is_none());
     }
 }

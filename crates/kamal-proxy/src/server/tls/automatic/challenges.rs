@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::authority::Authority;
 use super::order::OrderError;
+use super::sharing::Wanted;
 use crate::server::tls::certificate;
 
 /// For one run of the DNS hook, which may wait until the record is seen everywhere.
@@ -44,6 +45,14 @@ impl Challenges {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
             return None;
         }
+        if let Some(answer) = self.own_answer(authority, token).await {
+            return Some(answer);
+        }
+        authority.sharing.as_ref()?.find(Wanted::Answer, token).await
+    }
+
+    /// The answer to a challenge that this proxy has begun, or one that shares its folder.
+    pub(super) async fn own_answer(&self, authority: &Authority, token: &str) -> Option<String> {
         let own = lock(&self.answers).get(token).cloned();
         if own.is_some() { own } else { authority.answer(token).await }
     }
@@ -54,7 +63,11 @@ impl Challenges {
         if own.is_some() {
             return own;
         }
-        certificate::proof_from_pem(&authority.proof(name).await?).ok()
+        let kept = match (authority.proof(name).await, &authority.sharing) {
+            (None, Some(sharing)) => sharing.find(Wanted::Proof, name).await,
+            (kept, _) => kept,
+        };
+        certificate::proof_from_pem(&kept?).ok()
     }
 
     /// Begins to answer.
