@@ -16,6 +16,7 @@ mod made;
 mod needs;
 mod outlook;
 mod own_step;
+mod panics;
 mod pin;
 mod planning;
 mod review;

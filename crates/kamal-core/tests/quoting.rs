@@ -1,5 +1,6 @@
 //! What is quoted for hosts, put before the shells that read it: whatever a text holds, it arrives as it was, and as one word.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "shells are asked, which the engine itself never does")]
 
 use std::process::Command;
 
