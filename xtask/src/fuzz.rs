@@ -4,7 +4,6 @@
 //! generation, which stable Rust has. Only sanitizers need a nightly one, and they look for faults of memory, which code
 //! without `unsafe` does not have.
 
-use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +13,7 @@ use std::thread;
 use crate::ci::cargo;
 use crate::command::{note, print, run, show};
 use crate::error::{Context, Error, Result};
+use crate::programs;
 use crate::sandbox::require_packages;
 use crate::workspace;
 
@@ -59,7 +59,7 @@ struct Ended {
 pub fn run_all(names: &[String], seconds: u64) -> Result<bool> {
     let wanted = chosen(names)?;
     require_packages(&[("c++", "g++")])?;
-    let folder = folder()?;
+    let folder = folder();
     let programs = build(&folder, &wanted)?;
     let ended = side_by_side(&wanted, |target| fuzz(target, &folder, &programs, seconds))?;
     for Ended { target, passed, said } in &ended {
@@ -79,10 +79,8 @@ fn chosen(names: &[String]) -> Result<Vec<&'static str>> {
 }
 
 /// Where everything of fuzzing is: what is built, what was learnt, what was found.
-fn folder() -> Result<PathBuf> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let folder = target.join("fuzz");
-    std::path::absolute(&folder).context(|| format!("target folder {}", folder.display()))
+fn folder() -> PathBuf {
+    programs::target().join("fuzz")
 }
 
 /// Builds the targets and gives the folder they are in.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::command::{find_program, note, run};
 use crate::error::{Context, Error, Result};
+use crate::programs;
 use crate::sandbox::require_packages;
 use crate::workspace;
 
@@ -29,8 +30,7 @@ pub fn build() -> Result<PathBuf> {
 /// When the target or the C compiler for it is missing and cannot be installed, or the build fails.
 pub fn build_static(package: &str, name: &str, options: &[&str]) -> Result<PathBuf> {
     require_static_target()?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let target = std::path::absolute(&target).context(|| format!("target folder {}", target.display()))?;
+    let target = programs::target();
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--release", "--package", package, "--bin", name, "--target", STATIC_TARGET]);
     cargo.arg("--target-dir").arg(&target).args(options).current_dir(workspace());

@@ -274,6 +274,7 @@ impl Command {
             Self::Config(_) => Some("config"),
             Self::Docs(_) => Some("docs"),
             Self::Doctor { way: Some(_) } => Some("doctor ssh"),
+            Self::Import(_) => Some("import"),
             Self::Init(_) => Some("init"),
             Self::Secrets(_) => Some("secrets"),
             Self::Version => Some("version"),

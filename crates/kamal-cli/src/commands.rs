@@ -95,7 +95,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::Init(args) => init::run(global, &args),
-        Command::Import(command) => import::run(&command),
+        Command::Import(command) => import::run(global, &command),
         Command::Completion { shell } => completion::print(shell),
         Command::Config(args) => inspect::config(global, &args),
         Command::Docs(args) => docs::run(global, &args),

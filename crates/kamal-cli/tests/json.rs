@@ -48,6 +48,9 @@ fn document(project: &TempDir, words: &[&str]) -> Value {
 #[test]
 fn each_is_one_document() {
     let project = project(DEPLOY);
+    fs::write(project.path().join("config/deploy.rb"), "set :application, 'shop'\nrole :web, 'h1'\n").unwrap();
+    let compose = "services: {web: {image: acme/web, ports: ['80:3000'], privileged: true}}\n";
+    fs::write(project.path().join("compose.yaml"), compose).unwrap();
     for (words, name) in [
         (&["version"][..], "version"),
         (&["docs"], "docs"),
@@ -58,6 +61,11 @@ fn each_is_one_document() {
         (&["secrets", "fetch", "--json", "-a", "test", "--account", "me", "A"], "secrets"),
         (&["secrets", "extract", "A", "{\"A\":\"1\"}"], "secrets"),
         (&["secrets", "extract", "B", "{\"A\":\"1\"}"], "failure"),
+        (&["import", "compose", "--output", "config/other.yml"], "import"),
+        (&["import", "capistrano", "config/deploy.rb", "--output", "-"], "import"),
+        (&["import", "kamal1", "--output", "-"], "import"),
+        (&["import", "compose"], "failure"),
+        (&["import", "compose", "nowhere.yml"], "failure"),
         (&["init"], "init"),
         (&["doctor", "ssh", "127.0.0.1:1"], "doctor-ssh"),
         (&["registry", "ls"], "registry"),
@@ -67,6 +75,32 @@ fn each_is_one_document() {
     ] {
         assert_eq!(document(&project, words)["schema"], format!("kamal/{name}/1"), "{words:?}");
     }
+}
+
+#[test]
+fn an_import_tells_all_it_did_in_one_document() {
+    let project = tempfile::tempdir().unwrap();
+    let compose =
+        "services:\n  web: {build: ., ports: ['80:3000'], network_mode: bridge, environment: {API_TOKEN: x}}\n";
+    fs::write(project.path().join("compose.yaml"), compose).unwrap();
+    let printed = document(&project, &["import", "compose", "--output", "-"]);
+    assert_eq!((&printed["written"], &printed["files"][0]["path"]), (&false.into(), &"config/deploy.yml".into()));
+    assert!(!project.path().join("config").exists() && !project.path().join(".kamal").exists());
+    let written = document(&project, &["import", "compose"]);
+    assert_eq!((&written["written"], &written["files"]), (&true.into(), &printed["files"]));
+    let on_disk = fs::read_to_string(project.path().join("config/deploy.yml")).unwrap();
+    assert_eq!(written["files"][0]["content"], on_disk);
+    let secret = &written["secrets"][0];
+    assert_eq!((&secret["name"], &secret["added"]), (&"API_TOKEN".into(), &true.into()));
+    assert_eq!(printed["secrets"][0]["added"], false);
+    assert!(
+        fs::read_to_string(project.path().join(".kamal/secrets")).unwrap().contains(secret["line"].as_str().unwrap())
+    );
+    let note = &written["notes"][0];
+    assert_eq!((&note["file"], &note["line"]), (&"compose.yaml".into(), &2.into()), "{written}");
+    let again = document(&project, &["import", "compose", "--force"]);
+    assert_eq!(again["secrets"][0]["added"], false, "the line is there already");
+    assert!(!kamal(&project, &["plan", "import", "compose"]).status.success(), "there is nothing to plan");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod proxy;
 mod proxy_version;
 mod prune;
 mod registry;
+mod relay;
 mod remove;
 mod rollback;
 mod server;

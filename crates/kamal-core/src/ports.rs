@@ -20,7 +20,9 @@ pub use exec::{Chunk, Exec, Exit, Ssh, TransportError, TransportErrorKind};
 pub use hooks::{HookOrder, HookProject, Hooks};
 pub use interceptor::{Interceptor, Moment, Refusal};
 pub use local::{Claim, Command, Local, LocalError, LocalFolders, Scratch};
-pub use local_registry::{Access, LocalRegistry, ReachError, Reached, RegistryError, Sent, Serving, StoredImage};
+pub use local_registry::{
+    Access, LocalRegistry, ReachError, Reached, RegistryError, Relay, Relaying, Sent, Serving, StoredImage,
+};
 pub use nothing::Nothing;
 pub use secrets::{SecretError, SecretErrorKind, Secrets};
 pub use world::{Clock, Entropy, Events, TemplateError, Templates, World};

@@ -19,6 +19,7 @@ mod own_step;
 mod panics;
 mod pin;
 mod planning;
+mod relay;
 mod review;
 mod rollback;
 mod room;
@@ -429,7 +430,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         }
         let held = login::ahead(cx, &self.states, &mut self.logged_in, &mut works).await?;
         swarm::tokens(cx, &mut works).await?;
-        let _reached = self.registry.open(cx, &self.states, &mut works).await?;
+        let ways = self.registry.open(cx, &self.states, &mut works).await?;
         let unlocks = self.unlocks_along(&works, rest);
         if let Some((host, step)) = &unlocks {
             cx.say("Releasing the deploy lock...");
@@ -449,12 +450,15 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.booted = None;
         }
         let label = stage.kind.title();
-        let held = &held;
+        let (held, ways) = (&held, &ways);
         let (unlocking, lock) = (unlocks.as_ref().map(|(host, _)| host), &self.lock);
         let one = |work: &HostWork| -> BoxFuture<'_, Result<(), HostError>> {
             let work = work.clone();
             async move {
                 let mut result = diagnose::watched(fleet, label, &work).await;
+                if ways.turns_back(&work, &result) {
+                    result = diagnose::watched(fleet, label, &work).await;
+                }
                 if let Some(registries) = held.get(&work.host).filter(|_| login::refused(&result)) {
                     login::anew(cx, &work.host, registries).await?;
                     result = diagnose::watched(fleet, label, &work).await;
@@ -469,6 +473,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         } else {
             gather(join_all(works.iter().map(one)).await)?;
         }
+        ways.tell(cx);
         if stage.kind == Kind::Deliver {
             self.note_delivery(&works).await?;
         }

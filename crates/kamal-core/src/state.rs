@@ -42,7 +42,8 @@ pub struct HostState {
     pub hides_overlay: bool,
     /// The deploy lock, when it is held.
     pub lock: Option<Held>,
-    /// How it stands to the hosts it is to be joined with, where deploy.yml has `x-cluster`.
+    /// How it stands to the hosts it is to be joined with, where deploy.yml has `x-cluster`; of its addresses also where it
+    /// has `x-deliver`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joined: Option<Joined>,
     /// What docker keeps of logins, in words between [`Docker`](crate::ports::Docker) and itself: digests, never

@@ -49,6 +49,7 @@ fn takes_images(step: &Step) -> bool {
         Step::Login { .. }
             | Step::Pull { .. }
             | Step::LoadImage { .. }
+            | Step::RelayLayers { .. }
             | Step::Start(_)
             | Step::TagLatest { .. }
             | Step::EnsureProxy(_)

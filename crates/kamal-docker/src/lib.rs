@@ -16,6 +16,7 @@ mod observe;
 mod post_mortem;
 mod proxy;
 mod query;
+mod relay;
 mod render;
 mod sections;
 mod survey;

@@ -32,7 +32,11 @@ pub(crate) fn text(config: &Config) -> Text {
     let logs_in = registries.chain([&config.registry]).any(Registry::needs_login);
     let logins = if logs_in { format!("echo '== logins'; {}\n", login::OBSERVE) } else { String::new() };
     let [in_short, in_full] = hub::spellings(&config.repository()).map(|name| word(&format!("\t{name}:")));
-    let joined = config.cluster.as_ref().map(swarm::look).unwrap_or_default();
+    let joined = match (&config.cluster, &config.between_hosts) {
+        (Some(cluster), _) => swarm::look(cluster),
+        (None, Some(_)) => swarm::look_for_addresses(),
+        (None, None) => String::new(),
+    };
     format!(
         "echo '== machine'; uname -m; id -un; printf '%s\\n' \"$HOME\"\n\
          echo '== emulated'; cat /proc/sys/fs/binfmt_misc/qemu-* 2>/dev/null | sed -n 's|^interpreter .*/qemu-||p'\n\

@@ -36,6 +36,7 @@ mod digest;
 mod error;
 mod facts;
 mod gc;
+mod lead;
 mod list;
 mod manifests;
 mod media;
@@ -66,6 +67,7 @@ pub use self::digest::{Digest, DigestError};
 pub use self::error::RegistryError;
 pub use self::facts::{ImageFacts, Layer};
 pub use self::gc::{Freed, Policy};
+pub use self::lead::{Lead, Relay};
 pub use self::list::{Repository, Tag};
 use self::manifests::Reference;
 pub use self::media::Platform;
@@ -79,6 +81,7 @@ use self::store::Store;
 pub struct Registry {
     store: Store,
     access: Access,
+    lead: Lead,
 }
 
 /// What clients may do.
@@ -98,7 +101,7 @@ impl Registry {
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, RegistryError> {
         let folder = folder.as_ref();
         let store = Store::open(folder).map_err(|source| RegistryError::Store { folder: folder.to_owned(), source })?;
-        Ok(Self { store, access: Access::PullAndPush })
+        Ok(Self { store, access: Access::PullAndPush, lead: Lead::default() })
     }
 
     /// The registry in `folder`, if there is one. Nothing is made, so that a look changes nothing.
@@ -109,7 +112,7 @@ impl Registry {
     pub fn find(folder: impl AsRef<Path>) -> Result<Option<Self>, RegistryError> {
         let folder = folder.as_ref();
         let store = Store::find(folder).map_err(|source| RegistryError::Store { folder: folder.to_owned(), source })?;
-        Ok(store.map(|store| Self { store, access: Access::PullAndPush }))
+        Ok(store.map(|store| Self { store, access: Access::PullAndPush, lead: Lead::default() }))
     }
 
     /// The same registry for clients that only pull: what would change anything is refused. Hosts are served so, lest one
@@ -123,6 +126,12 @@ impl Registry {
     #[must_use]
     pub fn read_only_of(&self, repositories: impl IntoIterator<Item = String>) -> Self {
         Self { access: Access::Pull(Some(repositories.into_iter().collect())), ..self.clone() }
+    }
+
+    /// The same registry for clients that are led elsewhere for layers, when there is somewhere.
+    #[must_use]
+    pub fn leading(&self, lead: Lead) -> Self {
+        Self { lead, ..self.clone() }
     }
 
     /// The folder, as an absolute path.
@@ -164,7 +173,7 @@ impl Registry {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = service_fn(|request| async {
-            Ok::<_, Infallible>(routes::respond(&self.store, &self.access, request).await)
+            Ok::<_, Infallible>(routes::respond(&self.store, &self.access, &self.lead, request).await)
         });
         http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
     }

@@ -11,7 +11,7 @@ use kamal_core::{
     step::{Attachment, CRASH_LOOP, RunSpec, Step},
 };
 
-use crate::{hub, login, network, proxy, swarm};
+use crate::{hub, login, network, proxy, relay, swarm};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
@@ -23,6 +23,7 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         }
         Step::InstallDocker => INSTALL.into(),
         Step::Pull { image, service, held, digest } => pull(image, service.as_deref(), *held, digest.as_deref()).into(),
+        Step::RelayLayers { at, image, token } => relay::start(at, image, token.as_ref()),
         Step::LoadImage { archive } => {
             let archive = word(archive);
             format!("docker load --quiet --input {archive}; s=$?; rm -f {archive}; (exit $s)").into()

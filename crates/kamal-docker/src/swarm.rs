@@ -90,6 +90,15 @@ pub(crate) fn remove_node(node: &str) -> String {
 /// Kernel settings without which nothing comes through a network that is encrypted.
 const ENCRYPTION: &str = "^CONFIG_(INET_ESP|CRYPTO_GCM)=[ym]";
 
+/// Prints the host's addresses but those of Docker's own.
+const ADDRESSES: &str = "ip -o addr show up scope global 2>/dev/null | \
+    awk '$2 !~ /^(docker|br-|veth|vxlan|lo$)/ { sub(\"/.*\", \"\", $4); print \"address \" $2 \"\\t\" $4 }'\n";
+
+/// The part of an observation about the addresses by which hosts reach each other, where nothing joins them.
+pub(crate) fn look_for_addresses() -> String {
+    format!("echo '== joined'; {ADDRESSES}")
+}
+
 /// The part of an observation about hosts that are joined.
 pub(crate) fn look(cluster: &Cluster) -> String {
     let name = word(&cluster.network);
@@ -98,8 +107,7 @@ pub(crate) fn look(cluster: &Cluster) -> String {
          {{{{.Swarm.ControlAvailable}}}}\t{{{{range .Swarm.RemoteManagers}}}}{{{{.NodeID}}}} {{{{end}}}}' 2>/dev/null\n\
          docker network inspect {name} --format 'network {{{{.Driver}}}}\t{{{{.Attachable}}}}\t\
          {{{{range $name, $_ := .Options}}}}{{{{$name}}}} {{{{end}}}}' 2>/dev/null\n\
-         ip -o addr show up scope global 2>/dev/null | awk '$2 !~ /^(docker|br-|veth|vxlan|lo$)/ {{ sub(\"/.*\", \"\", $4); \
-         print \"address \" $2 \"\\t\" $4 }}'\n\
+         {ADDRESSES}\
          for f in /proc/config.gz /boot/config-$(uname -r); do [ -r \"$f\" ] || continue; \
          echo \"encryption $(gzip -cdf \"$f\" | grep -cE '{ENCRYPTION}')\"; break; done\n"
     )

@@ -45,6 +45,8 @@ mod go_duration;
 mod handle;
 mod handover;
 mod host;
+#[cfg(feature = "program")]
+mod layers;
 mod life;
 mod listen;
 mod middleware;

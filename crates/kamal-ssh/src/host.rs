@@ -69,26 +69,46 @@ impl Host {
         TransportError::new(&self.name, kind)
     }
 
-    /// After a failure: nothing when it is worth another connection, else the error to give up with.
-    pub(crate) async fn give_up(
-        &self,
-        connection: &Arc<Connection>,
-        failure: Failure,
-        tried: bool,
-    ) -> Option<TransportError> {
-        match failure {
-            Failure::Kind(kind) => Some(self.error(kind)),
-            Failure::Closed(why) if tried => {
-                Some(self.error(TransportErrorKind::Network(format!("the connection closed again at once ({why})"))))
-            }
-            Failure::Closed(_) => {
-                let mut current = self.current.lock().await;
-                if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
-                    *current = None;
-                }
-                None
-            }
+    /// Takes no connection for the open one that is closed.
+    async fn forget(&self, connection: &Arc<Connection>) {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
+            *current = None;
         }
+    }
+}
+
+/// Tries at something, of which there are two where the connection of the first was closed before anything was sent.
+struct Tries<'h> {
+    host: &'h Host,
+    again: bool,
+}
+
+impl<'h> Tries<'h> {
+    fn of(host: &'h Host) -> Self {
+        Self { host, again: false }
+    }
+
+    /// How it ended; `None` where it is worth another try.
+    async fn ended<T>(
+        &mut self,
+        connection: &Arc<Connection>,
+        tried: Result<T, Failure>,
+    ) -> Option<Result<T, TransportError>> {
+        self.host.touch();
+        let kind = match tried {
+            Ok(done) => return Some(Ok(done)),
+            Err(Failure::Kind(kind)) => kind,
+            Err(Failure::Closed(why)) if self.again => {
+                TransportErrorKind::Network(format!("the connection closed again at once ({why})"))
+            }
+            Err(Failure::Closed(_)) => {
+                self.host.forget(connection).await;
+                self.again = true;
+                return None;
+            }
+        };
+        Some(Err(self.host.error(kind)))
     }
 }
 
@@ -104,19 +124,13 @@ impl Exec for Host {
         output: &mut (dyn for<'c> FnMut(Chunk<'c>) + Send),
     ) -> Result<Exit, TransportError> {
         let text = script.expose();
-        let mut tried = false;
+        let mut tries = Tries::of(self);
         loop {
             let connection = self.live_connection().await?;
-            let ended = connection.exec(script.label(), &text, output).await;
-            self.touch();
-            let failure = match ended {
-                Ok(exit) => return Ok(exit),
-                Err(failure) => failure,
-            };
-            if let Some(error) = self.give_up(&connection, failure, tried).await {
-                return Err(error);
+            let tried = connection.exec(script.label(), &text, output).await;
+            if let Some(ended) = tries.ended(&connection, tried).await {
+                return ended;
             }
-            tried = true;
         }
     }
 
@@ -127,16 +141,13 @@ impl Exec for Host {
         mode: u32,
         sent: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), TransportError> {
-        let mut tried = false;
+        let mut tries = Tries::of(self);
         loop {
             let connection = self.live_connection().await?;
-            let ended = upload(&connection, content, to, mode, sent).await;
-            self.touch();
-            let Err(failure) = ended else { return Ok(()) };
-            if let Some(error) = self.give_up(&connection, failure, tried).await {
-                return Err(error);
+            let tried = upload(&connection, content, to, mode, sent).await;
+            if let Some(ended) = tries.ended(&connection, tried).await {
+                return ended;
             }
-            tried = true;
         }
     }
 
@@ -147,16 +158,13 @@ impl Exec for Host {
         mode: u32,
         sent: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), TransportError> {
-        let mut tried = false;
+        let mut tries = Tries::of(self);
         loop {
             let connection = self.live_connection().await?;
-            let ended = upload_content(&connection, content, to, mode, sent).await;
-            self.touch();
-            let Err(failure) = ended else { return Ok(()) };
-            if let Some(error) = self.give_up(&connection, failure, tried).await {
-                return Err(error);
+            let tried = upload_content(&connection, content, to, mode, sent).await;
+            if let Some(ended) = tries.ended(&connection, tried).await {
+                return ended;
             }
-            tried = true;
         }
     }
 }

@@ -17,6 +17,8 @@ mod deploy;
 mod diagnosis;
 mod embedded;
 mod failure;
+#[path = "../../shared/free_port.rs"]
+mod free_port;
 mod guard;
 mod hooks;
 mod images;
@@ -27,6 +29,7 @@ mod memory;
 mod pasted;
 mod proxy;
 mod registry;
+mod relayed;
 mod removal;
 mod secrets;
 mod spine;

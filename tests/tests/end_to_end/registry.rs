@@ -3,17 +3,22 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use futures_util::TryStreamExt;
-use kamal_docker::registry::{Digest, Held, Registry};
-use kamal_tests::engine::{Engine, Kind, context};
+use kamal_docker::registry::{Digest, Held, Lead, Registry, Relay};
+use kamal_tests::{
+    engine::{Engine, Kind, context},
+    rig::rig,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use xtask::{cable::Cable, noise::noise};
+
+use super::free_port::free_port;
 
 const MIB: usize = 1024 * 1024;
 
@@ -290,5 +295,74 @@ fn docker_tells_of_a_full_disk_at_once() {
         assert!(took < Duration::from_secs(10), "{kind:?} {took:?}");
         // Docker shows the message, containerd the status line.
         assert!(said.to_lowercase().contains("no space"), "{kind:?}: {said}");
+    }
+}
+
+/// The program that hands layers on, with a registry behind it that leads there.
+struct Relayed {
+    program: Child,
+    /// The port of the registry as an engine reaches it.
+    port: u16,
+    lead: Lead,
+    _folder: TempDir,
+}
+
+impl Relayed {
+    /// Others find it at `at`, which need not be where it is.
+    fn start(served: &Served, listens: u16, at: u16) -> Self {
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let (lead, relay) = (Lead::default(), Relay::new(local(at), "t0ken"));
+        lead.to(&relay);
+        let view = served.registry.read_only().leading(lead.clone());
+        let listener = served.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        served.runtime.spawn(async move { view.serve(listener).await });
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = Command::new(rig().programs.kamal.with_file_name("kamal-proxy-linux-amd64"));
+        program.env("KAMAL_LAYERS_TOKEN", "t0ken").args(["layers", "--listen", &local(listens).to_string()]);
+        program.args(["--registry", &local(port).to_string(), "--folder"]).arg(folder.path());
+        let program = program.spawn().unwrap();
+        served.runtime.block_on(relay.shown());
+        Self { program, port, lead, _folder: folder }
+    }
+}
+
+impl Drop for Relayed {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+#[test]
+fn every_engine_gets_layers_where_it_is_led() {
+    let served = Served::new();
+    let layers = [noise(21, 8 * MIB), noise(22, 2 * MIB)];
+    let pushed = format!("127.0.0.1:{}/app:v1", served.port);
+    let builder = Engine::start(Kind::Own);
+    builder.build(&pushed, &layers.each_ref().map(Vec::as_slice));
+    builder.ok(&["push", &pushed]);
+    let digest = served.image("app", "v1").digest;
+    for kind in Kind::ALL {
+        let listens = free_port();
+        let cable = Cable::lay(Ipv4Addr::LOCALHOST, (Ipv4Addr::LOCALHOST, listens).into(), Duration::ZERO).unwrap();
+        let relayed = Relayed::start(&served, listens, cable.port);
+        for engine in [Engine::start(kind), Engine::start(kind)] {
+            let image = format!("127.0.0.1:{}/app@{digest}", relayed.port);
+            engine.ok(&["pull", "--quiet", &image]);
+            assert!(engine.file_of(&image, "/1") == layers[1], "{kind:?}");
+        }
+        let sent = cable.down();
+        assert!(sent > 20 * MIB as u64 && sent < 21 * MIB as u64, "{kind:?}: all layers came that way, {sent}");
+        assert!(!relayed.lead.came_back(), "{kind:?}");
+
+        // Nobody is where it is led to.
+        let nowhere = Relayed::start(&served, free_port(), free_port());
+        let (engine, image) = (Engine::start(kind), format!("127.0.0.1:{}/app:v1", nowhere.port));
+        let alone = engine.docker(&["pull", "--quiet", &image]).status.success();
+        assert!(alone || kind == Kind::NewestWithContainerd, "{kind:?}: it asks once more by itself");
+        nowhere.lead.end();
+        engine.ok(&["pull", "--quiet", &image]);
+        assert!(engine.file_of(&image, "/0") == layers[0], "{kind:?}");
     }
 }

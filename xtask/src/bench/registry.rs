@@ -1,5 +1,6 @@
 //! What images cost on their way from the registry inside the command to hosts.
 
+mod between;
 mod distant;
 mod many;
 
@@ -14,16 +15,15 @@ use crate::{
     sandbox::Sandbox,
 };
 
-/// Measures both: a small layer to a distant host, and a large one to many.
+/// Measures a small layer to a distant host, a large one to many, and what leaves this machine where hosts hand them on.
 ///
 /// # Errors
 ///
 /// When something is missing that is needed, or a command fails.
 pub fn measure(hosts: u8, rounds: u32, profile: Profile, figures: &mut Figures) -> Result<()> {
-    let kamal = programs::command(profile)?;
-    // What runs in the image is of no matter, as nothing does.
-    let programs = Programs { kamal, server: "/bin/true".into() };
+    let programs = programs::build(profile)?;
     distant::measure(&programs, rounds, figures)?;
+    between::measure(&programs, figures)?;
     many::measure(&programs, hosts, figures)
 }
 

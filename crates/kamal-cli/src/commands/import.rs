@@ -9,15 +9,22 @@ use std::{
 
 use kamal_core::config::{
     Source,
-    import::{self, Draft, Input, Origin},
+    import::{self, Draft, Input, Note, Origin},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{Global, ImportCommand},
+    context,
+    failure::Failure,
+    output,
 };
 
-use crate::{args::ImportCommand, context, failure::Failure, output};
-
+const DEPLOY: &str = "config/deploy.yml";
 const SECRETS: &str = ".kamal/secrets";
 
 /// Writes the draft, and tells what it could not take over.
-pub(super) fn run(command: &ImportCommand) -> Result<(), Failure> {
+pub(super) fn run(global: &Global, command: &ImportCommand) -> Result<(), Failure> {
     let (origin, args) = command.parts();
     let project = context::project()?;
     let to_stdout = args.output == Path::new("-");
@@ -36,13 +43,47 @@ pub(super) fn run(command: &ImportCommand) -> Result<(), Failure> {
     let read = |path: &str| fs::read_to_string(project.join(path)).ok();
     let input = Input { source: &source, stages: &stages, project: &name, folder: &folder, read: &read };
     let draft = import::import(origin, &input).map_err(Failure::Config)?;
+    // What is printed is named as the files that would be written by themselves.
+    let output = if to_stdout { Path::new(DEPLOY) } else { &args.output };
+    let files = files(&draft, output);
+    let added = if to_stdout { Vec::new() } else { write(&files, &draft, args.force)? };
+    if global.json {
+        output::line(&document(&source, &draft, &files, (!to_stdout).then_some(&added)).to_string());
+        return Ok(());
+    }
     if to_stdout {
         show(&draft);
     } else {
-        write(&draft, &args.output, args.force)?;
+        files.iter().for_each(|(path, _)| output::line(&format!("Wrote {}", path.display())));
+        if !added.is_empty() {
+            output::line(&format!("Added to {SECRETS}: {}", added.join(", ")));
+        }
     }
     tell(&draft, to_stdout);
     Ok(())
+}
+
+/// The drafts, and where they go.
+fn files<'d>(draft: &'d Draft, to: &Path) -> Vec<(PathBuf, &'d str)> {
+    let destinations = draft.destinations.iter().map(|(name, text)| (of_destination(to, name), text.as_str()));
+    std::iter::once((to.to_owned(), draft.deploy.as_str())).chain(destinations).collect()
+}
+
+/// All of it for a program; `added` are the secrets' lines that were, where anything was written.
+fn document(source: &Source, draft: &Draft, files: &[(PathBuf, &str)], added: Option<&Vec<&str>>) -> Value {
+    let file = |(path, content): &(PathBuf, &str)| json!({"path": path.display().to_string(), "content": content});
+    let is_added = |name: &str| added.is_some_and(|added| added.contains(&name));
+    let secret = |(name, line): &(String, String)| json!({"name": name, "line": line, "added": is_added(name)});
+    let note =
+        |Note { file, line, what, why, .. }: &Note| json!({"file": file, "line": line, "what": what, "why": why});
+    json!({
+        "schema": "kamal/import/1",
+        "from": source.path,
+        "written": added.is_some(),
+        "files": files.iter().map(file).collect::<Vec<_>>(),
+        "secrets": draft.secrets.iter().map(secret).collect::<Vec<_>>(),
+        "notes": draft.notes.iter().map(note).collect::<Vec<_>>(),
+    })
 }
 
 /// The file that was asked for, or the first of those the tool looks for.
@@ -111,24 +152,16 @@ fn show(draft: &Draft) {
     }
 }
 
-fn write(draft: &Draft, to: &Path, force: bool) -> Result<(), Failure> {
-    let mut files = vec![(to.to_owned(), &draft.deploy)];
-    files.extend(draft.destinations.iter().map(|(name, text)| (of_destination(to, name), text)));
+/// Writes the drafts and the lines of secrets that are not there, and returns the names of these.
+fn write<'d>(files: &[(PathBuf, &str)], draft: &'d Draft, force: bool) -> Result<Vec<&'d str>, Failure> {
     if let Some((taken, _)) = files.iter().find(|(path, _)| path.exists()).filter(|_| !force) {
         let taken = taken.display();
         return Err(Failure::User(format!(
             "{taken} is there already: --force replaces it, --output PATH writes elsewhere, --output - prints the draft"
         )));
     }
-    for (path, text) in files {
-        save(&path, text, 0o644)?;
-        output::line(&format!("Wrote {}", path.display()));
-    }
-    let added = secrets(draft)?;
-    if !added.is_empty() {
-        output::line(&format!("Added to {SECRETS}: {}", added.join(", ")));
-    }
-    Ok(())
+    files.iter().try_for_each(|(path, text)| save(path, text, 0o644))?;
+    secrets(draft)
 }
 
 /// Adds the lines the secrets file does not have, and returns the names.

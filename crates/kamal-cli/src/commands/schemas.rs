@@ -5,7 +5,7 @@ use kamal_core::config::schema;
 use crate::{failure::Failure, output};
 
 /// What commands print, and its schema. That of deploy.yml is made of the table its checks go by.
-const SCHEMAS: [(&str, &str); 16] = [
+const SCHEMAS: [(&str, &str); 17] = [
     ("answers", include_str!("../schemas/answers.json")),
     ("config", include_str!("../schemas/config.json")),
     ("docs", include_str!("../schemas/docs.json")),
@@ -13,6 +13,7 @@ const SCHEMAS: [(&str, &str); 16] = [
     ("doctor-ssh", include_str!("../schemas/doctor-ssh.json")),
     ("event", include_str!("../schemas/event.json")),
     ("failure", include_str!("../schemas/failure.json")),
+    ("import", include_str!("../schemas/import.json")),
     ("init", include_str!("../schemas/init.json")),
     ("log", include_str!("../schemas/log.json")),
     ("plan", include_str!("../schemas/plan.json")),

@@ -51,16 +51,10 @@ impl Lines {
     /// The lines of an event.
     pub(super) fn take(&mut self, event: &Event) -> Vec<Line> {
         match &event.kind {
-            EventKind::Say { text, tone } => vec![said(text, *tone)],
+            EventKind::Say { text, tone } => text.lines().map(|line| said(line, *tone)).collect(),
             EventKind::StepStarted { host, step, command } => {
                 let id = format!("{:08x}", fnv1a(format!("{}{}", event.operation_id, event.sequence).as_bytes()) >> 32);
-                let command = command.trim_end();
-                let shown = paint(AnsiColor::Yellow.on_default().bold(), command);
-                let running = format!("Running {shown} {}", self.place(host.as_ref()));
-                let lines = vec![
-                    of(host.as_ref(), Severity::Info, Some(&id), &running),
-                    of(host.as_ref(), Severity::Debug, Some(&id), &format!("Command: {command}")),
-                ];
+                let lines = self.begun(host.as_ref(), &id, command.trim_end());
                 self.latest.insert(host.clone(), id.clone());
                 self.running.insert((host.clone(), step.clone()), id);
                 lines
@@ -79,7 +73,9 @@ impl Lines {
                         Outcome::Failed(why) => format!("ERROR: {why}"),
                         Outcome::Ok | Outcome::Ignored => format!("DONE {:.1}s", took.as_secs_f64()),
                     };
-                    return vec![of(host.as_ref(), Severity::Debug, id, &format!("\t{step} {how}"))];
+                    let text = format!("{step} {how}");
+                    let line = |line| of(host.as_ref(), Severity::Debug, id, &format!("\t{line}"));
+                    return text.lines().map(line).collect();
                 };
                 let (status, how) = match outcome {
                     Outcome::Ok => (0, paint(AnsiColor::Green.on_default().bold(), "successful")),
@@ -100,6 +96,16 @@ impl Lines {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// What a step's script is told of by: each line is one of the log's, as programs that read it take Kamal's.
+    fn begun(&self, host: Option<&HostName>, id: &str, command: &str) -> Vec<Line> {
+        let mut script = command.lines();
+        let first = paint(AnsiColor::Yellow.on_default().bold(), script.next().unwrap_or_default());
+        let more = if script.next().is_some() { " …" } else { "" };
+        let running = format!("Running {first}{more} {}", self.place(host));
+        let commands = command.lines().map(|line| of(host, Severity::Debug, Some(id), &format!("Command: {line}")));
+        std::iter::once(of(host, Severity::Info, Some(id), &running)).chain(commands).collect()
     }
 
     fn place(&self, host: Option<&HostName>) -> String {
@@ -138,4 +144,46 @@ fn of(host: Option<&HostName>, severity: Severity, id: Option<&str>, text: &str)
 
 fn paint(style: Style, text: &str) -> String {
     format!("{}{text}{}", style.render(), style.render_reset())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::report::testing::event;
+
+    #[test]
+    fn each_line_stands_for_itself() {
+        let mut lines = Lines::new(None);
+        let host = Some("1.1.1.2".parse().unwrap());
+        let (step, command) = ("start app".to_owned(), "docker run \\\n  app\ndocker ps\n".to_owned());
+        let why = "it ended\nwith 1".to_owned();
+        let mut told = Vec::new();
+        for kind in [
+            EventKind::tell(Tone::Warning, "Two\nlines"),
+            EventKind::StepStarted { host: host.clone(), step, command },
+            EventKind::StepFinished {
+                host,
+                step: "[1/2] RUN".to_owned(),
+                outcome: Outcome::Failed(why),
+                took: Duration::ZERO,
+            },
+        ] {
+            told.extend(lines.take(&event(kind)));
+        }
+        let told: Vec<String> = told.iter().map(|line| anstream::adapter::strip_str(&line.text).to_string()).collect();
+        let id = &told[2][7..17].to_owned();
+        let expected = [
+            "Two",
+            "lines",
+            "  INFO ID Running docker run \\ … on 1.1.1.2",
+            " DEBUG ID Command: docker run \\",
+            " DEBUG ID Command:   app",
+            " DEBUG ID Command: docker ps",
+            " DEBUG ID \t[1/2] RUN ERROR: it ended",
+            " DEBUG ID \twith 1",
+        ];
+        assert_eq!(told.iter().map(|line| line.replace(id, "ID")).collect::<Vec<_>>(), expected);
+    }
 }

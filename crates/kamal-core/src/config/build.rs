@@ -6,6 +6,7 @@ mod blank;
 mod builder;
 mod cluster;
 mod cross;
+mod deliver;
 mod env;
 mod guard;
 mod hosts;

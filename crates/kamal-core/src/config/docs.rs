@@ -158,6 +158,17 @@ const SECTIONS: &[Section] = &[
         keys::X_CLUSTER,
     ),
     (
+        "x-deliver",
+        "Images between hosts",
+        "Without a registry of its own an app's image goes from this machine to each host. With `between_hosts: true` the \
+         first host hands layers on to the others at its private address, and each layer leaves this machine once: for many \
+         hosts behind a slow uplink. A container of kamal-proxy's image does it for as long as hosts pull, on the port of the \
+         registry (5555), which the hosts' firewalls have to let through between them; whoever asks needs a token of that \
+         one deploy. On that way layers are checked, and not encrypted. A host that does not get a layer there gets it from this machine. Kamal passes over this key.",
+        &["x-deliver"],
+        keys::X_DELIVER,
+    ),
+    (
         "x-ssh",
         "SSH, beyond Kamal",
         "What Kamal has no keys for below `ssh`, where it would refuse the file. An `x-ssh` without `known_hosts` is taken for \
@@ -243,6 +254,7 @@ fn section_of(shape: Shape) -> Option<&'static str> {
         Apart::XBoot => "x-boot",
         Apart::XGuard => "x-guard",
         Apart::XCluster => "x-cluster",
+        Apart::XDeliver => "x-deliver",
         Apart::XSsh => "x-ssh",
         Apart::Credential | Apart::HooksOutput | Apart::PoliciesByName => return None,
     })

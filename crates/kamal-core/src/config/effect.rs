@@ -29,6 +29,7 @@ const TABLES: &[(&[&str], &str, &[Key])] = &[
     (&["x-boot"], "x-boot", keys::X_BOOT),
     (&["x-guard"], "x-guard", keys::X_GUARD),
     (&["x-cluster"], "x-cluster", keys::X_CLUSTER),
+    (&["x-deliver"], "x-deliver", keys::X_DELIVER),
     (&["x-ssh"], "x-ssh", keys::X_SSH),
 ];
 
@@ -80,6 +81,10 @@ fn beside(path: &str) -> Value {
         "x-proxy/rate_limit_burst" => json!({"x-proxy": {"rate_limit": "1/s"}}),
         "x-proxy/acme_eab_kid" => json!({"x-proxy": {"acme_eab_key": "K"}}),
         "x-proxy/acme_eab_key" => json!({"x-proxy": {"acme_eab_kid": "k"}}),
+        "x-deliver" | "x-deliver/between_hosts" => json!({"registry": {"server": "localhost:5555"}}),
+        _ if path.starts_with("x-deliver/") => {
+            json!({"registry": {"server": "localhost:5555"}, "x-deliver": {"between_hosts": true}})
+        }
         "x-balance" => json!({"x-cluster": {"network": "overlay"}}),
         _ if path.starts_with("x-cluster/") => json!({"x-cluster": {"network": "overlay"}}),
         "x-release/role" | "x-release/timeout" => json!({"x-release": {"cmd": "true"}}),

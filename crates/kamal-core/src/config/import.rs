@@ -2,6 +2,7 @@
 //! Kamal 1. Texts go in, and a text comes out that loads, with a note on whatever could not be taken over; nothing is run.
 
 mod capistrano;
+mod comments;
 mod compose;
 mod kamal1;
 mod marks;

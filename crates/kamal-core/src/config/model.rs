@@ -79,6 +79,8 @@ pub struct Config {
     pub guard: Option<Guard>,
     /// `x-cluster`.
     pub cluster: Option<Cluster>,
+    /// `x-deliver`: by which of their addresses hosts get layers from the first of them, where they do.
+    pub between_hosts: Option<PrivateAddress>,
     /// `logging` of the root (accessories use this; roles hold theirs merged).
     pub logging: Logging,
     /// `output`.

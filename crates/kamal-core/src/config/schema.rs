@@ -116,6 +116,7 @@ fn one_of_a_kind(apart: Apart) -> Value {
         Apart::XBoot => section(keys::X_BOOT),
         Apart::XGuard => section(keys::X_GUARD),
         Apart::XCluster => section(keys::X_CLUSTER),
+        Apart::XDeliver => section(keys::X_DELIVER),
         Apart::XSsh => section(keys::X_SSH),
         Apart::PoliciesByName => map_of(&section(keys::POLICIES)),
         Apart::HooksOutput => {

@@ -81,6 +81,8 @@ pub(crate) enum Apart {
     XGuard,
     /// `x-cluster`.
     XCluster,
+    /// `x-deliver`.
+    XDeliver,
     /// `x-ssh`, unless it is somebody's own.
     XSsh,
     /// The `roles` and `accessories` of `x-proxy`, by name.

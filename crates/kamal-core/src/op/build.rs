@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Deploy, Facts, Row, Scope, deploy::delivery};
+use super::{Deploy, Facts, Row, Scope, deploy::delivery, relay};
 use crate::{
     build::BuildTask,
     config::Config,
@@ -87,6 +87,9 @@ impl Build {
             Self::Remove => Draft::of([Stage::new(Kind::Change, Work::Build(BuildTask::RemoveBuilder))]),
             Self::Details => Draft::of([Stage::new(Kind::Look, Work::Build(BuildTask::Details))]),
         };
+        if matches!(self, Self::Pull | Self::Deliver(_)) {
+            draft.notes.extend(relay::note(facts));
+        }
         if self.row().version {
             draft.version = Some(version?.clone());
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, boot, boot::Extras, cluster::Joining, facts::audit, proxy_version};
+use super::{Facts, boot, boot::Extras, cluster::Joining, facts::audit, proxy_version, relay};
 use crate::{
     build::BuildTask,
     error::Error,
@@ -91,7 +91,11 @@ pub(super) fn delivery(facts: &Facts<'_>, version: &Version, built: bool) -> Sta
         let held = facts.state(host).is_none_or(|state| state.has_image(&image));
         pull(facts, version, held, built)
     };
-    Stage::hosts(Kind::Deliver, facts.everywhere(&facts.targets.app_hosts, steps))
+    let mut works = facts.everywhere(&facts.targets.app_hosts, steps);
+    if let Ok(Some((host, step))) = relay::relay(facts) {
+        works.iter_mut().filter(|work| work.host == host).for_each(|work| work.steps.insert(0, step.clone()));
+    }
+    Stage::hosts(Kind::Deliver, works)
 }
 
 /// The steps that bring a version's image to a host. One that was just built needs no check of its label.
@@ -118,6 +122,7 @@ fn notes(facts: &Facts<'_>, stages: &[Stage]) -> Vec<String> {
     if let (Some(release), false) = (&facts.config.release, stages.iter().any(releases)) {
         notes.push(format!("The release command is not run: no host of the role {} is selected.", release.role));
     }
+    notes.extend(relay::note(facts));
     notes.extend(super::overview::orphans(facts));
     notes
 }

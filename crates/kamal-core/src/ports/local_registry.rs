@@ -1,13 +1,14 @@
 //! The registry on the deploying machine, which makes a registry account needless (spec 2.6): what is built is pushed to
 //! it here, and hosts pull from it through their connections.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 
 use super::{Content, TransportError};
 use crate::{
     name::{HostName, ImageRef},
+    secret::Secret,
     state::Image,
 };
 
@@ -72,6 +73,43 @@ pub trait Serving: Send + Sync + std::fmt::Debug {
     ) -> Result<Option<Box<dyn Content>>, RegistryError> {
         Ok(None)
     }
+
+    /// Expects one of the hosts that reach it to hand layers on to them all. They are led to it once it shows itself, until
+    /// what comes back is dropped. `None` where nobody can be led.
+    fn expect(&self, _relay: Relay) -> Option<Arc<dyn Relaying>> {
+        None
+    }
+}
+
+/// A host that hands layers on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Relay {
+    /// Where the others find it.
+    pub at: SocketAddr,
+    /// What they have to know, and by which it shows itself.
+    pub token: Secret,
+}
+
+impl Relay {
+    /// One at an address.
+    #[must_use]
+    pub fn new(at: SocketAddr, token: Secret) -> Self {
+        Self { at, token }
+    }
+}
+
+/// Hosts that are led to another one for layers.
+#[async_trait]
+pub trait Relaying: Send + Sync + std::fmt::Debug {
+    /// Comes back once that one has shown itself.
+    async fn shown(&self);
+
+    /// Leads a host there no more.
+    fn leave(&self, host: &HostName);
+
+    /// Whether a host asked for a layer here that it had been led to there for.
+    fn came_back(&self, host: &HostName) -> bool;
 }
 
 /// What somebody who reaches the registry may do.

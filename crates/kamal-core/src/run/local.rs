@@ -8,7 +8,11 @@ use std::{
 
 use futures_util::{FutureExt, future::join_all, lock::Mutex};
 
-use super::{ArchiveError, Cx, fit, script};
+use super::{
+    ArchiveError, Cx, fit,
+    relay::{Asked, Ways},
+    script,
+};
 use crate::{
     error::{Error, HostError},
     event::{EventKind, Tone},
@@ -16,7 +20,7 @@ use crate::{
     name::{HostName, ImageRef},
     naming,
     plan::HostWork,
-    ports::{Access, Content, Reached, RegistryError, Serving, StoredImage},
+    ports::{Access, Content, RegistryError, Serving, StoredImage},
     query::Query,
     state::HostState,
     step::Step,
@@ -40,18 +44,14 @@ impl Local {
 
     /// Makes it reachable from the hosts that are about to pull from it, and turns their steps into such that read an
     /// archive where it cannot be.
-    pub(super) async fn open(
-        &self,
-        cx: &Cx<'_>,
-        states: &[HostState],
-        works: &mut [HostWork],
-    ) -> Result<Vec<Reached>, Error> {
+    pub(super) async fn open(&self, cx: &Cx<'_>, states: &[HostState], works: &mut [HostWork]) -> Result<Ways, Error> {
+        let relay = Asked::take(works);
         let images = works.iter().flat_map(|work| &work.steps).filter_map(|step| pulled_from_here(cx, step));
         let images: BTreeSet<ImageRef> = images.cloned().collect();
         if images.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Ways::default());
         }
-        let Some(serving) = self.serving(cx).await? else { return Ok(Vec::new()) };
+        let Some(serving) = self.serving(cx).await? else { return Ok(Ways::default()) };
         let mut found = BTreeMap::new();
         for image in images {
             let missing = || RegistryError::Missing { image: image.clone() };
@@ -77,7 +77,9 @@ impl Local {
             })
         };
         for work in works {
-            let lacking = if moved(work) { None } else { difference(cx, &*serving, states, work).await? };
+            // What is handed over leaves this machine once for each host.
+            let pulls = moved(work) || relay.is_some();
+            let lacking = if pulls { None } else { difference(cx, &*serving, states, work).await? };
             match lacking {
                 Some(archive) => {
                     handed.push(work.host.clone());
@@ -95,10 +97,13 @@ impl Local {
         }
         let access = Access::Pull(found.keys().cloned().collect());
         let ways = cx.fleet.on(&hosts, |host| cx.fleet.reach(&*serving, host, access.clone()).boxed()).await?;
-        let mut reached = Vec::new();
+        let (mut reached, mut reaching) = (Vec::new(), Vec::new());
         for (work, way) in pulling.into_iter().zip(ways) {
             match way {
-                RegistryReach::Open(kept) => reached.push(kept),
+                RegistryReach::Open(kept) => {
+                    reached.push(kept);
+                    reaching.push(work.host.clone());
+                }
                 RegistryReach::Closed(_) if moved(work) => {
                     let text =
                         "the tag of the image has moved in the local registry since it was built; build it again";
@@ -114,7 +119,16 @@ impl Local {
             }
         }
         gather(join_all(sending).await)?;
-        Ok(reached)
+        let led = match relay.filter(|_| reaching.len() > 1) {
+            Some(relay) => {
+                let state = states.iter().find(|state| state.host == relay.host);
+                let arch = state.map_or("", |state| state.machine.arch.as_str());
+                let needed = needed(&*serving, &found, arch, "").await;
+                relay.begin(cx, &*serving, states, &reaching, needed).await?
+            }
+            None => None,
+        };
+        Ok(Ways::new(reached, led))
     }
 }
 

@@ -111,7 +111,7 @@ pub(super) async fn proxy(cx: &Cx<'_>, states: &[HostState], works: &[HostWork])
 }
 
 /// Hands the image to a host: two round trips.
-async fn hand(fleet: &Fleet<'_>, host: &HostName, image: &ProxyImage) -> Result<(), HostError> {
+pub(super) async fn hand(fleet: &Fleet<'_>, host: &HostName, image: &ProxyImage) -> Result<(), HostError> {
     let archive = (image.archive.0)().map_err(|source| HostError::Archive { host: host.clone(), source })?;
     fleet.upload_content(host, &*archive, ARCHIVE, 0o600).await?;
     fleet.run(host, "load", &[Step::LoadImage { archive: ARCHIVE.to_owned() }], &mut |_, _| {}).await

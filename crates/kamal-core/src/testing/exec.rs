@@ -234,12 +234,20 @@ fn act(state: &mut State, host: &HostName, step: &Step) -> Ended {
     invariants::before(state, host, step);
     let fresh_id = state.fresh_id();
     let (now, elapsed, away) = (state.now(), state.elapsed(), state.is_away(host));
-    let State { hosts, registry, sick, bad, reached, .. } = state;
+    let State { hosts, registry, sick, bad, reached, led, relayed, pulls, .. } = state;
     let reaches = reached.get(host).is_some_and(|ways| *ways > 0);
-    hosts
+    let led = led.contains(host) && hosts.values().any(|host| host.relays);
+    let ended = hosts
         .entry(host.clone())
         .or_default()
-        .act(step, &Around { reaches, registry, sick, bad, fresh_id, now, elapsed, away })
+        .act(step, &Around { reaches, led, registry, sick, bad, fresh_id, now, elapsed, away });
+    if let (Step::Pull { image, .. }, Ok(_)) = (step, &ended)
+        && image.starts_with("localhost:")
+        && (!led || relayed.insert(image.to_string()))
+    {
+        *pulls += 1;
+    }
+    ended
 }
 
 fn other(machine: &mut SimHost, host: &HostName, deed: &Deed, elapsed: Duration) -> Ended {

@@ -56,6 +56,10 @@ pub struct SimHost {
     pub free: Option<u64>,
     /// Whether its SSH server forbids forwarding.
     pub forbids_forwarding: bool,
+    /// Whether it hands layers on to other hosts.
+    pub relays: bool,
+    /// Whether something keeps it from reaching other hosts.
+    pub apart: bool,
     /// Archives among its files: the image's name and its id.
     pub archives: BTreeMap<String, (String, String)>,
     /// Files below the login directory, with their modes.
@@ -83,6 +87,8 @@ pub struct SimHost {
 pub(super) struct Around<'a> {
     /// Whether the host reaches the registry of the local machine.
     pub(super) reaches: bool,
+    /// Whether it is led to another host for layers.
+    pub(super) led: bool,
     /// Images of the registry: reference to id.
     pub(super) registry: &'a BTreeMap<String, String>,
     /// Versions that never become healthy.
@@ -255,6 +261,11 @@ impl SimHost {
     fn act_in_docker(&mut self, step: &Step, around: &Around<'_>) -> Ended {
         match step {
             Step::Pull { image, digest, .. } => self.pull(image, digest.as_deref(), around)?,
+            // Without the registry it ends at once.
+            Step::RelayLayers { image, .. } => {
+                self.image(image)?;
+                self.relays = around.reaches;
+            }
             Step::RemoveImage { image } => drop(self.images.remove(image.as_str())),
             Step::RemoveUnusedImages { .. } => {
                 let used: BTreeSet<&str> = self.containers.iter().map(|container| container.image.as_str()).collect();
@@ -367,6 +378,9 @@ impl SimHost {
         let missing = || (1, format!("Error response from daemon: manifest for {image} not found: manifest unknown"));
         if image.starts_with("localhost:") && !around.reaches {
             return Err((1, "Error response from daemon: dial tcp 127.0.0.1: connect: connection refused".to_owned()));
+        }
+        if around.led && self.apart {
+            return Err((1, "Error response from daemon: dial tcp 10.0.0.1:5555: i/o timeout".to_owned()));
         }
         let id = around.registry.get(image.as_str()).ok_or_else(missing)?;
         // A registry keeps what was pushed, wherever the tag moves.

@@ -9,8 +9,8 @@ use super::{EffectKind, How, SimFleet};
 use crate::{
     name::{HostName, ImageRef},
     ports::{
-        Access, Clock, Content, LocalRegistry, Pieces, ReachError, Reached, RegistryError, Sent, Serving, StoredImage,
-        TransportError, TransportErrorKind,
+        Access, Clock, Content, LocalRegistry, Pieces, ReachError, Reached, RegistryError, Relay, Relaying, Sent,
+        Serving, StoredImage, TransportError, TransportErrorKind,
     },
     state::Image,
 };
@@ -26,6 +26,10 @@ struct Served(SimFleet);
 /// Reached until it is dropped.
 #[derive(Debug)]
 struct SimTunnel(SimFleet, HostName);
+
+/// Leads hosts to one of them until it is dropped.
+#[derive(Debug)]
+struct SimRelaying(SimFleet);
 
 /// A part of an archive.
 #[derive(Debug)]
@@ -110,6 +114,12 @@ impl Serving for Served {
         }
         Ok(self.archives(image, arch, "").await?.pop())
     }
+
+    fn expect(&self, _relay: Relay) -> Option<Arc<dyn Relaying>> {
+        let mut state = self.0.state();
+        state.led = state.reached.iter().filter(|(_, ways)| **ways > 0).map(|(host, _)| host.clone()).collect();
+        Some(Arc::new(SimRelaying(self.0.clone())))
+    }
 }
 
 /// How much less than this is handed over.
@@ -125,6 +135,29 @@ impl Content for Text {
     }
 }
 
+#[async_trait]
+impl Relaying for SimRelaying {
+    async fn shown(&self) {
+        while !self.0.state().hosts.values().any(|host| host.relays) {
+            self.0.0.clock.sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn leave(&self, host: &HostName) {
+        self.0.state().led.remove(host);
+    }
+
+    fn came_back(&self, _host: &HostName) -> bool {
+        false
+    }
+}
+
+impl Drop for SimRelaying {
+    fn drop(&mut self) {
+        self.0.state().led.clear();
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         self.0.state().served -= 1;
@@ -133,6 +166,13 @@ impl Drop for Served {
 
 impl Drop for SimTunnel {
     fn drop(&mut self) {
-        *self.0.state().reached.entry(self.1.clone()).or_default() -= 1;
+        let mut state = self.0.state();
+        let ways = state.reached.entry(self.1.clone()).or_default();
+        *ways -= 1;
+        let last = *ways == 0;
+        if let Some(host) = state.hosts.get_mut(&self.1).filter(|_| last) {
+            // It ends by itself, and its container with it.
+            host.relays = false;
+        }
     }
 }

@@ -61,6 +61,12 @@ pub(super) struct State {
     pub(super) served: usize,
     /// How many ways to it a host has.
     pub(super) reached: BTreeMap<HostName, usize>,
+    /// Hosts that are led to another one for layers.
+    pub(super) led: BTreeSet<HostName>,
+    /// Ids of images that left this machine for such hosts, which they do once.
+    pub(super) relayed: BTreeSet<String>,
+    /// How many times an image left this machine by being pulled.
+    pub(super) pulls: usize,
     /// How many bytes every image has.
     pub(super) image_size: u64,
     /// Versions that never become healthy, and what is seen of them then.
@@ -188,6 +194,8 @@ impl SimFleet {
         state.old = if state.outage { Vec::new() } else { invariants::serving(&state) };
         groups.clone_into(&mut state.groups);
         state.effects.clear();
+        state.relayed.clear();
+        state.pulls = 0;
         state.ran.clear();
         state.fault = fault;
         state.late = false;
@@ -337,11 +345,19 @@ impl SimFleet {
         self.state().registry.remove(image);
     }
 
-    /// How many ways to the registry of the local machine are open, its own among them.
+    /// How many times an image left this machine for a host that pulled it, since [`Self::begin`].
+    #[must_use]
+    pub fn pulls(&self) -> usize {
+        self.state().pulls
+    }
+
+    /// How many ways to the registry of the local machine are open, its own among them, and that of a host that hands on
+    /// what comes by it.
     #[must_use]
     pub fn open_ways(&self) -> usize {
         let state = self.state();
-        state.served + state.reached.values().sum::<usize>()
+        let relays = state.hosts.values().filter(|host| host.relays).count();
+        state.served + state.reached.values().sum::<usize>() + relays
     }
 
     /// Puts a file into the project.

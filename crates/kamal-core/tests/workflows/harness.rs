@@ -12,7 +12,7 @@ use kamal_core::{
     op::{App as AppOp, Deploy, Op, Proxy, Rollback},
     plan::{Outlook, Plan},
     ports::{Clock, World},
-    run::{self, Cx, Report, RunSettings},
+    run::{self, Cx, ProxyImages, Report, RunSettings},
     targets::{Selection, Targets},
     testing::{Fault, How, NoTemplateWorld, Serving, SimFleet},
 };
@@ -47,6 +47,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) targets: Targets,
     pub(crate) run: RunSettings,
+    pub(crate) proxy_images: ProxyImages,
 }
 
 /// What all apps here have in common.
@@ -89,7 +90,7 @@ impl App {
         fleet.secrets().put("DATABASE_URL", "postgres://x");
         let mut run = RunSettings::default();
         run.user_name = "Ann".into();
-        Self { world: fleet.world(), fleet, config, targets, run }
+        Self { world: fleet.world(), fleet, config, targets, run, proxy_images: ProxyImages::default() }
     }
 
     /// An app that was deployed.
@@ -183,6 +184,7 @@ impl App {
             config: self.config.clone(),
             targets: self.targets.clone(),
             run: self.run.clone(),
+            proxy_images: self.proxy_images.clone(),
         }
     }
 
@@ -199,7 +201,9 @@ impl App {
     }
 
     pub(crate) fn cx<'a>(&'a self, run: &'a RunSettings, cancel: Cancel) -> Cx<'a> {
-        Cx::new(Fleet::new(&self.config, &self.world, "ann", cancel), &self.targets, run)
+        let mut cx = Cx::new(Fleet::new(&self.config, &self.world, "ann", cancel), &self.targets, run);
+        cx.proxy_images = self.proxy_images.clone();
+        cx
     }
 
     fn groups(&self) -> Vec<Vec<HostName>> {

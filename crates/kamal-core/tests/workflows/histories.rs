@@ -36,14 +36,7 @@ fn back() -> Op {
 }
 
 fn position(app: &App, op: &Op, asked: Option<&str>, what: &str) -> usize {
-    let fleet = app.fleet.fork();
-    let probe = App {
-        world: fleet.world(),
-        fleet,
-        config: app.config.clone(),
-        targets: app.targets.clone(),
-        run: app.run.clone(),
-    };
+    let probe = app.fork();
     probe.perform(op, asked, None).unwrap();
     let effects = probe.fleet.effects();
     effects.iter().position(|effect| effect.what.contains(what)).unwrap_or_else(|| panic!("{what}: {effects:?}"))

@@ -22,6 +22,7 @@ mod locks;
 mod meddled;
 mod outlook;
 mod plans;
+mod relayed;
 mod release;
 mod reviewed;
 mod roles;

@@ -23,14 +23,18 @@ use super::{blocking, gc};
 /// A range is read from disk and handed to the connection in pieces of this size.
 const PIECE: usize = 128 * 1024;
 
-/// `GET` or `HEAD /v2/NAME/blobs/DIGEST`.
+/// `GET` or `HEAD /v2/NAME/blobs/DIGEST`; `onward` may lead to another place for one of that size.
 pub(super) async fn get(
     store: &Store,
     digest: &Digest,
     method: &Method,
     headers: &HeaderMap,
+    onward: impl FnOnce(u64) -> Option<Response<Body>>,
 ) -> Result<Response<Body>, Refusal> {
     let (file, size) = open(store, digest.clone()).await?.ok_or(Refusal::BlobUnknown)?;
+    if let Some(onward) = onward(size) {
+        return Ok(onward);
+    }
     let tag = format!("\"{digest}\"");
     let (status, start, length) = match part(method, headers, &tag, size) {
         Part::Whole => (StatusCode::OK, 0, size),

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::answer::{Body, Refusal, json_body, set};
 use super::digest::Digest;
+use super::lead::{Lead, SHOWS_ITSELF};
 use super::manifests::Reference;
 use super::names::is_repository;
 use super::store::Store;
@@ -44,13 +45,18 @@ impl Route<'_> {
 }
 
 /// Answers one request.
-pub(super) async fn respond(store: &Store, access: &Access, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn respond(store: &Store, access: &Access, lead: &Lead, request: Request<Incoming>) -> Response<Body> {
     let (parts, mut body) = request.into_parts();
+    if parts.uri.path() == SHOWS_ITSELF
+        && let Some(shown) = lead.shows(&parts.headers)
+    {
+        return shown;
+    }
     let answer = match access {
         Access::Pull(_) if !matches!(parts.method, Method::GET | Method::HEAD) => Err(Refusal::ReadOnly),
         // Who may not see a repository does not learn that it is there.
         Access::Pull(Some(seen)) if !shows(seen, parts.uri.path()) => Err(Refusal::NotFound),
-        _ => dispatch(store, &parts, &mut body).await,
+        _ => dispatch(store, lead, &parts, &mut body).await,
     };
     // A client reads the answer only when it has sent everything, and would miss one that hangs up before.
     while let Some(Ok(_)) = body.frame().await {}
@@ -64,7 +70,7 @@ fn shows(repositories: &[String], path: &str) -> bool {
     parse(path).is_none_or(|(name, route)| route == Route::Base || repositories.iter().any(|seen| seen == name))
 }
 
-async fn dispatch(store: &Store, parts: &Parts, body: &mut Incoming) -> Result<Response<Body>, Refusal> {
+async fn dispatch(store: &Store, lead: &Lead, parts: &Parts, body: &mut Incoming) -> Result<Response<Body>, Refusal> {
     let (name, route) = parse(parts.uri.path()).ok_or(Refusal::NotFound)?;
     if route != Route::Base && !is_repository(name) {
         return Err(Refusal::NameInvalid);
@@ -77,7 +83,11 @@ async fn dispatch(store: &Store, parts: &Parts, body: &mut Incoming) -> Result<R
         (Route::Manifest(text), "GET" | "HEAD") => manifests::get(store, name, Reference::parse(text)?, parts).await,
         (Route::Manifest(text), "PUT") => manifests::put(store, name, Reference::parse(text)?, parts, body).await,
         (Route::Manifest(text), "DELETE") => manifests::delete(store, name, Reference::parse(text)?).await,
-        (Route::Blob(text), "GET" | "HEAD") => blobs::get(store, &digest(text)?, method, &parts.headers).await,
+        (Route::Blob(text), "GET" | "HEAD") => {
+            let digest = digest(text)?;
+            let onward = |size| lead.onward(name, &digest, size, method, &parts.headers);
+            blobs::get(store, &digest, method, &parts.headers, onward).await
+        }
         (Route::Blob(text), "DELETE") => blobs::delete(store, digest(text)?).await,
         (Route::Uploads, "POST") => uploads::begin(store, name, parts, body).await,
         (Route::Upload(id), "GET" | "HEAD") => uploads::stand(store, name, id).await,

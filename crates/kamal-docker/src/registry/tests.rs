@@ -4,6 +4,7 @@ mod api;
 mod archive;
 mod collection;
 mod damage;
+mod leading;
 mod library;
 mod manifests;
 mod memory;

@@ -9,6 +9,7 @@ mod commands;
 mod deploy;
 mod flags;
 mod help;
+mod layers;
 mod list;
 mod paths;
 mod run;
@@ -109,7 +110,7 @@ fn unknown_command(word: &str) -> Failed {
 fn check_arguments(command: &Command, path: &str, parsed: &Parsed) -> Result<(), Failed> {
     match command.action {
         Action::Run | Action::Group => Ok(()),
-        Action::Leave | Action::List | Action::Reload => parsed
+        Action::Layers | Action::Leave | Action::List | Action::Reload => parsed
             .arguments
             .first()
             .map_or(Ok(()), |word| Err(Failed(format!("unknown command {word:?} for \"kamal-proxy {path}\"")))),

@@ -16,6 +16,7 @@ mod headers;
 mod hostile;
 #[cfg(feature = "http3")]
 mod http3;
+mod layers;
 mod leaving;
 mod load;
 mod maintenance;

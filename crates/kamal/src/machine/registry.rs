@@ -4,10 +4,11 @@
 mod listener;
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -16,10 +17,13 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt};
 use kamal_core::{
     name::{HostName, ImageRef},
-    ports::{Access, Content, LocalRegistry, Pieces, ReachError, Reached, RegistryError, Sent, Serving, StoredImage},
+    ports::{
+        self, Access, Content, LocalRegistry, Pieces, ReachError, Reached, RegistryError, Relaying, Sent, Serving,
+        StoredImage,
+    },
     state::Image,
 };
-use kamal_docker::registry::{self, Archive, Digest, Held, ImageFacts, Registry};
+use kamal_docker::registry::{self, Archive, Digest, Held, ImageFacts, Lead, Registry, Relay};
 use kamal_ssh::{Connector, ForwardError, RemoteForward};
 use tokio::task::JoinSet;
 use tokio_util::io::InspectWriter;
@@ -92,7 +96,8 @@ impl LocalRegistry for FolderRegistry {
     async fn start(&self, port: u16) -> Result<Arc<dyn Serving>, RegistryError> {
         let registry = self.open().await?;
         let listener = Listener::begin(&registry, port).await?;
-        Ok(Arc::new(Served { registry, port, connector: self.connector.clone(), _listener: listener }))
+        let connector = self.connector.clone();
+        Ok(Arc::new(Served { registry, port, connector, leads: Leads::default(), _listener: listener }))
     }
 }
 
@@ -102,8 +107,12 @@ struct Served {
     registry: Registry,
     port: u16,
     connector: Option<Arc<Connector>>,
+    leads: Leads,
     _listener: Listener,
 }
+
+/// Where the hosts that reach a registry are led for layers.
+type Leads = Arc<Mutex<BTreeMap<HostName, Lead>>>;
 
 impl Served {
     /// An image's repository and tag in the registry.
@@ -140,7 +149,16 @@ impl Serving for Served {
             ForwardError::Transport(error) => ReachError::Transport(error),
             refused => ReachError::Refused(refused.to_string()),
         })?;
-        Ok(Box::new(Task::of(serve(forward, registry, sent))))
+        let lead = Lead::default();
+        self.leads.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), lead.clone());
+        Ok(Box::new(Task::of(serve(forward, registry.leading(lead), sent))))
+    }
+
+    fn expect(&self, relay: ports::Relay) -> Option<Arc<dyn Relaying>> {
+        let relay = Relay::new(relay.at, relay.token.expose());
+        let leads = self.leads.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        leads.values().for_each(|lead| lead.to(&relay));
+        Some(Arc::new(Led { relay, leads }))
     }
 
     async fn look_up(&self, image: &ImageRef) -> Result<Option<StoredImage>, RegistryError> {
@@ -199,6 +217,34 @@ impl Serving for Served {
         let mut archives = archives.map_err(|error| translated(&error))?;
         let last = archives.pop().filter(|last| archives.is_empty() && last.size() <= LITTLE);
         Ok(last.map(|archive| Box::new(Part(archive)) as Box<dyn Content>))
+    }
+}
+
+/// Hosts that are led to one of them, until this is dropped.
+#[derive(Debug)]
+struct Led {
+    relay: Relay,
+    leads: BTreeMap<HostName, Lead>,
+}
+
+#[async_trait]
+impl Relaying for Led {
+    async fn shown(&self) {
+        self.relay.shown().await;
+    }
+
+    fn leave(&self, host: &HostName) {
+        self.leads.get(host).into_iter().for_each(Lead::end);
+    }
+
+    fn came_back(&self, host: &HostName) -> bool {
+        self.leads.get(host).is_some_and(Lead::came_back)
+    }
+}
+
+impl Drop for Led {
+    fn drop(&mut self) {
+        self.leads.values().for_each(Lead::end);
     }
 }
 

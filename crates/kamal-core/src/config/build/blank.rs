@@ -17,6 +17,7 @@ const NEVER_BLANK: &Places = &[
     (&["servers", "*", "proxy", "run"], RUN),
     (&["accessories", "*", "proxy", "run"], RUN),
     (&["x-cluster"], &["name", "address", "interface", "secret"]),
+    (&["x-deliver"], &["address", "interface"]),
     (&["x-proxy"], POLICIES),
     (&["x-proxy", "roles", "*"], POLICIES),
     (&["x-proxy", "accessories", "*"], POLICIES),

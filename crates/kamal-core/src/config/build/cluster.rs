@@ -2,7 +2,7 @@
 
 use super::super::diagnostic::Report;
 use super::super::model::{Cluster, Config, DockerOptions, PrivateAddress, Role, Ssl};
-use super::super::shape::check::{at, section};
+use super::super::shape::check::{at, join, section};
 use super::super::shape::keys;
 use super::super::shape::suggest::did_you_mean;
 use super::super::source::Span;
@@ -51,7 +51,7 @@ pub(crate) fn cluster(root: &Node, config: &Config, report: &mut Report<'_>) -> 
     }
     Some(Cluster {
         network: name(node, config, report),
-        by: by(node, report),
+        by: private_address(node, KEY, report),
         managers: managers(node, config, report),
         encrypted: node.get("encrypted").and_then(Node::bool).unwrap_or(true),
         secret,
@@ -87,13 +87,14 @@ fn name(node: &Node, config: &Config, report: &mut Report<'_>) -> String {
     name
 }
 
-fn by(node: &Node, report: &mut Report<'_>) -> PrivateAddress {
+/// What a section says of the hosts' private addresses.
+pub(super) fn private_address(node: &Node, path: &str, report: &mut Report<'_>) -> PrivateAddress {
     let within = text(node, "address");
     if let (Some(address), Some(node)) = (&within, node.get("address"))
         && !(is_network(address) && address.contains('/'))
     {
         let message = format!("should be the network of the hosts' addresses such as 10.0.0.0/16, not {address}");
-        report.error(node.span, at("x-cluster/address", &message));
+        report.error(node.span, at(&join(path, "address"), &message));
     }
     PrivateAddress { within, interface: text(node, "interface") }
 }

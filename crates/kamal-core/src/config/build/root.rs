@@ -15,8 +15,8 @@ use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{
-    accessory, blank, builder, cluster, cross, guard, hosts, ignored, policies, proxy, registry, release, shadowed,
-    ssh, tags as host_tags, words,
+    accessory, blank, builder, cluster, cross, deliver, guard, hosts, ignored, policies, proxy, registry, release,
+    shadowed, ssh, tags as host_tags, words,
 };
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
@@ -138,6 +138,7 @@ pub(crate) fn build(
         release: None,
         guard: None,
         cluster: None,
+        between_hosts: None,
         logging,
         output,
         aliases,
@@ -149,6 +150,7 @@ pub(crate) fn build(
     config.guard = guard::guard(root, report);
     config.boot.together = guard::together(root, report);
     config.cluster = cluster::cluster(root, &config, report);
+    config.between_hosts = deliver::between_hosts(root, &config, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
     blank::check(root, report);
     words::check(root, report);

@@ -5,6 +5,7 @@ use super::super::diagnostic::ConfigErrors;
 use super::super::shape::{Key, keys};
 use super::super::source::Span;
 use super::super::yaml::{Kind, Node};
+use super::comments::Comments;
 use super::compose::{Label, Route, seconds};
 use super::marks::{Mark, Marks};
 use super::reader::Reader;
@@ -25,12 +26,15 @@ pub(super) fn import(input: &Input<'_>) -> Result<Draft, ConfigErrors> {
     let mut reader = Reader::new(input);
     let text = without_templates(&mut reader, &input.source.text, 0);
     let root = reader.yaml(&text, 0)?;
-    let base = Import { reader: &mut reader, is_base: true }.root(&root);
+    let mut base = Import { reader: &mut reader, is_base: true }.root(&root);
+    Comments::of(&text).keep(&root, &mut base);
     let mut destinations = Vec::new();
     for (index, (name, source)) in input.stages.iter().enumerate() {
         let text = without_templates(&mut reader, &source.text, index + 1);
         let root = reader.yaml(&text, index + 1)?;
-        destinations.push((name.clone(), Import { reader: &mut reader, is_base: false }.root(&root)));
+        let mut map = Import { reader: &mut reader, is_base: false }.root(&root);
+        Comments::of(&text).keep(&root, &mut map);
+        destinations.push((name.clone(), map));
     }
     let head = format!("Made of {} by `kamal import kamal1`.", input.source.path);
     Ok(reader.finish(&head, &base, &destinations))

@@ -21,7 +21,7 @@ pub(super) struct Map(Vec<Entry>);
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
     key: String,
-    comment: &'static str,
+    comment: String,
     value: Tree,
 }
 
@@ -39,13 +39,13 @@ impl Map {
         }
         match self.0.iter_mut().find(|entry| entry.key == key) {
             Some(entry) => entry.value = value,
-            None => self.0.push(Entry { key, comment, value }),
+            None => self.0.push(Entry { key, comment: comment.to_owned(), value }),
         }
     }
 
     /// Adds an entry, also an empty one.
     pub(super) fn keep(&mut self, key: impl Into<String>, value: Tree) {
-        self.0.push(Entry { key: key.into(), comment: "", value });
+        self.0.push(Entry { key: key.into(), comment: String::new(), value });
     }
 
     /// Adds an entry if there is a value.
@@ -62,6 +62,12 @@ impl Map {
     pub(super) fn remove(&mut self, key: &str) -> Option<Tree> {
         let at = self.0.iter().position(|entry| entry.key == key)?;
         Some(self.0.remove(at).value)
+    }
+
+    /// The comment above an entry, and its value.
+    pub(super) fn entry(&mut self, key: &str) -> Option<(&mut String, &mut Tree)> {
+        let entry = self.0.iter_mut().find(|entry| entry.key == key)?;
+        Some((&mut entry.comment, &mut entry.value))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -148,7 +154,7 @@ impl<T: Into<Tree>> From<Vec<T>> for Tree {
 fn print_entry(entry: &Entry, depth: usize, marks: &Marks, out: &mut String) {
     let indent = "  ".repeat(depth);
     for line in entry.comment.lines() {
-        let _ = writeln!(out, "{indent}# {line}");
+        let _ = writeln!(out, "{}", format!("{indent}# {line}").trim_end());
     }
     let _ = write!(out, "{indent}{}:", marks.yaml(&entry.key));
     print_value(&entry.value, depth + 1, marks, out);

@@ -70,6 +70,11 @@ pub(crate) const ROOT: &[Key] = &[
     ),
     key("x-ssh", A(Apart::XSsh), "By which keys hosts are known; Kamal passes over it."),
     key(
+        "x-deliver",
+        A(Apart::XDeliver),
+        "How images of the registry on this machine get to several hosts; Kamal passes over it.",
+    ),
+    key(
         "x-balance",
         Bool,
         "Whether the proxy of each web host leads requests to the containers of all, which takes `x-cluster`; Kamal passes \
@@ -154,6 +159,22 @@ pub(crate) const X_GUARD: &[Key] = &[
     key("errors", Text, "Requests that may be answered with a 5xx: `2%`, `0.5%`; default `1%`."),
     key("latency", Text, "Time in which 95 % of requests must be answered: `500ms`, `2s`; default any."),
     key("requests", Int, "Requests to a host below which nothing is concluded, default 20."),
+];
+
+/// The keys of `x-deliver`.
+pub(crate) const X_DELIVER: &[Key] = &[
+    key(
+        "between_hosts",
+        Bool,
+        "Whether the first host hands layers on to the others, so that each leaves this machine once, default false.",
+    ),
+    key(
+        "address",
+        Text,
+        "The network the hosts' private addresses are in, by which they reach each other: `10.0.0.0/16`, default that of \
+         `x-cluster`.",
+    ),
+    key("interface", Text, "The interface whose address is a host's private one: `eth1`, default that of `x-cluster`."),
 ];
 
 /// The keys of `x-cluster`.

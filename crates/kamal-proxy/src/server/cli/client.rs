@@ -1,4 +1,4 @@
-//! Performing a command: `run` here, every other by asking the server that runs.
+//! Performing a command: `run` and `layers` here, every other by asking the server that runs.
 
 #![expect(clippy::disallowed_methods, reason = "what flags leave open is in the program's environment")]
 
@@ -7,7 +7,7 @@ use std::env;
 use super::commands::{Action, Command};
 use super::flags::Parsed;
 use super::run::{RunOptions, run};
-use super::{Failed, deploy, list, paths, values};
+use super::{Failed, deploy, layers, list, paths, values};
 use crate::server::control::client::call;
 use crate::server::control::protocol::{Answer, Pause, Request, RolloutDeploy, RolloutSet, Stop, Watch};
 use crate::server::watch::Limits;
@@ -18,6 +18,10 @@ pub(crate) fn perform(command: &Command, flags: &Parsed) -> Result<String, Faile
     let request = match command.action {
         Action::Run => {
             run(run_options(flags)?)?;
+            return Ok(String::new());
+        }
+        Action::Layers => {
+            layers::run(flags)?;
             return Ok(String::new());
         }
         Action::Group => return Ok(String::new()),

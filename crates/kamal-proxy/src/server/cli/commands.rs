@@ -1,5 +1,6 @@
 //! The commands and their flags (spec 1.2 to 1.7).
 
+use super::layers;
 use crate::deploy_flags::{self as deploy, Flag, Kind};
 use crate::server::switches::PATIENCE;
 
@@ -8,6 +9,7 @@ use crate::server::switches::PATIENCE;
 pub(crate) enum Action {
     Run,
     Deploy,
+    Layers,
     Leave,
     Reload,
     Remove,
@@ -55,6 +57,10 @@ pub(crate) const ROOT: &[Command] = &[
     Command { flags: STOP, ..command("stop", SERVICE, "Stop a service", Action::Stop) },
     Command { flags: WATCH, ..command("watch", SERVICE, "Watch how a service answers", Action::Watch) },
 ];
+
+/// Commands for other programs, of which help says nothing.
+const HIDDEN: &[Command] =
+    &[Command { flags: layers::FLAGS, ..command("layers", "", "Hand layers on to other hosts", Action::Layers) }];
 
 /// The commands of `rollout`.
 pub(crate) const ROLLOUT: &[Command] = &[
@@ -118,7 +124,7 @@ const ROLLOUT_SET: &[Flag] = &[
 /// The command some arguments name, how it is called in full, and the arguments without its name.
 pub(crate) fn find(arguments: &[String]) -> Option<(&'static Command, &'static str, Vec<String>)> {
     let word = first_word(arguments)?;
-    let command = named(ROOT, &arguments[word])?;
+    let command = named(ROOT, &arguments[word]).or_else(|| named(HIDDEN, &arguments[word]))?;
     let mut rest = arguments.to_vec();
     rest.remove(word);
     if command.action != Action::Group {
