@@ -167,14 +167,30 @@ impl Machine {
         // finds them alive stops them for good.
         process::kill_namespace(&self.namespace())?;
         process::forget(&pid_file)?;
+        self.start_engine(&[])?;
+        Ok(true)
+    }
+
+    /// Starts its engine, after the last one was killed or never was.
+    fn start_engine(&self, options: &[&str]) -> Result<()> {
         // What a killed engine recorded of itself and its containerd would keep the next one from starting, where the
         // machine's init is slow to reap the dead, or their pids are somebody else's by now.
         for stale in ["run/docker.pid", "run/docker/containerd/containerd.pid"] {
             process::forget(&self.folder.join(stale))?;
         }
-        let arguments = ["dockerd", "--insecure-registry", REGISTRY];
-        self.start("dockerd", &arguments, || engine::version(&self.docker_socket()).is_some())?;
-        Ok(true)
+        let arguments = [&["dockerd", "--insecure-registry", REGISTRY], options].concat();
+        self.start("dockerd", &arguments, || engine::version(&self.docker_socket()).is_some())
+    }
+
+    /// Kills its engine and starts it again, while the containers go on, as they do with `live-restore`.
+    pub(super) fn restart_engine(&self) -> Result<()> {
+        process::stop(&self.pid_file("dockerd"))?;
+        self.start_engine(&["--live-restore"])
+    }
+
+    /// The process of its sshd, which sees the machine as those do who log in.
+    pub(super) fn sshd(&self) -> Option<i32> {
+        process::running(&self.pid_file("sshd")).map(|running| running.pid)
     }
 
     fn ensure_sshd(&self) -> Result<bool> {

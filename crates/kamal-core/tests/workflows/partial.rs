@@ -35,6 +35,9 @@ const TELLING: [&str; 17] = [
     "server exec",
 ];
 
+/// How a host gets lost.
+type Losing = fn(&App, &str);
+
 fn set_up() -> App {
     let app = App::new(WITH_DB);
     app.fleet.publish("acme/db");
@@ -69,7 +72,7 @@ fn told(app: &App, op: &Op) -> Result<(Vec<String>, Vec<String>, bool), Error> {
 #[test]
 fn what_each_host_says_that_can_be_reached_is_told_and_then_which_could_not_be() {
     let (base, mut seen) = (set_up(), Vec::new());
-    let lost: [(&str, fn(&App, &str)); 2] = [
+    let lost: [(&str, Losing); 2] = [
         ("unplugged", |app, host| app.fleet.unplug(host)),
         ("without docker", |app, host| app.fleet.change(host, |host| host.docker = false)),
     ];
