@@ -191,6 +191,7 @@ impl Drill {
         problems.extend(self.leftovers(&wanted)?);
         self.went(wanted);
         if !problems.is_empty() {
+            note(format_args!("{}: {}", fault.name(), problems.join("\n  ")));
             // What comes next begins with what there should be.
             drop(self.stage.kamal(&["lock", "release"])?);
             self.went(self.stage.release()?);
