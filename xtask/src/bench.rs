@@ -6,6 +6,8 @@ pub mod far;
 pub mod figures;
 pub mod fleet;
 pub mod instructions;
+pub mod load;
+pub mod lock;
 #[path = "../../tests/shared/memory.rs"]
 mod memory;
 pub mod proxy;

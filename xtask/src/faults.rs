@@ -2,9 +2,11 @@
 //! page that tells what came of them.
 
 mod page;
+pub mod real;
 
 use std::{
     fs,
+    path::PathBuf,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -70,11 +72,34 @@ pub fn run(seed: Option<u64>, only: &str, write: bool) -> Result<bool> {
         print(format_args!("that is fewer than the {ENOUGH} that show something"))?;
     }
     if write && wrong == 0 && only.is_empty() {
-        let file = workspace().join(page::FILE);
-        fs::write(&file, page::text(&trials, seed)).context(|| format!("writing {}", file.display()))?;
-        note(format_args!("wrote {}", page::FILE));
+        let real = fs::read_to_string(file()).unwrap_or_default();
+        write_page(&page::replaced(&real, &page::text(&trials, seed)))?;
     }
     Ok(wrong == 0 && enough)
+}
+
+/// Tries faults on real hosts, as [`real::run`] does; writes what came of all that were tried into the page if asked to.
+///
+/// # Errors
+///
+/// As [`real::run`], and when the page cannot be read or written.
+pub fn run_real(seed: Option<u64>, only: &str, bounds: real::Bounds, write: bool) -> Result<bool> {
+    let right = real::run(seed.unwrap_or_else(chance), only, bounds)?;
+    if write {
+        let page = fs::read_to_string(file()).context(|| format!("reading {}", page::FILE))?;
+        write_page(&page::with_real(&page, &real::kept()?))?;
+    }
+    Ok(right)
+}
+
+fn file() -> PathBuf {
+    workspace().join(page::FILE)
+}
+
+fn write_page(text: &str) -> Result<()> {
+    fs::write(file(), text).context(|| format!("writing {}", file().display()))?;
+    note(format_args!("wrote {}", page::FILE));
+    Ok(())
 }
 
 /// Whether a name that begins like `start` is among those that begin with `only`.

@@ -28,6 +28,7 @@ mod promises;
 pub mod reach;
 pub mod sandbox;
 pub mod schema;
+mod stage;
 pub mod surface;
 pub mod tidy;
 

@@ -61,6 +61,12 @@ impl Load {
         Self { stop, tally, began: Instant::now(), clients }
     }
 
+    /// Requests sent so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).sent
+    }
+
     /// Waits for the answers under way and returns what became of all.
     #[must_use]
     pub fn stop(self) -> Tally {

@@ -69,6 +69,15 @@ enum Chore {
         /// Writes docs/RELIABILITY.md.
         #[arg(long)]
         write: bool,
+        /// On hosts of the sandbox instead: faults that have not been tried yet, others first with each seed.
+        #[arg(long)]
+        real: bool,
+        /// With --real, so many.
+        #[arg(long, default_value_t = 50, requires = "real")]
+        count: usize,
+        /// With --real, none begins after so many minutes.
+        #[arg(long, default_value_t = 60, requires = "real")]
+        minutes: u64,
     },
     /// Every case of tests/cases, tried, and a line for each; exits non-zero if one does not come out as it should.
     Cases,
@@ -151,6 +160,26 @@ enum BenchChore {
         #[arg(long)]
         dev: bool,
     },
+    /// Twenty commands contend for the deploy lock of a real host and are killed at any moment; exits non-zero if two ever
+    /// held it, or nobody did for longer than a lease lasts.
+    Lock {
+        /// For how many seconds.
+        #[arg(long, default_value_t = 300)]
+        seconds: u64,
+    },
+    /// Deploys, rollbacks, deploys that fail and reboots of the proxy while requests keep coming to a real host; exits
+    /// non-zero if one failed.
+    Load {
+        /// How many deploys; a fifth as many rollbacks and a tenth as many that fail come with them.
+        #[arg(long, default_value_t = 50)]
+        deploys: u32,
+        /// How many requests at least.
+        #[arg(long, default_value_t = 1_000_000)]
+        requests: u64,
+        /// When it ends, whatever is missing.
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+    },
     /// Commands, files and many hosts over SSH, beside OpenSSH.
     Ssh,
     /// A whole deploy beside the same docker commands typed by hand.
@@ -209,7 +238,10 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run_all().map(verdict),
         Chore::Fuzz { targets, seconds } => fuzz::run_all(&targets, seconds).map(verdict),
         Chore::Dist { machines, folder } => dist::make(&machines, folder).map(|()| ExitCode::SUCCESS),
-        Chore::Faults { seed, only, write } => faults::run(seed, &only, write).map(verdict),
+        Chore::Faults { seed, only, write, real: false, .. } => faults::run(seed, &only, write).map(verdict),
+        Chore::Faults { seed, only, write, count, minutes, .. } => {
+            faults::run_real(seed, &only, faults::real::Bounds { count, minutes }, write).map(verdict)
+        }
         Chore::Cases => cases::run().map(verdict),
         Chore::Parity { proxy } => {
             let list = if proxy { parity::PROXY } else { parity::COMMAND };
@@ -254,6 +286,10 @@ fn run_bench(chore: BenchChore) -> Result<ExitCode> {
         BenchChore::Instructions { write } => return bench::instructions::count(write).map(verdict),
         BenchChore::Workload { workload } => workload.run(),
         BenchChore::Ssh => bench::ssh(&mut figures),
+        BenchChore::Lock { seconds } => return bench::lock::contend(seconds).map(verdict),
+        BenchChore::Load { deploys, requests, minutes } => {
+            return bench::load::run(bench::load::Amount { deploys, requests, minutes }).map(verdict);
+        }
         BenchChore::Deploy { rounds } => by_hand::deploy(rounds, &mut figures),
         BenchChore::Registry { hosts, rounds, dev } => {
             bench::registry::measure(hosts, rounds, if dev { Profile::Dev } else { Profile::Quick }, &mut figures)

@@ -33,7 +33,7 @@ pub use self::status::{HostStatus, Status};
 
 use self::layout::Layout;
 use self::machine::Machine;
-use crate::command::note;
+use crate::command::{note, run};
 use crate::error::{Context, Error, Result};
 
 /// Where the sandbox's registry listens, as images name it.
@@ -271,6 +271,18 @@ impl Sandbox {
             let names = self.hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(", ");
             Error::Refused(format!("no host {called} in the sandbox; there are {names}"))
         })
+    }
+
+    /// Kills the engine of a host and starts it again, while its containers go on.
+    pub(crate) fn restart_engine(&self, host: &Host) -> Result<()> {
+        Machine::host(&self.layout, host.number).restart_engine()
+    }
+
+    /// Runs a program with the files of those who log in to a host.
+    pub(crate) fn inside(&self, host: &Host, program: &[&str]) -> Result<String> {
+        let sshd = Machine::host(&self.layout, host.number).sshd();
+        let sshd = sshd.ok_or_else(|| Error::Refused(format!("no sshd runs on {}", host.name)))?;
+        run(Command::new("nsenter").args(["--mount", "--target", &sshd.to_string()]).args(program))
     }
 
     /// An ssh client to `host`, to which the caller adds a command. Uses neither the user's keys nor their settings.

@@ -270,6 +270,12 @@ pub enum HostError {
         /// The host.
         host: HostName,
     },
+    /// Another host failed, so that what this one did would have come to nothing.
+    #[error("{host}: given up, because another host had failed")]
+    Abandoned {
+        /// The host.
+        host: HostName,
+    },
     /// The user stopped it.
     #[error("{host}: stopped on request")]
     Cancelled {
@@ -383,6 +389,7 @@ impl HostError {
             | Self::Full { host, .. }
             | Self::Render { host, .. }
             | Self::Halted { host }
+            | Self::Abandoned { host }
             | Self::Cancelled { host } => host,
         }
     }

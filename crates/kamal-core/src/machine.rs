@@ -46,11 +46,11 @@ impl Phase {
         };
         matches!(
             (self, next),
-            // `setup` locks before it builds, `deploy` after it delivered (spec 9.10).
+            // Without a lock of its own an operation steps over it.
             (Planned, Built | Delivered | Locked | Booting | Done)
                 // `build push` ends there.
-                | (Built, Delivered | Locked | Booting | Done)
-                | (Delivered, Locked | Booting | Done)
+                | (Built, Delivered | Booting | Done)
+                | (Delivered, Booting | Done)
                 | (Locked, Built | Delivered | Booting | Done)
                 | (Booting, Switched | RollingBack)
                 // Boot groups: the next group boots after the last one drained.
@@ -110,10 +110,10 @@ mod tests {
 
     #[test]
     fn deploy_setup_and_rollback_walk_legally() {
-        assert!(walk(&[Planned, Built, Delivered, Locked, Booting, Switched, Drained, Pruned, Done]));
+        assert!(walk(&[Planned, Built, Delivered, Booting, Switched, Drained, Pruned, Done]));
         assert!(walk(&[Planned, Locked, Built, Delivered, Booting, Switched, Drained, Pruned, Done]));
         assert!(walk(&[Planned, Locked, Booting, Switched, Drained, Done]));
-        assert!(walk(&[Planned, Delivered, Locked, Booting, RollingBack, RolledBack, Failed]));
+        assert!(walk(&[Planned, Locked, Delivered, Booting, RollingBack, RolledBack, Failed]));
     }
 
     #[test]

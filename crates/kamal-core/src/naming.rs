@@ -105,6 +105,12 @@ pub(crate) fn error_pages_inside(config: &Config, version: &Version) -> String {
     format!("{}/error_pages/{version}", apps_config_inside(config))
 }
 
+/// What the proxy checks a container of a service as before anybody is led to it.
+#[must_use]
+pub fn probe(service: &str) -> String {
+    format!("{service}-next")
+}
+
 /// The container the release command runs in. No version's container has such a name.
 #[must_use]
 pub(crate) fn release_container(config: &Config, role: &RoleName) -> ContainerName {

@@ -30,6 +30,7 @@ pub use lock::Lock;
 pub(crate) use overview::orphans_of;
 pub use proxy::{BootConfig, Proxy};
 pub use prune::Prune;
+pub(crate) use prune::prune_images;
 pub use registry::{Registry, RegistryTask};
 pub use rollback::Rollback;
 pub use server::Server;
@@ -37,7 +38,6 @@ pub use server::Server;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    build::BuildTask,
     config::{Config, model},
     error::Error,
     name::HostName,
@@ -276,13 +276,26 @@ impl Op {
         }
     }
 
-    /// The task that is done while the hosts are observed.
-    #[must_use]
-    pub(crate) fn builds_first(&self) -> Option<BuildTask> {
-        match self {
-            Self::Deploy(deploy) | Self::Redeploy(deploy) if !deploy.skip_push => Some(deploy.task()),
-            _ => None,
-        }
+    /// Whether there is something to do whatever the hosts tell, so that the lock is taken before they are asked.
+    pub(crate) fn surely_changes(&self) -> bool {
+        matches!(self, Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_))
+    }
+
+    /// Whether what comes after the image is decided once hosts have it: making it takes as long as it takes, and nothing
+    /// else was done to them by then.
+    pub(crate) fn decides_on_delivery(&self) -> bool {
+        matches!(self, Self::Deploy(_) | Self::Redeploy(_))
+    }
+
+    /// Whether it is told what hosts say that can be reached, where others cannot. A lock is where it is or nowhere.
+    pub(crate) fn tells_what_it_can(&self) -> bool {
+        let Row { changes, policy, .. } = self.row();
+        let runs_a_command = match self {
+            Self::App(App::Exec(_)) | Self::Server(Server::Exec { .. }) => true,
+            Self::Accessory(accessory) => matches!(accessory.task, AccessoryTask::Exec { .. }),
+            _ => false,
+        };
+        policy == Policy::Free && (!changes || runs_a_command)
     }
 
     /// Fails unless the configuration has what it names.

@@ -215,8 +215,6 @@ pub struct KnownAnswer {
 pub(crate) struct Draft {
     /// The version it is about, if it is about one.
     pub(crate) version: Option<Version>,
-    /// What needs no lock and comes before it is taken.
-    pub(crate) before: Vec<Stage>,
     /// What is done while the lock is held.
     pub(crate) stages: Vec<Stage>,
     /// What comes once the lock was given back.
@@ -325,9 +323,10 @@ impl Plan {
         self.stages.iter().position(|stage| matches!(stage.work, Work::Lock { message: None, .. }))
     }
 
-    /// What comes before the lock is taken, and what comes from there on.
-    pub(crate) fn at_lock(&self) -> (&[Stage], &[Stage]) {
-        self.stages.split_at(self.position_of_lock().unwrap_or(self.stages.len()))
+    /// What comes until a stage of some kind is over, and what comes then.
+    pub(crate) fn split_after(&self, kind: Kind) -> (&[Stage], &[Stage]) {
+        let position = self.stages.iter().position(|stage| stage.kind == kind);
+        self.stages.split_at(position.map_or(0, |position| position + 1))
     }
 
     /// Takes out stages without work, and the lock where nothing is left that needs it.

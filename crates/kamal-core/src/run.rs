@@ -1,9 +1,12 @@
 //! The runner: the one way every operation goes. Secrets are looked up, the hook `pre-connect` runs, the hosts are
 //! observed, a plan is made, the lock is taken and what was decided before is decided again on what is there then; the
-//! stages follow, the lock is given back on every way out.
+//! stages follow, the lock is given back on every way out. Where there is something to do in any case, and nobody reviews
+//! what, the lock comes first.
 
+mod aftermath;
 mod answer;
 mod boot;
+mod company;
 mod diagnose;
 mod fit;
 pub mod hooks;
@@ -17,6 +20,7 @@ mod needs;
 mod outlook;
 mod own_step;
 mod panics;
+mod partial;
 mod pin;
 mod planning;
 mod relay;
@@ -33,7 +37,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Either, join_all, select, try_join, try_join_all},
+    future::{BoxFuture, Either, join_all, select, try_join_all},
 };
 
 pub(crate) use answer::ask;
@@ -59,6 +63,7 @@ use crate::{
     step::Step,
     targets::Targets,
 };
+use company::Company;
 use inputs::Inputs;
 use local::Local;
 use lock::DeployLock;
@@ -164,7 +169,7 @@ struct Runner<'r, 'a> {
     gate: (Option<Keeper>, Waiter),
     /// The digest of the image that was built.
     built: Option<String>,
-    /// What hosts have pulled before the lock was held.
+    /// What hosts have pulled.
     delivered: Option<Delivered>,
     /// Where hosts are logged in by now.
     logged_in: login::Registries,
@@ -173,6 +178,8 @@ struct Runner<'r, 'a> {
     answers: Vec<Answer>,
     attach: Option<Question>,
     found: survey::Found,
+    /// What hosts failed with that are told of beside the others.
+    missed: Vec<HostError>,
 }
 
 impl<'r, 'a> Runner<'r, 'a> {
@@ -199,6 +206,7 @@ impl<'r, 'a> Runner<'r, 'a> {
             answers: Vec::new(),
             attach: None,
             found: survey::Found::default(),
+            missed: Vec::new(),
         })
     }
 
@@ -226,6 +234,7 @@ impl<'r, 'a> Runner<'r, 'a> {
                     boot::roll_back(self.cx, &group).await;
                     self.enter(Phase::RolledBack)?;
                 }
+                self.clear_earlier_failures(&error).await;
                 self.lock.release_after_failure(self.cx).await;
                 self.enter(Phase::Failed)?;
                 Err(error)
@@ -258,23 +267,11 @@ impl<'r, 'a> Runner<'r, 'a> {
     async fn stages(&mut self) -> Result<Plan, Error> {
         let cx = self.cx;
         self.pre_connect().await?;
-        let hosts = self.hosts_of();
-        let built_first = self.op.builds_first().filter(|_| self.is_alone());
-        if let Some(task) = &built_first {
-            // Building does not depend on the hosts, so they are connected and observed meanwhile; a host that
-            // cannot be reached ends the build at once. The build goes first: it is what takes longest.
-            let build = async {
-                cx.say("Build and push app image...");
-                self.hook("pre-build", None).await?;
-                self.order(task).await
-            };
-            let (built, states) = try_join(build, self.observe(&hosts)).await?;
-            (self.built, self.states) = (built.digest, states);
-            self.enter(Phase::Built)?;
-        } else {
-            self.states = self.observe(&hosts).await?;
+        match cx.lock_host().filter(|_| self.op.surely_changes() && self.is_alone()) {
+            Some(host) => self.lock(host).await?,
+            None => self.look().await?,
         }
-        let mut plan = self.plan()?;
+        let mut plan = self.plan_of_the_rest()?;
         if let Some(reviewed) = &self.reviewed {
             reviewed.compare(&plan)?;
         }
@@ -287,18 +284,15 @@ impl<'r, 'a> Runner<'r, 'a> {
         let mut next = 0;
         while let Some(stage) = plan.stages.get(next).cloned() {
             next += 1;
-            let done_already = built_first.is_some() && is_of_build(&stage);
-            if done_already {
-                continue;
-            }
+            let stage = self.rest_of(stage);
             self.lock.confirm(cx).await?;
             self.intercept(&plan, &stage, Side::Before).await?;
             stage.say.iter().for_each(|text| cx.say(text.clone()));
             match &stage.work {
+                Work::Lock { message: None, .. } if self.lock.is_held() => {}
                 Work::Lock { host, message: None } => {
                     self.lock(host).await?;
-                    plan = self.plan_again(&plan)?;
-                    next = plan.position_of_lock().map_or(plan.stages.len(), |lock| lock + 1);
+                    (plan, next) = self.plan_again(&plan, Kind::Lock)?;
                 }
                 Work::Unlock { host } if self.op.row().policy == Policy::Alone => {
                     lock::release_any(&cx.fleet.unstoppable(), host)
@@ -318,7 +312,12 @@ impl<'r, 'a> Runner<'r, 'a> {
             }
             self.intercept(&plan, &stage, Side::After).await?;
             self.after(&stage, &plan.stages[next..])?;
+            if stage.kind == Kind::Deliver && self.op.decides_on_delivery() {
+                self.look_again().await?;
+                (plan, next) = self.plan_again(&plan, Kind::Deliver)?;
+            }
         }
+        self.tell_missed();
         // There may have been nothing left to do once the lock was held.
         self.unlock().await?;
         self.enter(Phase::Done)?;
@@ -353,10 +352,7 @@ impl<'r, 'a> Runner<'r, 'a> {
                 self.answers.extend(answers);
                 Ok(())
             }
-            Work::Attach(question) => {
-                self.attach = Some((**question).clone());
-                Ok(())
-            }
+            Work::Attach(question) => self.attach(question),
             Work::Survey { hosts, survey } => {
                 self.found = survey::perform(cx, hosts, *survey).await?;
                 Ok(())
@@ -428,7 +424,14 @@ impl<'r, 'a> Runner<'r, 'a> {
             pin::pulls(&mut works, self.built.as_deref());
             self.check_room(&works).await?;
         }
-        let held = login::ahead(cx, &self.states, &mut self.logged_in, &mut works).await?;
+        let held = match login::ahead(cx, &self.states, &mut self.logged_in, &mut works).await {
+            Err(Error::Hosts(errors)) => {
+                self.miss(errors, works.len())?;
+                works.retain(|work| !self.misses(&work.host));
+                login::Registries::new()
+            }
+            held => held?,
+        };
         swarm::tokens(cx, &mut works).await?;
         let ways = self.registry.open(cx, &self.states, &mut works).await?;
         let unlocks = self.unlocks_along(&works, rest);
@@ -467,11 +470,17 @@ impl<'r, 'a> Runner<'r, 'a> {
             }
             .boxed()
         };
-        if stage.kind == Kind::Guard {
+        match stage.kind {
             // One that answers badly takes all back, without waiting for what the others answer.
-            try_join_all(works.iter().map(one)).await.map_err(|error| Error::Hosts(vec![error]))?;
-        } else {
-            gather(join_all(works.iter().map(one)).await)?;
+            Kind::Guard => {
+                try_join_all(works.iter().map(one)).await.map_err(|error| Error::Hosts(vec![error]))?;
+            }
+            // Images take as long as they take.
+            Kind::Deliver | Kind::Fetch => {
+                let company = Company::new(cx.fleet.world.clock.clone());
+                gather(join_all(works.iter().map(|work| company.run(&work.host, one(work)).boxed())).await)?;
+            }
+            _ => self.settle(join_all(works.iter().map(one)).await)?,
         }
         ways.tell(cx);
         if stage.kind == Kind::Deliver {
@@ -521,14 +530,5 @@ impl<'r, 'a> Runner<'r, 'a> {
             self.cx.fleet.emit(EventKind::Phase { phase, elapsed });
         }
         Ok(())
-    }
-}
-
-/// True for the stages that go on while hosts are observed.
-fn is_of_build(stage: &Stage) -> bool {
-    match &stage.work {
-        Work::Build(_) => true,
-        Work::Hook { name, .. } => name == "pre-build",
-        _ => false,
     }
 }

@@ -128,7 +128,7 @@ fn switch(route: &Route, files: &[String]) -> String {
 /// Has the proxy check a container as it would before it leads anybody there: as a service of its own for a host nobody
 /// asks for, which every kamal-proxy can do, and which is taken out again whatever comes of it.
 fn probe(route: &Route) -> String {
-    let service = format!("{}-next", route.service);
+    let service = naming::probe(&route.service);
     let proxy = Settings {
         hosts: vec![format!("{service}.invalid")],
         ssl: Ssl::Off,

@@ -28,7 +28,20 @@ fn looking_at_the_app() {
     shows(&["config"], &[":service_with_version: e2e-look-", &version]);
     shows(&["registry", "login"], &[]);
     shows(&["build", "pull"], &[]);
-    assert_eq!(app.serving(), [version]);
+    assert_eq!(app.serving(), [version.as_str()]);
+
+    // A host on which nobody answers hides nothing of the other one.
+    app.edit(&format!("[{address}]"), &format!("[{address}, 10.77.0.1]"));
+    for (arguments, wanted) in [
+        (&["details"][..], container.as_str()),
+        (&["app", "version"], &version),
+        (&["app", "logs"], "listens on"),
+        (&["app", "exec", "--reuse", "/no-such-program"], "/no-such-program"),
+        (&["audit"], "Booted app version"),
+        (&["server", "exec", "echo here: $0"], "here: "),
+    ] {
+        app.fails(arguments).says(&[wanted, "10.77.0.1: cannot connect"]);
+    }
 }
 
 #[test]

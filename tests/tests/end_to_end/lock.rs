@@ -23,7 +23,7 @@ fn a_lock_taken_by_hand_keeps_others_out() {
     let second = app.release();
     app.fails(&["deploy"]).says(&["moving the database", "Ann", "kamal lock release"]);
     app.fails(&["lock", "acquire", "-m", "me too"]).says(&["moving the database"]);
-    // As in Kamal, the image is built and pulled before the lock is asked for; nothing is started.
+    // Nothing is built for nothing.
     assert_eq!((app.serving(), app.states(&second)), (vec![first], vec![String::new()]));
     assert!(app.locked(), "it is not the deploy's to release");
     app.ok(&["lock", "release"]);
@@ -155,6 +155,9 @@ fn signals_are_heeded_whatever_becomes_of_the_output() {
     assert!(!String::from_utf8_lossy(&piped.stderr).contains("panicked"), "{piped:?}");
 }
 
+/// How long a lease lasts whose holder is silent.
+const LEASE: Duration = kamal_core::lock::EXPIRY;
+
 /// What every holder does: it finds out whether somebody else is in, and stays for a while.
 const HOOK: &str = "#!/bin/sh
 read -r pid < FOLDER/in 2>/dev/null && [ -d /proc/$pid ] && ! grep -q ') Z' /proc/$pid/stat && echo \"$$ met $pid\" >> FOLDER/met
@@ -210,11 +213,21 @@ fn of_many_who_contend_and_are_killed_one_holds_it() {
     }
     println!("seed {seed}: {} held it, {killed} were killed, longest without any: {longest:?}", lines("held"));
     assert!(lines("held") > 0, "seed {seed}");
+    assert!(longest < LEASE + Duration::from_secs(15), "seed {seed}: nobody held it for {longest:?}");
     assert_eq!(fs::read_to_string(folder.join("met")).unwrap_or_default(), "", "seed {seed}");
     // Nobody is stuck.
     let held = lines("held");
     drop(app.fails(&["setup"]));
     assert_eq!((lines("held"), app.locked()), (held + 1, false), "seed {seed}");
+    // What somebody took by hand is nobody else's to remove.
+    app.ok(&["lock", "acquire", "-m", "mine"]);
+    let mut all: Vec<Child> = (0..5).map(|_| start()).collect();
+    thread::sleep(Duration::from_millis(500));
+    kill(&all[0]);
+    let stopped = all.iter_mut().map(|process| process.wait().unwrap().success());
+    assert_eq!(stopped.collect::<Vec<_>>(), [false; 5], "seed {seed}");
+    assert!(app.ok(&["lock", "status"]).contains("Message: mine"), "seed {seed}");
+    app.ok(&["lock", "release"]);
 }
 
 /// Kills a command and all it has started.

@@ -8,6 +8,7 @@ use std::{
 
 use kamal_core::testing::{Drill, How, Outcome, Trial};
 
+use super::real::{Tried, Way};
 use crate::{
     error::{Context, Result},
     workspace,
@@ -35,6 +36,18 @@ What answers once the command has ended, before it is run again:
 * **after**: on every host what was to answer.
 * **both**: on some hosts the one, on some the other. This takes a killed program, a host that is away, or groups of hosts
   that boot one after another.
+";
+
+/// Where what came of real hosts begins.
+const REAL: &str = "\n# On real hosts\n";
+
+const ABOUT_REAL: &str = "
+Written by `cargo xtask faults --real --write`: two hosts with sshd and Docker of their own, the app on both and an accessory on
+the first, 100 requests a second all the while, none of which failed. At every effect a command tells of, it is **killed**; the
+host is **cut** off, for two seconds or for as long as the command goes on; or the host's Docker is killed and **restarts**,
+with `live-restore`. And every single call of docker on the first host **fails** once. Then the same command is run again with
+nothing in between, and hosts are as a run without a fault leaves them. `--count` and `--minutes` bound a run; the next one
+goes on where it ended, and `--only NAME` tries a fault again.
 ";
 
 /// The columns.
@@ -84,6 +97,46 @@ pub(super) fn text(trials: &[Trial], seed: u64) -> String {
     page
 }
 
+/// A page with other tables of what came of real hosts.
+pub(super) fn with_real(page: &str, tried: &[Tried]) -> String {
+    let simulated = page.split_once(REAL).map_or(page, |(simulated, _)| simulated);
+    format!("{}\n{REAL}{}", simulated.trim_end(), tables(tried))
+}
+
+/// A page in the place of an earlier one, whose tables of real hosts stay.
+pub(super) fn replaced(earlier: &str, page: &str) -> String {
+    match earlier.split_once(REAL) {
+        Some((_, kept)) => format!("{}\n{REAL}{kept}", page.trim_end()),
+        None => page.to_owned(),
+    }
+}
+
+fn tables(tried: &[Tried]) -> String {
+    let column = |way: Way| match way {
+        Way::Fails => 0,
+        Way::Cut => 1,
+        Way::Killed => 2,
+        Way::DockerRestarts => 3,
+    };
+    let mut commands: BTreeMap<&str, BTreeMap<&str, [BTreeSet<&str>; 4]>> = BTreeMap::new();
+    for one in tried {
+        let row = commands.entry(&one.command).or_default().entry(&one.step).or_default();
+        row[column(one.way)].insert(&one.outcome);
+    }
+    let wrong = tried.iter().filter(|one| !one.problems.is_empty()).count();
+    let mut page = format!("{ABOUT_REAL}\n{} faults: {wrong} wrong.\n", tried.len());
+    for (command, rows) in commands {
+        let faults = tried.iter().filter(|one| one.command == command).count();
+        let _ = write!(page, "\n## {command}\n\n{faults} faults.\n\n");
+        let _ = writeln!(page, "| step | fails | cut | killed | Docker restarts |\n|---|---|---|---|---|");
+        for (step, row) in rows {
+            let cells = row.iter().map(|outcomes| outcomes.iter().copied().collect::<Vec<_>>().join(", "));
+            let _ = writeln!(page, "| {step} | {} |", cells.collect::<Vec<_>>().join(" | "));
+        }
+    }
+    page
+}
+
 /// A complaint if the page is not about the steps there are.
 pub(crate) fn check() -> Result<Vec<String>> {
     let path = workspace().join(FILE);
@@ -112,7 +165,8 @@ fn steps() -> BTreeSet<(String, String)> {
 /// The commands and steps a page tells of.
 fn named(page: &str) -> BTreeSet<(String, String)> {
     let (mut command, mut all) = ("", BTreeSet::new());
-    for line in page.lines() {
+    let simulated = page.split_once(REAL).map_or(page, |(simulated, _)| simulated);
+    for line in simulated.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
             command = heading;
         } else if let Some(cells) = line.strip_prefix("| ").filter(|cells| !cells.starts_with("step |")) {
@@ -132,5 +186,23 @@ mod tests {
         let page = "# P\n\n## deploy\n\n| step | fails |\n|---|---|\n| start … | before |\n\n## setup\n\n| connect | before, done |\n";
         let pair = |command: &str, step: &str| (command.to_owned(), step.to_owned());
         assert_eq!(named(page), BTreeSet::from([pair("deploy", "start …"), pair("setup", "connect")]));
+    }
+
+    #[test]
+    fn what_came_of_real_hosts_stays_until_it_is_written_anew() {
+        let tried = |step: &str, outcome: &str| Tried {
+            name: format!("real/deploy/1/{step}"),
+            command: "deploy".to_owned(),
+            way: Way::Killed,
+            step: step.to_owned(),
+            outcome: outcome.to_owned(),
+            problems: Vec::new(),
+        };
+        let page = "# P\n\n## deploy\n\n| step | fails |\n|---|---|\n| start … | before |\n";
+        let real = with_real(page, &[tried("stop …", "before"), tried("stop …", "after")]);
+        assert!(real.contains("| stop … |  |  | after, before |  |\n") && real.contains("2 faults: 0 wrong"), "{real}");
+        assert_eq!(named(&real), named(page), "they are no steps of simulated hosts");
+        assert_eq!((replaced(&real, page), replaced(page, page)), (real.clone(), page.to_owned()));
+        assert!(!with_real(&real, &[tried("tag as …", "after")]).contains("stop …"));
     }
 }

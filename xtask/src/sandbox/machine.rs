@@ -10,9 +10,10 @@
 //! dockerd.log, sshd.log     and dockerd.pid, sshd.pid
 //! ```
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -167,14 +168,46 @@ impl Machine {
         // finds them alive stops them for good.
         process::kill_namespace(&self.namespace())?;
         process::forget(&pid_file)?;
-        // What a killed engine recorded of itself and its containerd would keep the next one from starting, where the
-        // machine's init is slow to reap the dead, or their pids are somebody else's by now.
-        for stale in ["run/docker.pid", "run/docker/containerd/containerd.pid"] {
-            process::forget(&self.folder.join(stale))?;
-        }
+        self.forget_engine()?;
         let arguments = ["dockerd", "--insecure-registry", REGISTRY];
         self.start("dockerd", &arguments, || engine::version(&self.docker_socket()).is_some())?;
         Ok(true)
+    }
+
+    /// Removes what a killed engine recorded of itself and its containerd: it would keep the next one from starting, where
+    /// the machine's init is slow to reap the dead, or their pids are somebody else's by now.
+    fn forget_engine(&self) -> Result<()> {
+        for stale in ["run/docker.pid", "run/docker/containerd/containerd.pid"] {
+            process::forget(&self.folder.join(stale))?;
+        }
+        Ok(())
+    }
+
+    /// Kills its engine and starts it again, while the containers go on, as they do with `live-restore`.
+    pub(super) fn restart_engine(&self) -> Result<()> {
+        let pid_file = self.pid_file("dockerd");
+        let Some(running) = process::running(&pid_file) else {
+            return Err(Error::Refused(format!("no dockerd runs on {}", self.name)));
+        };
+        // What containers have mounted is in the view of the one that made them, which goes on with them.
+        let view = |kind: &str| {
+            let path = format!("/proc/{}/ns/{kind}", running.pid);
+            File::open(&path).context(|| format!("opening {path}"))
+        };
+        let (mounts, names) = (view("mnt")?, view("uts")?);
+        let held = |kind: &str, file: &File| format!("--{kind}=/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        process::stop(&pid_file)?;
+        self.forget_engine()?;
+        let namespace = format!("--net=/run/netns/{}", self.namespace());
+        let (mounts, names) = (held("mount", &mounts), held("uts", &names));
+        let engine = ["dockerd", "--insecure-registry", REGISTRY, "--live-restore"];
+        let command = [&["nsenter", &namespace, &mounts, &names], &engine[..]].concat();
+        self.await_start("dockerd", &command, || engine::version(&self.docker_socket()).is_some())
+    }
+
+    /// The process of its sshd, which sees the machine as those do who log in.
+    pub(super) fn sshd(&self) -> Option<i32> {
+        process::running(&self.pid_file("sshd")).map(|running| running.pid)
     }
 
     fn ensure_sshd(&self) -> Result<bool> {
@@ -194,8 +227,12 @@ impl Machine {
         let (enter, folder) = (self.enter_script.to_string_lossy(), self.folder.to_string_lossy());
         command.extend([&*enter, &*folder, &self.name]);
         command.extend(arguments);
+        self.await_start(daemon, &command, answers)
+    }
+
+    fn await_start(&self, daemon: &str, command: &[&str], answers: impl Fn() -> bool) -> Result<()> {
         let log = self.folder.join(format!("{daemon}.log"));
-        process::start(&command, &self.pid_file(daemon), &log, START_LIMIT, answers)
+        process::start(command, &self.pid_file(daemon), &log, START_LIMIT, answers)
             .map_err(|problem| Error::Refused(format!("{daemon} of {}: {problem}", self.name)))
     }
 

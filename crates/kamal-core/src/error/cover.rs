@@ -106,7 +106,11 @@ impl Cover for HostError {
             }
             Self::Archive { source, .. } => source.0.cover(redactor),
             Self::Render { source, .. } => source.cover(redactor),
-            Self::Full { .. } | Self::DockerMissing { .. } | Self::Halted { .. } | Self::Cancelled { .. } => {}
+            Self::Full { .. }
+            | Self::DockerMissing { .. }
+            | Self::Halted { .. }
+            | Self::Abandoned { .. }
+            | Self::Cancelled { .. } => {}
         }
     }
 }

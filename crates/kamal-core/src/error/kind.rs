@@ -121,8 +121,12 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Hosts(errors) => {
-                let waited =
-                    |error: &&HostError| matches!(error, HostError::Halted { .. } | HostError::Cancelled { .. });
+                let waited = |error: &&HostError| {
+                    matches!(
+                        error,
+                        HostError::Halted { .. } | HostError::Abandoned { .. } | HostError::Cancelled { .. }
+                    )
+                };
                 let cause = errors.iter().find(|error| !waited(error)).or_else(|| errors.first());
                 cause.map_or(ErrorKind::Internal, HostError::kind)
             }
@@ -175,7 +179,7 @@ impl HostError {
                 _ => ErrorKind::Internal,
             },
             Self::Halted { .. } => ErrorKind::Unhealthy,
-            Self::Cancelled { .. } => ErrorKind::Cancelled,
+            Self::Abandoned { .. } | Self::Cancelled { .. } => ErrorKind::Cancelled,
         }
     }
 }

@@ -379,9 +379,13 @@ impl Exec {
             return Ok(latest(facts));
         }
         let primary = facts.primary_host()?;
-        let (state, role) = (facts.state(primary), facts.targets.roles_on(primary).next());
-        let current = state.zip(role).and_then(|(state, (role, _))| state.current_version(facts.config, &role.name));
-        current.ok_or_else(|| Error::NotRunning { host: primary.clone() })
+        // Of the first that can be reached, where that is not the primary host.
+        let state = facts.state(primary).or_else(|| facts.states_of(&facts.targets.app_hosts).next());
+        let current = state.and_then(|state| {
+            let (role, _) = facts.targets.roles_on(&state.host).next()?;
+            state.current_version(facts.config, &role.name)
+        });
+        current.ok_or_else(|| Error::NotRunning { host: state.map_or(primary, |state| &state.host).clone() })
     }
 
     fn query(&self, facts: &Facts<'_>, role: &Role, host: &HostName, version: &Version) -> Query {
@@ -404,8 +408,8 @@ impl Logs {
         let (mut asked, mut told) = (Vec::new(), Vec::new());
         for (role, tagged) in facts.targets.placements() {
             let host = tagged.name.clone();
-            let state = facts.state(&host);
-            let current = state.and_then(|state| state.current(facts.config, &role.name));
+            let Some(state) = facts.state(&host) else { continue };
+            let current = state.current(facts.config, &role.name);
             let container = self.container.clone().or_else(|| current.map(|current| current.id.to_string()));
             let heading = "App".to_owned();
             match container {
@@ -439,10 +443,9 @@ impl Logs {
 }
 
 /// What there is to say where no container of a role runs.
-fn nothing_runs(state: Option<&HostState>, role: &Role, host: &HostName) -> String {
+fn nothing_runs(state: &HostState, role: &Role, host: &HostName) -> String {
     let name = &role.name;
-    let last = state.and_then(|state| state.of_role(name).next());
-    match last {
+    match state.of_role(name).next() {
         None => format!("no container of {name} is on {host}"),
         Some(last) => format!(
             "no container of {name} runs on {host}; the last one was {} ({}): see its log with --container-id {}",

@@ -3,6 +3,7 @@
 
 use super::{Facts, facts::audit};
 use crate::{
+    config::model::Role,
     name::{HostName, Version},
     naming,
     plan::{Boot, Booting, HostWork, Kind, Placement, Stage, Work, ensure_proxy, groups, guard, host, release, retire},
@@ -113,7 +114,7 @@ pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, ex
 /// What comes before containers: the network, the proxy and accessories, where they are missing.
 fn before(facts: &Facts<'_>, targets: &Targets, extras: Extras) -> Vec<HostWork> {
     let steps = |state: &HostState| {
-        let mut steps = Vec::new();
+        let mut steps = probes_left(facts, state);
         if extras.proxy {
             steps.extend(ensure_proxy(facts.config, targets, state, facts.proxy_image(state)));
         }
@@ -125,6 +126,14 @@ fn before(facts: &Facts<'_>, targets: &Targets, extras: Extras) -> Vec<HostWork>
     let states = targets.hosts.iter().filter_map(|host| facts.state(host));
     let works = states.map(|state| HostWork { host: state.host.clone(), steps: steps(state) });
     works.filter(|work| !work.steps.is_empty()).collect()
+}
+
+/// Takes out what the proxy was to check containers as, where whoever asked for that was killed meanwhile.
+fn probes_left(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
+    let probe = |role: &Role| naming::probe(&naming::container_prefix(facts.config, &role.name));
+    let probes = facts.config.roles.iter().map(probe);
+    let left = probes.filter(|probe| state.routes.iter().any(|route| route.service == *probe));
+    left.map(|service| Step::RemoveRoute { service }).collect()
 }
 
 fn join(works: &mut Vec<HostWork>, host: &HostName, steps: Vec<Step>) {

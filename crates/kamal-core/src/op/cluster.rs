@@ -240,7 +240,7 @@ fn connect(container: &ContainerName, Attachment { network, aliases }: Attachmen
 /// Fails where a draft puts containers on the network over all hosts on a host that has none, or another.
 pub(super) fn check(facts: &Facts<'_>, draft: &Draft) -> Result<(), Error> {
     let Some(cluster) = &facts.config.cluster else { return Ok(()) };
-    let steps = || [&draft.before, &draft.stages, &draft.after].into_iter().flatten().flat_map(Stage::steps);
+    let steps = || [&draft.stages, &draft.after].into_iter().flatten().flat_map(Stage::steps);
     let joins = |host: &HostName| {
         let joins = |step: &Step| matches!(step, Step::InitSwarm { .. } | Step::JoinSwarm { .. });
         steps().any(|(on, step)| on == host && joins(step))

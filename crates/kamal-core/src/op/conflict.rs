@@ -14,7 +14,7 @@ use crate::{
 /// Fails where a draft leads requests to a container that another service has.
 pub(super) fn check(facts: &Facts<'_>, draft: &Draft) -> Result<(), Error> {
     let steps: Vec<(&HostName, &Step)> =
-        [&draft.before, &draft.stages, &draft.after].into_iter().flatten().flat_map(Stage::steps).collect();
+        [&draft.stages, &draft.after].into_iter().flatten().flat_map(Stage::steps).collect();
     let given_up = |host: &HostName, service: &str| {
         steps
             .iter()

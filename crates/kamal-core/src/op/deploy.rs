@@ -63,12 +63,12 @@ pub(super) fn redeploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Erro
 
 fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, Error> {
     let version = facts.version()?;
-    let before = deliver(deploy, facts, version);
-    let mut stages: Vec<Stage> = facts.hook("pre-deploy", None).into_iter().collect();
+    let mut stages = deliver(deploy, facts, version);
+    stages.extend(facts.hook("pre-deploy", None));
     stages.extend(boot::stages(facts, facts.targets, version, extras));
     let after = facts.hook("post-deploy", None).into_iter().collect();
     let notes = notes(facts, &stages);
-    Ok(Draft { version: Some(version.clone()), before, stages, after, notes })
+    Ok(Draft { version: Some(version.clone()), stages, after, notes })
 }
 
 /// Builds the image and brings it to the app hosts.

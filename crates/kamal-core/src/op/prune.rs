@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, Row, Scope, facts::audit};
-use crate::{error::Error, naming, plan::Draft, step::Step};
+use crate::{config::Config, error::Error, naming, plan::Draft, step::Step};
 
 /// What is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,11 @@ fn containers(facts: &Facts<'_>, retain: u32) -> [Step; 2] {
 }
 
 fn images(facts: &Facts<'_>) -> [Step; 2] {
-    let latest = naming::image(facts.config, &crate::name::Version::of_checked("latest"));
-    [audit("Pruned images", None), Step::PruneImages { service: facts.config.service.clone(), latest }]
+    [audit("Pruned images", None), prune_images(facts.config)]
+}
+
+/// Removes images no container was made from.
+pub(crate) fn prune_images(config: &Config) -> Step {
+    let latest = naming::image(config, &crate::name::Version::of_checked("latest"));
+    Step::PruneImages { service: config.service.clone(), latest }
 }

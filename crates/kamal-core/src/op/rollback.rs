@@ -47,7 +47,7 @@ pub(super) fn draft(asked: &Rollback, facts: &Facts<'_>) -> Result<Draft, Error>
     stages.extend(boot::stages(facts, facts.targets, &version, extras));
     let after = facts.hook("post-deploy", None).into_iter().collect();
     let notes = vec![introduction(facts, &version)];
-    Ok(Draft { version: Some(version), stages, after, notes, ..Draft::default() })
+    Ok(Draft { version: Some(version), stages, after, notes })
 }
 
 /// Which version, how old it is, and who deployed it.

@@ -12,7 +12,11 @@ use futures_util::{
     future::{BoxFuture, Either, join_all, select},
 };
 
-use super::{Cx, diagnose};
+use super::{
+    Cx,
+    company::{Company, GRACE},
+    diagnose,
+};
 use crate::{
     error::{Error, ErrorKind, HostError, StepFault},
     event::{EventKind, Tone},
@@ -24,10 +28,6 @@ use crate::{
     state::HostState,
     step::Step,
 };
-
-/// How long a request to stop waits for a boot under way: then it is known whether the proxy was switched. After that
-/// the container is hardly going to become healthy, and the host is led back without knowing.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a docker that went away while hosts go back is waited for: restarting takes it seconds.
 const RESTART: Duration = Duration::from_secs(30);
@@ -98,23 +98,28 @@ pub(super) async fn group(
         })
         .collect();
     drop(keeper);
-    let futures = hosts.into_iter().map(|(work, keeper)| host(cx, work, placements, keeper, waiter, &switched).boxed());
+    let company = Company::new(cx.fleet.world.clock.clone());
+    let at = Stretch { cx, placements, switched: &switched, company: &company };
+    let futures = hosts.into_iter().map(|(work, keeper)| host(at, work, keeper, waiter).boxed());
     let result = gather(join_all(futures).await).map(drop);
     (result, Group { works: all, placements: placements.to_vec(), switched })
 }
 
-async fn host(
-    cx: &Cx<'_>,
-    work: &HostWork,
-    placements: &[Placement],
-    keeper: Option<Arc<Keeper>>,
-    waiter: &Waiter,
-    switched: &Switched,
-) -> Result<(), HostError> {
+/// What the hosts of a group have in common while they boot.
+#[derive(Clone, Copy)]
+struct Stretch<'s> {
+    cx: &'s Cx<'s>,
+    placements: &'s [Placement],
+    switched: &'s Switched,
+    company: &'s Company,
+}
+
+async fn host(at: Stretch<'_>, work: &HostWork, keeper: Option<Arc<Keeper>>, waiter: &Waiter) -> Result<(), HostError> {
+    let cx = at.cx;
     let held = work.steps.iter().position(|step| matches!(step, Step::AwaitGate { .. }));
     let (before, after) = work.steps.split_at(held.unwrap_or(work.steps.len()));
     let result = async {
-        steps(cx, work, before, placements, keeper.as_deref(), switched).await?;
+        steps(at, work, before, keeper.as_deref()).await?;
         if let Some(Step::AwaitGate { role }) = after.first() {
             let host = &work.host;
             let primary = cx.targets.primary_role.as_deref().unwrap_or_default();
@@ -125,11 +130,12 @@ async fn host(
                 return Err(HostError::Halted { host: host.clone() });
             }
             tell(cx, format!("First {primary} container is healthy, booting {role} on {host}..."));
-            steps(cx, work, &after[1..], placements, keeper.as_deref(), switched).await?;
+            steps(at, work, &after[1..], keeper.as_deref()).await?;
         }
         Ok(())
     }
     .await;
+    let result = at.company.heed(result);
     if result.is_err() && keeper.is_some_and(|keeper| keeper.decide(false)) {
         tell(cx, format!("First container is unhealthy on {}, not booting any other roles", work.host));
     }
@@ -148,14 +154,8 @@ fn brings_up_primary(work: &HostWork, placements: &[Placement]) -> bool {
 }
 
 /// Runs a host's steps, notes each placement that is up, and looks into the one that fails.
-async fn steps(
-    cx: &Cx<'_>,
-    work: &HostWork,
-    steps: &[Step],
-    placements: &[Placement],
-    keeper: Option<&Keeper>,
-    switched: &Switched,
-) -> Result<(), HostError> {
+async fn steps(at: Stretch<'_>, work: &HostWork, steps: &[Step], keeper: Option<&Keeper>) -> Result<(), HostError> {
+    let Stretch { cx, placements, switched, company } = at;
     let of = |step: &Step| {
         let name = diagnose::container_of(step)?;
         placements.iter().find(|placement| placement.host == work.host && placement.new == *name)
@@ -177,7 +177,7 @@ async fn steps(
             _ => failed = Some(placement),
         }
     };
-    let result = patiently(cx, &work.host, steps, &mut progress).await;
+    let result = patiently(cx, company, &work.host, steps, &mut progress).await;
     let Err(error) = result else { return Ok(()) };
     match failed {
         // What docker's client cannot tell, because the daemon went away or made an end of it, may have been done.
@@ -189,7 +189,7 @@ async fn steps(
         }
         _ => {
             let unknown = match &error {
-                HostError::Cancelled { .. } => true,
+                HostError::Cancelled { .. } | HostError::Abandoned { .. } => true,
                 HostError::Transport(error) => error.outcome_unknown(),
                 _ => docker_went_away(&error),
             };
@@ -208,22 +208,36 @@ fn docker_went_away(error: &HostError) -> bool {
     *fault == StepFault::DockerMissing || *status > BY_SIGNAL
 }
 
-/// Runs steps. A request to stop lets those under way come to their end for a while.
-async fn patiently(cx: &Cx<'_>, host: &HostName, steps: &[Step], progress: Progress<'_>) -> Result<(), HostError> {
+/// Runs steps. A request to stop, or another host that fails, lets those under way come to their end for a while: then it
+/// is known whether the proxy was switched. After that the container is hardly going to become healthy, and the host is led
+/// back without knowing.
+async fn patiently(
+    cx: &Cx<'_>,
+    company: &Company,
+    host: &HostName,
+    steps: &[Step],
+    progress: Progress<'_>,
+) -> Result<(), HostError> {
     let (fleet, cancel) = (cx.fleet.unstoppable(), &cx.fleet.cancel);
     let stopped = || HostError::Cancelled { host: host.clone() };
+    let abandoned = || HostError::Abandoned { host: host.clone() };
     if cancel.requested() {
         return Err(stopped());
+    }
+    if company.known.requested() {
+        return Err(abandoned());
     }
     let out_of_patience = async {
         cancel.wait().await;
         cx.fleet.world.clock.sleep(GRACE).await;
     };
+    let (out_of_patience, over) = (pin!(out_of_patience), pin!(company.over.wait()));
     let run = fleet.run(host, "boot", steps, progress);
-    match select(pin!(run), pin!(out_of_patience)).await {
+    match select(pin!(run), select(out_of_patience, over)).await {
         Either::Left((Ok(()), _)) if cancel.requested() => Err(stopped()),
         Either::Left((result, _)) => result,
-        Either::Right(_) => Err(stopped()),
+        Either::Right((Either::Left(_), _)) => Err(stopped()),
+        Either::Right((Either::Right(_), _)) => Err(abandoned()),
     }
 }
 

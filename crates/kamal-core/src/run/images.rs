@@ -6,7 +6,6 @@ use super::{Runner, pin::Delivered, room};
 use crate::{
     build::BuildTask,
     error::Error,
-    op::Policy,
     plan::HostWork,
     ports::{BuildOrder, Built},
     state::HostState,
@@ -26,12 +25,11 @@ impl Runner<'_, '_> {
         Ok(cx.fleet.cancel.guard(world.builder.build(&order)).await.ok_or(Error::Cancelled)??)
     }
 
-    /// Notes what hosts have pulled. Where nothing looks at them again under the lock, that is done now.
+    /// Notes what hosts have pulled. Where nothing looks at them again once they have, that is done now.
     pub(super) async fn note_delivery(&mut self, works: &[HostWork]) -> Result<(), Error> {
         self.delivered = Delivered::by(works);
-        let looks_again = self.op.row().policy == Policy::Locks && !self.lock.is_held();
         match &self.delivered {
-            Some(delivered) if delivered.must_agree() && !looks_again => {
+            Some(delivered) if delivered.must_agree() && !self.op.decides_on_delivery() => {
                 let hosts = delivered.hosts();
                 let states = self.cx.fleet.on(&hosts, |host| self.cx.fleet.observe(host).boxed()).await?;
                 delivered.check(&states)

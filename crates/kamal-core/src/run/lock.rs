@@ -2,11 +2,15 @@
 //! included, which Kamal leaves it behind on. What it is on a host is in [`crate::lock`].
 
 use std::{
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
 
 use super::{Cx, Runner};
 use crate::{
@@ -42,25 +46,39 @@ impl Runner<'_, '_> {
         format!("{}{version}", self.op.row().name())
     }
 
-    /// Takes the lock and observes all hosts again.
+    /// Takes the lock and observes all hosts. They are connected meanwhile, which is what takes longest.
     pub(super) async fn lock(&mut self, host: &HostName) -> Result<(), Error> {
         let cx = self.cx;
-        let state = self.lock.acquire(cx, host, &self.doing()).await?;
         let hosts = self.hosts_of();
         let others: Vec<HostName> = hosts.iter().filter(|other| *other != host).cloned().collect();
+        let doing = self.doing();
+        let connecting = pin!(cx.fleet.on(&others, |other| cx.fleet.connect(other).boxed()));
+        let (state, connected) = match select(pin!(self.lock.acquire(cx, host, &doing)), connecting).await {
+            Either::Left((state, connecting)) => (state?, connecting.await),
+            // Whoever is about to take it must not be kept from knowing that he has.
+            Either::Right((connected, acquiring)) => (acquiring.await?, connected),
+        };
+        connected?;
         let mut states = self.observe(&others).await?;
         if hosts.contains(host) {
             self.check_docker(std::slice::from_ref(&state))?;
             states.push(state);
         }
-        for state in &mut states {
-            state.lock = None;
-        }
-        if let Some(delivered) = &self.delivered {
-            delivered.check(&states)?;
-        }
-        self.states = states;
+        self.take_states(states);
         Ok(())
+    }
+
+    /// Observes all hosts once more while the lock is held. What they were brought must be what they have.
+    pub(super) async fn look_again(&mut self) -> Result<(), Error> {
+        let states = self.observe(&self.hosts_of()).await?;
+        self.take_states(states);
+        self.delivered.as_ref().map_or(Ok(()), |delivered| delivered.check(&self.states))
+    }
+
+    /// How hosts are, but for the lock, which is ours.
+    fn take_states(&mut self, mut states: Vec<HostState>) {
+        states.iter_mut().for_each(|state| state.lock = None);
+        self.states = states;
     }
 
     pub(super) async fn unlock(&self) -> Result<(), Error> {
@@ -168,7 +186,7 @@ impl DeployLock {
             clock.sleep(HEARTBEAT).await;
             let Some(host) = self.host() else { continue };
             // A host that does not answer must not keep the next heartbeat from being tried.
-            let renewal = std::pin::pin!(self.renew(cx, &host));
+            let renewal = pin!(self.renew(cx, &host));
             if let Either::Left((Err(Renewal::Lost), _)) = select(renewal, clock.sleep(HEARTBEAT)).await
                 && !self.state().releasing
             {
@@ -263,7 +281,7 @@ impl DeployLock {
 
     /// Gives it back, or gives up: somebody insists on an end.
     pub(super) async fn release_at_once(&self, cx: &Cx<'_>) {
-        let release = std::pin::pin!(self.release_after_failure(cx));
+        let release = pin!(self.release_after_failure(cx));
         select(release, cx.fleet.world.clock.sleep(AT_MOST)).await;
     }
 

@@ -26,7 +26,7 @@ impl Runner<'_, '_> {
         let lock = |work: fn(HostName) -> Work, kind| cx.lock_host().map(|host| Stage::new(kind, work(host.clone())));
         let taken = lock(|host| Work::Lock { host, message: None }, Kind::Lock);
         let given = lock(|host| Work::Unlock { host }, Kind::Unlock);
-        let mut stages: Vec<Stage> = draft.before;
+        let mut stages: Vec<Stage> = Vec::new();
         if row.policy == Policy::Locks {
             stages.extend(taken);
             stages.extend(draft.stages);
@@ -60,18 +60,18 @@ impl Runner<'_, '_> {
         }
     }
 
-    /// Decides again what is left, on what is there now that the lock is held. What was reviewed must be what is found.
-    /// What was done before the lock was held was done as it was planned then.
-    pub(super) fn plan_again(&mut self, before: &Plan) -> Result<Plan, Error> {
+    /// Decides again what is left after a stage of some kind, on what is there now; says where that begins. What was
+    /// reviewed must be what is found. What was done before was done as it was planned then.
+    pub(super) fn plan_again(&mut self, before: &Plan, over: Kind) -> Result<(Plan, usize), Error> {
         let now = self.plan()?;
-        let (done, left) = before.at_lock();
-        let (_, found) = now.at_lock();
+        let (done, left) = before.split_after(over);
+        let (_, found) = now.split_after(over);
         if let Some(reviewed) = &self.reviewed {
             let part = |stages: &[Stage]| Plan { stages: stages.to_vec(), ..before.clone() };
             reviewed.compare_left(&part(left), &Plan { version: now.version.clone(), ..part(found) })?;
         }
         // What was said before was said once.
-        Ok(Plan { stages: [done, found].concat(), notes: before.notes.clone(), ..now })
+        Ok((Plan { stages: [done, found].concat(), notes: before.notes.clone(), ..now }, done.len()))
     }
 
     /// How what is rolled back to was made otherwise than it would be made now.

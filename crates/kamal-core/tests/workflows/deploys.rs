@@ -16,9 +16,9 @@ fn one_host_from_nothing_and_again() {
     assert_eq!(
         app.fleet.events().phases(),
         [
+            Phase::Locked,
             Phase::Built,
             Phase::Delivered,
-            Phase::Locked,
             Phase::Booting,
             Phase::Switched,
             Phase::Drained,

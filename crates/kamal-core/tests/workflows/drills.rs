@@ -13,7 +13,9 @@ const SEED: u64 = 7;
 #[test]
 fn a_sample_of_all_faults_is_put_right_by_the_same_command_again() {
     let mut tried = 0;
-    for (name, one_in) in [("one", 13), ("two-apart", 29), ("five-apart", 173)] {
+    for (name, one_in) in
+        [("one", 13), ("two-apart", 29), ("two-guarded", 31), ("five-together", 211), ("five-apart", 173)]
+    {
         let drill = Drill::of_fleet(name, SEED).unwrap();
         for exercise in drill.exercises() {
             let swept = drill.sweep(&exercise, |fault, _| fault % one_in == 0);

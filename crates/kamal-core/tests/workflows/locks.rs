@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use kamal_core::{
     cancel::Cancel,
     error::Error,
     lock::EXPIRY,
     op::{Deploy, Lock, Op},
-    ports::Clock,
+    ports::{BuildError, BuildOrder, Builder, Built, Clock},
     request::Request,
-    testing::{Effect, Fault, How, SimLock},
+    testing::{Effect, Fault, How, SimLock, VirtualClock},
 };
 
 use crate::harness::{App, THREE, Verb, seconds};
@@ -221,6 +222,69 @@ fn a_long_deploy_is_not_taken_for_dead() {
     let silent = silent.lock().unwrap();
     assert!(silent.iter().filter(|(silent, _)| silent.is_some()).count() > 60, "{silent:?}");
     assert!(silent.iter().all(|(silent, _)| silent.is_none_or(|silent| silent < seconds(12))), "{silent:?}");
+}
+
+/// Takes an hour for what others do at once.
+#[derive(Debug)]
+struct Slow(Arc<dyn Builder>, VirtualClock);
+
+#[async_trait]
+impl Builder for Slow {
+    async fn build(&self, order: &BuildOrder<'_>) -> Result<Built, BuildError> {
+        self.1.sleep(seconds(3600)).await;
+        self.0.build(order).await
+    }
+}
+
+#[test]
+fn a_build_that_takes_an_hour_is_not_taken_for_dead() {
+    let mut app = App::deployed(THREE, "v1");
+    app.world.builder = Arc::new(Slow(app.world.builder.clone(), app.fleet.clock().clone()));
+    let silent = Arc::new(Mutex::new(Vec::new()));
+    for minute in 1..60 {
+        let (fleet, silent) = (app.fleet.clone(), silent.clone());
+        let at = app.fleet.clock().elapsed() + seconds(60 * minute);
+        app.fleet.clock().after(seconds(60 * minute), move || {
+            let lease = fleet.host("h1").locks.get(LOCK).and_then(|lock| lock.lease.clone());
+            silent.lock().unwrap().push(lease.map(|lease| at - lease.heard.unwrap()));
+        });
+    }
+    app.deploy("v2").unwrap();
+    let silent = silent.lock().unwrap();
+    assert!(silent.len() == 59 && silent.iter().all(|one| one.is_some_and(|one| one < seconds(12))), "{silent:?}");
+    app.assert_converged("v2", "after a long build");
+}
+
+#[test]
+fn nothing_is_built_while_somebody_else_is_at_work() {
+    let app = held("Automatic deploy lock");
+    app.fleet.hook("pre-connect", 0);
+    app.fleet.hook("pre-build", 0);
+    for verb in [Verb::Setup, Verb::Deploy, Verb::Redeploy] {
+        let error = app.operate(verb, "v2", None).unwrap_err();
+        assert!(matches!(&error, Error::LockHeld { .. }), "{verb:?}: {error}");
+        let ran: Vec<String> = app.fleet.ran().into_iter().map(|ran| ran.command).collect();
+        assert!(matches!(&ran[..], [hook] if hook.ends_with("pre-connect")), "{verb:?}: {ran:?}");
+    }
+}
+
+/// Whoever was killed while it built holds the lock for as long as it might be alive, and no longer.
+#[test]
+fn a_builder_that_dies_is_taken_over() {
+    for verb in [Verb::Setup, Verb::Deploy, Verb::Redeploy] {
+        let app = App::deployed(THREE, "v1");
+        let probe = app.fork();
+        probe.operate(verb, "v2", None).unwrap();
+        let builds = |effect: &Effect| effect.host.is_none() && effect.what.contains("docker buildx build");
+        let at = probe.fleet.effects().iter().position(builds).unwrap_or_else(|| panic!("{:?}", probe.fleet.effects()));
+        app.operate(verb, "v2", Some(Fault { at, how: How::Killed })).unwrap_err();
+        assert_eq!(app.locks(), ["h1"]);
+        app.fleet.next_machine();
+        assert!(matches!(app.deploy("v3"), Err(Error::LockHeld { by_hand: false, .. })), "{verb:?}");
+        app.fleet.drive(app.fleet.clock().sleep(EXPIRY)).unwrap();
+        app.deploy("v3").unwrap();
+        app.assert_converged("v3", "after taking over");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod aftermath;
 mod cluster;
 mod covered;
 mod deploys;
@@ -17,10 +18,12 @@ mod harness;
 mod histories;
 mod hooks;
 mod images;
+mod interrupted;
 mod local;
 mod locks;
 mod meddled;
 mod outlook;
+mod partial;
 mod plans;
 mod relayed;
 mod release;

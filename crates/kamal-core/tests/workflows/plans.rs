@@ -12,10 +12,10 @@ use kamal_core::{
 use crate::harness::{APART, App, THREE, Verb};
 
 const FIRST: &str = "Plan to deploy app v1 (digest DIGEST)
+  lock      h1               take the deploy lock
   build     local            build the image and push it to the registry
   deliver   h1               log in to Docker Hub
                              pull acme/app:v1
-  lock      h1               take the deploy lock
   boot      h1               create network kamal
                              start kamal-proxy
                              write .kamal/apps/app/env/roles/web.env (1 secrets, mode 0600)

@@ -121,12 +121,12 @@ fn own_steps_come_before_and_after_each_stage() {
     assert_eq!(
         *steps.called.lock().unwrap(),
         [
-            "before build, unlocked",
-            "after build, unlocked",
-            "before deliver, unlocked",
-            "after deliver, unlocked",
             "before lock, unlocked",
             "after lock",
+            "before build",
+            "after build",
+            "before deliver",
+            "after deliver",
             "before boot",
             "after boot",
             "before finish",

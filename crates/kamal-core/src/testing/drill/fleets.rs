@@ -15,13 +15,15 @@ const DATABASE: &str = "accessories: {db: {image: acme/db, host: h1, directories
 type Text = fn() -> String;
 
 /// Each with what is in its file.
-pub(super) const NAMES: [(&str, Text); 9] = [
+pub(super) const NAMES: [(&str, Text); 11] = [
     ("one", || format!("servers: [h1]\n{DATABASE}")),
     ("one-of-both", || roles(0..1, 0..1)),
     ("two", || format!("{}{DATABASE}", web(2))),
     ("two-apart", || roles(0..1, 1..2)),
+    ("two-guarded", || format!("{}x-guard: {{for: 20s, errors: 2%}}\n", web(2))),
     ("two-in-turn", || format!("{}boot: {{limit: 1}}\n", web(2))),
     ("five", || web(5)),
+    ("five-together", || format!("{}x-boot: {{switch: together}}\n", roles(0..4, 3..5))),
     ("five-apart", || format!("{}x-release: {{cmd: bin/migrate}}\n{DATABASE}", roles(0..3, 3..5))),
     ("five-side-by-side", || format!("{}boot: {{parallel_roles: true}}\n", roles(0..5, 2..5))),
     ("fifty", || roles(0..40, 30..50)),
