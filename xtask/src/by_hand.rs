@@ -7,9 +7,10 @@ use std::{
 };
 
 use crate::{
-    bench::{median, seconds},
-    command::{note, print, run},
+    bench::{figures::Figures, median, seconds},
+    command::{note, run},
     error::Result,
+    figure::Figure,
     programs::{self, Profile},
     project::Project,
     sandbox::{self, Host, Sandbox},
@@ -25,12 +26,15 @@ builder: {arch: amd64, driver: docker}
 ssh: {keys: [SSHKEY], keys_only: true}
 ";
 
-/// Measures so many rounds and prints the medians and their ratio.
+/// How much longer than by hand it may take.
+const MOST: f64 = 1.1;
+
+/// Measures so many rounds; the figures are medians.
 ///
 /// # Errors
 ///
 /// When a command fails.
-pub fn deploy(rounds: u32) -> Result<()> {
+pub fn deploy(rounds: u32, figures: &mut Figures) -> Result<()> {
     let programs = programs::build(Profile::Quick)?;
     let sandbox = sandbox::up(1)?;
     let folder = sandbox.folder().with_file_name("bench");
@@ -55,12 +59,10 @@ pub fn deploy(rounds: u32) -> Result<()> {
         ));
     }
     let (ours, hand) = (median(&mut ours), median(&mut hand));
-    print(format_args!(
-        "deploy of a small image, medians of {rounds}: kamal {:.3} s, the docker commands by hand {:.3} s, ratio {:.2} (target: at most 1.25)",
-        ours.as_secs_f64(),
-        hand.as_secs_f64(),
-        ours.as_secs_f64() / hand.as_secs_f64()
-    ))?;
+    let [ours, hand] = [ours, hand].map(|time| time.as_secs_f64());
+    figures.begin("Deploying")?;
+    let deploy = Figure::new("kamal deploy of a small image", "s", ours);
+    figures.add(deploy.beside("the docker commands by hand", hand).at_most(MOST * hand))?;
     // What kamal deploys next must find the newest version running.
     run(project.kamal().args(["deploy", "--quiet"])).map(drop)
 }

@@ -15,6 +15,8 @@ pub mod demo;
 pub mod dist;
 pub mod error;
 pub mod faults;
+#[path = "../../tests/shared/figure.rs"]
+mod figure;
 pub mod fuzz;
 pub mod hello;
 pub mod load;

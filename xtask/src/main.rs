@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::bench::instructions::Workload;
+use xtask::bench::{figures::Figures, instructions::Workload};
 use xtask::ci::Verdict;
 use xtask::command::print;
 use xtask::error::{Error, Result};
@@ -117,6 +117,8 @@ enum ReachChore {
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum BenchChore {
+    /// Everything below but soaking, in one run; writes docs/performance.tsv and the book's chapter of it.
+    All,
     /// `kamal config` on a file of 500 lines.
     Config,
     /// Reading and deploying, to a host 50 ms away; exits non-zero if a target was missed.
@@ -125,7 +127,7 @@ enum BenchChore {
         #[arg(default_value_t = 7)]
         rounds: u32,
     },
-    /// A deploy to 1, 100 and 1000 simulated hosts; exits non-zero if a target was missed.
+    /// A deploy to 100 and 1000 simulated hosts, beside one; exits non-zero if a target was missed.
     Fleet,
     /// The instructions that the pure core takes, by valgrind's count; exits non-zero if they are more than they were.
     Instructions {
@@ -275,24 +277,27 @@ fn run_bench(chore: BenchChore) -> Result<ExitCode> {
     if !matches!(chore, BenchChore::Instructions { .. } | BenchChore::Workload { .. }) {
         bench::quiet::look();
     }
-    let reached = match chore {
-        BenchChore::Config => bench::config().map(|()| true),
-        BenchChore::Far { rounds } => bench::far::measure(rounds),
-        BenchChore::Fleet => bench::fleet::measure(),
-        BenchChore::Instructions { write } => bench::instructions::count(write),
-        BenchChore::Workload { workload } => workload.run().map(|()| true),
-        BenchChore::Ssh => bench::ssh().map(|()| true),
-        BenchChore::Lock { seconds } => bench::lock::contend(seconds),
+    let mut figures = Figures::default();
+    match chore {
+        BenchChore::All => return bench::all::run().map(verdict),
+        BenchChore::Config => bench::config::measure(&mut figures),
+        BenchChore::Far { rounds } => bench::far::measure(rounds, &mut figures),
+        BenchChore::Fleet => bench::fleet::measure(&mut figures),
+        BenchChore::Instructions { write } => return bench::instructions::count(write).map(verdict),
+        BenchChore::Workload { workload } => workload.run(),
+        BenchChore::Ssh => bench::ssh(&mut figures),
+        BenchChore::Lock { seconds } => return bench::lock::contend(seconds).map(verdict),
         BenchChore::Load { deploys, requests, minutes } => {
-            bench::load::run(bench::load::Amount { deploys, requests, minutes })
+            return bench::load::run(bench::load::Amount { deploys, requests, minutes }).map(verdict);
         }
-        BenchChore::Deploy { rounds } => by_hand::deploy(rounds).map(|()| true),
+        BenchChore::Deploy { rounds } => by_hand::deploy(rounds, &mut figures),
         BenchChore::Registry { hosts, rounds, dev } => {
-            bench::registry::measure(hosts, rounds, if dev { Profile::Dev } else { Profile::Quick })
+            bench::registry::measure(hosts, rounds, if dev { Profile::Dev } else { Profile::Quick }, &mut figures)
         }
-        BenchChore::Proxy { soak } => soak.map_or_else(bench::proxy::compare, bench::proxy::soak),
+        BenchChore::Proxy { soak: Some(minutes) } => return bench::proxy::soak(minutes).map(verdict),
+        BenchChore::Proxy { soak: None } => bench::proxy::compare(&mut figures),
     }?;
-    Ok(verdict(reached))
+    Ok(verdict(figures.reached()))
 }
 
 fn run_sandbox(chore: SandboxChore) -> Result<ExitCode> {

@@ -239,12 +239,12 @@ impl EventKind {
             Self::Uploading { file, .. } => [Some(file), None],
             Self::Output { line, .. } => [Some(line), None],
             Self::Answer { stdout, stderr, .. } => [Some(stdout), Some(stderr)],
+            Self::Started { performer, .. } => [Some(performer), None],
+            Self::Progress { what, .. } => [Some(what), None],
             Self::Finished { outcome: Outcome::Failed(why), .. } => [Some(why), None],
-            Self::Started { .. }
-            | Self::Planned { .. }
+            Self::Planned { .. }
             | Self::Phase { .. }
             | Self::Connected { .. }
-            | Self::Progress { .. }
             | Self::Pulling { .. }
             | Self::Finished { .. } => [None, None],
         };

@@ -16,6 +16,8 @@ struct Rule {
     not_first: &'static str,
     /// Whether letters beyond ASCII's are among them.
     any_letters: bool,
+    /// How many characters it may have.
+    longest: usize,
 }
 
 /// Why a text is not a name of its kind.
@@ -50,6 +52,16 @@ pub enum NameError {
         /// The character.
         found: char,
     },
+    /// More characters than it may have.
+    #[error("the {kind} has {length} characters; {longest} are the most it may have")]
+    Length {
+        /// The kind of name.
+        kind: &'static str,
+        /// How many there are.
+        length: usize,
+        /// How many there may be.
+        longest: usize,
+    },
 }
 
 fn spaced(signs: &str) -> String {
@@ -67,6 +79,10 @@ impl Rule {
         let Some(first) = text.chars().next() else { return Err(NameError::Empty { kind }) };
         if let Some(found) = text.chars().find(|c| !fits(*c)) {
             return Err(NameError::Character { kind, text: text.to_owned(), found, signs: self.signs });
+        }
+        let length = text.chars().count();
+        if length > self.longest {
+            return Err(NameError::Length { kind, length, longest: self.longest });
         }
         // In `user@host` either could be taken for a switch.
         let mut beginnings =
@@ -163,12 +179,12 @@ macro_rules! name {
 
 /// What docker takes in the name of a container, which most names become a part of.
 const fn in_container_names(kind: &'static str) -> Rule {
-    Rule { kind, signs: "_.-", not_first: "", any_letters: false }
+    Rule { kind, signs: "_.-", not_first: "", any_letters: false, longest: usize::MAX }
 }
 
 name! {
     /// A host as deploy.yml spells it: a name or an address, with a user and a port or without.
-    HostName, Rule { kind: "host", signs: "-_.:@[]%/+", not_first: "-", any_letters: true }
+    HostName, Rule { kind: "host", signs: "-_.:@[]%/+", not_first: "-/", any_letters: true, longest: usize::MAX }
 }
 name! {
     /// A role: `web`, `workers`, …
@@ -176,7 +192,7 @@ name! {
 }
 name! {
     /// The service every name on a host begins with.
-    ServiceName, Rule { kind: "service", signs: "_-", not_first: "", any_letters: false }
+    ServiceName, Rule { signs: "_-", not_first: "-", ..in_container_names("service") }
 }
 name! {
     /// A destination such as `staging`.
@@ -184,7 +200,7 @@ name! {
 }
 name! {
     /// An app version: a git revision, or whatever `VERSION` or `--version` says. It is the tag of an image.
-    Version, Rule { not_first: ".-", ..in_container_names("version") }
+    Version, Rule { not_first: ".-", longest: 128, ..in_container_names("version") }
 }
 name! {
     /// A container's name.
@@ -196,7 +212,7 @@ name! {
 }
 name! {
     /// An image with its tag: `registry/repository:tag`.
-    ImageRef, Rule { kind: "image", signs: "-_.:/@[]", not_first: "-", any_letters: false }
+    ImageRef, Rule { signs: "-_.:/@[]", not_first: "-", ..in_container_names("image") }
 }
 
 macro_rules! put_together {
@@ -240,6 +256,16 @@ mod tests {
         assert_eq!(abbreviated("0123456789abcdef"), "0123456");
         assert_eq!(abbreviated("v1"), "v1");
         assert_eq!(abbreviated("0123456789_uncommitted_ff"), "0123456789_uncommitted_ff");
+    }
+
+    #[test]
+    fn what_a_name_would_be_taken_for_is_refused() {
+        assert!(matches!(ServiceName::parse("-x"), Err(NameError::Beginning { found: '-', .. })));
+        assert!(matches!(HostName::parse("/etc/passwd"), Err(NameError::Beginning { found: '/', .. })));
+        // As long as a tag may be, and no longer.
+        assert!(Version::parse("v".repeat(128)).is_ok());
+        let error = Version::parse("v".repeat(129)).unwrap_err();
+        assert_eq!(error.to_string(), "the version has 129 characters; 128 are the most it may have");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod made;
 mod needs;
 mod outlook;
 mod own_step;
+mod panics;
 mod partial;
 mod pin;
 mod planning;

@@ -23,7 +23,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let fleet = SimFleet::new(["h1", "h2", "h3"]);
     fleet.secrets().put("REGISTRY_PASSWORD", "hunter2");
     let project = Project::builder().text(DEPLOY).world(fleet.world()).build().await?;
-    let deploy = async |version: &str| project.deploy(&Version::parse(version)?).run().await;
+    let deploy = async |version: &str| {
+        // From here on, what serves must go on serving.
+        fleet.begin(&[project.config().hosts()], None);
+        project.deploy(&Version::parse(version)?).run().await
+    };
 
     deploy("v1").await?;
     assert_eq!(served(&fleet), ["v1", "v1", "v1"]);

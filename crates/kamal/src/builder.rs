@@ -34,6 +34,7 @@ use crate::{
     proxy_image,
     secret_map::SecretMap,
     ssh_options,
+    work::blocking,
 };
 
 /// Where the proxy's image comes from, where deploy.yml names none.
@@ -86,8 +87,9 @@ pub enum ProxySource {
 pub struct ProjectBuilder {
     folder: Option<PathBuf>,
     config_file: Option<String>,
-    text: Option<(Source, Option<Source>)>,
+    text: Option<Source>,
     destination: Option<Destination>,
+    destination_text: Option<(Destination, Source)>,
     environment: Option<Environment>,
     home: Option<PathBuf>,
     secrets: Option<Arc<dyn Secrets>>,
@@ -123,25 +125,33 @@ macro_rules! port {
 }
 
 impl ProjectBuilder {
-    /// The folder it lies in: deploy.yml, secrets, hooks, what is built. Without one there are none of these.
+    /// The folder it lies in: deploy.yml, secrets, hooks, what is built. Without one there are none of these, and what is
+    /// relative to it is not there.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// Another path of the configuration than `config/deploy.yml`, relative to the folder.
+    /// Another path of the configuration than `config/deploy.yml`, relative to the folder. Where there is a
+    /// [`ProjectBuilder::text`], only the destination's file is looked for beside it.
     pub fn config_file(mut self, path: impl Into<String>) -> Self {
         self.config_file = Some(path.into());
         self
     }
 
     /// The configuration as a text, rather than from a file. What is wrong with it is told as of `config/deploy.yml`.
+    ///
+    /// A deploy.yml is code: its templates read files and variables and run programs, and so does `ssh/proxy_command`. Take
+    /// texts only from people who may do that here. Somebody else's can be looked at with
+    /// [`config::load`](kamal_core::config::load) and [`NoTemplateWorld`](kamal_core::config::NoTemplateWorld), which makes
+    /// it a function of its text.
     pub fn text(mut self, deploy: impl Into<String>) -> Self {
-        self.text = Some((Source::new(CONFIG_FILE, deploy), self.text.and_then(|(_, over)| over)));
+        self.text = Some(Source::new(CONFIG_FILE, deploy));
         self
     }
 
-    /// A destination: its file is laid over the configuration.
+    /// A destination: its file is laid over the configuration. It is that of [`ProjectBuilder::destination_text`], or lies in
+    /// the folder.
     pub fn destination(mut self, destination: Destination) -> Self {
         self.destination = Some(destination);
         self
@@ -150,8 +160,7 @@ impl ProjectBuilder {
     /// A destination whose file is this text; goes with [`ProjectBuilder::text`].
     pub fn destination_text(mut self, destination: Destination, over: impl Into<String>) -> Self {
         let over = Source::new(format!("config/deploy.{destination}.yml"), over);
-        let base = self.text.map_or_else(|| Source::new(CONFIG_FILE, ""), |(base, _)| base);
-        self.text = Some((base, Some(over)));
+        self.destination_text = Some((destination.clone(), over));
         self.destination = Some(destination);
         self
     }
@@ -267,7 +276,8 @@ impl ProjectBuilder {
         registry: LocalRegistry
     }
 
-    /// Everything outside the engine at once: a simulated fleet, for one.
+    /// Everything outside the engine at once: a simulated fleet, for one. Parts that are given by themselves, before or
+    /// after, are kept.
     pub fn world(mut self, world: World) -> Self {
         let World {
             ssh,
@@ -286,20 +296,20 @@ impl ProjectBuilder {
             redactor,
             ..
         } = world;
-        self.ssh = Some(ssh);
-        self.docker = Some(docker);
-        self.image_builder = Some(builder);
-        self.hooks = Some(hooks);
-        self.interceptor = interceptor;
-        self.proxy = Some(proxy);
-        self.local = Some(local);
-        self.clock = Some(clock);
-        self.entropy = Some(entropy);
-        self.events = Some(events);
-        self.secrets = Some(secrets);
-        self.templates = Some(templates);
-        self.registry = Some(registry);
-        self.redactor = Some(redactor);
+        self.ssh.get_or_insert(ssh);
+        self.docker.get_or_insert(docker);
+        self.image_builder.get_or_insert(builder);
+        self.hooks.get_or_insert(hooks);
+        self.interceptor = self.interceptor.or(interceptor);
+        self.proxy.get_or_insert(proxy);
+        self.local.get_or_insert(local);
+        self.clock.get_or_insert(clock);
+        self.entropy.get_or_insert(entropy);
+        self.events.get_or_insert(events);
+        self.secrets.get_or_insert(secrets);
+        self.templates.get_or_insert(templates);
+        self.registry.get_or_insert(registry);
+        self.redactor.get_or_insert(redactor);
         self
     }
 
@@ -310,7 +320,7 @@ impl ProjectBuilder {
     /// Files that are not there, and everything that is wrong with the configuration.
     pub async fn build(self) -> Result<Project, Error> {
         // Templates may run programs, and secrets for SSH may come from some.
-        tokio::task::spawn_blocking(|| self.put_together()).await.unwrap_or(Err(Error::NoRuntime))
+        blocking(|| self.put_together()).await
     }
 
     fn put_together(self) -> Result<Project, Error> {
@@ -402,16 +412,23 @@ impl ProjectBuilder {
     }
 
     fn load(&self, place: &Path, outside: &Surroundings) -> Result<Loaded, Error> {
+        let files = ProjectFiles::new(place);
+        let config_file = self.config_file.clone().unwrap_or(files.config_file);
+        let files = ProjectFiles { config_file, destination: self.destination.clone(), ..files };
         match &self.text {
-            Some((base, over)) => {
-                let over = self.destination.as_ref().zip(over.as_ref());
-                config::load(base, over, outside).map_err(Error::Config)
+            Some(base) => {
+                let over = self.destination.as_ref().map(|destination| self.over(destination, &files)).transpose()?;
+                config::load(base, self.destination.as_ref().zip(over.as_ref()), outside).map_err(Error::Config)
             }
-            None => {
-                let files = ProjectFiles::new(place);
-                let config_file = self.config_file.clone().unwrap_or(files.config_file);
-                ProjectFiles { config_file, destination: self.destination.clone(), ..files }.load(outside)
-            }
+            None => files.load(outside),
+        }
+    }
+
+    /// What is laid over a configuration given as a text.
+    fn over(&self, destination: &Destination, files: &ProjectFiles) -> Result<Source, Error> {
+        match &self.destination_text {
+            Some((of, text)) if of == destination => Ok(text.clone()),
+            _ => files.over(destination),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -64,9 +65,9 @@ impl EventLog {
         self.count.send_modify(|count| count.events += 1);
     }
 
-    /// There will be no more.
-    pub(crate) fn complete(&self) {
-        self.count.send_modify(|count| count.complete = true);
+    /// There will be no more once what this returns is dropped, whatever becomes of whoever has it.
+    pub(crate) fn until_dropped(self: &Arc<Self>) -> Completion {
+        Completion(Arc::clone(self))
     }
 
     /// The first event that has this number or a later one, and the number behind it. Whoever runs waits for the lock, so
@@ -93,6 +94,16 @@ impl EventLog {
             }
         };
         EventStream(unfold(state, next).boxed())
+    }
+}
+
+/// Ends the streams of a log when it is dropped: a run may panic, and its runtime may end before it does.
+#[derive(Debug)]
+pub(crate) struct Completion(Arc<EventLog>);
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        self.0.count.send_modify(|count| count.complete = true);
     }
 }
 
@@ -144,7 +155,8 @@ pub(crate) struct Callback<F>(pub(crate) F);
 
 impl<F: Fn(Event) + Send + Sync> Events for Callback<F> {
     fn emit(&self, event: Event) {
-        (self.0)(event);
+        // A listener that panics has printed why; hosts half done would be too high a price for it.
+        drop(std::panic::catch_unwind(AssertUnwindSafe(|| (self.0)(event))));
     }
 
     /// Nobody knows what the function does with it, so errors say for themselves what was printed.
@@ -192,7 +204,7 @@ mod tests {
         tokio::task::yield_now().await;
         teller.emit(EventKind::say("two"));
         assert_eq!(waiting.await.unwrap().map(|event| (event.sequence, event.kind)), Some((1, EventKind::say("two"))));
-        log.complete();
+        drop(log.until_dropped());
         let late: Vec<EventKind> = log.stream().map(|event| event.kind).collect().await;
         assert_eq!(late, [EventKind::say("one"), EventKind::say("two")]);
     }
@@ -209,7 +221,7 @@ mod tests {
                 teller.emit(EventKind::tell(Tone::Info, "state"));
             }
         }
-        log.complete();
+        drop(log.until_dropped());
         let seen: Vec<EventKind> = slow.map(|event| event.kind).collect().await;
         assert_eq!(seen.iter().filter(|event| !event.is_output()).count(), 3);
         assert!(seen.len() <= MOST_OUTPUT + 3, "{}", seen.len());

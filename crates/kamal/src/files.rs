@@ -92,7 +92,7 @@ impl ProjectFiles {
     }
 
     /// A destination's file, beside the configuration's: as Kamal names it, or ending in `.yaml`.
-    fn over(&self, destination: &Destination) -> Result<Source, Error> {
+    pub(crate) fn over(&self, destination: &Destination) -> Result<Source, Error> {
         let base = Path::new(&self.config_file);
         let path = |ending: &str| base.with_extension(format!("{destination}.{ending}")).to_string_lossy().into_owned();
         for ending in ["yml", "yaml"] {

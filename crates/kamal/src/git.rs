@@ -15,14 +15,20 @@ use crate::{
 ///
 /// When the folder is in no git repository, or there is no commit yet.
 pub fn version_of(config: &Config, project: &Path, environment: &Environment) -> Result<Version, Error> {
-    if let Some(version) = environment.get("VERSION") {
-        return Ok(Version::parse(version).map_err(|error| NoVersion::Variable(error.to_string()))?);
+    if let Some(version) = version_wanted(environment)? {
+        return Ok(version);
     }
     let revision = revision(project)?;
     let dirty = config.builder.context.is_some()
         && ask(project, &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
     let suffix = if dirty { format!("_uncommitted_{}", SystemEntropy::default().hex(16)) } else { String::new() };
     Ok(Version::parse(format!("{revision}{suffix}")).map_err(|error| NoVersion::Variable(error.to_string()))?)
+}
+
+/// The version that the variable `VERSION` asks for.
+pub(crate) fn version_wanted(environment: &Environment) -> Result<Option<Version>, Error> {
+    let wanted = environment.get("VERSION").map(Version::parse).transpose();
+    Ok(wanted.map_err(|error| NoVersion::Variable(error.to_string()))?)
 }
 
 /// The commit of the project, or why there is none.

@@ -43,10 +43,13 @@ mod proxy_image;
 mod run;
 mod secret_map;
 mod ssh_options;
+mod work;
 
 /// What implementations of the ports are written with.
 pub use async_trait::async_trait;
 pub use kamal_core as core;
+pub use kamal_docker as docker;
+pub use kamal_proxy as proxy;
 pub use kamal_ssh as ssh;
 
 pub use builder::{ProjectBuilder, ProxySource, first_lessons};

@@ -24,6 +24,7 @@ use crate::{
     machine::Environment,
     operation::Operation,
     run::Run,
+    work::blocking,
 };
 
 /// A `deploy.yml`, and everything it takes to act on it. Clones are the same project; connections are shared.
@@ -152,12 +153,13 @@ impl Project {
         let project = self.clone();
         let look = move || {
             let Parts { folder, environment, .. } = &*project.0;
-            match folder {
-                Some(folder) => git::version_of(project.config(), folder, environment),
-                None => Err(NoVersion::NoFolder.into()),
+            match (folder, git::version_wanted(environment)?) {
+                (_, Some(version)) => Ok(version),
+                (Some(folder), None) => git::version_of(project.config(), folder, environment),
+                (None, None) => Err(NoVersion::NoFolder.into()),
             }
         };
-        tokio::task::spawn_blocking(look).await.unwrap_or(Err(Error::NoRuntime))
+        blocking(look).await
     }
 
     /// Builds the image of a version, brings it to the hosts and boots it: `kamal deploy`.

@@ -77,16 +77,12 @@ impl Run {
         let engine = project.engine_told_by(|listener| Arc::new(Both { listener, log: told }));
         let (stop, asked) = Cancel::pair();
         let work = work(engine, either(asked, also));
-        let done = Arc::clone(&log);
+        let completion = log.until_dropped();
         let work = async move {
-            let result = work.await;
-            done.complete();
-            result
+            let _completion = completion;
+            work.await
         };
         let work = Handle::try_current().map_or(Work::Impossible, |runtime| Work::Begun(runtime.spawn(work)));
-        if matches!(work, Work::Impossible) {
-            log.complete();
-        }
         Self { work, stop, log, detached: false }
     }
 

@@ -1,7 +1,13 @@
 //! The examples that need no host, run as whoever reads them would.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::Command;
+use std::{process::Command, sync::Arc, time::Duration};
+
+use kamal::core::testing::exec_suite;
+
+#[path = "../examples/transport.rs"]
+#[expect(dead_code, reason = "the program around it is run by itself")]
+mod transport;
 
 /// Runs an example, which cargo has built beside the tests, and returns what it printed.
 fn run(name: &str) -> String {
@@ -49,4 +55,13 @@ fn hooks_steps_and_builders_are_ones_own() {
 #[test]
 fn another_transport_is_four_methods() {
     tells("transport", &["here: Linux"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_transport_keeps_what_the_engine_relies_on() {
+    let home = tempfile::tempdir().unwrap();
+    let here = Arc::new(transport::Here { home: home.path().to_owned() });
+    let broken =
+        exec_suite(|| here.clone(), &"h1".parse().unwrap(), || tokio::time::sleep(Duration::from_secs(60))).await;
+    assert!(broken.is_empty(), "{broken:#?}");
 }

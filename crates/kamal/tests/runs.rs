@@ -11,8 +11,9 @@ use kamal::{
     EventStream, async_trait,
     core::{
         error::Error::{Cancelled, PlanChanged},
-        event::Outcome,
+        event::{Outcome, Sequence},
         ports::{Events, Interceptor, Moment, Refusal},
+        run::hooks::HookFunctions,
         testing::SimFleet,
     },
     prelude::*,
@@ -204,4 +205,109 @@ fn outside_of_a_runtime_there_is_an_error() {
     assert!(run.is_finished());
     let error = futures_util::FutureExt::now_or_never(run).unwrap().unwrap_err();
     assert!(matches!(error, Error::NoRuntime), "{error}");
+}
+
+/// Panics before the traffic moves.
+#[derive(Debug)]
+struct Panics;
+
+#[async_trait]
+impl Interceptor for Panics {
+    async fn before(&self, moment: &Moment<'_>) -> Result<(), Refusal> {
+        assert!(!format!("{:?}", moment.stage.kind).contains("Boot"), "own step is broken: hunter2");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_what_is_ones_own_is_a_refusal() {
+    let fleet = fleet();
+    on(&fleet).await.deploy(&version("v1")).run().await.unwrap();
+    let project = Project::builder().text(DEPLOY).interceptor(Arc::new(Panics)).world(fleet.world());
+    let run = project.build().await.unwrap().deploy(&version("v2")).run();
+    let events = run.events();
+    let error = run.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OwnStep);
+    assert!(error.to_string().contains("it panicked: own step is broken: [REDACTED]"), "{error}");
+    assert!(matches!(ended(events).await, Some(Outcome::Failed(_))));
+    assert_eq!(served(&fleet, "an own step panicked"), "v1");
+    nothing_is_left(&fleet, "an own step panicked");
+
+    let hooks = HookFunctions::new().on("pre-app-boot", |_| async { panic!("own hook is broken") });
+    let project =
+        Project::builder().text(DEPLOY).hooks(Arc::new(hooks)).on_event(|_| panic!("no listener")).world(fleet.world());
+    let error = project.build().await.unwrap().deploy(&version("v3")).run().await.unwrap_err();
+    assert!(error.to_string().contains("own hook is broken"), "{error}");
+    assert_eq!(served(&fleet, "a hook panicked"), "v1");
+    nothing_is_left(&fleet, "a hook panicked");
+}
+
+/// Chance that has run out.
+#[derive(Debug)]
+struct NoChance;
+
+impl kamal::core::ports::Entropy for NoChance {
+    fn hex(&self, _digits: usize) -> String {
+        panic!("there is no chance left")
+    }
+}
+
+#[tokio::test]
+async fn streams_end_though_what_runs_panics() {
+    let fleet = fleet();
+    let project = Project::builder().text(DEPLOY).told_in(Sequence::under("id")).entropy(Arc::new(NoChance));
+    let run = project.world(fleet.world()).build().await.unwrap().deploy(&version("v1")).run();
+    let events = run.events();
+    let joined = tokio::spawn(run).await;
+    assert!(joined.is_err_and(|error| error.is_panic()), "it went well without chance");
+    assert_eq!(ended(events).await, None);
+}
+
+#[tokio::test]
+async fn parts_given_by_themselves_are_kept_whatever_comes_after() {
+    let fleet = fleet();
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = told.clone();
+    let project = Project::builder().text(DEPLOY).on_event(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    project.world(fleet.world()).build().await.unwrap().deploy(&version("v1")).run().await.unwrap();
+    assert!(told.load(Ordering::Relaxed) > 10);
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error_and_no_panic() {
+    let built = futures_util::FutureExt::now_or_never(Project::builder().text(DEPLOY).build());
+    assert!(matches!(built, Some(Err(Error::NoRuntime))), "{built:?}");
+}
+
+#[tokio::test]
+async fn a_destination_is_never_passed_over() {
+    let staging = || Destination::parse("staging").unwrap();
+    let hosts = |project: &Project| project.config().hosts().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let secrets = [("REGISTRY_PASSWORD", "x")];
+    let base = || Project::builder().text(DEPLOY).secret_map(secrets);
+    // There is no text of it, and no folder it could lie in.
+    let error = base().destination(staging()).build().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("deploy.staging.yml"), "{error}");
+    // Its text is another's.
+    let other = Destination::parse("production").unwrap();
+    let error = base().destination_text(staging(), "servers: [h9]").destination(other).build().await.unwrap_err();
+    assert!(error.to_string().contains("deploy.production.yml"), "{error}");
+    // It lies in the folder.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("config")).unwrap();
+    std::fs::write(folder.path().join("config/deploy.staging.yml"), "servers: [h7]\n").unwrap();
+    let project = base().folder(folder.path()).destination(staging()).build().await.unwrap();
+    assert_eq!((hosts(&project), project.config().destination.clone()), (vec!["h7".to_owned()], Some(staging())));
+    let project = base().destination_text(staging(), "servers: [h9]").build().await.unwrap();
+    assert_eq!(hosts(&project), ["h9"]);
+}
+
+#[tokio::test]
+async fn the_version_can_be_a_variable_where_there_is_no_folder() {
+    let environment = kamal::machine::Environment::of([("VERSION", "v9")]);
+    let project = Project::builder().text(DEPLOY).environment(environment).secret_map([("REGISTRY_PASSWORD", "x")]);
+    assert_eq!(project.build().await.unwrap().version().await.unwrap(), version("v9"));
 }

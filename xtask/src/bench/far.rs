@@ -7,11 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{median, seconds};
+use super::{figures::Figures, median, seconds};
 use crate::{
     cable::Cable,
-    command::{note, print, run},
+    command::{note, run},
     error::{Context, Result},
+    figure::Figure,
     programs::{self, Profile},
     project::Project,
     sandbox::{self, Sandbox},
@@ -19,15 +20,15 @@ use crate::{
 
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
-/// What reading a host that far away may take.
-const TARGET: Duration = Duration::from_millis(350);
+/// What reading a host that far away may take, in seconds.
+const TARGET: f64 = 0.35;
 
-/// Times commands that read and that change something; `false` when the target was missed.
+/// Times commands that read and that change something.
 ///
 /// # Errors
 ///
 /// When something is missing that is needed, or a command fails.
-pub fn measure(rounds: u32) -> Result<bool> {
+pub fn measure(rounds: u32, figures: &mut Figures) -> Result<()> {
     let programs = programs::build(Profile::Quick)?;
     let sandbox = sandbox::up(1)?;
     let host = sandbox.host("1")?;
@@ -56,17 +57,13 @@ pub fn measure(rounds: u32) -> Result<bool> {
     let deploys = timed(rounds, &mut || run(project.kamal().args(["deploy", "--quiet"])).map(drop))?;
     let redeploys = timed(rounds, &mut || run(project.kamal().args(["redeploy", "--quiet"])).map(drop))?;
     run(project.kamal().args(["remove", "--confirmed", "--quiet"]))?;
-    let line = |what: &str, time: Duration| print(format_args!("{what:<44} {:.3} s", seconds(Some(&time))));
-    print(format_args!("medians of {rounds}; far is {} ms there and back", ROUND_TRIP.as_millis()))?;
-    line("kamal app details, near", near)?;
-    line("kamal app details, far", reading)?;
-    line("ssh and docker ps, far", ssh)?;
-    line("kamal deploy, far", deploys)?;
-    line("kamal redeploy, far", redeploys)?;
-    let reached = reading <= TARGET;
-    let verdict = if reached { "reached" } else { "MISSED" };
-    print(format_args!("target: details far away within {} ms: {verdict}", TARGET.as_millis()))?;
-    Ok(reached)
+    let figure = |what: &str, time: Duration| Figure::new(what, "s", seconds(Some(&time)));
+    figures.begin(format!("A host {} ms away, there and back", ROUND_TRIP.as_millis()))?;
+    figures.add(figure("kamal app details, near", near))?;
+    figures
+        .add(figure("kamal app details", reading).beside("ssh and docker ps", seconds(Some(&ssh))).at_most(TARGET))?;
+    figures.add(figure("kamal deploy", deploys))?;
+    figures.add(figure("kamal redeploy", redeploys))
 }
 
 fn details(project: &Project) -> Result<()> {

@@ -1,5 +1,8 @@
 //! What a deploy costs as the fleet grows: the engine over simulated hosts, whose clock counts round trips and waiting, and
 //! whose own work is this machine's.
+//!
+//! Simulated hosts are of uneven pace, and a fleet is done when its slowest host is: it is held against the slowest of as
+//! many deploys to one host each.
 
 use std::time::Instant;
 
@@ -14,48 +17,50 @@ use kamal_core::{
     testing::{NoTemplateWorld, SimFleet},
 };
 
-use super::memory::peak;
+use super::{figures::Figures, memory::peak};
 use crate::{
-    command::print,
     error::{Error, Result},
+    figure::Figure,
 };
 
 /// Fleets, by their hosts.
-const SIZES: [usize; 3] = [1, 100, 1000];
-/// How much longer the second may take than the first, by the simulated clock.
+const SIZES: [usize; 2] = [100, 1000];
+/// Of how many deploys to one host the slowest counts.
+const ALONE: u64 = 100;
+/// How much longer many may take than the first, by the simulated clock.
 const RATIO: f64 = 1.5;
 /// What the process may have had in memory in the end, in MB.
-const MEMORY: u64 = 500;
+const MEMORY: f64 = 500.0;
 
-/// Deploys twice to fleets of different sizes; `false` when a target was missed.
+/// Deploys twice to fleets of different sizes.
 ///
 /// # Errors
 ///
 /// When a deploy fails.
-pub fn measure() -> Result<bool> {
-    let mut times = Vec::new();
+pub fn measure(figures: &mut Figures) -> Result<()> {
+    figures.begin("Simulated fleets")?;
+    let alone = (0..ALONE).map(|seed| deploy(1, seed)).collect::<Result<Vec<_>>>()?;
+    let slowest = alone.into_iter().fold(0.0, f64::max);
+    figures.add(Figure::new(format!("the slowest of {ALONE} deploys to one host, by its clock"), "s", slowest))?;
     for hosts in SIZES {
         let began = Instant::now();
-        let simulated = deploy(hosts)?;
-        times.push(simulated);
-        let (own, memory) = (began.elapsed().as_secs_f64(), peak("self").unwrap_or_default() / 1024 / 1024);
-        print(format_args!(
-            "{hosts:>5} hosts: {simulated:>6.2} s by their clock, {own:>6.2} s of this machine, {memory:>4} MB"
-        ))?;
+        let simulated = deploy(hosts, 0)?;
+        let own = began.elapsed().as_secs_f64();
+        let deploy = Figure::new(format!("a deploy to {hosts} hosts, by their clock"), "s", simulated);
+        figures.add(deploy.beside("one host", slowest).at_most(RATIO * slowest))?;
+        figures.add(Figure::new(format!("of this machine's time, for {hosts} hosts"), "s", own))?;
     }
-    let (ratio, memory) = (times[1] / times[0], peak("self").unwrap_or_default() / 1024 / 1024);
-    let word = |reached: bool| if reached { "reached" } else { "MISSED" };
-    print(format_args!("target: 100 hosts in at most {RATIO} times one's time: {ratio:.2}, {}", word(ratio <= RATIO)))?;
-    print(format_args!("target: at most {MEMORY} MB: {memory}, {}", word(memory <= MEMORY)))?;
-    Ok(ratio <= RATIO && memory <= MEMORY)
+    let memory = peak("self").unwrap_or_default() as f64 / 1e6;
+    figures.add(Figure::new("the most memory of all of it", "MB", memory).at_most(MEMORY))
 }
 
 /// Sets a fleet up and deploys to it; returns how long the deploy took by the fleet's clock, in seconds.
-pub(super) fn deploy(hosts: usize) -> Result<f64> {
+pub(super) fn deploy(hosts: usize, seed: u64) -> Result<f64> {
     let failed = |what: String| Error::Refused(what);
     let config = config(hosts)?;
     let targets = Targets::select(&config, &Selection::default()).map_err(|error| failed(error.to_string()))?;
     let fleet = SimFleet::new(config.hosts().iter().map(HostName::as_str));
+    fleet.reseed(seed);
     fleet.secrets().put("REGISTRY_PASSWORD", "hunter2");
     let world = fleet.world();
     let mut took = 0.0;

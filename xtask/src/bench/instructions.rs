@@ -17,7 +17,7 @@ use kamal_core::{
     testing::NoTemplateWorld,
 };
 
-use super::{fleet, long_file};
+use super::{config::long_file, fleet};
 use crate::{
     command::{note, print, run},
     error::{Context, Error, Result},
@@ -54,7 +54,7 @@ impl Workload {
                 let loaded = load(&Source::new("config/deploy.yml", long_file()), None, &NoTemplateWorld);
                 loaded.map(drop).map_err(|errors| Error::Refused(errors.to_string()))
             }
-            Self::Deploy => fleet::deploy(10).map(drop),
+            Self::Deploy => fleet::deploy(10, 0).map(drop),
             Self::Redact => {
                 let redactor = Redactor::new();
                 (0..100).for_each(|n| redactor.learn(&Secret::new(format!("secret-number-{n}-of-many"))));
@@ -81,7 +81,7 @@ impl Workload {
 /// When valgrind cannot be had or does not count.
 pub fn count(write: bool) -> Result<bool> {
     require_packages(&[("valgrind", "valgrind")])?;
-    let compiler = run(&mut Command::new("rustc").arg("--version"))?.trim().to_owned();
+    let compiler = run(Command::new("rustc").arg("--version"))?.trim().to_owned();
     let mut counted = BTreeMap::new();
     for workload in Workload::value_variants() {
         counted.insert(workload.name(), counted_by_valgrind(*workload)?);

@@ -5,8 +5,8 @@ mod many;
 
 use std::{fs, path::PathBuf, process::Command};
 
+use super::figures::Figures;
 use crate::{
-    command::print,
     error::{Context, Result},
     noise::noise,
     programs::{self, Profile, Programs},
@@ -14,18 +14,17 @@ use crate::{
     sandbox::Sandbox,
 };
 
-/// Measures both: a small layer to a distant host, and a large one to many. Tells whether all targets were reached.
+/// Measures both: a small layer to a distant host, and a large one to many.
 ///
 /// # Errors
 ///
 /// When something is missing that is needed, or a command fails.
-pub fn measure(hosts: u8, rounds: u32, profile: Profile) -> Result<bool> {
+pub fn measure(hosts: u8, rounds: u32, profile: Profile, figures: &mut Figures) -> Result<()> {
     let kamal = programs::command(profile)?;
     // What runs in the image is of no matter, as nothing does.
     let programs = Programs { kamal, server: "/bin/true".into() };
-    let distant = distant::measure(&programs, rounds)?;
-    let many = many::measure(&programs, hosts)?;
-    Ok(distant && many)
+    distant::measure(&programs, rounds, figures)?;
+    many::measure(&programs, hosts, figures)
 }
 
 /// A project without a registry, whose image has a layer for each of some files; the command runs where it is built.
@@ -55,12 +54,4 @@ fn quietly(project: &Project, arguments: &[&str]) -> Command {
     let mut kamal = project.kamal();
     kamal.args(arguments).arg("--quiet");
     kamal
-}
-
-/// Prints a number beside what it should be at most, and tells whether it is.
-fn row(what: &str, measured: f64, most: f64) -> Result<bool> {
-    let reached = measured <= most;
-    let verdict = if reached { "reached" } else { "MISSED" };
-    print(format_args!("{what:<64} {measured:>8.2}   at most {most}: {verdict}"))?;
-    Ok(reached)
 }

@@ -160,17 +160,24 @@ struct Reader<'s, 'c> {
 impl<'c> Reader<'_, 'c> {
     fn read(&mut self) -> Result<(), Refusal> {
         while let Some(word) = self.shift() {
-            match Shape::of(&word) {
-                Shape::Several(letters) if letters.chars().any(|letter| self.find(&format!("-{letter}")).is_some()) => {
+            let shape = Shape::of(&word);
+            let known = match shape {
+                Shape::Plain(switch) | Shape::With(switch, ..) => self.find(switch),
+                _ => None,
+            };
+            match (shape, known) {
+                (Shape::Several(letters), _)
+                    if letters.chars().any(|letter| self.find(&format!("-{letter}")).is_some()) =>
+                {
                     self.pile.extend(letters.chars().rev().map(|letter| format!("-{letter}")));
                 }
-                Shape::Plain(switch) if let Some((arg, no)) = self.find(switch) => self.assign(arg, no, switch)?,
-                Shape::With(switch, value, is_text) if let Some((arg, no)) = self.find(switch) => {
+                (Shape::Plain(switch), Some((arg, no))) => self.assign(arg, no, switch)?,
+                (Shape::With(switch, value, is_text), Some((arg, no))) => {
                     self.pile.push(value.to_owned());
                     self.valued = is_text;
                     self.assign(arg, no, switch)?;
                 }
-                Shape::Word => self.found.words.push(word),
+                (Shape::Word, _) => self.found.words.push(word),
                 // What follows an option nobody knows belongs to it.
                 _ => {
                     self.found.words.push(word);

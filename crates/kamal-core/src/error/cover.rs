@@ -26,6 +26,22 @@ impl Cover for String {
     }
 }
 
+/// An error of somebody else's, with all its reasons, where one of them, or how it is shown to programmers, holds a secret.
+fn covered(error: &(dyn std::error::Error + 'static), redactor: &Redactor) -> Option<String> {
+    let reasons = std::iter::successors(Some(error), |error| error.source());
+    let shown = reasons.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let is_seen = [&shown, &format!("{error:?}")].into_iter().any(|text| matches!(redactor.text(text), Cow::Owned(_)));
+    is_seen.then(|| redactor.text(&shown).into_owned())
+}
+
+impl Cover for std::io::Error {
+    fn cover(&mut self, redactor: &Redactor) {
+        if let Some(text) = covered(self, redactor) {
+            *self = Self::new(self.kind(), text);
+        }
+    }
+}
+
 impl<T: Cover> Cover for Vec<T> {
     fn cover(&mut self, redactor: &Redactor) {
         self.iter_mut().for_each(|item| item.cover(redactor));
@@ -47,7 +63,7 @@ impl Cover for Error {
             | Self::Hook { output: text, .. }
             | Self::Usage(text) => text.cover(redactor),
             Self::OwnStep { source, .. } => {
-                if let Cow::Owned(text) = redactor.text(&source.to_string()) {
+                if let Some(text) = covered(&**source, redactor) {
                     *source = text.into();
                 }
             }
@@ -135,7 +151,11 @@ impl Cover for BuildError {
 impl Cover for RegistryError {
     fn cover(&mut self, redactor: &Redactor) {
         match self {
-            Self::Io { what: text, .. } | Self::Failed(text) => text.cover(redactor),
+            Self::Io { what, source } => {
+                what.cover(redactor);
+                source.cover(redactor);
+            }
+            Self::Failed(text) => text.cover(redactor),
             Self::PortTaken { .. } | Self::Missing { .. } | Self::OtherArchitecture { .. } => {}
         }
     }
@@ -147,9 +167,7 @@ impl Cover for LocalError {
             Self::Missing { program } => program.cover(redactor),
             Self::Io { what, source } => {
                 what.cover(redactor);
-                if let Cow::Owned(text) = redactor.text(&source.to_string()) {
-                    *source = std::io::Error::new(source.kind(), text);
-                }
+                source.cover(redactor);
             }
         }
     }
@@ -177,5 +195,43 @@ impl Cover for RenderError {
             }
             Self::Content(text) | Self::DockerConfig(text) | Self::Unknown(text) => text.cover(redactor),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    /// Says nothing of its reason, nor of what it holds but to programmers.
+    #[derive(Debug, thiserror::Error)]
+    #[error("the request failed")]
+    struct Failed {
+        token: String,
+        source: Option<std::io::Error>,
+    }
+
+    #[test]
+    fn an_error_of_somebody_elses_is_covered_in_every_way_it_is_shown() {
+        let redactor = Redactor::new();
+        redactor.learn(&Secret::new("sesame-street"));
+        let by_reason = Failed { token: String::new(), source: Some(std::io::Error::other("token=sesame-street")) };
+        let by_field = Failed { token: "sesame-street".to_owned(), source: None };
+        for (failed, shown) in [(by_reason, "the request failed: token=[REDACTED]"), (by_field, "the request failed")] {
+            let mut error = Error::OwnStep { place: "before build".to_owned(), source: failed.into() };
+            error.cover(&redactor);
+            let Error::OwnStep { source, .. } = &error else { unreachable!() };
+            assert_eq!(source.to_string(), shown);
+            assert!(!format!("{error:?}").contains("sesame"), "{error:?}");
+            assert!(source.source().is_none());
+        }
+        let harmless = Failed { token: "none".to_owned(), source: None };
+        let mut error = Error::OwnStep { place: "before build".to_owned(), source: harmless.into() };
+        error.cover(&redactor);
+        // Whoever looks for the error of his own finds it.
+        assert!(matches!(&error, Error::OwnStep { source, .. } if source.is::<Failed>()));
+        let mut error = std::io::Error::other(Failed { token: "sesame-street".to_owned(), source: None });
+        error.cover(&redactor);
+        assert!(!format!("{error:?}").contains("sesame"), "{error:?}");
     }
 }

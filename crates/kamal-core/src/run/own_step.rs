@@ -1,5 +1,6 @@
 //! Steps of the caller's own, before and after each stage.
 
+use super::panics::refusing;
 use crate::{
     error::Error,
     fleet::Fleet,
@@ -32,6 +33,6 @@ pub(super) async fn call(fleet: &Fleet<'_>, plan: &Plan, stage: &Stage, side: Si
         Side::After => interceptor.after(&moment),
     };
     let place = || format!("{} {}", side.word(), stage.kind.title());
-    let ended = fleet.cancel.guard(call).await.ok_or(Error::Cancelled)?;
+    let ended = fleet.cancel.guard(refusing(call)).await.ok_or(Error::Cancelled)?;
     ended.map_err(|source| Error::OwnStep { place: place(), source })
 }

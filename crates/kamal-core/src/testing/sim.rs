@@ -245,7 +245,8 @@ impl SimFleet {
         self.state().effects.clone()
     }
 
-    /// What did not hold since the fleet began.
+    /// What did not hold since the fleet began: that routes lead to what runs, and, of operations that were begun by
+    /// [`SimFleet::begin`], that what served goes on serving.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.clone()

@@ -16,8 +16,9 @@ pub struct TableSecrets {
 }
 
 impl TableSecrets {
-    /// Adds a secret.
+    /// Adds a secret, or gives one another value.
     pub fn put(&self, key: &str, value: &str) {
+        self.remove(key);
         self.table.lock().unwrap_or_else(PoisonError::into_inner).push((key.to_owned(), Secret::new(value)));
     }
 

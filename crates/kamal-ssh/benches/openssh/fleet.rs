@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use kamal_core::ports::Ssh as _;
 use kamal_ssh::Connector;
 
-use crate::{Row, Target, median, memory::peak, relay::Relay, sequence::once, server::Server};
+use crate::{Figure, median, memory::peak, relay::Relay, sequence::once, server::Server};
 
 const MANY: u8 = 100;
 const FEW: u8 = 10;
@@ -15,7 +15,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(200);
 /// The most memory this process may ever have had, in MB.
 const MEMORY: f64 = 150.0;
 
-pub(crate) async fn measure(server: &Server) -> Vec<Row> {
+pub(crate) async fn measure(server: &Server) -> Vec<Figure> {
     let relay = Relay::start(0, MANY, ROUND_TRIP);
     // After this the hosts' keys are known.
     visit(server, &relay, MANY).await;
@@ -26,18 +26,10 @@ pub(crate) async fn measure(server: &Server) -> Vec<Row> {
     }
     let (few, many) = (median(few), median(many));
     vec![
-        Row {
-            what: format!("{MANY} hosts {} ms away, beside {FEW}", ROUND_TRIP.as_millis()),
-            measured: format!("{many:.2} s against {few:.2} s"),
-            value: many / few,
-            target: Target::AtMost(1.5),
-        },
-        Row {
-            what: format!("memory with {MANY} hosts, MB"),
-            measured: "the most there ever was".to_owned(),
-            value: peak_memory(),
-            target: Target::AtMost(MEMORY),
-        },
+        Figure::new(format!("{MANY} hosts {} ms away", ROUND_TRIP.as_millis()), "s", many)
+            .beside(format!("{FEW} hosts"), few)
+            .at_most(1.5 * few),
+        Figure::new(format!("the most memory with {MANY} hosts"), "MB", peak_memory()).at_most(MEMORY),
     ]
 }
 

@@ -4,6 +4,8 @@
 //! memory too, is the adapter's alone. Needs root, `sshd`, `ssh`, `scp` and `ssh-keygen`.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be taken is worth no error of its own")]
 
+#[path = "../../../../tests/shared/figure.rs"]
+mod figure;
 mod fleet;
 #[path = "../../../../tests/shared/free_port.rs"]
 mod free_port;
@@ -17,6 +19,7 @@ mod transfer;
 
 use std::io::Write as _;
 
+use figure::Figure;
 use server::Server;
 
 fn main() {
@@ -27,49 +30,14 @@ fn main() {
     let server = Server::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     // The fleet comes first: the highest memory is asked for after it, and a file to send would be part of it.
-    let rows = runtime.block_on(async {
-        let mut rows = fleet::measure(&server).await;
-        rows.extend(sequence::measure(&server).await);
-        rows.extend(transfer::measure(&server).await);
-        rows
+    let figures = runtime.block_on(async {
+        let mut figures = fleet::measure(&server).await;
+        figures.extend(sequence::measure(&server).await);
+        figures.extend(transfer::measure(&server).await);
+        figures
     });
-    let reached = rows.iter().all(Row::reached);
     let mut out = std::io::stdout().lock();
-    rows.iter().try_for_each(|row| writeln!(out, "{row}")).unwrap();
-    assert!(reached, "a target was missed");
-}
-
-/// A number and what it should be.
-struct Row {
-    what: String,
-    measured: String,
-    value: f64,
-    target: Target,
-}
-
-enum Target {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-impl Row {
-    fn reached(&self) -> bool {
-        match self.target {
-            Target::AtMost(most) => self.value <= most,
-            Target::AtLeast(least) => self.value >= least,
-        }
-    }
-}
-
-impl std::fmt::Display for Row {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:<44} {:<40} {:>7.2}", self.what, self.measured, self.value)?;
-        let verdict = if self.reached() { "reached" } else { "MISSED" };
-        match self.target {
-            Target::AtMost(most) => write!(f, "  at most {most}: {verdict}"),
-            Target::AtLeast(least) => write!(f, "  at least {least}: {verdict}"),
-        }
-    }
+    figures.iter().try_for_each(|figure| writeln!(out, "{}", figure.line())).unwrap();
 }
 
 /// The median of some measurements.

@@ -10,7 +10,7 @@ use kamal_core::{
 use kamal_ssh::Connector;
 
 use crate::{
-    Row, Target, median,
+    Figure, median,
     relay::Relay,
     server::{Server, wait_for},
 };
@@ -19,7 +19,7 @@ const COMMANDS: u32 = 100;
 const ROUNDS: usize = 3;
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
-pub(crate) async fn measure(server: &Server) -> Vec<Row> {
+pub(crate) async fn measure(server: &Server) -> Vec<Figure> {
     let connector = Connector::new(server.options());
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let socket = server.file("master");
@@ -42,18 +42,9 @@ pub(crate) async fn measure(server: &Server) -> Vec<Row> {
     let relay = Relay::start(server.port, 1, ROUND_TRIP);
     let far = run(&connector, &relay.host(1)).await / f64::from(COMMANDS);
     vec![
-        Row {
-            what: format!("{COMMANDS} times true, beside ControlMaster"),
-            measured: format!("{ours:.3} s against {theirs:.3} s"),
-            value: ours / theirs,
-            target: Target::AtMost(0.5),
-        },
-        Row {
-            what: format!("true, {} ms away, in round trips", ROUND_TRIP.as_millis()),
-            measured: format!("{:.1} ms each", far * 1000.0),
-            value: far / ROUND_TRIP.as_secs_f64(),
-            target: Target::AtMost(1.1),
-        },
+        Figure::new(format!("{COMMANDS} times true"), "s", ours).beside("ControlMaster", theirs).at_most(theirs / 2.0),
+        Figure::new(format!("true, {} ms away", ROUND_TRIP.as_millis()), "round trips", far / ROUND_TRIP.as_secs_f64())
+            .at_most(1.1),
     ]
 }
 

@@ -5,12 +5,12 @@ use std::time::Instant;
 use kamal_core::ports::Ssh as _;
 use kamal_ssh::Connector;
 
-use crate::{Row, Target, median, server::Server};
+use crate::{Figure, median, server::Server};
 
 const MEGABYTES: usize = 100;
 const ROUNDS: usize = 5;
 
-pub(crate) async fn measure(server: &Server) -> Vec<Row> {
+pub(crate) async fn measure(server: &Server) -> Vec<Figure> {
     let content: Vec<u8> =
         (0..MEGABYTES as u32 * 1_000_000).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let (from, to) = (server.file("large"), server.file("sent"));
@@ -30,10 +30,5 @@ pub(crate) async fn measure(server: &Server) -> Vec<Row> {
     }
     let speed = |times| MEGABYTES as f64 / median(times);
     let (ours, theirs) = (speed(ours), speed(theirs));
-    vec![Row {
-        what: format!("upload of {MEGABYTES} MB, beside scp"),
-        measured: format!("{ours:.0} MB/s against {theirs:.0} MB/s"),
-        value: ours / theirs,
-        target: Target::AtLeast(0.8),
-    }]
+    vec![Figure::new(format!("upload of {MEGABYTES} MB"), "MB/s", ours).beside("scp", theirs).at_least(0.8 * theirs)]
 }

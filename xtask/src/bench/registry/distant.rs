@@ -11,11 +11,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{fill, project, quietly, row};
+use super::{Figures, fill, project, quietly};
 use crate::{
     cable::Cable,
-    command::{note, print, run, show},
+    command::{note, run, show},
     error::{Context, Error, Result},
+    figure::Figure,
     programs::Programs,
     project::Project,
     sandbox::{self, Host, Sandbox, require_packages},
@@ -30,7 +31,7 @@ const PORT: u16 = 5005;
 /// The name of the image there.
 const BY_HAND: &str = "localhost:5005/layers";
 
-pub(super) fn measure(programs: &Programs, rounds: u32) -> Result<bool> {
+pub(super) fn measure(programs: &Programs, rounds: u32, figures: &mut Figures) -> Result<()> {
     require_packages(&[("docker-registry", "docker-registry")])?;
     let sandbox = sandbox::up(1)?;
     let host = sandbox.host("1")?;
@@ -62,12 +63,11 @@ pub(super) fn measure(programs: &Programs, rounds: u32) -> Result<bool> {
     }
     way.clean()?;
     let (ours, hand) = (median(ours), median(hand));
-    print(format_args!("one layer of 1 MB in an image of 200 MB, to a host 50 ms away; medians of {rounds}"))?;
-    print(format_args!("  kamal build pull, the registry inside the command    {ours}"))?;
-    print(format_args!("  docker-registry, ssh -R, docker pull over another ssh {hand}"))?;
-    let bytes = row("  bytes over the wire, both ways, per byte of the layer", ours.bytes as f64 / LAYER as f64, 1.1)?;
-    let time = row("  time, against the registry and the forwarded port", ours.took / hand.took, 0.5)?;
-    Ok(bytes && time)
+    figures.begin("One layer of 1 MB in an image of 200 MB, to a host 50 ms away")?;
+    let others = "docker-registry behind ssh -R";
+    let bytes = Figure::new("over the wire, both ways", "MB", ours.bytes as f64 / 1e6);
+    figures.add(bytes.beside(others, hand.bytes as f64 / 1e6).at_most(1.1 * LAYER as f64 / 1e6))?;
+    figures.add(Figure::new("time", "s", ours.took).beside(others, hand.took).at_most(hand.took / 2.0))
 }
 
 /// What an image cost.

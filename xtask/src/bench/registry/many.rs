@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{super::memory::peak, fill, project, quietly, row};
+use super::{super::memory::peak, Figures, fill, project, quietly};
 use crate::{
-    command::{note, print, run},
+    command::{note, run},
     error::{Context, Error, Result},
+    figure::Figure,
     programs::Programs,
     sandbox::{self, Host, Sandbox},
 };
@@ -19,10 +20,10 @@ const LAYER: usize = 300_000_000;
 /// The most memory the command may take, in MB.
 const MEMORY: f64 = 100.0;
 
-pub(super) fn measure(programs: &Programs, hosts: u8) -> Result<bool> {
+pub(super) fn measure(programs: &Programs, hosts: u8, figures: &mut Figures) -> Result<()> {
     let before = Sandbox::find()?.hosts().len();
     let sandbox = sandbox::up(hosts)?;
-    let measured = on(programs, &sandbox, hosts);
+    let measured = on(programs, &sandbox, hosts, figures);
     if before > 0 {
         // As it was found.
         sandbox::shrink(u8::try_from(before).unwrap_or(u8::MAX))?;
@@ -30,7 +31,7 @@ pub(super) fn measure(programs: &Programs, hosts: u8) -> Result<bool> {
     measured
 }
 
-fn on(programs: &Programs, sandbox: &Sandbox, hosts: u8) -> Result<bool> {
+fn on(programs: &Programs, sandbox: &Sandbox, hosts: u8, figures: &mut Figures) -> Result<()> {
     let hosts: Vec<&Host> = sandbox.hosts().iter().filter(|host| host.number <= hosts).collect();
     let addresses: Vec<String> = hosts.iter().map(|host| host.address.to_string()).collect();
     let project = project("large", programs, sandbox, &addresses, &["layer"])?;
@@ -51,10 +52,10 @@ fn on(programs: &Programs, sandbox: &Sandbox, hosts: u8) -> Result<bool> {
     let arrived = hosts.iter().filter(|host| has_image(host)).count();
     hosts.iter().try_for_each(|host| clean(host))?;
     let sent = (LAYER * hosts.len()) as f64 / 1e6;
-    print(format_args!("one layer of 300 MB to {} hosts at once", hosts.len()))?;
-    print(format_args!("  {took:.1} s, {:.0} MB/s in all; arrived on {arrived} hosts", sent / took))?;
-    let all = row("  hosts it did not arrive on", (hosts.len() - arrived) as f64, 0.0)?;
-    Ok(row("  the most memory of kamal, MB", memory, MEMORY)? && all)
+    figures.begin(format!("One layer of 300 MB to {} hosts at once", hosts.len()))?;
+    figures.add(Figure::new("to all of them", "MB/s", sent / took))?;
+    figures.add(Figure::new("that it did not arrive on", "hosts", (hosts.len() - arrived) as f64).at_most(0.0))?;
+    figures.add(Figure::new("the most memory of kamal", "MB", memory).at_most(MEMORY))
 }
 
 /// The most memory a process takes until it ends, in MB.

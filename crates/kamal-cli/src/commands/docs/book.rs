@@ -5,7 +5,7 @@ use kamal_core::{config::docs, diagnosis};
 use super::commands;
 
 /// Chapters people wrote.
-const WRITTEN: [(&str, &str); 13] = [
+const WRITTEN: [(&str, &str); 17] = [
     ("introduction", include_str!("../../book/introduction.md")),
     ("first-deploy", include_str!("../../book/first-deploy.md")),
     ("from-kamal", include_str!("../../book/from-kamal.md")),
@@ -18,6 +18,10 @@ const WRITTEN: [(&str, &str); 13] = [
     ("programs", include_str!("../../book/programs.md")),
     ("troubleshooting", include_str!("../../book/troubleshooting.md")),
     ("how-it-works", include_str!("../../book/how-it-works.md")),
+    ("scale", include_str!("../../book/scale.md")),
+    ("reliability", include_str!("../../book/reliability.md")),
+    ("security", include_str!("../../book/security.md")),
+    ("threats", include_str!("../../book/threats.md")),
     ("embedding", include_str!("../../book/embedding.md")),
 ];
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::NAMES;
+use super::{super::panics::refusing, NAMES};
 use crate::{
     ports::{Chunk, Exit, HookOrder, HookProject, Hooks, LocalError, Refusal},
     secret::Secret,
@@ -107,7 +107,7 @@ impl Hooks for HookFunctions {
         }
         let told = HookCall { name: order.name.to_owned(), variables: order.env.to_vec() };
         for function in self.functions.get(order.name).into_iter().flatten() {
-            if let Err(error) = function(told.clone()).await {
+            if let Err(error) = refusing(async { function(told.clone()).await }).await {
                 output(Chunk::Stderr(format!("{error}\n").as_bytes()));
                 return Ok(Exit(1));
             }
