@@ -78,7 +78,7 @@ impl Asked {
             "it does not reach the registry on this machine".to_owned()
         } else if is_tight(states, &self.host, needed) {
             // What it hands on lies there beside what it unpacks.
-            "docker has too little room there".to_owned()
+            "there is too little room for docker there".to_owned()
         } else {
             match self.start(cx, serving, states).await {
                 Ok(Some(relaying)) => {
@@ -86,7 +86,9 @@ impl Asked {
                     return Ok(Some(Led { relaying, asked: self, hosts, turned }));
                 }
                 Ok(None) => format!("it was not heard of from {}", self.at),
-                Err(HostError::Step { output, .. }) => output.lines().last().unwrap_or("docker failed").to_owned(),
+                Err(HostError::Step { output, .. }) => {
+                    output.lines().last().unwrap_or("the program on it failed").to_owned()
+                }
                 Err(error @ HostError::Archive { .. }) => error.to_string(),
                 Err(error) => return Err(Error::Hosts(vec![error])),
             }

@@ -107,7 +107,7 @@ fn where_it_cannot_all_get_layers_from_here() {
     // Its SSH server forbids the way there, its disk has no room for twice as much, its docker refuses the container.
     for (at, why) in [
         ("forbids", "h1 does not hand layers on (it does not reach the registry on this machine)"),
-        ("tight", "h1 does not hand layers on (docker has too little room there)"),
+        ("tight", "h1 does not hand layers on (there is too little room for docker there)"),
         ("refuses", "h1 does not hand layers on (it was made to fail)"),
     ] {
         let app = app();
