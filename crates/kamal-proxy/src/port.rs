@@ -101,7 +101,8 @@ fn remove(service: &str) -> String {
 /// container started by another script is looked up. While the proxy waits, the container is watched: one that has
 /// stopped for good, or that docker restarts again and again, fails the step at once rather than at the deploy
 /// timeout. The client is killed outright: told to terminate, docker's exits with 0, as if the switch had been made. Where
-/// somebody else killed it, its status tells so, as nothing is known of the switch then.
+/// somebody else killed it, its status tells so, as nothing is known of the switch then. Whoever gives up is not to be ended
+/// before it says so, as the one who waits ends it.
 fn switch(route: &Route, files: &[String]) -> String {
     let name = word(&route.container);
     let flags = [flags(route), files.to_vec()].concat().join(" ");
@@ -113,9 +114,10 @@ fn switch(route: &Route, files: &[String]) -> String {
          cid=$(printf %.12s \"$cid\")\n\
          {deploy} & deploy=$!\n\
          look() {{ docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {name} 2>/dev/null || echo gone 0; }}\n\
+         give_up() {{ trap '' TERM; kill -9 $deploy; exit {GAVE_UP}; }}\n\
          (while sleep 1; do s=$(look)\n\
-         case $s in exited*|dead*|gone*) kill -9 $deploy; exit {GAVE_UP};; esac\n\
-         [ ${{s#* }} -lt {CRASH_LOOP} ] || {{ kill -9 $deploy; exit {GAVE_UP}; }}; done) >/dev/null 2>&1 & watch=$!\n\
+         case $s in exited*|dead*|gone*) give_up;; esac\n\
+         [ ${{s#* }} -lt {CRASH_LOOP} ] || give_up; done) >/dev/null 2>&1 & watch=$!\n\
          {{ wait $deploy; }} 2>/dev/null; s=$?; kill $watch 2>/dev/null; {{ wait $watch; }} 2>/dev/null; w=$?\n\
          if [ $s -ne 0 ] && [ $w -eq {GAVE_UP} ]; then s=1; r=$(look); r=${{r#* }}; if [ $r -lt {CRASH_LOOP} ]; \
          then echo {name}\" stopped while its health was checked\" >&2; \

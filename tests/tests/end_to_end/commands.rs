@@ -40,7 +40,7 @@ fn looking_at_the_app() {
         (&["audit"], "Booted app version"),
         (&["server", "exec", "echo here: $0"], "here: "),
     ] {
-        app.fails(arguments).says(&[wanted, "10.77.0.1: cannot connect"]);
+        app.fails(arguments).says(&[wanted, "10.77.0.1: connection refused"]);
     }
 }
 
