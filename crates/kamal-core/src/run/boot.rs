@@ -285,7 +285,11 @@ async fn go_back(fleet: &Fleet<'_>, placement: &Placement, certainty: Certainty)
     let Placement { role, host, new, .. } = placement;
     let stop = Step::Stop { container: new.clone(), timeout: placement.stop_timeout, tolerant: true };
     if certainty == Certainty::Waiting {
-        return match fleet.run(host, "roll back", &[stop], &mut |_, _| {}).await {
+        let stopped = || async {
+            observe(fleet, host).await?;
+            fleet.run(host, "roll back", std::slice::from_ref(&stop), &mut |_, _| {}).await
+        };
+        return match persistently(fleet, || stopped().boxed()).await {
             Ok(()) => format!("{new} on {host} was stopped before anybody was led to it"),
             Err(error) => format!("{new} on {host} could not be stopped: {error}"),
         };
@@ -294,8 +298,9 @@ async fn go_back(fleet: &Fleet<'_>, placement: &Placement, certainty: Certainty)
         return format!("{role} on {host} keeps {new}: there was nothing to go back to");
     };
     let went = || async {
+        let state = observe(fleet, host).await?;
         // Until the old container made way the name of the new one is its own.
-        if certainty == Certainty::Doubtful && observe(fleet, host).await?.container(old).is_none() {
+        if certainty == Certainty::Doubtful && state.container(old).is_none() {
             return Ok(());
         }
         let back = placement.back.clone().map(Step::SwitchTraffic);
@@ -312,7 +317,7 @@ async fn go_back(fleet: &Fleet<'_>, placement: &Placement, certainty: Certainty)
     }
 }
 
-/// Observes a host that is to have docker.
+/// Observes a host that is to have docker: a container that cannot be stopped because docker is away counts as stopped.
 async fn observe(fleet: &Fleet<'_>, host: &HostName) -> Result<HostState, HostError> {
     let state = fleet.observe(host).await?;
     if state.docker { Ok(state) } else { Err(HostError::DockerMissing { host: host.clone() }) }
