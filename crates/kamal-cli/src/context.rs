@@ -18,6 +18,7 @@ use kamal_core::{
     op::Op,
     ports::Events,
     redact::Redactor,
+    run::hooks::LOCK_HELD,
     targets::{Selection, Targets},
 };
 
@@ -189,7 +190,9 @@ impl Context {
             .project
             .operation(op)
             .selection(self.selection.clone())
-            .lock_held(std::env::var("KAMAL_LOCK").is_ok_and(|held| held == "true"))
+            .lock_held(
+                ["KAMAL_LOCK", LOCK_HELD].iter().any(|name| std::env::var(name).is_ok_and(|held| held == "true")),
+            )
             .stopped_by(self.cancel.clone());
         if let Some(version) = &self.asked_version {
             operation = operation.version(version);

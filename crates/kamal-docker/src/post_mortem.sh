@@ -36,7 +36,8 @@ seen" ]; do [ $n -lt 5 ] || break; n=$((n + 1)); sleep 1; done
   fi
 fi
 echo '== now'; date -u +%s
-echo '== state'; look | tail -n +2
+[ "$status" != running ] || s=$(look)
+echo '== state'; printf '%s\n' "$s" | tail -n +2
 echo '== restarts'; echo "$2"
 echo '== disk'; d=$(sed -n 's/.*"data-root" *: *"\([^"]*\)".*/\1/p' /etc/docker/daemon.json 2>/dev/null); df -Pk "${d:-/var/lib/docker}" 2>/dev/null | tail -n 1
 echo '== memory'; sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null

@@ -35,6 +35,10 @@ pub const NAMES: [&str; 9] = [
 /// Those that are given all secrets.
 pub(super) const TRUSTED: [&str; 3] = ["pre-connect", "pre-deploy", "post-deploy"];
 
+/// Set to `true` for hooks while the deploy lock is held: what they call of ours works under it. `KAMAL_LOCK` says so too, but
+/// not to `pre-build` of a deploy, as Kamal builds before it takes the lock.
+pub const LOCK_HELD: &str = "DEPLOY_LOCK_HELD";
+
 /// What a hook is told besides the run's settings.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts<'a> {
@@ -44,7 +48,7 @@ pub(super) struct Facts<'a> {
     pub(super) version: Option<&'a Version>,
     /// `KAMAL_HOSTS`, where it is not all selected ones.
     pub(super) hosts: Option<&'a [HostName]>,
-    /// `KAMAL_LOCK`.
+    /// Whether the deploy lock is held.
     pub(super) locked: bool,
     /// `KAMAL_RUNTIME`, in seconds.
     pub(super) runtime: Option<u64>,
@@ -68,7 +72,7 @@ pub(super) async fn run(cx: &Cx<'_>, hooks: &Hooks, name: &str, told: Facts<'_>)
     if !hooks.has(name) {
         return Ok(());
     }
-    let mut env = environment(cx, told);
+    let mut env = environment(cx, name, told);
     if TRUSTED.contains(&name) {
         let missing = |error| Error::HookSecrets { name: name.to_owned(), error };
         env.extend(cx.fleet.keyring().all().map_err(missing)?);
@@ -111,19 +115,23 @@ fn level(cx: &Cx<'_>, name: &str) -> Option<HookLevel> {
     output.each.get(name).copied().or(output.all)
 }
 
-fn environment(cx: &Cx<'_>, told: Facts<'_>) -> Vec<(String, Secret)> {
+fn environment(cx: &Cx<'_>, name: &str, told: Facts<'_>) -> Vec<(String, Secret)> {
     let config = cx.fleet.config;
     let hosts = told.hosts.unwrap_or(&cx.targets.hosts);
     let hosts = hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(",");
     let now = cx.fleet.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let early = name == "pre-build" && matches!(told.row.command, "deploy" | "redeploy");
     let mut env = vec![
         ("KAMAL_RECORDED_AT", now),
         ("KAMAL_PERFORMER", cx.fleet.performer.to_owned()),
         ("KAMAL_SERVICE", config.service.to_string()),
         ("KAMAL_HOSTS", hosts),
         ("KAMAL_COMMAND", told.row.command.to_owned()),
-        ("KAMAL_LOCK", (told.locked || cx.run.lock_held).to_string()),
+        ("KAMAL_LOCK", (told.locked && !early || cx.run.lock_held).to_string()),
     ];
+    if told.locked || cx.run.lock_held {
+        env.push((LOCK_HELD, true.to_string()));
+    }
     if let Some(version) = told.version {
         env.push(("KAMAL_VERSION", version.to_string()));
         env.push(("KAMAL_SERVICE_VERSION", format!("{}@{}", config.service, version.abbreviated())));

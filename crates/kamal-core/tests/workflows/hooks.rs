@@ -87,6 +87,10 @@ fn hooks_are_told_what_kamal_tells_them() {
         assert_eq!(early.get(name).map(String::as_str), Some(value), "{name}");
     }
     assert!(!early.contains_key("KAMAL_RUNTIME") && !early.contains_key("KAMAL_DESTINATION"));
+    // As Kamal tells it, which builds first; what the hook calls of ours knows.
+    assert_eq!(env("pre-build")["KAMAL_LOCK"], "false");
+    assert_eq!(env("pre-build")["DEPLOY_LOCK_HELD"], "true");
+    assert!(!early.contains_key("DEPLOY_LOCK_HELD"));
     assert_eq!(env("pre-deploy")["KAMAL_LOCK"], "true");
     assert_eq!(env("post-deploy")["KAMAL_LOCK"], "false");
     assert!(env("post-deploy")["KAMAL_RUNTIME"].parse::<u64>().is_ok());

@@ -19,9 +19,10 @@ answers() {
 }
 
 # Stops a proxy whose clients are led elsewhere by now. Those that keep connections are asked to make new ones first;
-# Kamal's own proxy does not know how to.
+# Kamal's own proxy does not know how to. What fails by accident is worth a second try, as requests depend on it.
 dismiss() {
-  docker exec "$1" kamal-proxy leave --drain-timeout 10s >/dev/null 2>&1
+  docker exec "$1" kamal-proxy leave --drain-timeout 10s >/dev/null 2>&1 ||
+    docker exec "$1" kamal-proxy leave --drain-timeout 10s >/dev/null 2>&1
   docker stop "$1" >/dev/null 2>&1
 }
 
@@ -76,10 +77,19 @@ bridge_over() {
   [ "$(docker exec kamal-proxy kamal-proxy list)" = "$(docker exec kamal-proxy_bridge kamal-proxy list)" ] && divert
 }
 
+# Takes the second proxy away again, and the way to it.
+tear_down() {
+  straighten
+  docker rm --force kamal-proxy_bridge >/dev/null 2>&1
+}
+
 # From the old container to the new one.
 swap() {
   bridge_over
-  case $? in
+  bridged=$?
+  # Until here nobody notices anything, so what failed by accident is worth a second try.
+  [ $bridged -ne 1 ] || { tear_down; bridge_over; bridged=$?; }
+  case $bridged in
     0) dismiss kamal-proxy ;;
     2)
       docker logs --tail 20 kamal-proxy_bridge >&2
@@ -87,8 +97,7 @@ swap() {
       return 1
       ;;
     *)
-      straighten
-      docker rm --force kamal-proxy_bridge >/dev/null 2>&1
+      tear_down
       docker stop kamal-proxy >/dev/null 2>&1
       ;;
   esac
