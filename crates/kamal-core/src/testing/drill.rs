@@ -9,7 +9,9 @@
 //! let source = config::Source::new("config/deploy.yml", text);
 //! let config = config::load(&source, None, &NoTemplateWorld).unwrap().config;
 //! let drill = Drill::new("mine", config, 7, |fleet| fleet.secrets().put("TOKEN", "secret")).unwrap();
-//! let trial = drill.replay("mine/deploy/3/KilledLate").unwrap();
+//! let deploy = drill.exercises().into_iter().find(|exercise| exercise.command == "deploy").unwrap();
+//! let (fault, effect) = drill.faults(&deploy).pop().unwrap();
+//! let trial = drill.trial(&deploy, fault, &effect);
 //! assert!(trial.problems.is_empty(), "{trial}");
 //! ```
 
