@@ -118,7 +118,8 @@ settle() {
     fi
   }
   straighten
-  look kamal-proxy_bridge . >/dev/null && dismiss kamal-proxy_bridge
+  # Whether or not there is one: a look that fails by accident must not cut its clients off.
+  dismiss kamal-proxy_bridge
   docker rm --force kamal-proxy_bridge kamal-proxy_next kamal-proxy_replaced >/dev/null 2>&1
   return $status
 }
