@@ -43,7 +43,7 @@ const REAL: &str = "\n# On real hosts\n";
 
 const ABOUT_REAL: &str = "
 Written by `cargo xtask faults --real --write`: two hosts with sshd and Docker of their own, the app on both and an accessory on
-the first, 100 requests a second all the while, none of which failed. At every effect a command tells of, it is **killed**; the
+the first, 100 requests a second all the while, of which none may fail. At every effect a command tells of, it is **killed**; the
 host is **cut** off, for two seconds or for as long as the command goes on; or the host's Docker is killed and **restarts**,
 with `live-restore`. And every single call of docker on the first host **fails** once. Then the same command is run again with
 nothing in between, and hosts are as a run without a fault leaves them. `--count` and `--minutes` bound a run; the next one
