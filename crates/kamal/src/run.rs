@@ -19,6 +19,7 @@ use crate::{
     error::Error,
     events::{Both, EventLog, EventStream},
     project::Project,
+    work::joined,
 };
 
 /// An operation at work. A future of its report, which need not be polled for the work to go on.
@@ -153,14 +154,7 @@ impl Future for Run {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.work {
-            Work::Begun(task) => task.poll_unpin(cx).map(|joined| match joined {
-                Ok(result) => result,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // Nobody aborts it but a runtime that ends.
-                    Err(_) => Err(Error::NoRuntime),
-                },
-            }),
+            Work::Begun(task) => task.poll_unpin(cx).map(joined),
             Work::Impossible => Poll::Ready(Err(Error::NoRuntime)),
         }
     }

@@ -1,6 +1,6 @@
-//! Work that blocks, on threads for that.
+//! Work in tasks of its own: what blocks, on threads for that, and what becomes of any.
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinError};
 
 use crate::error::Error;
 
@@ -9,7 +9,12 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
-    match runtime.spawn_blocking(work).await {
+    joined(runtime.spawn_blocking(work).await)
+}
+
+/// What a task came to. A panic goes on where the task is awaited.
+pub(crate) fn joined<T>(task: Result<Result<T, Error>, JoinError>) -> Result<T, Error> {
+    match task {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
