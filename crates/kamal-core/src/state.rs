@@ -197,6 +197,13 @@ impl ContainerState {
     pub(crate) fn holds_resources(self) -> bool {
         matches!(self, Self::Running | Self::Restarting | Self::Paused)
     }
+
+    /// True when the container has processes, or docker may be about to start it for somebody who was cut off: creating and
+    /// starting are two requests to docker.
+    #[must_use]
+    pub(crate) fn may_run(self) -> bool {
+        self.holds_resources() || self == Self::Created
+    }
 }
 
 /// An image.

@@ -29,7 +29,7 @@ pub struct Placement {
     pub new: ContainerName,
     /// The container that runs now, under the name it has once its successor starts.
     pub old: Option<ContainerName>,
-    /// Further containers of the role that run: leftovers of an operation that was cut off.
+    /// Further containers of the role that run or may come to: leftovers of an operation that was cut off.
     pub stale: Vec<Stale>,
     /// How the proxy is led back to the old container; `None` when the role is not proxied.
     pub back: Option<Box<Route>>,
@@ -37,7 +37,7 @@ pub struct Placement {
     pub stop_timeout: Option<u64>,
 }
 
-/// A container of a role that holds on to something though another one answers for the role.
+/// A container of a role that holds on to something, or may come to, though another one answers for the role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stale {
@@ -196,7 +196,7 @@ fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
     // They stop with the old container, not before the switch as in Kamal: one of them may be what the proxy leads to.
     let stale = state
         .of_role(&role.name)
-        .filter(|container| container.state.holds_resources())
+        .filter(|container| container.state.may_run())
         .filter(|container| current.is_none_or(|current| current.name != container.name))
         .filter(|container| !(boot.as_deployed && container.name == new))
         .map(|container| Stale { name: renamed(container), paused: container.state == ContainerState::Paused })

@@ -312,7 +312,12 @@ impl SimHost {
                 found.state = ContainerState::Running;
             }
             Step::Stop { container, tolerant: false, .. } if self.container(container).is_none() => {}
-            Step::Stop { container, .. } => self.named(container)?.state = ContainerState::Exited,
+            Step::Stop { container, .. } => {
+                let found = self.named(container)?;
+                if found.state.holds_resources() {
+                    found.state = ContainerState::Exited;
+                }
+            }
             Step::RemoveContainer { container } => {
                 if self.container(container).is_some_and(SimContainer::runs) {
                     return Err((1, "You cannot remove a running container".to_owned()));

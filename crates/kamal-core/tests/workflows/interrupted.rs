@@ -6,6 +6,7 @@ use kamal_core::{
     lock::EXPIRY,
     op::{App as AppOp, Op, Proxy},
     ports::Clock as _,
+    state::ContainerState,
     testing::{Effect, Fault, How},
 };
 
@@ -73,5 +74,28 @@ fn a_deploy_that_fails_after_one_whose_end_was_cut_off_leads_all_hosts_back_to_o
         app.fleet.heal();
         app.deploy("v4").unwrap();
         app.assert_converged("v4", cut_off);
+    }
+}
+
+/// Who is killed while docker starts a container leaves one that runs a moment after the next command has looked.
+#[test]
+fn a_container_that_docker_was_about_to_start_when_the_command_was_killed_is_stopped() {
+    for leftover in ["app-web-v2", "app-web-v1.5"] {
+        let app = App::deployed("servers: [h1]\n", "v1");
+        app.fleet.change("h1", |host| {
+            let mut made = host.containers[0].clone();
+            (made.id, made.name) = ("c0ffee".repeat(11), leftover.parse().unwrap());
+            made.state = ContainerState::Created;
+            host.containers.push(made);
+        });
+        let (fleet, moment) = (app.fleet.clone(), app.moment_before("v2", "start app-web-v2"));
+        app.fleet.clock().after(moment, move || {
+            fleet.change("h1", |host| {
+                let made = host.containers.iter_mut().find(|container| container.id.starts_with("c0ffee"));
+                made.unwrap().state = ContainerState::Running;
+            });
+        });
+        app.deploy("v2").unwrap();
+        app.assert_converged("v2", leftover);
     }
 }
