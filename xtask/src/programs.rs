@@ -56,6 +56,23 @@ pub fn build(profile: Profile) -> Result<Programs> {
     Ok(Programs { kamal, server: proxy.with_file_name("hello") })
 }
 
+/// What is tried on the sandbox: what a release has, or an older build, in the folder `KAMAL_PROGRAMS` where that is set;
+/// otherwise what is built as the tests are.
+///
+/// # Errors
+///
+/// When a program is missing there, and as [`build`].
+pub fn to_be_tried() -> Result<Programs> {
+    let Some(folder) = env::var_os("KAMAL_PROGRAMS").map(PathBuf::from) else { return build(Profile::Dev) };
+    let kamal = folder.join("kamal");
+    for program in [&kamal, &folder.join("kamal-proxy-linux-amd64")] {
+        fs::metadata(program).context(|| format!("KAMAL_PROGRAMS has no {}", program.display()))?;
+    }
+    require_static_target()?;
+    cargo(Profile::Dev, &["--package", "hello", "--bin", "hello", "--target", STATIC_TARGET])?;
+    Ok(Programs { kamal, server: target().join(STATIC_TARGET).join("debug/hello") })
+}
+
 /// Builds the command alone, and tells where it is.
 ///
 /// # Errors

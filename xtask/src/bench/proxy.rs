@@ -1,6 +1,8 @@
 //! The proxy beside nginx, HAProxy and Caddy, all in one run: the same server behind each, access logs on in each.
 
 mod generators;
+mod knee;
+mod open_loop;
 mod servers;
 mod soak;
 mod sockets;
@@ -8,25 +10,26 @@ mod sockets;
 use std::{path::PathBuf, thread, time::Duration};
 
 use self::{
-    servers::{Server, Servers},
+    servers::{Room, Server, Servers},
     sockets::Echo,
 };
 use super::figures::Figures;
 use crate::{command::note, error::Result, figure::Figure, programs, sandbox::require_packages};
 
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("nginx", "nginx-light"),
     ("haproxy", "haproxy"),
     ("caddy", "caddy"),
     ("wrk", "wrk"),
     ("h2load", "nghttp2-client"),
     ("openssl", "openssl"),
+    ("taskset", "util-linux"),
 ];
 const ROUNDS: usize = 5;
 const SECONDS: u32 = 1;
 const DEPLOYS: usize = 50;
 const SERVICES: usize = 1000;
-const IDLE: usize = 5000;
+const IDLE: usize = 10_000;
 /// The most an idle connection may cost, in KiB.
 const IDLE_TARGET: f64 = 2.0;
 /// How much slower many services may seem before it is more than noise.
@@ -121,7 +124,8 @@ pub fn compare(figures: &mut Figures) -> Result<()> {
     let binary = prepare()?;
     let echo = Echo::start()?;
     note(format_args!("starting everything, {SERVICES} services among it"));
-    let servers = Servers::start(&binary, SERVICES, &echo)?;
+    let servers = Servers::start(&binary, &echo, [Room::Everywhere; 2])?;
+    let crowded = servers.crowded(SERVICES, &echo)?;
     let ours = servers.named("ours")?;
     // Before any load: what was freed after one would be used again and not be seen.
     figures.begin("The proxy, logs on")?;
@@ -143,7 +147,7 @@ pub fn compare(figures: &mut Figures) -> Result<()> {
                 }
             }
         }
-        for (server, samples) in [ours, &servers.crowded].into_iter().zip(&mut routing) {
+        for (server, samples) in [ours, &crowded].into_iter().zip(&mut routing) {
             samples.extend(AIMED_AT.measure(server, &servers)?);
         }
     }
@@ -161,10 +165,13 @@ pub fn compare(figures: &mut Figures) -> Result<()> {
         }
     }
     let [one, many] = routing.map(|samples| Sample::median(&samples));
-    let crowded = Figure::new(format!("with {SERVICES} services"), "requests/s", many.rate);
-    figures.add(crowded.beside("with 1", one.rate).at_least(NOISE * one.rate))?;
+    let routed = Figure::new(format!("with {SERVICES} services"), "requests/s", many.rate);
+    figures.add(routed.beside("with 1", one.rate).at_least(NOISE * one.rate))?;
     let failed = soak::deploys(&servers, DEPLOYS)? as f64;
-    figures.add(Figure::new(format!("failed in {DEPLOYS} deploys under full load"), "requests", failed).at_most(0.0))
+    figures
+        .add(Figure::new(format!("failed in {DEPLOYS} deploys under full load"), "requests", failed).at_most(0.0))?;
+    drop((crowded, servers));
+    knee::measure(&binary, figures)
 }
 
 /// A figure of every server that has it.
@@ -183,7 +190,7 @@ fn compared(what: &str, unit: &str, own: &str, row: &[(&str, Sample)], of: fn(&S
 pub fn soak(minutes: u64) -> Result<bool> {
     let binary = prepare()?;
     let echo = Echo::start()?;
-    let servers = Servers::start(&binary, 1, &echo)?;
+    let servers = Servers::start(&binary, &echo, [Room::Everywhere; 2])?;
     soak::mixed(&servers, Duration::from_secs(60 * minutes))
 }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use disturb::{Disturbed, Meddler};
+use kamal_core::plan::fnv1a;
 pub(super) use kept::{Tried, all as kept};
 
 use crate::{
@@ -98,7 +99,7 @@ pub fn run(seed: u64, only: &str, bounds: Bounds) -> Result<bool> {
     }
     faults.retain(|fault| fault.name().starts_with(only) && (!only.is_empty() || !known.contains(&fault.name())));
     // Each command and each way has its share in whatever there is time for.
-    faults.sort_by_key(|fault| scatter(seed, &fault.name()));
+    faults.sort_by_key(|fault| fnv1a(format!("{seed} {}", fault.name()).as_bytes()));
     let (mut count, mut wrong) = (0, 0);
     for fault in faults.iter().take(bounds.count).take_while(|_| began.elapsed() < limit) {
         let tried = drill.trial(*fault)?;
@@ -114,12 +115,6 @@ pub fn run(seed: u64, only: &str, bounds: Bounds) -> Result<bool> {
         all.len()
     ))?;
     Ok(wrong == 0)
-}
-
-/// A number that is another one for each name and seed.
-fn scatter(seed: u64, name: &str) -> u64 {
-    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, fold)
 }
 
 /// The app, and what is live.

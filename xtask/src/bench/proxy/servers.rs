@@ -33,14 +33,21 @@ pub(super) struct Server {
     child: Child,
 }
 
+/// Where servers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// On all processors.
+    Everywhere,
+    /// On this one.
+    Processor(usize),
+}
+
 /// Everything that runs.
 #[derive(Debug)]
 pub(super) struct Servers {
     pub(super) folder: PathBuf,
     /// In the order of the table's columns.
     pub(super) all: Vec<Server>,
-    /// Ours again, with many services.
-    pub(super) crowded: Server,
     /// Two names of the server behind, to switch between.
     pub(super) targets: [SocketAddr; 2],
     pub(super) proxy: PathBuf,
@@ -77,28 +84,35 @@ impl Drop for Servers {
 }
 
 impl Servers {
-    /// Starts all and waits until they answer.
-    pub(super) fn start(proxy: &Path, services: usize, echo: &Echo) -> Result<Self> {
+    /// Starts all and waits until they answer: what is behind in one room, the proxies in another.
+    pub(super) fn start(proxy: &Path, echo: &Echo, [behind, before]: [Room; 2]) -> Result<Self> {
         let folder = env::temp_dir().join(format!("kamal-bench-{}", std::process::id()));
         let www = folder.join("www");
         write_all(&folder, &www)?;
         let targets = [free()?, free()?];
-        let behind = nginx(&folder, "direct", &upstream(&www, targets), targets[0], None)?;
+        let mut servers = Self { folder, all: Vec::new(), targets, proxy: proxy.to_owned() };
+        let folder = &servers.folder;
         let (http, https) = (free()?, free()?);
-        let front = nginx(&folder, "nginx", &front(&folder, http, https, targets[0], echo.address), http, Some(https))?;
-        let ours = |name, services| ours(&folder, proxy, name, services, targets[0], echo.address);
-        let all = vec![
-            behind,
-            front,
-            ours("ours", 1)?,
-            haproxy(&folder, targets[0], echo.address)?,
-            caddy(&folder, targets[0], echo.address)?,
+        let text = front(folder, http, https, targets[0], echo.address);
+        servers.all = vec![
+            nginx(folder, "direct", &upstream(&www, targets), targets[0], None, behind)?,
+            nginx(folder, "nginx", &text, http, Some(https), before)?,
+            ours(folder, proxy, "ours", 1, [targets[0], echo.address], before)?,
+            haproxy(folder, targets[0], echo.address, before)?,
+            caddy(folder, targets[0], echo.address, before)?,
         ];
-        let servers = Self { all, crowded: ours("ours, crowded", services)?, targets, proxy: proxy.to_owned(), folder };
-        for server in servers.all.iter().chain([&servers.crowded]) {
+        for server in &servers.all {
             answers(server.name, server.http)?;
         }
         Ok(servers)
+    }
+
+    /// Ours again, with many services.
+    pub(super) fn crowded(&self, services: usize, echo: &Echo) -> Result<Server> {
+        let targets = [self.targets[0], echo.address];
+        let server = ours(&self.folder, &self.proxy, "ours, crowded", services, targets, Room::Everywhere)?;
+        answers(server.name, server.http)?;
+        Ok(server)
     }
 
     /// One of the columns.
@@ -131,7 +145,16 @@ fn free() -> Result<SocketAddr> {
     listener.local_addr().context(|| "finding a free port".to_owned())
 }
 
-fn start(folder: &Path, name: &str, command: &mut Command) -> Result<Child> {
+fn start(folder: &Path, name: &str, command: &mut Command, room: Room) -> Result<Child> {
+    let mut pinned;
+    let command = match room {
+        Room::Everywhere => command,
+        Room::Processor(number) => {
+            pinned = Command::new("taskset");
+            pinned.arg("-c").arg(number.to_string()).arg(command.get_program()).args(command.get_args());
+            pinned.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        }
+    };
     let log = folder.join(format!("{name}.log"));
     let out = fs::File::create(&log).context(|| format!("creating {}", log.display()))?;
     let errors = out.try_clone().context(|| format!("opening {}", log.display()))?;
@@ -159,16 +182,24 @@ fn wait(reached: impl Fn() -> bool, failure: impl FnOnce() -> String) -> Result<
     Ok(())
 }
 
-fn nginx(folder: &Path, name: &'static str, text: &str, http: SocketAddr, https: Option<SocketAddr>) -> Result<Server> {
+fn nginx(
+    folder: &Path,
+    name: &'static str,
+    text: &str,
+    http: SocketAddr,
+    https: Option<SocketAddr>,
+    room: Room,
+) -> Result<Server> {
+    let workers = if room == Room::Everywhere { "auto" } else { "1" };
     let (file, pid) = (folder.join(format!("{name}.conf")), folder.join(format!("{name}.pid")));
     let text = format!(
-        "daemon off;\nuser root;\npid {};\nworker_processes auto;\nworker_rlimit_nofile 20000;\nerror_log stderr error;\n\
+        "daemon off;\nuser root;\npid {};\nworker_processes {workers};\nworker_rlimit_nofile 20000;\nerror_log stderr error;\n\
          events {{ worker_connections 15000; multi_accept on; }}\nhttp {{\nkeepalive_requests 100000000;\n\
          keepalive_timeout 600s;\ntcp_nodelay on;\n{text}\n}}\n",
         pid.display()
     );
     fs::write(&file, text).context(|| format!("writing {}", file.display()))?;
-    let child = start(folder, name, Command::new("nginx").arg("-p").arg(folder).arg("-c").arg(&file))?;
+    let child = start(folder, name, Command::new("nginx").arg("-p").arg(folder).arg("-c").arg(&file), room)?;
     Ok(Server { name, http, https, child })
 }
 
@@ -210,15 +241,15 @@ fn ours(
     proxy: &Path,
     name: &'static str,
     services: usize,
-    target: SocketAddr,
-    echo: SocketAddr,
+    [target, echo]: [SocketAddr; 2],
+    room: Room,
 ) -> Result<Server> {
     let (http, https) = (free()?, free()?);
     let environment = home(folder, name);
     fs::create_dir_all(&environment[1].1).context(|| format!("creating a home for {name}"))?;
     let ports =
         ["--http-port".to_owned(), http.port().to_string(), "--https-port".to_owned(), https.port().to_string()];
-    let child = start(folder, name, Command::new(proxy).arg("run").args(ports).envs(environment.clone()))?;
+    let child = start(folder, name, Command::new(proxy).arg("run").args(ports).envs(environment.clone()), room)?;
     let server = Server { name, http, https: Some(https), child };
     takes_commands(name, &environment[0].1)?;
     let deploy = |service: &str, target: SocketAddr, more: &[&str]| {
@@ -241,11 +272,11 @@ fn ours(
     Ok(server)
 }
 
-fn haproxy(folder: &Path, target: SocketAddr, echo: SocketAddr) -> Result<Server> {
+fn haproxy(folder: &Path, target: SocketAddr, echo: SocketAddr, room: Room) -> Result<Server> {
     let (http, https) = (free()?, free()?);
     let file = folder.join("haproxy.cfg");
     let text = format!(
-        "global\n maxconn 8000\n log stdout format raw local0\ndefaults\n mode http\n log global\n option httplog\n\
+        "global\n maxconn 12000\n log stdout format raw local0\ndefaults\n mode http\n log global\n option httplog\n\
          \x20timeout connect 10s\n timeout client 600s\n timeout server 60s\n timeout tunnel 600s\n http-reuse always\n\
          frontend f\n bind {http} backlog 4096\n bind {https} ssl crt {}/both.pem alpn h2,http/1.1\n\
          \x20option forwardfor\n use_backend echo if {{ path /echo }}\n default_backend app\n\
@@ -253,11 +284,11 @@ fn haproxy(folder: &Path, target: SocketAddr, echo: SocketAddr) -> Result<Server
         folder.display()
     );
     fs::write(&file, text).context(|| format!("writing {}", file.display()))?;
-    let child = start(folder, "haproxy", Command::new("haproxy").arg("-db").arg("-f").arg(&file))?;
+    let child = start(folder, "haproxy", Command::new("haproxy").arg("-db").arg("-f").arg(&file), room)?;
     Ok(Server { name: "haproxy", http, https: Some(https), child })
 }
 
-fn caddy(folder: &Path, target: SocketAddr, echo: SocketAddr) -> Result<Server> {
+fn caddy(folder: &Path, target: SocketAddr, echo: SocketAddr, room: Room) -> Result<Server> {
     let (http, https) = (free()?, free()?);
     let file = folder.join("Caddyfile");
     let common = format!(
@@ -275,6 +306,6 @@ fn caddy(folder: &Path, target: SocketAddr, echo: SocketAddr) -> Result<Server> 
     fs::write(&file, text).context(|| format!("writing {}", file.display()))?;
     let mut command = Command::new("caddy");
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file).env("HOME", folder);
-    let child = start(folder, "caddy", &mut command)?;
+    let child = start(folder, "caddy", &mut command, room)?;
     Ok(Server { name: "caddy", http, https: Some(https), child })
 }

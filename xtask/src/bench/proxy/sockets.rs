@@ -66,7 +66,7 @@ fn echo(stream: TcpStream) -> io::Result<()> {
 }
 
 /// The head of a message; `None` when the connection ended before one.
-fn read_head(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+pub(super) fn read_head(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut head = String::new();
     loop {
         let before = head.len();
@@ -79,7 +79,7 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     }
 }
 
-fn connect(to: SocketAddr) -> io::Result<BufReader<TcpStream>> {
+pub(super) fn connect(to: SocketAddr) -> io::Result<BufReader<TcpStream>> {
     let stream = TcpStream::connect(to)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
