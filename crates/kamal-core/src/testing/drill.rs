@@ -147,6 +147,7 @@ impl Drill {
         let to = Some(Version::of_checked("v1"));
         let mut all = vec![
             exercise("setup", Op::Setup(deploy), Some("v1")),
+            exercise("setup of what is live", Op::Setup(deploy), Some("v3")),
             exercise("deploy", Op::Deploy(deploy), Some("v3")),
             exercise("redeploy", Op::Redeploy(deploy), Some("v2")),
             exercise("rollback", Op::Rollback(Rollback::default()), None),

@@ -15,15 +15,18 @@ use super::{
 };
 use crate::{
     batch::{Batch, begin_marker, end_marker},
-    name::HostName,
+    name::{ContainerName, HostName},
     ports::{Chunk, Clock, Exec, Exit, TransportError, TransportErrorKind},
     query::Query,
     shell::Script,
+    state::ContainerState,
     step::Step,
 };
 
 /// One way to a host and back.
 const ROUND_TRIP: Duration = Duration::from_millis(20);
+/// How long docker takes from creating a container to starting it, at its slowest.
+const BETWEEN: Duration = Duration::from_millis(160);
 /// How long docker takes to restart.
 const RESTART: Duration = Duration::from_secs(3);
 /// What docker's client says meanwhile.
@@ -196,8 +199,31 @@ impl Drop for Flight<'_> {
         let Some(deed) = self.deed.take().filter(|_| self.exec.fleet.state().late) else { return };
         let (fleet, host) = (self.exec.fleet.clone(), self.exec.host.clone());
         let clock = fleet.0.clock.clone();
-        clock.after(self.due.saturating_sub(clock.elapsed()), move || drop(do_it(&fleet, &host, &deed)));
+        clock.after(self.due.saturating_sub(clock.elapsed()), move || match &deed {
+            Deed::Step(Step::Start(run)) => start_in_two(&fleet, &host, &deed, &run.name),
+            _ => drop(do_it(&fleet, &host, &deed)),
+        });
     }
+}
+
+/// Creating and starting a container are two requests to docker: who looks in between finds one that does not run yet.
+fn start_in_two(fleet: &SimFleet, host: &HostName, start: &Deed, name: &ContainerName) {
+    if do_it(fleet, host, start).is_err() {
+        return;
+    }
+    let mut state = fleet.state();
+    let Some(created) = state.hosts.get_mut(host).and_then(|host| host.named(name).ok()) else { return };
+    created.state = ContainerState::Created;
+    let id = created.id.clone();
+    drop(state);
+    let (later, host) = (fleet.clone(), host.clone());
+    fleet.0.clock.after(BETWEEN, move || {
+        let mut state = later.state();
+        let containers = state.hosts.get_mut(&host).into_iter().flat_map(|host| &mut host.containers);
+        for created in containers.filter(|found| found.id == id && found.state == ContainerState::Created) {
+            created.state = ContainerState::Running;
+        }
+    });
 }
 
 fn do_it(fleet: &SimFleet, host: &HostName, deed: &Deed) -> Ended {

@@ -393,7 +393,7 @@ impl SimHost {
         Ok(())
     }
 
-    fn named(&mut self, name: &str) -> Result<&mut SimContainer, (i32, String)> {
+    pub(super) fn named(&mut self, name: &str) -> Result<&mut SimContainer, (i32, String)> {
         let found = self.containers.iter_mut().find(|container| container.name == *name);
         found.ok_or_else(|| (1, format!("Error response from daemon: No such container: {name}")))
     }
