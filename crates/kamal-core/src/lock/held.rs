@@ -84,11 +84,13 @@ impl Lease {
     fn read(text: &str, now: Moment<'_>) -> Option<Self> {
         let (file, content) = text.split_once(' ').unwrap_or((text, ""));
         let mut parts = file.strip_prefix("lease.")?.splitn(3, '.');
-        let (_, boot, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+        let (id, boot, seconds) = (parts.next()?, parts.next()?, parts.next()?);
         let heard = Moment::read(boot, seconds)?;
         // One that was last heard of before the host was started is silent for at least as long as that is ago.
         let silent = (boot != NEVER).then(|| heard.ago(now).unwrap_or(now.seconds));
-        let mut words = content.split(' ');
+        // One that was just taken over still has the text of the one before.
+        let own = content.rsplit(' ').next() == Some(id);
+        let mut words = content.split(' ').filter(|_| own);
         let holder = words.next().and_then(decoded).and_then(|text| serde_json::from_str(&text).ok());
         let taken = words.next().zip(words.next()).and_then(|(boot, seconds)| Moment::read(boot, seconds));
         Some(Self { file: file.to_owned(), holder, held: taken.and_then(|taken| taken.ago(now)), silent })
@@ -187,7 +189,7 @@ mod tests {
         let holder = encoded(
             r#"{"origin":{"user":"ann","machine":"m","space":"s","process":7,"began":"1"},"doing":"deploy v2"}"#,
         );
-        let at = |name: &str| found(&format!("lease lease.{name} {holder} b1 400"));
+        let at = |name: &str| found(&format!("lease lease.{name} {holder} b1 400 x"));
         for (name, silent) in [
             ("x.b1.995", Some(5)),
             ("x.b1.970", Some(30)),
@@ -207,6 +209,9 @@ mod tests {
         // Somebody is just writing it.
         let lease = found("lease lease.x.b1.1000 ").lease.unwrap();
         assert_eq!((lease.holder, lease.silent), (None, Some(0)));
+        // Somebody is just taking it over.
+        let lease = found(&format!("lease lease.y.b1.1000 {holder} b1 400 x")).lease.unwrap();
+        assert_eq!((lease.holder, lease.held, lease.silent), (None, None, Some(0)));
         assert_eq!(found("lease notes.txt").lease, None);
     }
 }

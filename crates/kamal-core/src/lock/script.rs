@@ -1,7 +1,8 @@
 //! What is done about a lock on a host, in words any `sh` understands.
 //!
 //! A folder that holds neither details nor a lease was left by somebody who was cut off between two commands, and is nobody's
-//! after two minutes. Whoever finds another lease beside its own when it has written it steps back: the folder it made
+//! after two minutes. A lease that is taken over gets its new name first and says whose it is a moment later: until then it
+//! has another one's id in it, and tells nobody that its holder is dead. Whoever finds another lease beside its own when it has written it steps back: the folder it made
 //! was taken for such a one.
 
 use base64::Engine as _;
@@ -45,7 +46,7 @@ pub(crate) fn acquire(directory: &str, taking: &Taking) -> String {
     };
     format!(
         "(mkdir -p {RUN_DIRECTORY} || exit 1\n{NOW}\nkamal_new={directory}/lease.{id}.{stamp}\n{enter}\n\
-         printf '%s %s %s\\n' '{holder}' \"$kamal_boot\" \"$kamal_up\" > \"$kamal_new\" && printf '%s\\n' '{details}' > {directory}/details \\\n\
+         printf '%s %s %s %s\\n' '{holder}' \"$kamal_boot\" \"$kamal_up\" {id} > \"$kamal_new\" && printf '%s\\n' '{details}' > {directory}/details \\\n\
          && [ -s \"$kamal_new\" ] && [ -s {directory}/details ]\n\
          kamal_failed=$?; set -- {directory}/lease.*\n\
          [ \"$kamal_failed\" -ne 0 ] || [ $# -ne 1 ] || exit 0\n\
@@ -221,6 +222,21 @@ mod tests {
             assert_eq!(host.held().unwrap().details, "Locked by: b");
             assert_eq!((host.run(&renew(LOCK, "a")).0, host.run(&release(LOCK, Some("a"))).0), (LOST, LOST));
             assert_eq!((host.run(&release(LOCK, Some("b"))).0, host.names().len()), (0, 0));
+        });
+    }
+
+    /// Between its new name and its new text it is a living one's, and its text is that of the dead.
+    #[test]
+    fn one_that_is_just_taken_over_does_not_speak_for_the_dead() {
+        everywhere(|host| {
+            host.acquire(&taking("a"));
+            assert!(host.held().unwrap().lease.unwrap().holder.is_some());
+            let dead = silent(host, "a");
+            let over = Taking { instead_of: Some(dead), ..taking("b") };
+            let cut_off = acquire(LOCK, &over).replace("printf '%s %s", "exit 0; printf '%s %s");
+            assert_eq!(host.run(&cut_off).0, 0);
+            let lease = host.held().unwrap().lease.unwrap();
+            assert!(lease.file.starts_with("lease.b.") && lease.holder.is_none() && !lease.expired(), "{lease:?}");
         });
     }
 
