@@ -13,7 +13,7 @@ use std::{
 };
 
 use xtask::{
-    programs::{self, Programs},
+    programs::{self, Profile, Programs},
     project::Project,
     sandbox::{self, Host, Sandbox},
 };
@@ -54,7 +54,7 @@ pub fn rig() -> &'static Rig {
         let lock = open(&folder.join("lock"));
         lock.lock().expect("the rig can be locked");
         made_in_this_run(&folder).unwrap_or_else(|| {
-            let programs = programs::to_be_tried().unwrap_or_else(|error| panic!("{error}"));
+            let programs = programs::build(Profile::Dev).unwrap_or_else(|error| panic!("{error}"));
             let sandbox = sandbox::up(HOSTS).unwrap_or_else(|error| panic!("{error}"));
             let rig = Rig { sandbox, programs };
             rig.once("images", || {

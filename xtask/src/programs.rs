@@ -1,5 +1,6 @@
 //! The programs of this workspace, built to be tried: the kamal command, the static proxy it hands to hosts beside it,
-//! and the example app's server.
+//! and the example app's server. Where `KAMAL_PROGRAMS` names a folder, command and proxy are taken from there: those of a
+//! release, or of an older one.
 
 use std::{env, fs, path::PathBuf, process::Command};
 
@@ -32,6 +33,9 @@ impl Profile {
     }
 }
 
+/// What the proxy is called beside the command.
+const PROXY: &str = "kamal-proxy-linux-amd64";
+
 /// Where the programs are.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -51,26 +55,11 @@ pub fn build(profile: Profile) -> Result<Programs> {
     note("building kamal and the example app (a few minutes the first time)");
     let kamal = command(profile)?;
     cargo(profile, &["--package", "hello", "--bin", "hello", "--target", STATIC_TARGET])?;
-    let beside = kamal.with_file_name("kamal-proxy-linux-amd64");
-    fs::copy(&proxy, &beside).context(|| format!("copying the proxy to {}", beside.display()))?;
-    Ok(Programs { kamal, server: proxy.with_file_name("hello") })
-}
-
-/// What is tried on the sandbox: what a release has, or an older build, in the folder `KAMAL_PROGRAMS` where that is set;
-/// otherwise what is built as the tests are.
-///
-/// # Errors
-///
-/// When a program is missing there, and as [`build`].
-pub fn to_be_tried() -> Result<Programs> {
-    let Some(folder) = env::var_os("KAMAL_PROGRAMS").map(PathBuf::from) else { return build(Profile::Dev) };
-    let kamal = folder.join("kamal");
-    for program in [&kamal, &folder.join("kamal-proxy-linux-amd64")] {
-        fs::metadata(program).context(|| format!("KAMAL_PROGRAMS has no {}", program.display()))?;
+    let beside = kamal.with_file_name(PROXY);
+    if proxy != beside {
+        fs::copy(&proxy, &beside).context(|| format!("copying the proxy to {}", beside.display()))?;
     }
-    require_static_target()?;
-    cargo(Profile::Dev, &["--package", "hello", "--bin", "hello", "--target", STATIC_TARGET])?;
-    Ok(Programs { kamal, server: target().join(STATIC_TARGET).join("debug/hello") })
+    Ok(Programs { kamal, server: target().join(STATIC_TARGET).join(profile.names().1).join("hello") })
 }
 
 /// Builds the command alone, and tells where it is.
@@ -79,6 +68,9 @@ pub fn to_be_tried() -> Result<Programs> {
 ///
 /// When the build fails.
 pub fn command(profile: Profile) -> Result<PathBuf> {
+    if let Some(kamal) = given("kamal")? {
+        return Ok(kamal);
+    }
     cargo(profile, &["--package", "kamal-cli", "--bin", "kamal"])?;
     Ok(target().join(profile.names().1).join("kamal"))
 }
@@ -100,11 +92,22 @@ pub fn example(name: &str, profile: Profile) -> Result<PathBuf> {
 /// As [`build`].
 pub fn static_proxy(profile: Profile) -> Result<PathBuf> {
     require_static_target()?;
+    if let Some(proxy) = given(PROXY)? {
+        return Ok(proxy);
+    }
     note("building kamal-proxy (a few minutes the first time)");
     let package =
         ["--package", "kamal-proxy", "--bin", "kamal-proxy", "--features", "program,http3", "--target", STATIC_TARGET];
     cargo(profile, &package)?;
     Ok(target().join(STATIC_TARGET).join(profile.names().1).join("kamal-proxy"))
+}
+
+/// A program that was built elsewhere.
+fn given(name: &str) -> Result<Option<PathBuf>> {
+    let Some(folder) = env::var_os("KAMAL_PROGRAMS") else { return Ok(None) };
+    let program = PathBuf::from(folder).join(name);
+    fs::metadata(&program).context(|| format!("KAMAL_PROGRAMS has no {}", program.display()))?;
+    Ok(Some(program))
 }
 
 /// Where things are built, as an absolute path.
