@@ -1,10 +1,13 @@
 //! Hosts joined by Docker's swarm: what a host tells of it, and which of its addresses the others reach it by.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::model::PrivateAddress;
+use crate::{
+    config::model::PrivateAddress,
+    name::{ContainerName, HostName, Version},
+};
 
 /// The port on which managers are asked to join.
 pub(crate) const PORT: u16 = 2377;
@@ -21,6 +24,88 @@ pub struct Joined {
     pub network: Option<Network>,
     /// Whether its kernel can encrypt what goes between containers; `None` where that cannot be told.
     pub encrypts: Option<bool>,
+    /// What a manager knows of the swarm; where deploy.yml runs services alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed: Option<Managed>,
+}
+
+/// A swarm as a manager knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Managed {
+    /// Its hosts.
+    pub nodes: Vec<Node>,
+    /// The app's services.
+    pub services: Vec<Service>,
+}
+
+/// A host of a swarm as a manager knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Node {
+    /// Its id.
+    pub id: String,
+    /// Its address.
+    pub address: String,
+    /// Whether it answers, in docker's word: `ready`, `down`.
+    pub state: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A service of a swarm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Service {
+    /// Its name.
+    pub name: ContainerName,
+    /// The version, if it was deployed by this program.
+    pub version: Option<Version>,
+    /// How many containers it is to have.
+    pub replicas: u32,
+    /// How many it was to have by deploy.yml when it was deployed.
+    pub declared: Option<u32>,
+    /// How many run.
+    pub running: u32,
+}
+
+/// The label that says which host of deploy.yml a node is.
+pub const HOST_LABEL: &str = "kamal.host";
+
+impl Managed {
+    /// The service of that name.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == *name)
+    }
+
+    /// The node at an address.
+    pub(crate) fn node(&self, address: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.address == address)
+    }
+
+    /// The hosts of deploy.yml that do not answer the managers.
+    pub(crate) fn down(&self) -> Vec<HostName> {
+        let down = self.nodes.iter().filter(|node| node.state != "ready");
+        down.filter_map(|node| node.labels.get(HOST_LABEL)?.parse().ok()).collect()
+    }
+}
+
+impl Service {
+    /// A service that runs nothing yet.
+    #[must_use]
+    pub fn new(name: ContainerName, replicas: u32) -> Self {
+        Self { name, version: None, replicas, declared: None, running: 0 }
+    }
+}
+
+impl Node {
+    /// A node that answers.
+    #[must_use]
+    pub fn new(id: impl Into<String>, address: impl Into<String>) -> Self {
+        let (id, address) = (id.into(), address.into());
+        Self { id, address, state: "ready".to_owned(), labels: BTreeMap::new() }
+    }
 }
 
 /// Whether a host belongs to a swarm.

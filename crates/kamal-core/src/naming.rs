@@ -182,6 +182,24 @@ pub(crate) fn overlay(config: &Config) -> String {
     format!("{NETWORK}-{}", service_with_destination(config))
 }
 
+/// The service of the swarm a role runs as: `SERVICE[-DEST]_ROLE`, which is a stack and a name in it.
+#[must_use]
+pub fn swarm_service(config: &Config, role: &RoleName) -> ContainerName {
+    ContainerName::of_checked(format!("{}_{role}", service_with_destination(config)))
+}
+
+/// What a service of the swarm is found by on the network over all hosts: the addresses of all its containers.
+#[must_use]
+pub fn tasks_of(service: &str) -> String {
+    format!("tasks.{service}")
+}
+
+/// The label of the hosts a role's containers may be on.
+#[must_use]
+pub(crate) fn node_label(config: &Config, role: &RoleName) -> String {
+    format!("kamal.{}.{role}", service_with_destination(config))
+}
+
 /// True for what `--network` takes that is none other containers could be on as well.
 #[must_use]
 pub fn is_no_network(network: &str) -> bool {

@@ -19,6 +19,7 @@ mod relay;
 mod remove;
 mod rollback;
 mod server;
+mod services;
 mod upgrade;
 
 pub use accessory::{Accessory, AccessoryTask};
@@ -34,6 +35,7 @@ pub(crate) use prune::prune_images;
 pub use registry::{Registry, RegistryTask};
 pub use rollback::Rollback;
 pub use server::Server;
+pub use services::Scale;
 
 use serde::{Deserialize, Serialize};
 
@@ -296,6 +298,18 @@ impl Op {
             _ => false,
         };
         policy == Policy::Free && (!changes || runs_a_command)
+    }
+
+    /// Whether it goes on without hosts that cannot be reached: where roles run as services of the swarm, what changes
+    /// these needs a manager alone, and those hosts have nothing that is not elsewhere.
+    pub(crate) fn leaves_out_lost_hosts(&self, config: &Config) -> bool {
+        let services = config.cluster.as_ref().is_some_and(|cluster| cluster.services.is_some());
+        let changes = match self {
+            Self::Deploy(_) | Self::Redeploy(_) | Self::Rollback(_) => true,
+            Self::App(app) => app.changes_services(),
+            _ => false,
+        };
+        services && changes
     }
 
     /// Fails unless the configuration has what it names.

@@ -9,6 +9,7 @@ mod digest;
 mod file;
 mod outlook;
 mod print;
+pub(crate) mod services;
 
 use serde::{Deserialize, Serialize};
 
@@ -253,6 +254,16 @@ impl Stage {
         works.iter().flat_map(|work| work.steps.iter().map(move |step| (&work.host, step)))
     }
 
+    /// Has steps come before all others on a host.
+    pub(crate) fn precede(&mut self, host: &HostName, steps: Vec<Step>) {
+        let Work::Hosts(works) = &mut self.work else { return };
+        match works.iter_mut().find(|work| work.host == *host) {
+            Some(work) => drop(work.steps.splice(0..0, steps)),
+            None if steps.is_empty() => {}
+            None => works.push(HostWork { host: host.clone(), steps }),
+        }
+    }
+
     /// True when there is nothing to do.
     fn is_idle(&self) -> bool {
         match &self.work {
@@ -327,6 +338,18 @@ impl Plan {
     pub(crate) fn split_after(&self, kind: Kind) -> (&[Stage], &[Stage]) {
         let position = self.stages.iter().position(|stage| stage.kind == kind);
         self.stages.split_at(position.map_or(0, |position| position + 1))
+    }
+
+    /// Takes out what would be done on some hosts.
+    pub(crate) fn without(mut self, hosts: &[HostName]) -> Self {
+        for stage in &mut self.stages {
+            match &mut stage.work {
+                Work::Hosts(works) => works.retain(|work| !hosts.contains(&work.host)),
+                Work::Ask(asked) => asked.retain(|asked| !hosts.contains(&asked.host)),
+                _ => {}
+            }
+        }
+        self
     }
 
     /// Takes out stages without work, and the lock where nothing is left that needs it.

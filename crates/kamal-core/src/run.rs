@@ -27,6 +27,7 @@ mod relay;
 mod review;
 mod rollback;
 mod room;
+mod services;
 mod settings;
 mod ship;
 mod survey;
@@ -98,7 +99,7 @@ pub async fn outlook(cx: &Cx<'_>, op: &Op) -> Result<Outlook, Error> {
 async fn look_ahead(cx: &Cx<'_>, op: &Op) -> Result<(Plan, Vec<HostState>), Error> {
     let mut runner = Runner::begin(cx, op, None).await?;
     runner.pre_connect().await?;
-    runner.states = runner.observe(&runner.hosts_of()).await?;
+    runner.states = runner.observe_those_there(&runner.hosts_of()).await?;
     let mut plan = runner.plan()?;
     plan.notes.extend(runner.differences(&plan).await?);
     cx.fleet.emit(planned(&plan));
@@ -180,6 +181,10 @@ struct Runner<'r, 'a> {
     found: survey::Found,
     /// What hosts failed with that are told of beside the others.
     missed: Vec<HostError>,
+    /// Hosts that cannot be reached, and need not be.
+    left_out: Vec<HostName>,
+    /// Services that came up, until what they replaced is gone.
+    risen: Vec<services::Risen>,
 }
 
 impl<'r, 'a> Runner<'r, 'a> {
@@ -207,6 +212,8 @@ impl<'r, 'a> Runner<'r, 'a> {
             attach: None,
             found: survey::Found::default(),
             missed: Vec::new(),
+            left_out: Vec::new(),
+            risen: Vec::new(),
         })
     }
 
@@ -232,6 +239,12 @@ impl<'r, 'a> Runner<'r, 'a> {
                 if let Some(group) = group {
                     self.enter(Phase::RollingBack)?;
                     boot::roll_back(self.cx, &group).await;
+                    self.enter(Phase::RolledBack)?;
+                }
+                let lost = matches!(error, Error::LockLost { .. });
+                if !self.risen.is_empty() && !lost {
+                    self.enter(Phase::RollingBack)?;
+                    self.lower().await;
                     self.enter(Phase::RolledBack)?;
                 }
                 self.clear_earlier_failures(&error).await;
@@ -300,6 +313,9 @@ impl<'r, 'a> Runner<'r, 'a> {
                         .map_err(|error| Error::Hosts(vec![error]))?;
                 }
                 Work::Unlock { .. } => self.unlock().await?,
+                Work::Hosts(works) if stage.steps().any(|(_, step)| matches!(step, Step::DeployService(_))) => {
+                    self.bring_up(&stage, works).await?;
+                }
                 Work::Hosts(works) => {
                     let rest = &plan.stages[next..];
                     self.hosts(&stage, works, rest).await?;
@@ -451,6 +467,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         }
         if matches!(stage.kind, Kind::Retire | Kind::Finish) {
             self.booted = None;
+            self.risen.clear();
         }
         let label = stage.kind.title();
         let (held, ways) = (&held, &ways);

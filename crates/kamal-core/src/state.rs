@@ -288,7 +288,13 @@ impl HostState {
     /// The version of a role that runs now.
     #[must_use]
     pub fn current_version(&self, config: &Config, role: &RoleName) -> Option<Version> {
-        naming::version_of(config, role, &self.current(config, role)?.name)
+        let current = self.current(config, role)?;
+        // A service's containers are called otherwise.
+        let of_image = || {
+            let tag = current.image.strip_prefix(&config.repository())?.strip_prefix(':')?;
+            tag.split('@').next().unwrap_or(tag).parse().ok()
+        };
+        naming::version_of(config, role, &current.name).or_else(of_image)
     }
 
     /// A role's containers, newest first.

@@ -39,6 +39,25 @@ pub struct Status {
     pub lock: Option<Lock>,
     /// The hosts, in order.
     pub hosts: Vec<Host>,
+    /// Roles that run as services of the swarm, as a manager knows them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
+}
+
+/// A role that runs as a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Service {
+    /// The role.
+    pub role: RoleName,
+    /// The version it is to run.
+    pub version: Option<Version>,
+    /// How many containers it is to have.
+    pub wanted: u32,
+    /// How many run.
+    pub running: u32,
+    /// Hosts that do not answer the managers: what ran there is started elsewhere.
+    pub lost: Vec<HostName>,
 }
 
 /// A lock that is held.

@@ -4,6 +4,7 @@
 mod blob;
 mod login;
 mod route;
+mod service;
 mod told;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use blob::Blob;
 pub use login::{LOGIN_OVERTAKEN, LoginPlace};
 pub use route::{Route, Sharing};
+pub use service::{Pace, SERVICE_OPTIONS, ServiceMount, ServiceSpec};
 
 use crate::{
     config::model::{DockerOptions, Guard, Registry, SecretName},
@@ -147,6 +149,41 @@ pub enum Step {
     RemoveNode {
         /// Its node.
         node: String,
+    },
+    /// Says of a host, on a manager, which roles' containers may be on it.
+    LabelNode {
+        /// The host.
+        host: HostName,
+        /// The address the others know it by.
+        address: String,
+        /// Labels it is to have.
+        add: Vec<String>,
+        /// Labels it is not to have.
+        remove: Vec<String>,
+    },
+    /// Makes a service of the swarm, on a manager, or has it become this one, and waits until it is; one that does not
+    /// come up goes back to what it was.
+    DeployService(Box<ServiceSpec>),
+    /// Has a service be what it was before, on a manager.
+    RollBackService {
+        /// The service.
+        service: ContainerName,
+        /// How many seconds that may take.
+        timeout: u64,
+    },
+    /// Has a service have so many containers, on a manager, and waits until they run.
+    ScaleService {
+        /// The service.
+        service: ContainerName,
+        /// How many.
+        replicas: u32,
+        /// How many seconds that may take.
+        timeout: u64,
+    },
+    /// Removes a service, on a manager; one that is not there counts as removed.
+    RemoveService {
+        /// The service.
+        service: ContainerName,
     },
     /// Starts the proxy's container, creating it if needed.
     EnsureProxy(Box<ProxyContainerSpec>),

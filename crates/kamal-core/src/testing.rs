@@ -47,5 +47,5 @@ pub use lock::{SimLease, SimLock};
 pub use operations::every_operation;
 pub use registry::SimRegistry;
 pub use sim::{Serving, SimFleet};
-pub use swarm::SimSwarm;
+pub use swarm::{SimService, SimSwarm, service_spec};
 pub use vault::TableSecrets;

@@ -51,6 +51,7 @@ fn takes_images(step: &Step) -> bool {
             | Step::LoadImage { .. }
             | Step::RelayLayers { .. }
             | Step::Start(_)
+            | Step::DeployService(_)
             | Step::TagLatest { .. }
             | Step::EnsureProxy(_)
             | Step::ReplaceProxy(_)

@@ -19,6 +19,7 @@ mod query;
 mod relay;
 mod render;
 mod sections;
+mod services;
 mod survey;
 mod swarm;
 

@@ -13,7 +13,7 @@ use kamal_core::{
     state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, RouteState},
 };
 
-use crate::{hub, login, swarm};
+use crate::{hub, login, services, swarm};
 
 /// Separates fields; no name, image or label may hold it.
 const TAB: char = '\t';
@@ -33,6 +33,9 @@ pub(crate) fn text(config: &Config) -> Text {
     let logins = if logs_in { format!("echo '== logins'; {}\n", login::OBSERVE) } else { String::new() };
     let [in_short, in_full] = hub::spellings(&config.repository()).map(|name| word(&format!("\t{name}:")));
     let joined = match (&config.cluster, &config.between_hosts) {
+        (Some(cluster), _) if cluster.services.is_some() => {
+            format!("{}{}", swarm::look(cluster), services::look(&config.service, config.destination.as_ref()))
+        }
         (Some(cluster), _) => swarm::look(cluster),
         (None, Some(_)) => swarm::look_for_addresses(),
         (None, None) => String::new(),

@@ -11,7 +11,7 @@ use kamal_core::{
     step::{Attachment, CRASH_LOOP, RunSpec, Step},
 };
 
-use crate::{hub, login, network, proxy, relay, swarm};
+use crate::{hub, login, network, proxy, relay, services, swarm};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
@@ -39,6 +39,11 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
         Step::JoinSwarm { at, address, token, .. } => swarm::join(at, address, token.as_ref()),
         Step::CreateOverlay { name, encrypted } => swarm::create_overlay(name, *encrypted).into(),
         Step::DemoteNode { node } => format!("docker node demote {}", word(node)).into(),
+        Step::LabelNode { address, add, remove, .. } => services::label(address, add, remove).into(),
+        Step::DeployService(spec) => services::deploy(spec, cx)?,
+        Step::RollBackService { service, timeout } => services::roll_back(service, *timeout).into(),
+        Step::ScaleService { service, replicas, timeout } => services::scale(service, *replicas, *timeout).into(),
+        Step::RemoveService { service } => services::remove(service).into(),
         Step::LeaveSwarm { last } => swarm::leave(*last).into(),
         Step::RemoveNode { node } => swarm::remove_node(node).into(),
         Step::EnsureProxy(spec) => proxy::ensure(spec).into(),
@@ -269,7 +274,7 @@ fn prune_images(service: &str, latest: &str) -> String {
         "kamal_used=${{kamal_used-$(docker container ls -a --no-trunc --format '{{{{.Image}}}}' --filter label=service={service})}}; \
          docker image ls --all --no-trunc --filter label=service={service} --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | while read tag id; do \
          short=${{tag#docker.io/}}; case $short in {latest}|{latest}-*) continue;; *:'<none>') tag=$id short=$id;; esac; \
-         printf '%s\\n' \"$kamal_used\" | sed 's|^docker\\.io/||; s|^index\\.docker\\.io/||' | grep -qxF -e \"$short\" -e \"${{short#sha256:}}\" || \
+         printf '%s\\n' \"$kamal_used\" | sed 's|^docker\\.io/||; s|^index\\.docker\\.io/||; s|@sha256:.*||' | grep -qxF -e \"$short\" -e \"${{short#sha256:}}\" || \
          docker rmi \"$tag\"; done; :",
         service = word(service),
         latest = word(hub::short(latest))

@@ -11,6 +11,8 @@ use kamal_core::{
 };
 use serde_json::json;
 
+use crate::services;
+
 /// The port swarms talk on.
 const PORT: u16 = 2377;
 
@@ -162,6 +164,9 @@ pub(crate) fn read(joined: &mut Joined, line: &str) {
         ("address", [interface, address]) => {
             let interface = interface.split('@').next().unwrap_or(interface);
             joined.addresses.extend(address.parse().ok().map(|address| Address::new(interface, address)));
+        }
+        ("node" | "service" | "running", fields) => {
+            services::read(joined.managed.get_or_insert_default(), what, fields)
         }
         ("encryption", [settings]) => joined.encrypts = Some(*settings == "2"),
         _ => {}

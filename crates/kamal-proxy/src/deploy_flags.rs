@@ -103,6 +103,8 @@ table! {
     STRIP_PATH_PREFIX = "strip-path-prefix", Kind::Bool(true),
         "With --path-prefix, strip prefix from request before forwarding";
     TARGET = "target", Kind::List, "Target host(s) to deploy";
+    TARGET_EACH_ADDRESS = "target-each-address", Kind::Bool(false),
+        "Take each address a target's name stands for as a target of its own, and look again every second";
     TARGET_H2C = "target-h2c", Kind::Bool(false), "Speak HTTP/2 without TLS with the target, as gRPC servers do";
     TARGET_TIMEOUT = "target-timeout", Kind::Seconds(30),
         "Maximum time to wait for the target server to respond when serving requests";

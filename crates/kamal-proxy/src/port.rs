@@ -107,6 +107,9 @@ fn switch(route: &Route, files: &[String]) -> String {
     let name = word(&route.container);
     let flags = [flags(route), files.to_vec()].concat().join(" ");
     let deploy = command(&format!("deploy {} {flags}", word(&route.service)));
+    if route.tasks {
+        return deploy_to_tasks(&deploy);
+    }
     format!(
         "([ \"$kamal_started\" = {name} ] && cid=$kamal_cid || \
          cid=$(docker container ls --no-trunc --quiet --filter {filter}) && [ -n \"$cid\" ] || \
@@ -124,6 +127,16 @@ fn switch(route: &Route, files: &[String]) -> String {
          else echo {name}\" was restarted $r times while its health was checked\" >&2; fi; fi\n\
          exit $s)",
         filter = word(&format!("name=^{}$", route.container)),
+    )
+}
+
+/// Leads the proxy to the containers of a service, wherever they are. Go's proxy would take the first of them for all.
+fn deploy_to_tasks(deploy: &str) -> String {
+    format!(
+        "({} 2>&1 | grep -q -e --{} || {{ echo \"services take this project's kamal-proxy, and another one runs here: \
+         run kamal proxy reboot with its image, or take run: services out of deploy.yml\" >&2; exit 1; }}; {deploy})",
+        command("deploy --help"),
+        flag::TARGET_EACH_ADDRESS.name,
     )
 }
 
@@ -171,7 +184,13 @@ pub fn flags(route: &Route) -> Vec<String> {
     let settings = &route.proxy;
     // Docker knows a container by its id, and by that and a network it is on.
     let network = route.network.iter().map(|network| format!(".{network}")).collect::<String>();
-    let mut flags = vec![format!("--{}=\"$cid{network}:{app_port}\"", flag::TARGET.name)];
+    let target = if route.tasks {
+        word(&format!("{}:{app_port}", naming::tasks_of(&route.container)))
+    } else {
+        format!("\"$cid{network}:{app_port}\"")
+    };
+    let mut flags = vec![format!("--{}={target}", flag::TARGET.name)];
+    flags.extend(route.tasks.then(|| format!("--{}", flag::TARGET_EACH_ADDRESS.name)));
     let seconds = |seconds: u64| format!("{seconds}s");
     let mut all: Vec<(Flag, Option<String>)> = Vec::new();
     all.extend(hosts.iter().map(|host| (flag::HOST, Some(host.clone()))));
@@ -262,6 +281,7 @@ mod tests {
         Route {
             service: "app-web".into(),
             container: "app-web-999".parse().unwrap(),
+            tasks: false,
             network: None,
             peers: Vec::new(),
             sharing: None,
@@ -291,6 +311,22 @@ mod tests {
         let (status, said) = switched("exited 0");
         assert_eq!(status, Some(1));
         assert_eq!(said, "app-web-999 stopped while its health was checked\n");
+    }
+
+    #[test]
+    fn a_service_is_led_to_by_the_name_of_all_its_containers() {
+        let tasks = Route {
+            container: "app_web".parse().unwrap(),
+            tasks: true,
+            ..route(Settings { app_port: 3000, ..Settings::default() })
+        };
+        let text = switch(&tasks, &[]);
+        assert!(text.contains("deploy app-web --target=tasks.app_web:3000 --target-each-address "), "{text}");
+        assert!(!text.contains("cid"), "{text}");
+        let (status, said) = told("case $* in *--help) echo --target-h2c;; esac", &text);
+        assert!(status == Some(1) && said.contains("services take this project's kamal-proxy"), "{said}");
+        let (status, said) = told("case $* in *--help) echo --target-each-address;; esac", &text);
+        assert!(status == Some(0) && said.contains("kamal-proxy deploy app-web"), "{said}");
     }
 
     /// Runs a text with a docker that notes what it is told and does something.

@@ -32,6 +32,7 @@ mod registry;
 mod relayed;
 mod removal;
 mod secrets;
+mod services;
 mod spine;
 mod surveys;
 mod terminal;

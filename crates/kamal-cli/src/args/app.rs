@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use kamal_core::op::Scale;
 
 use super::{LogsArgs, Pair, Preview, candidates, values};
 
@@ -15,6 +16,8 @@ pub(crate) enum AppCommand {
     Start(Preview),
     /// Stop the app
     Stop(Preview),
+    /// Have roles that run as services have so many containers
+    Scale(ScaleArgs),
     /// Answer requests with a maintenance page
     Maintenance(MaintenanceArgs),
     /// End maintenance
@@ -61,12 +64,23 @@ impl AppCommand {
             | Self::RemoveContainers(preview)
             | Self::RemoveImages(preview)
             | Self::RemoveAppDirectories(preview) => Some(preview),
+            Self::Scale(args) => Some(&args.preview),
             Self::Maintenance(args) => Some(&args.preview),
             Self::StaleContainers(args) => Some(&args.preview),
             Self::RemoveContainer(args) => Some(&args.preview),
             Self::Exec(_) | Self::Logs(_) | Self::Details | Self::Containers | Self::Images | Self::Version => None,
         }
     }
+}
+
+/// Options of `app scale`.
+#[derive(Args, Debug)]
+pub(crate) struct ScaleArgs {
+    /// How many containers which role is to have
+    #[arg(required = true, value_name = "ROLE=N", value_parser = values::scale)]
+    pub(crate) roles: Vec<Scale>,
+    #[command(flatten)]
+    pub(crate) preview: Preview,
 }
 
 /// Options of `app maintenance`.

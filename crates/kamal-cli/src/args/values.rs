@@ -2,6 +2,8 @@
 
 use std::{str::FromStr, time::Duration};
 
+use kamal_core::{name::RoleName, op::Scale};
+
 /// `KEY:VALUE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
@@ -13,6 +15,12 @@ pub(crate) struct Pair {
 pub(super) fn pair(text: &str) -> Result<Pair, String> {
     let (key, value) = text.split_once(':').ok_or("write it as KEY:VALUE")?;
     Ok(Pair { key: key.to_owned(), value: value.to_owned() })
+}
+
+/// `ROLE=N`.
+pub(super) fn scale(text: &str) -> Result<Scale, String> {
+    let (role, replicas) = text.split_once('=').ok_or("write it as ROLE=N, such as web=5")?;
+    Ok(Scale { role: role.parse::<RoleName>().map_err(|error| error.to_string())?, replicas: whole(replicas)? })
 }
 
 /// Seconds, also parts of them.

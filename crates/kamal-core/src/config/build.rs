@@ -20,6 +20,7 @@ mod registry;
 mod release;
 mod root;
 mod servers;
+mod services;
 mod shadowed;
 mod ssh;
 mod tags;

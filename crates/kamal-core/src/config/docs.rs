@@ -152,8 +152,9 @@ const SECTIONS: &[Section] = &[
         "Hosts that are joined by Docker's swarm: `kamal server join`, or `kamal setup`, makes the primary host a manager, \
          joins the others over their private addresses, and makes one network over all of them. On it each role answers \
          under its name, each accessory under its own; containers stay what they are without it. `kamal server leave` takes \
-         hosts out again. With `x-balance: true` the proxy of each web host leads requests to the containers of all. Kamal \
-         passes over both keys.",
+         hosts out again. With `x-balance: true` the proxy of each web host leads requests to the containers of all. With \
+         `run: services` roles are services of the swarm, which runs their containers elsewhere when a host dies. Kamal passes \
+         over both keys.",
         &["x-cluster"],
         keys::X_CLUSTER,
     ),

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    cluster::{Cluster, PrivateAddress},
+    cluster::{Cluster, PrivateAddress, Services},
     guard::Guard,
     policies::Policies,
 };
@@ -183,7 +183,7 @@ pub struct Registry {
 }
 
 /// `logging` (spec 2.12).
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Logging {
     /// `driver`.

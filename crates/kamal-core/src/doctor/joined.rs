@@ -8,7 +8,7 @@ use super::{
     hosts::Seen,
 };
 use crate::{
-    cluster::{Joined, Membership, is_private, private_address},
+    cluster::{Joined, Managed, Membership, is_private, private_address},
     config::model::Cluster,
     name::HostName,
     state::HostState,
@@ -66,7 +66,22 @@ pub(super) fn cluster(seen: &Seen<'_>) -> Option<Verdict> {
         let less = managers - 1;
         return Some((Warning, format!("{said} managers, which stand the loss of no more of them than {less} would")));
     }
-    Some((Ok, format!("{said} manager{}", if managers == 1 { "" } else { "s" })))
+    let said = format!("{said} manager{}", if managers == 1 { "" } else { "s" });
+    match joined.managed.as_ref().map(short_of).unwrap_or_default() {
+        short if short.is_empty() => Some((Ok, said)),
+        short => Some((Warning, format!("{said}; {}", short.join(", ")))),
+    }
+}
+
+/// What services lack by what a manager knows.
+fn short_of(managed: &Managed) -> Vec<String> {
+    let down = managed.down();
+    let mut short: Vec<String> = down.iter().map(|host| format!("{host} is down")).collect();
+    let services = managed.services.iter().filter(|service| service.running < service.replicas);
+    short.extend(services.map(|service| {
+        format!("{} of {} containers of the service {} run", service.running, service.replicas, service.name)
+    }));
+    short
 }
 
 /// Whether it reaches the others.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    cluster::{Address, Joined, Member, Membership, Network},
+    cluster::{Address, Joined, Managed, Member, Membership, Network, Service},
     config::{self, Source},
     error::HostError,
     name::{ContainerName, ImageRef},
@@ -26,6 +26,7 @@ fn joined(host: &str, managers: &[&str]) -> Joined {
         addresses: vec![Address::new("eth0", "10.0.0.1".parse().unwrap())],
         network: Some(Network::new("overlay", true, true)),
         encrypts: Some(true),
+        managed: None,
     }
 }
 
@@ -162,6 +163,15 @@ fn what_is_wrong_with_a_host_is_found_and_nothing_else() {
             "hides the one over all hosts",
         ),
         (|state, _| state.joined = Some(joined("h1", &["h1", "h2"])), &[("cluster", Warning)], "than 1 would"),
+        (
+            |state, _| {
+                let service = Service::new("app_web".parse().unwrap(), 3);
+                let managed = Managed { services: vec![service], ..Managed::default() };
+                state.joined = Some(Joined { managed: Some(managed), ..joined("h1", &["h1"]) });
+            },
+            &[("cluster", Warning)],
+            "0 of 3 containers of the service app_web run",
+        ),
         (
             |state, vitals| {
                 let public = Address::new("eth0", "203.0.113.1".parse().unwrap());

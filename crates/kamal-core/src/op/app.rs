@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Row, Scope, boot, boot::Extras, facts::audit, overview};
+use super::{Facts, Row, Scale, Scope, boot, boot::Extras, deploy::delivery, facts::audit, overview, services};
 use crate::{
     command_line::CommandLine,
     config::model::{Role, TaggedHost},
     error::Error,
     name::{HostName, Version},
     naming,
-    plan::{Draft, HostWork, Kind, KnownAnswer, Question, Stage, Work, stop_timeout},
+    plan::{Draft, HostWork, Kind, KnownAnswer, Question, Stage, Work, services::is_task, stop_timeout},
     query::{Attach, ExecNew, LogLines, Query},
     state::{Container, HostState},
     step::Step,
@@ -27,6 +27,8 @@ pub enum App {
     Start,
     /// Takes the roles out of the proxy and stops what runs.
     Stop,
+    /// Has roles that run as services have so many containers.
+    Scale(Vec<Scale>),
     /// Every proxied role answers with a page.
     Maintenance(Maintenance),
     /// Every proxied role answers itself again.
@@ -98,6 +100,7 @@ impl App {
             Self::Boot => locks("boot"),
             Self::Start => locks("start").of_version(),
             Self::Stop => locks("stop"),
+            Self::Scale(_) => locks("scale"),
             Self::Maintenance(_) => locks("maintenance"),
             Self::Live => locks("live"),
             Self::Exec(_) => Row { observes: true, docker: true, ..Row::changes("app", "exec", Scope::App) },
@@ -116,11 +119,19 @@ impl App {
         }
     }
 
+    /// Whether it changes services where roles run as such.
+    pub(super) fn changes_services(&self) -> bool {
+        matches!(self, Self::Boot | Self::Start | Self::Stop | Self::Scale(_) | Self::Maintenance(_) | Self::Live)
+    }
+
     pub(super) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         check_gone(facts)?;
         Ok(match self {
             Self::Boot => return boot(facts),
+            Self::Start if services::are_wanted(facts) => return services::start(facts),
             Self::Start => return start(facts),
+            Self::Stop if services::are_wanted(facts) => return services::stop(facts),
+            Self::Scale(wanted) => return services::scale(facts, wanted),
             Self::Stop => Draft::hosts(facts.each_role(|state, role| stop(facts, state, role))),
             Self::Maintenance(how) => Draft::hosts(facts.each_role(|_, role| maintenance(facts, role, Some(how)))),
             Self::Live => Draft::hosts(facts.each_role(|_, role| maintenance(facts, role, None))),
@@ -131,7 +142,7 @@ impl App {
             Self::Images => Draft::asking(facts.ask(&facts.targets.app_hosts, "App", &Query::Images)),
             Self::Version => version(facts),
             Self::StaleContainers { stop } => stale(facts, *stop),
-            Self::Remove => remove(facts),
+            Self::Remove => return remove(facts),
             Self::RemoveContainer(version) => {
                 let version = facts.resolve(version)?;
                 Draft::hosts(facts.each_role(|_, role| remove_container(facts, role, &version)))
@@ -159,11 +170,17 @@ pub(super) fn latest(facts: &Facts<'_>) -> Version {
 }
 
 fn boot(facts: &Facts<'_>) -> Result<Draft, Error> {
+    let running = || facts.targets.roles.first().and_then(|role| services::current(facts, role));
+    let of_service = if services::are_wanted(facts) { running() } else { None };
     let (version, say) = match facts.asked {
         Some(asked) => (facts.resolve(asked)?, None),
+        None if of_service.is_some() => (of_service.unwrap_or_else(|| latest(facts)), None),
         None => (latest(facts), Some("Get most recent version available as an image...")),
     };
-    let mut stages = boot::stages(facts, facts.targets, &version, Extras::default());
+    let mut stages = boot::stages(facts, facts.targets, &version, Extras::default())?;
+    if services::are_wanted(facts) {
+        stages.insert(0, delivery(facts, &version, false));
+    }
     if let (Some(say), Some(first)) = (say, stages.first_mut()) {
         first.say.insert(0, say.to_owned());
     }
@@ -193,7 +210,9 @@ fn start(facts: &Facts<'_>) -> Result<Draft, Error> {
 fn stop(facts: &Facts<'_>, state: &HostState, role: &Role) -> Vec<Step> {
     let config = facts.config;
     let mut steps = vec![audit("Stopped app", Some(role))];
-    let Some(current) = state.current(config, &role.name) else { return steps };
+    let Some(current) = state.current(config, &role.name).filter(|current| !is_task(config, current)) else {
+        return steps;
+    };
     let service = naming::container_prefix(config, &role.name);
     // One that is not proxied any more, or is gone altogether, may still have its requests.
     if role.proxy.is_some() || state.routes.iter().any(|route| route.service == service) {
@@ -262,7 +281,8 @@ fn stale(facts: &Facts<'_>, stop: bool) -> Draft {
     if stop { Draft::of([tell, Stage::hosts(Kind::Change, works)]) } else { Draft::of([tell]) }
 }
 
-pub(super) fn remove(facts: &Facts<'_>) -> Draft {
+pub(super) fn remove(facts: &Facts<'_>) -> Result<Draft, Error> {
+    let ended = if services::are_wanted(facts) { services::removal(facts)? } else { Vec::new() };
     let stops = facts.each_role(|state, role| stop(facts, state, role));
     let containers = facts.each_role(|_, role| {
         let path = naming::role_env_file(facts.config, &role.name);
@@ -271,7 +291,7 @@ pub(super) fn remove(facts: &Facts<'_>) -> Draft {
     });
     let gone = [remove_images(facts), remove_directories(facts)].concat();
     let stages = [stops, containers, where_all_roles_are(facts, &gone)].map(|works| Stage::hosts(Kind::Change, works));
-    Draft::of(joined(stages))
+    Ok(Draft::of(ended.into_iter().chain(joined(stages))))
 }
 
 /// Stages of steps on the same hosts as one: a script for each host.
@@ -391,7 +411,12 @@ impl Exec {
     fn query(&self, facts: &Facts<'_>, role: &Role, host: &HostName, version: &Version) -> Query {
         let (command, env, attach) = (self.command.clone(), self.env.clone(), self.attach);
         if self.reuse {
-            let container = naming::container(facts.config, &role.name, version);
+            let task = facts.state(host).and_then(|state| state.current(facts.config, &role.name));
+            let task = task.filter(|container| is_task(facts.config, container));
+            let container = task.map_or_else(
+                || naming::container(facts.config, &role.name, version),
+                |container| container.name.clone(),
+            );
             return Query::ExecReuse { container, command, env, attach };
         }
         let tagged = role.hosts.iter().find(|tagged| tagged.name == *host);

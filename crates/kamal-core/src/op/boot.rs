@@ -1,9 +1,10 @@
 //! The stages that bring a version up on hosts: what comes before its containers, group after group of them, and what
 //! goes once they serve (spec 9.6).
 
-use super::{Facts, facts::audit};
+use super::{Facts, facts::audit, services};
 use crate::{
     config::model::Role,
+    error::Error,
     name::{HostName, Version},
     naming,
     plan::{Boot, Booting, HostWork, Kind, Placement, Stage, Work, ensure_proxy, groups, guard, host, release, retire},
@@ -27,8 +28,20 @@ pub(super) struct Extras {
     pub(super) careful: bool,
 }
 
-/// The stages that bring a version up on the selected hosts.
-pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, extras: Extras) -> Vec<Stage> {
+/// The stages that bring a version up on the selected hosts, as services or as containers of theirs.
+pub(super) fn stages(
+    facts: &Facts<'_>,
+    targets: &Targets,
+    version: &Version,
+    extras: Extras,
+) -> Result<Vec<Stage>, Error> {
+    if services::are_wanted(facts) {
+        return services::stages(facts, targets, version, extras);
+    }
+    Ok(of_containers(facts, targets, version, extras))
+}
+
+fn of_containers(facts: &Facts<'_>, targets: &Targets, version: &Version, extras: Extras) -> Vec<Stage> {
     let boot = Boot {
         config: facts.config,
         targets,
@@ -112,7 +125,7 @@ pub(super) fn stages(facts: &Facts<'_>, targets: &Targets, version: &Version, ex
 }
 
 /// What comes before containers: the network, the proxy and accessories, where they are missing.
-fn before(facts: &Facts<'_>, targets: &Targets, extras: Extras) -> Vec<HostWork> {
+pub(super) fn before(facts: &Facts<'_>, targets: &Targets, extras: Extras) -> Vec<HostWork> {
     let steps = |state: &HostState| {
         let mut steps = probes_left(facts, state);
         if extras.proxy {
@@ -136,7 +149,7 @@ fn probes_left(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
     left.map(|service| Step::RemoveRoute { service }).collect()
 }
 
-fn join(works: &mut Vec<HostWork>, host: &HostName, steps: Vec<Step>) {
+pub(super) fn join(works: &mut Vec<HostWork>, host: &HostName, steps: Vec<Step>) {
     match works.iter_mut().find(|work| work.host == *host) {
         Some(work) => work.steps.extend(steps),
         None if steps.is_empty() => {}
@@ -145,7 +158,7 @@ fn join(works: &mut Vec<HostWork>, host: &HostName, steps: Vec<Step>) {
 }
 
 /// Old containers go, the image is tagged, what is old is removed: one round trip for each host.
-fn finish(facts: &Facts<'_>, boot: &Boot<'_>, placements: &[Placement], extras: Extras) -> Stage {
+pub(super) fn finish(facts: &Facts<'_>, boot: &Boot<'_>, placements: &[Placement], extras: Extras) -> Stage {
     let (config, targets) = (boot.config, boot.targets);
     let mut works: Vec<HostWork> =
         targets.hosts.iter().map(|host| HostWork { host: host.clone(), steps: Vec::new() }).collect();

@@ -173,6 +173,11 @@ fn strangers(all: &[&HostState], selected: &[&HostState]) -> Result<(), Error> {
     Err(Error::Hosts(found))
 }
 
+/// The address the others know a host by, or are to.
+pub(super) fn address(state: &HostState, cluster: &Cluster) -> Result<String, Error> {
+    member(state).map_or_else(|| private(state, cluster), |member| Ok(member.address.clone()))
+}
+
 /// The address the others are to know a host by.
 fn private(state: &HostState, cluster: &Cluster) -> Result<String, Error> {
     let addresses = state.joined.as_ref().map_or(&[][..], |joined| &joined.addresses);
@@ -250,6 +255,7 @@ pub(super) fn check(facts: &Facts<'_>, draft: &Draft) -> Result<(), Error> {
         Step::Start(run) => run.overlay.is_some(),
         Step::RunOnce { run, .. } => run.overlay.is_some(),
         Step::ConnectNetwork { network, .. } => *network == cluster.network,
+        Step::DeployService(_) => true,
         _ => false,
     };
     let mut found = Vec::new();
@@ -280,6 +286,6 @@ fn every_host(facts: &Facts<'_>) -> Result<Vec<HostName>, Error> {
     Ok(Targets::select(facts.config, &Selection::default())?.hosts)
 }
 
-fn member(state: &HostState) -> Option<&crate::cluster::Member> {
+pub(super) fn member(state: &HostState) -> Option<&crate::cluster::Member> {
     state.joined.as_ref()?.member()
 }

@@ -40,7 +40,7 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
     stages.extend(deliver(*deploy, facts, version));
     stages.extend(facts.hook("pre-deploy", None));
     let extras = Extras { proxy: true, accessories: true, prunes: true, careful: true, as_deployed: false };
-    stages.extend(boot::stages(facts, facts.targets, version, extras));
+    stages.extend(boot::stages(facts, facts.targets, version, extras)?);
     // The lock is held still.
     stages.extend(facts.hook("post-deploy", None));
     let mut notes = notes(facts, &stages);
@@ -65,7 +65,7 @@ fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, 
     let version = facts.version()?;
     let mut stages = deliver(deploy, facts, version);
     stages.extend(facts.hook("pre-deploy", None));
-    stages.extend(boot::stages(facts, facts.targets, version, extras));
+    stages.extend(boot::stages(facts, facts.targets, version, extras)?);
     let after = facts.hook("post-deploy", None).into_iter().collect();
     let notes = notes(facts, &stages);
     Ok(Draft { version: Some(version.clone()), stages, after, notes })

@@ -8,8 +8,9 @@ use crate::{
     name::HostName,
     naming,
     plan::{
-        Draft, HostWork, Kind, KnownAnswer, Stage, Work, cluster::connect_proxy, create_network, ensure_proxy,
-        proxy_container,
+        Draft, HostWork, Kind, KnownAnswer, Stage, Work,
+        cluster::{connect_proxy, reaching_others},
+        create_network, ensure_proxy, proxy_container,
     },
     query::{LogLines, Query},
     state::HostState,
@@ -174,8 +175,7 @@ pub(super) fn replace(facts: &Facts<'_>, state: &HostState) -> Vec<Step> {
     }
     let spec = proxy_container(facts.config, &state.host, facts.proxy_image(state));
     steps.push(Step::ReplaceProxy(Box::new(spec)));
-    let balanced = facts.config.cluster.as_ref().filter(|cluster| cluster.balance);
-    steps.extend(balanced.map(|cluster| connect_proxy(cluster, &state.host)));
+    steps.extend(reaching_others(facts.config).map(|cluster| connect_proxy(cluster, &state.host)));
     steps
 }
 

@@ -13,7 +13,7 @@ pub(super) fn draft(facts: &Facts<'_>) -> Result<Draft, Error> {
     let serves_others = |state: &HostState| state.apps.iter().any(|app| *app != own);
     let proxies: Vec<&HostState> = facts.states_of(&facts.targets.proxy_hosts).collect();
     let kept = proxies.iter().any(|state| serves_others(state));
-    let mut stages = app::remove(facts).stages;
+    let mut stages = app::remove(facts)?.stages;
     let states = facts.states_of(&facts.targets.hosts);
     // While there is a proxy that can be told to forget them.
     let works = states.map(|state| HostWork { host: state.host.clone(), steps: accessory::removal(facts, state) });

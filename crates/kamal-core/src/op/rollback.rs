@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Facts, app,
     boot::{self, Extras},
+    deploy::delivery,
+    services,
 };
 use crate::{
     config::{Config, model::Role},
@@ -43,8 +45,17 @@ pub(super) fn draft(asked: &Rollback, facts: &Facts<'_>) -> Result<Draft, Error>
         return Err(Error::VersionUnavailable { version, hosts: missing.join(", ") });
     }
     let mut stages: Vec<_> = facts.hook("pre-deploy", None).into_iter().collect();
+    if services::are_wanted(facts) {
+        if asked.as_deployed {
+            let text =
+                "services keep no containers of earlier versions to start again; roll back without --as-deployed";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        // No container keeps the images of earlier versions on hosts.
+        stages.insert(0, delivery(facts, &version, false));
+    }
     let extras = Extras { as_deployed: asked.as_deployed, ..Extras::default() };
-    stages.extend(boot::stages(facts, facts.targets, &version, extras));
+    stages.extend(boot::stages(facts, facts.targets, &version, extras)?);
     let after = facts.hook("post-deploy", None).into_iter().collect();
     let notes = vec![introduction(facts, &version)];
     Ok(Draft { version: Some(version), stages, after, notes })
@@ -119,6 +130,9 @@ fn read(history: &[Deployed], latest: &Version) -> Timeline {
 /// The version that is live on a host. One that runs as `latest` is the one whose image it is.
 fn current(facts: &Facts<'_>, state: &HostState) -> Option<Version> {
     let (role, _) = facts.targets.roles_on(&state.host).next()?;
+    if services::are_wanted(facts) {
+        return services::current(facts, role).or_else(|| state.current_version(facts.config, &role.name));
+    }
     let container = state.current(facts.config, &role.name)?;
     let version = naming::version_of(facts.config, &role.name, &container.name)?;
     let version = version.split("_replaced_").next().map_or_else(|| version.clone(), Version::of_checked);
@@ -136,8 +150,13 @@ fn image_of(config: &Config, state: &HostState, version: &Version) -> Option<Str
     state.images.iter().find(|image| image.reference == reference).map(|image| image.id.clone())
 }
 
-/// True when the host has a container of every role it runs in that version.
+/// True when the host has a container of every role it runs in that version; of services, when some host knows it.
 fn has(facts: &Facts<'_>, state: &HostState, version: &Version) -> bool {
+    if services::are_wanted(facts) {
+        let image = naming::image(facts.config, version);
+        let was_live = |state: &HostState| state.history.iter().any(|entry| entry.version == *version);
+        return facts.states.iter().any(|state| was_live(state) || state.has_image(&image));
+    }
     facts.targets.roles_on(&state.host).all(|(role, _)| has_role(facts.config, state, role, version))
 }
 

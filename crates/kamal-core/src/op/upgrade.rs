@@ -44,6 +44,11 @@ pub(super) fn proxy(facts: &Facts<'_>, rolling: bool) -> Result<Draft, Error> {
 }
 
 fn of_hosts(facts: &Facts<'_>, group: &[HostName]) -> Result<Vec<Stage>, Error> {
+    if super::services::are_wanted(facts) {
+        let text =
+            "what is upgraded are containers; upgrade without `run: services` in x-cluster, and deploy with it then";
+        return Err(Error::Usage(text.to_owned()));
+    }
     let targets = facts.targets.on(group);
     let mut stages: Vec<Stage> = facts.hook("pre-proxy-reboot", Some(group)).into_iter().collect();
     let works = facts.states_of(&targets.hosts).map(|state| HostWork {
@@ -54,7 +59,7 @@ fn of_hosts(facts: &Facts<'_>, group: &[HostName]) -> Result<Vec<Stage>, Error> 
     stages.push(Stage::hosts(Kind::Change, works.collect()).saying(format!("Upgrading proxy on {on}...")));
     let version = app::latest(facts);
     if !targets.app_hosts.is_empty() {
-        stages.extend(boot::stages(facts, &targets, &version, Extras { prunes: true, ..Extras::default() }));
+        stages.extend(boot::stages(facts, &targets, &version, Extras { prunes: true, ..Extras::default() })?);
     }
     stages.extend(facts.hook("post-proxy-reboot", Some(group)));
     Ok(stages)

@@ -122,6 +122,7 @@ impl AccessorySteps<'_> {
         steps.push(Step::SwitchTraffic(Box::new(Route {
             service: self.accessory.service.clone(),
             container: self.container(),
+            tasks: false,
             network: cluster::own_network(self.config).filter(|own| *own == self.accessory.network),
             peers: Vec::new(),
             sharing: None,

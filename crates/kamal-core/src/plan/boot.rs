@@ -367,7 +367,13 @@ pub(crate) fn route_to(config: &Config, role: &Role, host: &HostName, container:
 }
 
 /// A role's route to a container. Error pages belong to the version booted; going back leaves them out of it.
-fn route(config: &Config, role: &Role, host: &HostName, container: &ContainerName, boot: Option<&Boot<'_>>) -> Route {
+pub(super) fn route(
+    config: &Config,
+    role: &Role,
+    host: &HostName,
+    container: &ContainerName,
+    boot: Option<&Boot<'_>>,
+) -> Route {
     let proxy = role.proxy.clone().unwrap_or_default();
     let certificate = certificate_paths(config, &proxy, &naming::role_certificate(&role.name));
     let error_pages =
@@ -375,6 +381,7 @@ fn route(config: &Config, role: &Role, host: &HostName, container: &ContainerNam
     Route {
         service: naming::container_prefix(config, &role.name),
         container: container.clone(),
+        tasks: false,
         network: cluster::own_network(config),
         peers: cluster::peers(config, role, host),
         sharing: cluster::sharing(config, role, host),
@@ -392,7 +399,7 @@ pub(super) fn certificate_paths(config: &Config, proxy: &Proxy, folder: &str) ->
     matches!(proxy.ssl, Ssl::Custom { .. }).then(|| (format!("{folder}/cert.pem"), format!("{folder}/key.pem")))
 }
 
-fn error_pages(boot: &Boot<'_>) -> Vec<Step> {
+pub(super) fn error_pages(boot: &Boot<'_>) -> Vec<Step> {
     let folder = format!("{}/error_pages/{}", naming::apps_config(boot.config), boot.version);
     let write = |(name, content): &(String, Blob)| Step::WriteFile {
         path: format!("{folder}/{name}"),

@@ -72,9 +72,14 @@ pub(crate) fn sharing_secret<'c>(config: &'c Config, role: &Role) -> Option<&'c 
     cluster.secret.as_deref().filter(|_| automatic && role.hosts.len() > 1)
 }
 
+/// `x-cluster`, where a host's proxy leads to containers of other hosts.
+pub(crate) fn reaching_others(config: &Config) -> Option<&Cluster> {
+    config.cluster.as_ref().filter(|cluster| cluster.balance || cluster.services.is_some())
+}
+
 /// Joins the proxy to the network over all hosts, where it leads to containers of other hosts.
 pub(crate) fn join_proxy(config: &Config, state: &HostState) -> Option<Step> {
-    let cluster = config.cluster.as_ref().filter(|cluster| cluster.balance)?;
+    let cluster = reaching_others(config)?;
     let there = state.proxy.as_ref().filter(|proxy| proxy.state.is_current());
     let joined = there.is_some_and(|proxy| proxy.networks.contains(&cluster.network));
     (!joined).then(|| connect_proxy(cluster, &state.host))

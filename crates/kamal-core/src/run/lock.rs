@@ -58,8 +58,10 @@ impl Runner<'_, '_> {
             // Whoever is about to take it must not be kept from knowing that he has.
             Either::Right((connected, acquiring)) => (acquiring.await?, connected),
         };
-        connected?;
-        let mut states = self.observe(&others).await?;
+        if !self.op.leaves_out_lost_hosts(cx.fleet.config) {
+            connected?;
+        }
+        let mut states = self.observe_those_there(&others).await?;
         if hosts.contains(host) {
             self.check_docker(std::slice::from_ref(&state))?;
             states.push(state);
@@ -70,7 +72,7 @@ impl Runner<'_, '_> {
 
     /// Observes all hosts once more while the lock is held. What they were brought must be what they have.
     pub(super) async fn look_again(&mut self) -> Result<(), Error> {
-        let states = self.observe(&self.hosts_of()).await?;
+        let states = self.observe_those_there(&self.hosts_of()).await?;
         self.take_states(states);
         self.delivered.as_ref().map_or(Ok(()), |delivered| delivered.check(&self.states))
     }

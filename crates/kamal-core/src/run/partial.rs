@@ -8,14 +8,20 @@ use crate::{
     event::{EventKind, Tone},
     name::HostName,
     plan::{Plan, Question, Stage, Work},
+    state::HostState,
 };
+
+/// Whether a host is not there, or its docker is not.
+fn is_lost(error: &HostError) -> bool {
+    matches!(error, HostError::Transport(_) | HostError::DockerMissing { .. })
+}
 
 impl Runner<'_, '_> {
     /// Observes the hosts of the operation; those that fail are missed where the others are told of all the same.
     pub(super) async fn look(&mut self) -> Result<(), Error> {
         let hosts = self.hosts_of();
         if !self.op.tells_what_it_can() {
-            self.states = self.observe(&hosts).await?;
+            self.states = self.observe_those_there(&hosts).await?;
             return Ok(());
         }
         let looked = join_all(hosts.iter().map(|host| self.observe(std::slice::from_ref(host)).boxed())).await;
@@ -27,6 +33,35 @@ impl Runner<'_, '_> {
             }
         }
         if self.states.is_empty() { self.fail_of_missed() } else { Ok(()) }
+    }
+
+    /// Observes hosts. Where what is done needs no more than those that answer, the others are left out from here on.
+    pub(super) async fn observe_those_there(&mut self, hosts: &[HostName]) -> Result<Vec<HostState>, Error> {
+        if !self.op.leaves_out_lost_hosts(self.cx.fleet.config) {
+            return self.observe(hosts).await;
+        }
+        let asked: Vec<&HostName> = hosts.iter().filter(|host| !self.left_out.contains(host)).collect();
+        let looked = join_all(asked.iter().map(|host| self.observe(std::slice::from_ref(*host)).boxed())).await;
+        let (mut states, mut lost) = (Vec::new(), Vec::new());
+        for result in looked {
+            match result {
+                Ok(found) => states.extend(found),
+                Err(Error::Hosts(errors)) if errors.iter().all(is_lost) => lost.extend(errors),
+                Err(error) => return Err(error),
+            }
+        }
+        let lock_host = self.cx.lock_host();
+        let all = lost.len() == self.hosts_of().len();
+        if all || lost.iter().any(|error| Some(error.host()) == lock_host) {
+            return Error::of_hosts(lost).map_or(Ok(states), Err);
+        }
+        for error in lost {
+            let host = error.host().clone();
+            let text = format!("{host} is left out, as the swarm runs elsewhere what ran there: {error}");
+            self.cx.fleet.emit(EventKind::tell(Tone::Warning, text));
+            self.left_out.push(host);
+        }
+        Ok(states)
     }
 
     /// What came of work on hosts. Where the others are told of all the same, those that failed are missed from here on.

@@ -45,7 +45,7 @@ impl Runner<'_, '_> {
             stages,
             notes: draft.notes,
         };
-        Ok(plan.tidied())
+        Ok(plan.without(&self.left_out).tidied())
     }
 
     /// What is asked for, as a plan carries it.

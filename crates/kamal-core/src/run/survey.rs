@@ -13,7 +13,7 @@ use crate::{
     fleet::Fleet,
     keyring::Keyring,
     name::{HostName, Version},
-    plan::{AccessorySteps, Boot, Survey},
+    plan::{AccessorySteps, Boot, Survey, services},
     ports::{Chunk, Command},
     query::Query,
     state::HostState,
@@ -144,6 +144,10 @@ async fn ran(cx: &Cx<'_>, command: Command) -> Ran {
 
 /// In what a container that runs was made otherwise than deploy.yml would have it made now.
 fn drift(cx: &Cx<'_>, state: &HostState, vitals: &Vitals, of: Of<'_>) -> Vec<String> {
+    // What a service's containers are made of is the swarm's to keep.
+    if matches!(of, Of::Role(..)) && services::asked_for(cx.fleet.config).is_some() {
+        return Vec::new();
+    }
     let Some(spec) = wanted(cx, state, of) else { return Vec::new() };
     let running = match of {
         Of::Role(role, _) => state.current(cx.fleet.config, &role.name),

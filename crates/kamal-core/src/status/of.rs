@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{Accessory, Certificate, Health, Host, Lock, Proxy, Role, Route, SCHEMA, Status};
+use super::{Accessory, Certificate, Health, Host, Lock, Proxy, Role, Route, SCHEMA, Service, Status};
 use crate::{
     config::Config,
     error::HostError,
     name::{HostName, Version},
+    naming,
     op::orphans_of,
+    plan::services,
     state::{Container, ContainerState, HostState},
     targets::Targets,
     vitals::{self, Vitals},
@@ -53,6 +55,8 @@ pub(crate) fn status(
         let roles = host.roles.iter().all(|role| role.health.is_good());
         host.error.is_none() && roles && host.accessories.iter().all(|accessory| accessory.health.is_good())
     };
+    let services = services(config, targets, surveyed);
+    let all_run = services.iter().all(|service| service.running >= service.wanted);
     let lock = surveyed.iter().find_map(|one| {
         let (state, _) = one.found.as_ref().ok()?;
         Some(Lock { host: one.host.clone(), details: state.lock.as_ref()?.to_string() })
@@ -63,10 +67,30 @@ pub(crate) fn status(
         service: config.service.clone(),
         destination: config.destination.clone(),
         versions,
-        healthy: hosts.iter().all(good),
+        healthy: all_run && hosts.iter().all(good),
         lock,
         hosts,
+        services,
     }
+}
+
+/// What a manager knows of the roles that run as services.
+fn services(config: &Config, targets: &Targets, surveyed: &[Surveyed]) -> Vec<Service> {
+    let told = |one: &'_ Surveyed| one.found.as_ref().ok()?.0.joined.as_ref()?.managed.clone();
+    let Some(managed) = surveyed.iter().find_map(told) else { return Vec::new() };
+    let of = |role: &crate::config::model::Role| {
+        let found = managed.service(&naming::swarm_service(config, &role.name))?;
+        let lost = managed.down();
+        let lost = lost.into_iter().filter(|host| role.hosts.iter().any(|tagged| tagged.name == *host));
+        Some(Service {
+            role: role.name.clone(),
+            version: found.version.clone(),
+            wanted: found.replicas,
+            running: found.running,
+            lost: lost.collect(),
+        })
+    };
+    targets.roles.iter().filter_map(of).collect()
 }
 
 fn unknown(one: &Surveyed, error: &HostError) -> Host {
@@ -92,7 +116,11 @@ fn known(
     at: Timestamp,
     drift: Drift<'_>,
 ) -> Host {
-    let roles = targets.roles_on(&state.host).map(|(role, _)| {
+    // A service has containers on some of its hosts, as many as it is to have.
+    let of_service = services::asked_for(config).is_some();
+    let here = targets.roles_on(&state.host);
+    let here = here.filter(|(role, _)| !of_service || state.current(config, &role.name).is_some());
+    let roles = here.map(|(role, _)| {
         let current = state.current(config, &role.name);
         let newest = current.or_else(|| state.of_role(&role.name).next());
         let version = state.current_version(config, &role.name);
@@ -102,7 +130,7 @@ fn known(
             since: deployed.map(|entry| entry.at.clone()),
             by: deployed.map(|entry| entry.by.clone()),
             container: newest.map(|found| found.name.clone()),
-            health: health(newest, role.proxy.as_ref().map(|_| is_led_to(state, newest))),
+            health: health(newest, role.proxy.as_ref().map(|_| is_led_to(config, state, newest))),
             state: newest.map(|found| found.status.clone()),
             drift: version.as_ref().map(|version| drift(state, vitals, Of::Role(role, version))).unwrap_or_default(),
             version,
@@ -115,7 +143,7 @@ fn known(
         Accessory {
             accessory: accessory.name.clone(),
             image: found.map(|found| found.image.clone()),
-            health: health(found, accessory.proxy.as_ref().map(|_| is_led_to(state, found))),
+            health: health(found, accessory.proxy.as_ref().map(|_| is_led_to(config, state, found))),
             state: found.map(|found| found.status.clone()),
             drift: if runs { drift(state, vitals, Of::Accessory(accessory)) } else { Vec::new() },
         }
@@ -157,10 +185,13 @@ fn routed(state: &HostState, route: &crate::state::RouteState) -> Route {
     }
 }
 
-/// Whether the proxy leads to a container.
-fn is_led_to(state: &HostState, found: Option<&Container>) -> bool {
+/// Whether the proxy leads to a container, or to all of its service.
+fn is_led_to(config: &Config, state: &HostState, found: Option<&Container>) -> bool {
     let mut targets = state.routes.iter().flat_map(|route| &route.targets);
-    found.is_some_and(|found| targets.any(|target| found.id.starts_with(target.as_str())))
+    let Some(found) = found else { return false };
+    let service = found.role.as_ref().filter(|_| services::is_task(config, found));
+    let tasks = service.map(|role| naming::tasks_of(&naming::swarm_service(config, role)));
+    targets.any(|target| found.id.starts_with(target.as_str()) || tasks.as_ref() == Some(target))
 }
 
 /// `led_to` is whether the proxy leads to it, where it should.

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Health, Host, Status};
+use super::{Health, Host, Service, Status};
 use crate::{table::table, vitals::size};
 
 /// A certificate that ends within so many days is marked.
@@ -36,6 +36,7 @@ impl Display for Status {
         if let Some(lock) = &self.lock {
             writeln!(f, "Locked on {}: {}", lock.host, lock.details.replace('\n', ", "))?;
         }
+        self.services.iter().try_for_each(|service| writeln!(f, "{service}"))?;
         writeln!(f)?;
         write!(f, "{}", table(&["HOST", "WHAT", "HEALTH", "VERSION", "DEPLOYED", "STATE"], &self.running()))?;
         let proxies: Vec<_> = self.hosts.iter().flat_map(routes).collect();
@@ -44,6 +45,22 @@ impl Display for Status {
         }
         write!(f, "\n{}", table(&["HOST", "DISK FREE", "MEMORY FREE", "CERTIFICATES"], &self.vitals()))?;
         self.remarks(f)
+    }
+}
+
+impl Display for Service {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { role, wanted, running, lost, .. } = self;
+        write!(f, "{role}: {running} of {wanted} tasks run")?;
+        let missing = wanted.saturating_sub(*running);
+        if missing > 0 {
+            let (count, verb) = if missing == 1 { ("one".to_owned(), "is") } else { (missing.to_string(), "are") };
+            write!(f, "; {count} {verb} being started")?;
+        }
+        let names = lost.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ");
+        let (verb, elsewhere) =
+            (if lost.len() == 1 { "is" } else { "are" }, if missing > 0 { " elsewhere since" } else { ";" });
+        if lost.is_empty() { Ok(()) } else { write!(f, "{elsewhere} {names} {verb} down") }
     }
 }
 

@@ -20,6 +20,9 @@ pub struct Route {
     pub service: String,
     /// The container it leads to.
     pub container: ContainerName,
+    /// Whether that is a service of the swarm, and the route leads to all its containers on the network over all hosts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tasks: bool,
     /// The network the proxy finds it on, where they share several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,

@@ -39,6 +39,19 @@ impl std::fmt::Display for Step {
             Self::LeaveSwarm { last: true } => f.write_str("leave the swarm, which ends with it"),
             Self::LeaveSwarm { last: false } => f.write_str("leave the swarm"),
             Self::RemoveNode { node } => write!(f, "remove the node {node} from the swarm"),
+            Self::LabelNode { host, add, remove, .. } => {
+                let add = add.iter().map(|label| format!("+{label}"));
+                let labels: Vec<String> = add.chain(remove.iter().map(|label| format!("-{label}"))).collect();
+                write!(f, "label {host} in the swarm ({})", labels.join(", "))
+            }
+            Self::DeployService(spec) => write!(
+                f,
+                "have the service {} be {} of {} (each within {} s), or go back",
+                spec.service, spec.replicas, spec.image, spec.timeout
+            ),
+            Self::RollBackService { service, .. } => write!(f, "have the service {service} go back to what it was"),
+            Self::ScaleService { service, replicas, .. } => write!(f, "scale the service {service} to {replicas}"),
+            Self::RemoveService { service } => write!(f, "remove the service {service}"),
             Self::StartProxy => f.write_str("start the container kamal-proxy"),
             Self::StopProxy => f.write_str("stop kamal-proxy"),
             Self::RemoveProxy => f.write_str("remove kamal-proxy"),
@@ -81,7 +94,8 @@ impl std::fmt::Display for Step {
             Self::SwitchTraffic(route) => {
                 let Route { service, container, deploy_timeout, error_pages, peers, .. } = &**route;
                 let pages = if error_pages.is_some() { ", with error pages" } else { "" };
-                write!(f, "switch {service} to {container} when healthy (within {deploy_timeout} s){pages}")?;
+                let all = if route.tasks { "all of " } else { "" };
+                write!(f, "switch {service} to {all}{container} when healthy (within {deploy_timeout} s){pages}")?;
                 if peers.is_empty() { Ok(()) } else { write!(f, ", beside {} other hosts", peers.len()) }
             }
             Self::AwaitHealthy(route) => {

@@ -124,6 +124,12 @@ impl SimHost {
         self.containers.iter().find(|container| container.name == *name)
     }
 
+    /// Whether a service is led to all containers of a service of the swarm.
+    #[must_use]
+    pub fn is_led_to_tasks(&self, service: &str) -> bool {
+        self.routes.get(service).is_some_and(|to| to.starts_with("tasks."))
+    }
+
     /// The container a service is led to.
     #[must_use]
     pub fn routed(&self, service: &str) -> Option<&SimContainer> {
@@ -355,7 +361,7 @@ impl SimHost {
             Step::PruneImages { latest, .. } => self.prune_images(latest),
             _ => {
                 let unknown = || (126, format!("no simulated host can {step}"));
-                return self.swarm.act(step).unwrap_or_else(|| Err(unknown()));
+                return self.swarm.act(step, around.sick).unwrap_or_else(|| Err(unknown()));
             }
         }
         Ok(String::new())
@@ -471,8 +477,15 @@ impl SimHost {
     }
 
     fn switch(&mut self, route: &Route, around: &Around<'_>) -> Result<(), (i32, String)> {
-        let found = self.healthy(route, around)?;
-        self.routes.insert(route.service.clone(), found.id);
+        let to = if route.tasks {
+            if !self.proxy_runs() {
+                return Err((1, "Error: No such container: kamal-proxy".to_owned()));
+            }
+            naming::tasks_of(&route.container)
+        } else {
+            self.healthy(route, around)?.id
+        };
+        self.routes.insert(route.service.clone(), to);
         self.peers.insert(route.service.clone(), route.peers.clone());
         match &route.proxy.hosts[..] {
             [] => drop(self.served.remove(&route.service)),

@@ -59,7 +59,8 @@ pub(super) fn before(state: &mut State, host: &HostName, step: &Step) {
 pub(super) fn after(state: &mut State, host: &HostName) {
     let Some(machine) = state.hosts.get(host) else { return };
     let mut found = Vec::new();
-    for service in machine.routes.keys().filter(|_| machine.proxy_runs()) {
+    let led = machine.routes.keys().filter(|service| machine.proxy_runs() && !machine.is_led_to_tasks(service));
+    for service in led {
         match machine.routed(service) {
             Some(target) if target.runs() => {}
             Some(target) => {
@@ -75,7 +76,8 @@ pub(super) fn after(state: &mut State, host: &HostName) {
         if old.service.as_ref().is_some_and(|service| !machine.routes.contains_key(service)) {
             found.push(format!("{host}: {} is served no more", old.role));
         }
-        if machine.running(&old.role).next().is_none() {
+        let elsewhere = old.service.as_ref().is_some_and(|service| machine.is_led_to_tasks(service));
+        if machine.running(&old.role).next().is_none() && !elsewhere {
             found.push(format!("{host}: no container of {} runs any more", old.role));
         }
     }
@@ -87,6 +89,7 @@ pub(super) fn after(state: &mut State, host: &HostName) {
 /// Whether a role answers from another container than it did.
 fn moved(machine: &SimHost, old: &Old) -> bool {
     match &old.service {
+        Some(service) if machine.is_led_to_tasks(service) => true,
         Some(service) => machine.routed(service).is_some_and(|now| now.id != old.id && now.runs()),
         None => machine.running(&old.role).any(|now| now.id != old.id),
     }

@@ -2,12 +2,13 @@
 
 use crate::{
     command_line::CommandLine,
-    config::Config,
+    config::{Config, model::Role},
     name::Version,
     op::{
         Accessory, AccessoryTask, App, BootConfig, Build, Deploy, Exec, Lock, Logs, Maintenance, Op, Proxy, Prune,
-        Registry, RegistryTask, Rollback, Server,
+        Registry, RegistryTask, Rollback, Scale, Server,
     },
+    plan,
     query::{Attach, LogLines},
 };
 
@@ -45,6 +46,10 @@ pub fn every_operation(config: &Config, version: &Version) -> Vec<Op> {
         all.extend([Server::Join, Server::Leave].map(Op::Server));
     }
     all.extend(apps(version).into_iter().map(Op::App));
+    if plan::services::asked_for(config).is_some() {
+        let scale = |role: &Role| Scale { role: role.name.clone(), replicas: 2 };
+        all.push(Op::App(App::Scale(config.roles.iter().map(scale).collect())));
+    }
     all.extend(proxies().into_iter().map(Op::Proxy));
     all.extend(builds().into_iter().map(Op::Build));
     for task in [RegistryTask::Setup, RegistryTask::Login, RegistryTask::Remove, RegistryTask::Logout] {

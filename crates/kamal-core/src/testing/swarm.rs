@@ -4,9 +4,24 @@ use std::collections::BTreeMap;
 
 use super::host::Ended;
 use crate::{
-    cluster::{Address, Joined, Member, Membership, Network},
-    step::Step,
+    cluster::{Address, Joined, Managed, Member, Membership, Network, Node, Service},
+    config::Config,
+    diagnosis::Evidence,
+    name::{ContainerName, Version},
+    plan::services,
+    step::{ServiceSpec, Step},
 };
+
+/// A role of a configuration as a service at a version.
+///
+/// # Panics
+///
+/// When there is no such role, or the version cannot be one.
+#[must_use]
+pub fn service_spec(config: &Config, role: &str, version: &str) -> ServiceSpec {
+    let role = config.role(role).expect("a role of the configuration");
+    services::spec(config, role, &Version::parse(version).expect("a version"), None)
+}
 
 /// What a host has of a swarm.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +38,21 @@ pub struct SimSwarm {
     pub encrypts: Option<bool>,
     /// Whether it runs services of the swarm.
     pub serves: bool,
+    /// Where it is a manager, the hosts it knows, by address.
+    pub nodes: BTreeMap<String, Node>,
+    /// Where it is a manager, the services.
+    pub services: BTreeMap<String, SimService>,
+}
+
+/// A service: what it is, and what it was before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimService {
+    /// What it is.
+    pub spec: ServiceSpec,
+    /// How many containers it has.
+    pub replicas: u32,
+    /// What it was.
+    pub before: Option<ServiceSpec>,
 }
 
 /// What a token begins with; the manager's node follows.
@@ -49,7 +79,32 @@ impl SimSwarm {
             addresses: self.addresses.clone(),
             network: self.networks.values().next().cloned(),
             encrypts: self.encrypts,
+            managed: self.member.as_ref().filter(|member| member.manager).map(|_| self.managed()),
         })
+    }
+
+    fn managed(&self) -> Managed {
+        let service = |(name, found): (&String, &SimService)| {
+            let mut service = Service::new(ContainerName::of_checked(name.as_str()), found.replicas);
+            service.version = Some(found.spec.version.clone());
+            (service.declared, service.running) = (Some(found.spec.declared), found.replicas);
+            service
+        };
+        Managed { nodes: self.nodes.values().cloned().collect(), services: self.services.iter().map(service).collect() }
+    }
+
+    /// Has a service become another one; of a version that never becomes healthy nothing is left.
+    fn deploy(&mut self, spec: &ServiceSpec, sick: &BTreeMap<String, Evidence>) -> Ended {
+        let name = spec.service.to_string();
+        if self.nodes.values().all(|node| node.labels.get(&spec.on).is_none_or(|label| label != "true")) {
+            return Err((1, "no suitable node (scheduling constraints not satisfied)".to_owned()));
+        }
+        if sick.contains_key(spec.version.as_str()) {
+            return Err((1, format!("a container of {name} did not come up: task: unhealthy container")));
+        }
+        let before = self.services.get(&name).map(|service| service.spec.clone());
+        self.services.insert(name, SimService { spec: spec.clone(), replicas: spec.replicas, before });
+        Ok(String::new())
     }
 
     pub(super) fn networks_of(&self, container: &str) -> Vec<String> {
@@ -80,9 +135,36 @@ impl SimSwarm {
     }
 
     /// Acts a step out, if it is about a swarm.
-    pub(super) fn act(&mut self, step: &Step) -> Option<Ended> {
+    pub(super) fn act(&mut self, step: &Step, sick: &BTreeMap<String, Evidence>) -> Option<Ended> {
         let refused = |text: &str| Some(Err((1, format!("Error response from daemon: {text}"))));
+        let manages = self.member.as_ref().is_some_and(|member| member.manager);
         match step {
+            Step::LabelNode { .. }
+            | Step::DeployService(_)
+            | Step::RollBackService { .. }
+            | Step::ScaleService { .. }
+            | Step::RemoveService { .. }
+                if !manages =>
+            {
+                return refused("This node is not a swarm manager.");
+            }
+            Step::LabelNode { address, add, remove, .. } => {
+                let node = self.nodes.entry(address.clone()).or_insert_with(|| Node::new("", address.as_str()));
+                let add = add.iter().filter_map(|label| label.split_once('='));
+                node.labels.extend(add.map(|(name, value)| (name.to_owned(), value.to_owned())));
+                node.labels.retain(|name, _| !remove.contains(name));
+            }
+            Step::DeployService(spec) => return Some(self.deploy(spec, sick)),
+            Step::RollBackService { service, .. } => {
+                let Some(found) = self.services.get_mut(service.as_str()) else { return refused("service not found") };
+                let Some(before) = found.before.take() else { return refused("service has no previous spec") };
+                *found = SimService { replicas: before.replicas, spec: before, before: None };
+            }
+            Step::ScaleService { service, replicas, .. } => match self.services.get_mut(service.as_str()) {
+                Some(found) => found.replicas = *replicas,
+                None => return refused("service not found"),
+            },
+            Step::RemoveService { service } => drop(self.services.remove(service.as_str())),
             Step::InitSwarm { .. } | Step::JoinSwarm { .. } if self.member.is_some() => {
                 return refused("This node is already part of a swarm.");
             }

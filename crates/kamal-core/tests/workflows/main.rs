@@ -31,6 +31,7 @@ mod reviewed;
 mod roles;
 mod seams;
 mod secrets;
+mod services;
 mod stream;
 mod surveyed;
 mod table;

@@ -1,5 +1,7 @@
 //! A set of targets: which are healthy, and whose turn it is (spec 7).
 
+mod names;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use self::names::Names;
 use super::observe::log::Log;
 use super::options::TargetOptions;
 use super::peers;
@@ -21,7 +24,11 @@ use super::target::{Claim, Health, Role, Target};
 /// Targets that are replaced together.
 #[derive(Debug)]
 pub(crate) struct Balancer {
-    targets: Vec<Arc<Target>>,
+    targets: ArcSwap<Vec<Arc<Target>>>,
+    /// Whether other hosts' proxies are among them.
+    has_peers: bool,
+    /// Names whose addresses are targets, which come and go with these.
+    names: Option<Names>,
     healthy: ArcSwap<Healthy>,
     next_writer: AtomicUsize,
     next_reader: AtomicUsize,
@@ -30,6 +37,19 @@ pub(crate) struct Balancer {
     last_failure: Mutex<Option<CheckFailure>>,
     checks: Mutex<Vec<AbortHandle>>,
     log: Log,
+}
+
+/// What a set is made of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Members<'m> {
+    pub(crate) writers: &'m [String],
+    pub(crate) readers: &'m [String],
+    /// The service's name, which peers know it by.
+    pub(crate) service: &'m str,
+    /// Proxies of other hosts that serve it too.
+    pub(crate) peers: &'m [String],
+    /// Whether each address that a name stands for is a target, rather than the name.
+    pub(crate) each_address: bool,
 }
 
 #[derive(Debug, Default)]
@@ -65,27 +85,34 @@ impl Balancer {
         health: Health,
         log: &Log,
     ) -> Result<Arc<Self>, AddressError> {
-        Self::with_peers(writers, readers, ("", &[]), options, health, log)
+        Self::of(Members { writers, readers, ..Members::default() }, options, health, log)
     }
 
-    /// The same, with proxies of other hosts that serve a service too: its name, and where they are.
-    pub(crate) fn with_peers(
-        writers: &[String],
-        readers: &[String],
-        (service, peers): (&str, &[String]),
+    /// Makes a set, all in the given state.
+    pub(crate) fn of(
+        members: Members<'_>,
         options: &Arc<TargetOptions>,
         health: Health,
         log: &Log,
     ) -> Result<Arc<Self>, AddressError> {
+        let Members { writers, readers, service, peers, each_address } = members;
         let peers =
             peers.iter().map(|text| Ok(Arc::new(Target::peer(Address::parse(text)?, service, Arc::clone(options)))));
+        let peers = peers.collect::<Result<Vec<_>, AddressError>>()?;
         let roles = writers.iter().map(|text| (text, Role::Writer)).chain(readers.iter().map(|t| (t, Role::Reader)));
-        let targets = roles
-            .map(|(text, role)| Ok(Arc::new(Target::new(Address::parse(text)?, role, Arc::clone(options), health))))
-            .chain(peers)
-            .collect::<Result<Vec<_>, AddressError>>()?;
+        let given = roles.map(|(text, role)| Ok((Address::parse(text)?, role)));
+        let given = given.collect::<Result<Vec<_>, AddressError>>()?;
+        let has_peers = !peers.is_empty();
+        let (names, own) = if each_address {
+            (Some(Names::new(given, options, health)), Vec::new())
+        } else {
+            let target = |(address, role)| Arc::new(Target::new(address, role, Arc::clone(options), health));
+            (None, given.into_iter().map(target).collect())
+        };
         let set = Arc::new(Self {
-            targets,
+            targets: ArcSwap::from_pointee(own.into_iter().chain(peers).collect()),
+            has_peers,
+            names,
             healthy: ArcSwap::default(),
             next_writer: AtomicUsize::new(0),
             next_reader: AtomicUsize::new(0),
@@ -100,11 +127,15 @@ impl Balancer {
 
     /// Starts checking every target, at once and side by side.
     pub(crate) fn start_checks(self: &Arc<Self>) {
-        let handles = self.targets.iter().map(|target| {
-            tokio::spawn(check_forever(Arc::downgrade(self), Arc::clone(target), self.targets.len() == 1))
-                .abort_handle()
-        });
-        self.checks.lock().unwrap_or_else(PoisonError::into_inner).extend(handles);
+        let targets = self.targets.load();
+        let only_one = targets.len() == 1 && self.names.is_none();
+        let checks = targets.iter().map(|target| self.start_check(target, only_one));
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).extend(checks);
+        self.start_lookups();
+    }
+
+    fn start_check(self: &Arc<Self>, target: &Arc<Target>, only_one: bool) -> AbortHandle {
+        tokio::spawn(check_forever(Arc::downgrade(self), Arc::clone(target), only_one)).abort_handle()
     }
 
     /// Stops all checks; the set keeps its last known health.
@@ -112,9 +143,10 @@ impl Balancer {
         for check in self.checks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             check.abort();
         }
+        self.names.iter().for_each(Names::stop);
     }
 
-    /// Waits until all targets have been healthy; `Err` carries the last failure seen, if any.
+    /// Waits until all targets have been healthy, or one where addresses come and go; `Err` carries the last failure seen, if any.
     pub(crate) async fn wait_ready(&self, limit: Duration) -> Result<(), Option<CheckFailure>> {
         let mut ready = self.ready.subscribe();
         match timeout(limit, ready.wait_for(|ready| *ready)).await {
@@ -146,8 +178,8 @@ impl Balancer {
     /// Claims the target with the fewest requests under way, peers included; of several, whose turn it is. Where none is
     /// healthy, one of this proxy's own that was: one that sometimes answers is better than none.
     fn claim_of_all(&self, healthy: &Healthy, shard: usize) -> Result<Claim, Refused> {
-        let once =
-            || self.targets.iter().filter(|target| target.role == Role::Writer && target.health() != Health::Adding);
+        let targets = self.targets.load();
+        let once = || targets.iter().filter(|target| target.role == Role::Writer && target.health() != Health::Adding);
         let all: Vec<&Arc<Target>> = healthy.writers.iter().chain(&healthy.peers).collect();
         let all: Vec<&Arc<Target>> = if all.is_empty() { once().collect() } else { all };
         if all.is_empty() {
@@ -194,37 +226,45 @@ impl Balancer {
 
     /// Whether other hosts' proxies take their part.
     pub(crate) fn has_peers(&self) -> bool {
-        self.targets.last().is_some_and(|target| target.role == Role::Peer)
+        self.has_peers
     }
 
     /// Drains all targets side by side.
     pub(crate) async fn drain(&self, limit: Duration) {
-        join_all(self.targets.iter().map(|target| target.drain(limit))).await;
+        join_all(self.targets.load_full().iter().map(|target| target.drain(limit))).await;
     }
 
     pub(crate) fn has_readers(&self) -> bool {
-        self.targets.iter().any(|target| target.role == Role::Reader)
+        match &self.names {
+            Some(names) => names.of(Role::Reader).next().is_some(),
+            None => self.targets.load().iter().any(|target| target.role == Role::Reader),
+        }
     }
 
-    pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.targets.iter().map(|target| &**target)
+    pub(crate) fn targets(&self) -> Arc<Vec<Arc<Target>>> {
+        self.targets.load_full()
     }
 
     /// The addresses of a role, as given at deploy.
     pub(crate) fn addresses(&self, role: Role) -> Vec<String> {
-        self.targets.iter().filter(|t| t.role == role).map(|t| t.address.as_str().to_owned()).collect()
+        if let Some(names) = &self.names {
+            return names.of(role).map(|name| name.as_str().to_owned()).collect();
+        }
+        self.targets.load().iter().filter(|t| t.role == role).map(|t| t.address.as_str().to_owned()).collect()
     }
 
     /// The addresses of targets that get no requests for now.
-    pub(crate) fn unhealthy(&self) -> impl Iterator<Item = String> {
-        let own = self.targets.iter().filter(|target| target.role != Role::Peer);
+    pub(crate) fn unhealthy(&self) -> Vec<String> {
+        let targets = self.targets.load();
+        let own = targets.iter().filter(|target| target.role != Role::Peer);
         let unwell = own.filter(|target| target.health() != Health::Healthy);
-        unwell.map(|target| target.address.as_str().to_owned())
+        unwell.map(|target| target.address.as_str().to_owned()).collect()
     }
 
     /// Takes the targets at these addresses out until a check succeeds.
     pub(crate) fn distrust(&self, addresses: &[String]) {
-        for target in self.targets.iter().filter(|target| addresses.iter().any(|a| a == target.address.as_str())) {
+        for target in self.targets.load().iter().filter(|target| addresses.iter().any(|a| a == target.address.as_str()))
+        {
             target.checked(false);
         }
         self.recompute();
@@ -233,8 +273,8 @@ impl Balancer {
     /// Takes a target out that failed too many requests in a row, until a check of it succeeds; not the last one, as one
     /// that sometimes answers is better than none.
     pub(crate) fn eject(&self, target: &Target) {
-        let healthy =
-            self.targets.iter().filter(|other| other.role == target.role && other.health() == Health::Healthy);
+        let targets = self.targets.load();
+        let healthy = targets.iter().filter(|other| other.role == target.role && other.health() == Health::Healthy);
         if healthy.count() > 1
             && let Some(was) = target.checked(false)
         {
@@ -247,13 +287,16 @@ impl Balancer {
     }
 
     fn recompute(&self) {
+        let targets = self.targets.load();
         let of = |role| {
             let healthy = |t: &&Arc<Target>| t.role == role && t.health() == Health::Healthy;
-            self.targets.iter().filter(healthy).map(Arc::clone).collect::<Vec<_>>()
+            targets.iter().filter(healthy).map(Arc::clone).collect::<Vec<_>>()
         };
         let (writers, readers, peers) = (of(Role::Writer), of(Role::Reader), of(Role::Peer));
-        let own = self.targets.iter().filter(|target| target.role != Role::Peer).count();
-        let all = own > 0 && writers.len() + readers.len() == own;
+        let own = targets.iter().filter(|target| target.role != Role::Peer).count();
+        // Of addresses that come and go some may be those of a host that just died.
+        let enough = if self.names.is_some() { 1 } else { own };
+        let all = own > 0 && writers.len() + readers.len() >= enough;
         self.healthy.store(Arc::new(Healthy { writers, readers, peers }));
         if all {
             self.ready.send_replace(true);
@@ -352,7 +395,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn ready_when_all_are_healthy() {
         let set = set(&["w1", "w2"], &[], Health::Adding);
-        let [first, second] = &set.targets[..] else { panic!("two targets") };
+        let targets = set.targets();
+        let [first, second] = &targets[..] else { panic!("two targets") };
         set.checked(first, &Ok(()));
         set.checked(
             second,

@@ -393,6 +393,7 @@ mod tests {
             .rate_limit(RateLimit::per_minute(12).burst(13))
             .redirect("/old", "/new")
             .sticky(true)
+            .each_address(true)
             .peer(&"proxy-2".parse().unwrap())
             .share_certificates("proxy-1", "/s")
             .eject_after(14);
@@ -406,7 +407,7 @@ mod tests {
             --log-response-header B --forward-headers --scope-cookie-paths --target-h2c --deploy-timeout 9s \
             --drain-timeout 10s --force --compress --compress-min-size 11 --compress-type text/x --basic-auth-file /u \
             --basic-auth-env U --allow-address 10.0.0.0/8 --deny-address 10.0.0.1 --trusted-proxy 10.0.0.2 \
-            --rate-limit 12/m --rate-limit-burst 13 --redirect /old=/new --sticky --peer proxy-2 --peer-name proxy-1 \
+            --rate-limit 12/m --rate-limit-burst 13 --redirect /old=/new --sticky --target-each-address --peer proxy-2 --peer-name proxy-1 \
             --peer-secret-file /s --eject-after 14";
         assert_eq!(of(options), of_flags(flags));
     }

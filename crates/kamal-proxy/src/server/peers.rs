@@ -117,7 +117,7 @@ pub(crate) fn question(routes: &Routes, client: &Client, headers: &mut HeaderMap
     let name = text.split(' ').next()?;
     let service = routes.get(name)?;
     let address: IpAddr = client.address.parse().ok()?;
-    service.active.targets().filter_map(|target| target.peer.as_ref()).find(|peer| peer.is_at(address))?;
+    service.active.targets().iter().filter_map(|target| target.peer.as_ref()).find(|peer| peer.is_at(address))?;
     // This proxy says to go on with the body as soon as a target takes it.
     headers.remove(EXPECT);
     let service = Arc::clone(service);

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use self::error::{CommandError, Unhealthy};
-use super::balancer::Balancer;
+use super::balancer::{Balancer, Members};
 use super::control::protocol::{Deploy, Pause as PauseRequest, RolloutDeploy, RolloutSet, Stop as StopRequest, Watch};
 use super::deployed::DeployedService;
 use super::go_duration::GoDuration;
@@ -86,9 +86,14 @@ impl Router {
         ];
         self.log.info("Deploying", &about);
         let target_options = Arc::new(request.target_options);
-        let peers = (request.service.as_str(), &options.policies.peers[..]);
-        let (writers, readers) = (&request.targets, &request.readers);
-        let set = Balancer::with_peers(writers, readers, peers, &target_options, Health::Adding, &self.log)?;
+        let members = Members {
+            writers: &request.targets,
+            readers: &request.readers,
+            service: &request.service,
+            peers: &options.policies.peers,
+            each_address: options.policies.each_address,
+        };
+        let set = Balancer::of(members, &target_options, Health::Adding, &self.log)?;
         self.refuse_conflict(&self.routes(), &request.service, &options)?;
         make_ready(&set, request.deployment).await?;
 

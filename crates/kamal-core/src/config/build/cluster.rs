@@ -9,6 +9,7 @@ use super::super::source::Span;
 use super::super::yaml::Node;
 use super::options::{number, text};
 use super::policies::is_network;
+use super::services;
 use crate::naming;
 
 /// The key in the root.
@@ -43,7 +44,12 @@ pub(crate) fn cluster(root: &Node, config: &Config, report: &mut Report<'_>) -> 
     driver(node, entry.key, report);
     containers(entry.key, config, report);
     let secret = text(node, "secret");
-    if balance {
+    let services = services::services(node, entry.key, config, report);
+    if balance && services.is_some() {
+        let span = root.get(BALANCE).map_or(entry.key, |node| node.span);
+        let rule = "services: each host's proxy leads to all containers by itself; remove x-balance";
+        report.error(span, at("x-cluster/run", rule));
+    } else if balance {
         balanced(root.get(BALANCE).map_or(entry.key, |node| node.span), config, report);
         certificates(node.get("secret").map_or(entry.key, |node| node.span), secret.as_deref(), config, report);
     } else if let Some(node) = node.get("secret") {
@@ -56,6 +62,7 @@ pub(crate) fn cluster(root: &Node, config: &Config, report: &mut Report<'_>) -> 
         encrypted: node.get("encrypted").and_then(Node::bool).unwrap_or(true),
         secret,
         balance,
+        services,
     })
 }
 

@@ -149,6 +149,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("x-cluster/name", "shop"),
     ("x-cluster/address", "10.0.0.0/16"),
     ("x-cluster/interface", "eth1"),
+    ("x-cluster/run", "services"),
+    ("x-cluster/replicas", "{web: 5}"),
     ("x-cluster/managers", "1"),
     ("x-cluster/encrypted", "true"),
     ("x-cluster/secret", "CLUSTER_SECRET"),

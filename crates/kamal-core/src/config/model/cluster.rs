@@ -1,6 +1,9 @@
 //! Hosts that are joined.
 
+use indexmap::IndexMap;
 use serde::Serialize;
+
+use crate::name::RoleName;
 
 /// `x-cluster`: hosts joined by Docker's swarm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,6 +21,16 @@ pub struct Cluster {
     pub secret: Option<String>,
     /// `x-balance`: whether each web host's proxy leads requests to the containers of all.
     pub balance: bool,
+    /// `run: services`: whether roles run as services of the swarm.
+    pub services: Option<Services>,
+}
+
+/// Roles that run as services of the swarm.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Services {
+    /// `replicas`: how many containers a role is to have; as many as it has hosts where nothing is said.
+    pub replicas: IndexMap<RoleName, u32>,
 }
 
 /// Which of a host's addresses is its private one: the only one that is private by its number, where nothing is said.

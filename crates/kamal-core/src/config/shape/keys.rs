@@ -187,6 +187,17 @@ pub(crate) const X_CLUSTER: &[Key] = &[
         "The network the hosts' private addresses are in, by which they reach each other: `10.0.0.0/16`.",
     ),
     key("interface", Text, "The interface whose address is a host's private one: `eth1`."),
+    key(
+        "run",
+        Text,
+        "What a role is: `containers`, one on each of its hosts, or `services` of the swarm, which runs them elsewhere when a \
+         host dies, default `containers`.",
+    ),
+    key(
+        "replicas",
+        AnyMap,
+        "With `run: services`, how many containers each role has, by name, default the number of its hosts.",
+    ),
     key("managers", Int, "How many hosts manage the swarm, the primary host first, default 1."),
     key("encrypted", Bool, "Whether the hosts encrypt what goes between containers, default true."),
     key(

@@ -54,7 +54,7 @@ impl SimHost {
             hosts: self.served.get(service).cloned().unwrap_or_else(|| "*".to_owned()),
             paths: "/".to_owned(),
             owner: None,
-            targets: vec![id.chars().take(12).collect()],
+            targets: vec![if self.is_led_to_tasks(service) { id.clone() } else { id.chars().take(12).collect() }],
         };
         let mut networks = self.swarm.networks_of(naming::PROXY_CONTAINER);
         networks.extend((!self.proxy_cut_off).then(|| naming::NETWORK.to_owned()));
@@ -135,6 +135,9 @@ impl SimHost {
         say("proxy".into(), format!("{:?} {}", self.proxy, self.network));
         say("locks".into(), format!("{:?}", self.locks.keys()));
         say("swarm".into(), format!("{:?} {:?}", self.swarm.member, self.swarm.attached));
+        for (name, service) in &self.swarm.services {
+            say(format!("service {name}"), format!("{} {}", service.spec.image, service.replicas));
+        }
         say("logins".into(), format!("{:?}", self.logins));
         all
     }

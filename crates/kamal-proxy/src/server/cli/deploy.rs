@@ -81,6 +81,7 @@ fn policies(flags: &Parsed) -> Policies {
         rate_limit_burst: flags.int(flag::RATE_LIMIT_BURST),
         redirects: flags.list(flag::REDIRECT),
         sticky: flags.bool(flag::STICKY),
+        each_address: flags.bool(flag::TARGET_EACH_ADDRESS),
         peers: flags.list(flag::PEER),
         peer_name: flags.str(flag::PEER_NAME),
         peer_secret_file: flags.str(flag::PEER_SECRET_FILE),
@@ -152,6 +153,7 @@ mod tests {
         let route = Route {
             service: "app-web".into(),
             container: "app-web-999".parse().unwrap(),
+            tasks: false,
             network: None,
             peers: Vec::new(),
             sharing: None,

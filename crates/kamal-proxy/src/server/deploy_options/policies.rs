@@ -143,6 +143,13 @@ impl DeployOptions {
         self
     }
 
+    /// Whether each address that a target's name stands for is a target of its own: they come and go as the name, looked up
+    /// every second, has them. A deploy waits for the first that is healthy.
+    pub const fn each_address(mut self, each: bool) -> Self {
+        self.service.policies.each_address = each;
+        self
+    }
+
     /// Spreads requests over the proxies of other hosts that serve this service too, besides this one's own targets. Each
     /// has to name the others.
     pub fn peer(mut self, address: &Address) -> Self {

@@ -32,7 +32,7 @@ pub(crate) fn text(router: &Router, connections: &Connections) -> String {
         gauge(&mut out, name, help);
         for service in &services {
             for (slot, set) in slots(service) {
-                for target in set.targets() {
+                for target in set.targets().iter() {
                     let labels = labels(service, slot, target);
                     let _ = writeln!(out, "kamal_proxy_{name}{{{labels}}} {}", value(target));
                 }

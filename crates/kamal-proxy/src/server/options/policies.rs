@@ -45,6 +45,9 @@ pub(crate) struct Policies {
     /// Whether a client keeps to the target that answered it first.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) sticky: bool,
+    /// Whether each address that a target's name stands for is a target, looked up again and again.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) each_address: bool,
     /// Proxies of other hosts that serve this service too.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) peers: Vec<String>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{CommandError, Router};
-use crate::server::balancer::Balancer;
+use crate::server::balancer::{Balancer, Members};
 use crate::server::options::ServiceOptions;
 use crate::server::pause::Pause;
 use crate::server::routes::Routes;
@@ -63,15 +63,19 @@ impl Router {
             options = ServiceOptions { tls_enabled: false, ..options };
         }
         let target_options = Arc::new(saved.target_options);
-        let set = |writers: &[String], readers: &[String], peers: &[String]| {
-            let peers = (saved.name.as_str(), peers);
-            Balancer::with_peers(writers, readers, peers, &target_options, Health::Healthy, &self.log)
-        };
-        let writers = saved.active_targets.unwrap_or_default();
-        let active = set(&writers, &saved.active_readers.unwrap_or_default(), &options.policies.peers)?;
+        let set = |members: Members<'_>| Balancer::of(members, &target_options, Health::Healthy, &self.log);
+        let (writers, readers) = (saved.active_targets.unwrap_or_default(), saved.active_readers.unwrap_or_default());
+        let active = set(Members {
+            writers: &writers,
+            readers: &readers,
+            service: &saved.name,
+            peers: &options.policies.peers,
+            each_address: options.policies.each_address,
+        })?;
         let writers = saved.rollout_targets.unwrap_or_default();
         let readers = saved.rollout_readers.unwrap_or_default();
-        let rollout = if writers.is_empty() && readers.is_empty() { None } else { Some(set(&writers, &readers, &[])?) };
+        let in_rollout = Members { writers: &writers, readers: &readers, ..Members::default() };
+        let rollout = if writers.is_empty() && readers.is_empty() { None } else { Some(set(in_rollout)?) };
         let assets = Assets::load(&saved.name, &options, &self.surroundings.variables, &self.log)?;
         for set in std::iter::once(&active).chain(&rollout) {
             set.distrust(unhealthy);
