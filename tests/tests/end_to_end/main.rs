@@ -27,6 +27,7 @@ mod lock;
 #[path = "../../shared/memory.rs"]
 mod memory;
 mod pasted;
+mod promises;
 mod proxy;
 mod registry;
 mod relayed;
