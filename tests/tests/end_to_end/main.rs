@@ -32,6 +32,7 @@ mod proxy;
 mod registry;
 mod relayed;
 mod removal;
+mod rollout;
 mod secrets;
 mod spine;
 mod surveys;

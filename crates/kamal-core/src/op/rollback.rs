@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     name::Version,
     naming,
-    plan::Draft,
+    plan::{Draft, Reuse},
     state::{Deployed, HostState},
 };
 
@@ -43,7 +43,8 @@ pub(super) fn draft(asked: &Rollback, facts: &Facts<'_>) -> Result<Draft, Error>
         return Err(Error::VersionUnavailable { version, hosts: missing.join(", ") });
     }
     let mut stages: Vec<_> = facts.hook("pre-deploy", None).into_iter().collect();
-    let extras = Extras { as_deployed: asked.as_deployed, ..Extras::default() };
+    let reuse = if asked.as_deployed { Reuse::All } else { Reuse::Nothing };
+    let extras = Extras { reuse, ..Extras::default() };
     stages.extend(boot::stages(facts, facts.targets, &version, extras));
     let after = facts.hook("post-deploy", None).into_iter().collect();
     let notes = vec![introduction(facts, &version)];

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::{Health, Host, Status};
-use crate::{table::table, vitals::size};
+use crate::{name::HostName, table::table, vitals::size};
 
 /// A certificate that ends within so many days is marked.
 const SOON: i64 = 14;
@@ -35,6 +35,10 @@ impl Display for Status {
         writeln!(f, "{}{destination}: {versions}, {health}, {reached} of {} hosts", self.service, self.hosts.len())?;
         if let Some(lock) = &self.lock {
             writeln!(f, "Locked on {}: {}", lock.host, lock.details.replace('\n', ", "))?;
+        }
+        for rollout in &self.rollouts {
+            let hosts = rollout.hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
+            writeln!(f, "Rollout of {} under way: {} % on {hosts}", shortened(&rollout.version), rollout.percent)?;
         }
         writeln!(f)?;
         write!(f, "{}", table(&["HOST", "WHAT", "HEALTH", "VERSION", "DEPLOYED", "STATE"], &self.running()))?;

@@ -6,7 +6,7 @@ use crate::{
     name::Version,
     op::{
         Accessory, AccessoryTask, App, BootConfig, Build, Deploy, Exec, Lock, Logs, Maintenance, Op, Proxy, Prune,
-        Registry, RegistryTask, Rollback, Server,
+        Registry, RegistryTask, Rollback, Rollout, Server,
     },
     query::{Attach, LogLines},
 };
@@ -24,6 +24,10 @@ pub fn every_operation(config: &Config, version: &Version) -> Vec<Op> {
         Op::Rollback(Rollback::default()),
         Op::Rollback(Rollback { to: Some(version.clone()), as_deployed: false }),
         Op::Rollback(Rollback { to: Some(version.clone()), as_deployed: true }),
+        Op::Rollout(Rollout::Deploy { how: deploy, percent: 10 }),
+        Op::Rollout(Rollout::Set { percent: 50 }),
+        Op::Rollout(Rollout::Promote),
+        Op::Rollout(Rollout::Abort),
         Op::Remove,
         Op::Upgrade { rolling: false },
         Op::Upgrade { rolling: true },
