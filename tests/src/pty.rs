@@ -68,11 +68,21 @@ impl Pty {
     ///
     /// When it does not.
     pub fn expect(&mut self, text: &str) {
+        drop(self.up_to(text));
+    }
+
+    /// Waits for a text as [`Pty::expect`] does, and returns what came before it.
+    ///
+    /// # Panics
+    ///
+    /// When the program does not print it.
+    pub fn up_to(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.seen.find(text) {
+                let before = self.seen[..at].to_owned();
                 self.seen.drain(..at + text.len());
-                return;
+                return before;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(bytes) = self.printed.recv_timeout(left) else { panic!("{text:?} is not in {:?}", self.seen) };

@@ -14,6 +14,7 @@ pub(crate) mod prune;
 mod read;
 mod refusal;
 pub(crate) mod registry;
+mod rollout;
 mod secrets;
 pub(crate) mod server;
 mod switches;
@@ -36,6 +37,7 @@ pub(crate) use self::{
     prune::PruneCommand,
     read::{Line, read},
     registry::RegistryCommand,
+    rollout::RolloutCommand,
     secrets::{ExtractArgs, FetchArgs, SecretsCommand},
     server::ServerCommand,
     values::Pair,
@@ -136,6 +138,9 @@ pub(crate) enum Command {
     Redeploy(DeployArgs),
     /// Go back to a version whose containers the hosts still have
     Rollback(RollbackArgs),
+    /// Try a version on a part of the requests before it takes the place of the one that is live
+    #[command(subcommand, disable_help_subcommand = true)]
+    Rollout(RolloutCommand),
     /// Show what a command would do, and in what the hosts differ from deploy.yml. Exit status: 0 nothing to do, 2 changes
     Plan {
         /// The command, with its options
@@ -209,6 +214,7 @@ impl Command {
         match self {
             Self::Setup(args) | Self::Deploy(args) | Self::Redeploy(args) => Some(&args.preview),
             Self::Rollback(args) => Some(&args.preview),
+            Self::Rollout(command) => Some(command.preview()),
             Self::Remove(args) => Some(&args.preview),
             Self::Upgrade(args) => Some(&args.preview),
             Self::Accessory(command) => command.preview(),

@@ -19,6 +19,8 @@ pub enum Phase {
     Locked,
     /// New containers are being started.
     Booting,
+    /// As many requests as were asked for are led to new containers beside those that are live.
+    Split,
     /// Every host answers from its new container.
     Switched,
     /// Old containers were stopped.
@@ -41,7 +43,7 @@ impl Phase {
     #[must_use]
     pub(crate) fn may_become(self, next: Phase) -> bool {
         use Phase::{
-            Booting, Built, Delivered, Done, Drained, Failed, Locked, Planned, Pruned, RolledBack, RollingBack,
+            Booting, Built, Delivered, Done, Drained, Failed, Locked, Planned, Pruned, RolledBack, RollingBack, Split,
             Switched,
         };
         matches!(
@@ -53,6 +55,9 @@ impl Phase {
                 | (Delivered, Booting | Done)
                 | (Locked, Built | Delivered | Booting | Done)
                 | (Booting, Switched | RollingBack)
+                // A rollout ends there, or goes on from it where its containers run already, or takes all back.
+                | (Planned | Locked | Delivered | Booting, Split)
+                | (Split, Drained | Done)
                 // Boot groups: the next group boots after the last one drained.
                 | (Switched, Drained | Booting | RollingBack)
                 | (Drained, Pruned | Booting | RollingBack | Done)
@@ -101,8 +106,21 @@ impl Machine {
 mod tests {
     use super::Phase::{self, *};
 
-    const ALL: [Phase; 12] =
-        [Planned, Built, Delivered, Locked, Booting, Switched, Drained, Pruned, Done, RollingBack, RolledBack, Failed];
+    const ALL: [Phase; 13] = [
+        Planned,
+        Built,
+        Delivered,
+        Locked,
+        Booting,
+        Split,
+        Switched,
+        Drained,
+        Pruned,
+        Done,
+        RollingBack,
+        RolledBack,
+        Failed,
+    ];
 
     fn walk(phases: &[Phase]) -> bool {
         phases.windows(2).all(|pair| pair[0].may_become(pair[1]))
@@ -114,6 +132,13 @@ mod tests {
         assert!(walk(&[Planned, Locked, Built, Delivered, Booting, Switched, Drained, Pruned, Done]));
         assert!(walk(&[Planned, Locked, Booting, Switched, Drained, Done]));
         assert!(walk(&[Planned, Locked, Delivered, Booting, RollingBack, RolledBack, Failed]));
+    }
+
+    #[test]
+    fn rollouts_walk_legally() {
+        assert!(walk(&[Planned, Locked, Built, Delivered, Booting, Split, Done]));
+        assert!(walk(&[Planned, Locked, Split, Drained, Done]));
+        assert!(!Split.may_become(Switched) && !Split.may_become(RollingBack));
     }
 
     #[test]

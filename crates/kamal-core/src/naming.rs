@@ -69,6 +69,12 @@ pub fn role_env_file(config: &Config, role: &RoleName) -> String {
     format!("{}/env/roles/{role}.env", app_directory(config))
 }
 
+/// The note of a rollout that is under way.
+#[must_use]
+pub fn rollout_note(config: &Config) -> String {
+    format!("{}/rollout", app_directory(config))
+}
+
 /// An accessory's env file.
 #[must_use]
 pub fn accessory_env_file(config: &Config, accessory: &str) -> String {

@@ -18,6 +18,7 @@ mod registry;
 mod relay;
 mod remove;
 mod rollback;
+mod rollout;
 mod server;
 mod services;
 mod upgrade;
@@ -34,6 +35,7 @@ pub use prune::Prune;
 pub(crate) use prune::prune_images;
 pub use registry::{Registry, RegistryTask};
 pub use rollback::Rollback;
+pub use rollout::Rollout;
 pub use server::Server;
 pub use services::Scale;
 
@@ -63,6 +65,8 @@ pub enum Op {
     Redeploy(Deploy),
     /// Boots a version that hosts still have.
     Rollback(Rollback),
+    /// A version beside the one that is live, for a part of the requests.
+    Rollout(Rollout),
     /// Removes the app, the proxy, the accessories, and logs hosts out of the registry.
     Remove,
     /// Brings hosts from Kamal 1 to Kamal 2.
@@ -215,7 +219,11 @@ impl Op {
     pub fn delivers(&self) -> bool {
         matches!(
             self,
-            Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) | Self::Build(Build::Pull | Build::Deliver(_))
+            Self::Setup(_)
+                | Self::Deploy(_)
+                | Self::Redeploy(_)
+                | Self::Rollout(Rollout::Deploy { .. })
+                | Self::Build(Build::Pull | Build::Deliver(_))
         )
     }
 
@@ -227,6 +235,7 @@ impl Op {
             Self::Deploy(_) => Row::locks("deploy", "", Scope::All).alone().of_version(),
             Self::Redeploy(_) => Row::locks("redeploy", "", Scope::All).alone().of_version(),
             Self::Rollback(_) => Row::locks("rollback", "", Scope::All).alone(),
+            Self::Rollout(rollout) => rollout.row(),
             Self::Remove => Row::locks("remove", "", Scope::All).alone(),
             Self::Upgrade { .. } => Row::locks("upgrade", "", Scope::All).alone(),
             Self::Details => Row::looks("details", "", Scope::All).alone(),
@@ -280,13 +289,13 @@ impl Op {
 
     /// Whether there is something to do whatever the hosts tell, so that the lock is taken before they are asked.
     pub(crate) fn surely_changes(&self) -> bool {
-        matches!(self, Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_))
+        matches!(self, Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) | Self::Rollout(Rollout::Deploy { .. }))
     }
 
     /// Whether what comes after the image is decided once hosts have it: making it takes as long as it takes, and nothing
     /// else was done to them by then.
     pub(crate) fn decides_on_delivery(&self) -> bool {
-        matches!(self, Self::Deploy(_) | Self::Redeploy(_))
+        matches!(self, Self::Deploy(_) | Self::Redeploy(_) | Self::Rollout(Rollout::Deploy { .. }))
     }
 
     /// Whether it is told what hosts say that can be reached, where others cannot. A lock is where it is or nowhere.
@@ -347,9 +356,11 @@ impl Op {
     /// The hooks that may run.
     pub(crate) fn hooks(&self) -> &'static [&'static str] {
         match self {
-            Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) | Self::Rollback(_) => {
-                &["pre-connect", "pre-deploy", "post-deploy"]
-            }
+            Self::Setup(_)
+            | Self::Deploy(_)
+            | Self::Redeploy(_)
+            | Self::Rollback(_)
+            | Self::Rollout(Rollout::Deploy { .. } | Rollout::Promote) => &["pre-connect", "pre-deploy", "post-deploy"],
             _ if self.row().scope.contacts() => &["pre-connect"],
             _ => &[],
         }
@@ -368,6 +379,7 @@ impl Op {
     pub(crate) fn needs_error_pages(&self) -> bool {
         match self {
             Self::Setup(_) | Self::Deploy(_) | Self::Redeploy(_) | Self::Rollback(_) | Self::Upgrade { .. } => true,
+            Self::Rollout(_) => true,
             Self::App(app) => matches!(app, App::Boot | App::Start),
             Self::Proxy(proxy) => matches!(proxy, Proxy::Upgrade { .. }),
             Self::Server(server) => server.switches(),
@@ -384,13 +396,18 @@ impl Op {
             targets.roles.iter().for_each(|role| needs.role(config, role, &role.hosts));
         };
         match self {
-            Self::Setup(deploy) | Self::Deploy(deploy) | Self::Redeploy(deploy) => {
+            Self::Setup(deploy)
+            | Self::Deploy(deploy)
+            | Self::Redeploy(deploy)
+            | Self::Rollout(Rollout::Deploy { how: deploy, .. }) => {
                 roles(&mut needs);
                 if !deploy.skip_push {
                     needs.build(config);
                 }
             }
             Self::Rollback(asked) if !asked.as_deployed => roles(&mut needs),
+            Self::Rollout(Rollout::Promote) => roles(&mut needs),
+            Self::Rollout(Rollout::Abort) => targets.roles.iter().for_each(|role| needs.route(config, role)),
             Self::Upgrade { .. } | Self::App(App::Boot) | Self::Proxy(Proxy::Upgrade { .. }) => roles(&mut needs),
             Self::App(App::Start) => targets.roles.iter().for_each(|role| needs.route(config, role)),
             Self::Server(server) if server.switches() => config.roles.iter().for_each(|role| needs.route(config, role)),
@@ -409,6 +426,7 @@ impl Op {
     /// Plans it: a pure function of the configuration, the selection, and what the hosts told.
     pub(crate) fn draft(&self, facts: &Facts<'_>) -> Result<Draft, Error> {
         let draft = self.draft_of(facts)?;
+        rollout::check(self, facts, &draft)?;
         conflict::check(facts, &draft)?;
         cluster::check(facts, &draft)?;
         Ok(draft)
@@ -420,6 +438,7 @@ impl Op {
             Self::Deploy(deploy) => deploy::deploy(deploy, facts),
             Self::Redeploy(deploy) => deploy::redeploy(deploy, facts),
             Self::Rollback(asked) => rollback::draft(asked, facts),
+            Self::Rollout(rollout) => rollout.draft(facts),
             Self::Remove => remove::draft(facts),
             Self::Upgrade { rolling } => upgrade::draft(*rolling, facts),
             Self::Details => Ok(overview::details(facts)),

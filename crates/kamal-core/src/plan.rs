@@ -2,6 +2,7 @@
 //! the runner follows it to the letter.
 
 mod accessory;
+mod beside;
 mod boot;
 pub(crate) mod cluster;
 mod differences;
@@ -14,9 +15,10 @@ pub(crate) mod services;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use accessory::AccessorySteps;
+pub(crate) use beside::beside;
 pub(crate) use boot::{
-    Boot, Booting, create_network, ensure_proxy, groups, guard, host, proxy_container, release, retire, route_to,
-    stop_timeout,
+    Boot, Booting, Reuse, create_network, ensure_proxy, groups, guard, host, proxy_container, release, retire,
+    route_to, stop_timeout,
 };
 pub use boot::{Placement, Stale, logging};
 pub use digest::fnv1a;
@@ -94,6 +96,8 @@ pub enum Kind {
     Start,
     /// Starts new containers, unless that was done, and switches to them.
     Boot,
+    /// Leads a part of the requests to new containers, or all of them back.
+    Split,
     /// Watches how the new containers answer.
     Guard,
     /// Stops what they replaced, group by group.
@@ -295,6 +299,7 @@ impl Stage {
             Kind::Deliver => Phase::Delivered,
             Kind::Lock => Phase::Locked,
             Kind::Boot => Phase::Switched,
+            Kind::Split => Phase::Split,
             Kind::Retire | Kind::Finish => Phase::Drained,
             _ => return None,
         })

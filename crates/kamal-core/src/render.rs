@@ -59,6 +59,7 @@ fn own(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
             let content = content.content().ok_or_else(|| RenderError::Content(path.clone()))?;
             write_file(path, content, *mode)
         }
+        Step::NoteRollout { path, rollout } => write_file(path, rollout.note().as_bytes(), 0o644),
         Step::MakeDirectory { path, mode, owner } => {
             let path = escape::path(path);
             let mut text = format!("mkdir -p {path}");

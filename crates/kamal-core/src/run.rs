@@ -465,7 +465,8 @@ impl<'r, 'a> Runner<'r, 'a> {
         if !stoppable && cx.fleet.cancel.requested() {
             return Err(Error::Cancelled);
         }
-        if matches!(stage.kind, Kind::Retire | Kind::Finish) {
+        // What came up is there to stay.
+        if matches!(stage.kind, Kind::Split | Kind::Retire | Kind::Finish) {
             self.booted = None;
             self.risen.clear();
         }

@@ -42,6 +42,9 @@ pub struct HostState {
     pub hides_overlay: bool,
     /// The deploy lock, when it is held.
     pub lock: Option<Held>,
+    /// The rollout that is under way, as it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// How it stands to the hosts it is to be joined with, where deploy.yml has `x-cluster`; of its addresses also where it
     /// has `x-deliver`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,6 +135,43 @@ impl Deployed {
     #[must_use]
     pub fn new(version: Version, at: impl Into<String>, by: impl Into<String>) -> Self {
         Self { version, at: at.into(), by: by.into() }
+    }
+}
+
+/// A version that is there beside the one that is live, for a part of the requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Rollout {
+    /// The version.
+    pub version: Version,
+    /// How many of a hundred requests it is to get.
+    pub percent: u8,
+}
+
+impl Rollout {
+    /// A version and its part of the requests, in percent.
+    #[must_use]
+    pub fn new(version: Version, percent: u8) -> Self {
+        Self { version, percent }
+    }
+
+    /// Reads a note.
+    #[must_use]
+    pub fn read(note: &str) -> Option<Self> {
+        let (version, percent) = note.trim().split_once(' ')?;
+        Some(Self { version: version.parse().ok()?, percent: percent.parse().ok()? })
+    }
+
+    /// What is noted.
+    #[must_use]
+    pub(crate) fn note(&self) -> String {
+        format!("{} {}\n", self.version, self.percent)
+    }
+}
+
+impl std::fmt::Display for Rollout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {} %", self.version, self.percent)
     }
 }
 
@@ -266,6 +306,7 @@ impl HostState {
             network: false,
             hides_overlay: false,
             lock: None,
+            rollout: None,
             joined: None,
             logins: Vec::new(),
         }

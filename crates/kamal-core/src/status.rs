@@ -37,6 +37,8 @@ pub struct Status {
     pub healthy: bool,
     /// The deploy lock, where somebody holds it.
     pub lock: Option<Lock>,
+    /// Rollouts that are under way: one on all hosts, if nobody was cut off.
+    pub rollouts: Vec<Rollout>,
     /// The hosts, in order.
     pub hosts: Vec<Host>,
     /// Roles that run as services of the swarm, as a manager knows them.
@@ -58,6 +60,17 @@ pub struct Service {
     pub running: u32,
     /// Hosts that do not answer the managers: what ran there is started elsewhere.
     pub lost: Vec<HostName>,
+}
+
+/// A rollout that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rollout {
+    /// The version beside the one that is live.
+    pub version: Version,
+    /// How many of a hundred requests it gets.
+    pub percent: u8,
+    /// Where.
+    pub hosts: Vec<HostName>,
 }
 
 /// A lock that is held.

@@ -21,6 +21,7 @@ use crate::{
     lock::Taking,
     name::{ContainerName, Destination, HostName, ImageRef, RoleName, ServiceName, Version},
     secret::Secret,
+    state::Rollout,
 };
 
 /// A new container that docker restarted this often is not waited for any longer: docker pauses 3 s in all before the
@@ -359,6 +360,29 @@ pub enum Step {
     },
     /// Lets kamal-proxy check a container's health and move traffic to it, draining the one before.
     SwitchTraffic(Box<Route>),
+    /// Notes on the host that a rollout is under way, and how far it is.
+    NoteRollout {
+        /// The note's path below the login directory.
+        path: String,
+        /// What is noted.
+        rollout: Rollout,
+    },
+    /// Lets kamal-proxy check a container's health and keep it beside the one it leads a service to; what was beside that
+    /// before is drained.
+    StartRollout(Box<Route>),
+    /// Leads a part of the requests to a service to what is beside its container.
+    SplitRollout {
+        /// The service in kamal-proxy.
+        service: String,
+        /// How many of a hundred.
+        percent: u8,
+    },
+    /// Leads all requests to a service to its container; a service kamal-proxy does not know, or a proxy that does not run,
+    /// counts as done.
+    StopRollout {
+        /// The service in kamal-proxy.
+        service: String,
+    },
     /// Takes a service out of kamal-proxy; one it does not know, or a proxy that does not run, counts as done.
     RemoveRoute {
         /// The service in kamal-proxy.
@@ -506,13 +530,20 @@ impl Step {
     /// True for what a person wants to read in a plan; the rest is bookkeeping that goes with it.
     #[must_use]
     pub fn is_headline(&self) -> bool {
-        !matches!(self, Self::Audit { .. } | Self::CheckProxy | Self::CheckWatch)
+        !matches!(self, Self::Audit { .. } | Self::NoteRollout { .. } | Self::CheckProxy | Self::CheckWatch)
     }
 
     /// True when the step waits until something is healthy.
     #[must_use]
     pub(crate) fn awaits_health(&self) -> bool {
-        matches!(self, Self::SwitchTraffic(_) | Self::AwaitHealthy(_) | Self::AwaitReady { .. } | Self::Watch { .. })
+        matches!(
+            self,
+            Self::SwitchTraffic(_)
+                | Self::AwaitHealthy(_)
+                | Self::StartRollout(_)
+                | Self::AwaitReady { .. }
+                | Self::Watch { .. }
+        )
     }
 
     /// True when a failure of the step is of no matter.

@@ -10,7 +10,7 @@ use kamal_core::{
     naming,
     ports::AnswerError,
     shell::{Text, escape::word},
-    state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, RouteState},
+    state::{Container, ContainerState, Deployed, HostState, Image, ProxyContainer, Rollout, RouteState},
 };
 
 use crate::{hub, login, services, swarm};
@@ -27,6 +27,7 @@ pub(crate) fn text(config: &Config) -> Text {
     let lock = lock::look(&naming::lock_directory(config));
     let audit = word(&naming::audit_log(config));
     let booted = word(&naming::accessory_env_directory(config));
+    let rollout = word(&naming::rollout_note(config));
     let repository = word(&format!("\t{}:", config.repository()));
     let registries = config.accessories.iter().filter_map(|accessory| accessory.registry.as_ref());
     let logs_in = registries.chain([&config.registry]).any(Registry::needs_login);
@@ -49,6 +50,7 @@ pub(crate) fn text(config: &Config) -> Text {
          echo '== boot_config'; ls .kamal/proxy/options .kamal/proxy/image .kamal/proxy/image_version .kamal/proxy/run_command 2>/dev/null\n\
          echo '== apps'; ls .kamal/apps 2>/dev/null\n\
          echo '== booted'; ls {booted} 2>/dev/null\n\
+         echo '== rollout'; cat {rollout} 2>/dev/null\n\
          echo '== history'; [ ! -f {audit} ] || grep -a ' as the latest image$' {audit} | tail -n 100\n\
          {logins}{joined}echo '== images'; {{ docker image ls --no-trunc --format '{{{{.ID}}}}\t{{{{.Repository}}}}:{{{{.Tag}}}}\t{{{{.Digest}}}}' 2>/dev/null | grep -F -e {repository} -e {in_short} -e {in_full} -e 'kamal-proxy:'; }} &\n\
          docker exec {proxy} kamal-proxy list 2>/dev/null | sed 's/^/route\t/' &\n\
@@ -95,6 +97,7 @@ pub(crate) fn parse(config: &Config, host: &HostName, printed: &str) -> Result<H
             },
             "apps" => state.apps.push(line.to_owned()),
             "booted" => booted.extend(line.strip_suffix(".env")),
+            "rollout" => state.rollout = Rollout::read(line),
             "history" => state.history.extend(deployed(config, line)),
             "network" => state.network = line == naming::NETWORK,
             "swarm" => swarm.push(line),
@@ -311,6 +314,15 @@ mod tests {
         {
             assert_eq!(read(&format!("{PRINTED}== swarm\n{swarm}\n")).unwrap().hides_overlay, hides, "{swarm}");
         }
+    }
+
+    #[test]
+    fn a_rollout_is_what_was_noted() {
+        assert_eq!(read(PRINTED).unwrap().rollout, None);
+        let noted = PRINTED.replace("== images", "== rollout\n4f2a91c 25\n== images");
+        assert_eq!(read(&noted).unwrap().rollout, Some(Rollout::new("4f2a91c".parse().unwrap(), 25)));
+        let cut_short = PRINTED.replace("== images", "== rollout\n4f2\n== images");
+        assert_eq!(read(&cut_short).unwrap().rollout, None);
     }
 
     #[test]

@@ -38,7 +38,12 @@ impl Proxy for KamalProxyCli {
             Step::AwaitHealthy(route) => Some(probe(route).into()),
             Step::CheckWatch => Some(check_watch().into()),
             Step::Watch { service, guard, .. } => Some(command(&watch(service, guard)).into()),
-            Step::RemoveRoute { service } => Some(remove(service).into()),
+            Step::StartRollout(route) => Some(beside(route).into()),
+            Step::SplitRollout { service, percent } => {
+                Some(command(&format!("rollout set {} --percent={percent}", word(service))).into())
+            }
+            Step::StopRollout { service } => Some(forgotten(&format!("rollout stop {}", word(service))).into()),
+            Step::RemoveRoute { service } => Some(forgotten(&format!("remove {}", word(service))).into()),
             Step::StopRoute { service, drain_timeout, message } => {
                 let message = message.iter().map(|text| format!(" --message={}", value(text))).collect::<String>();
                 Some(command(&format!("stop {} --drain-timeout=\"{drain_timeout}s\"{message}", word(service))).into())
@@ -88,12 +93,12 @@ pub fn command(arguments: &str) -> String {
     format!("docker exec kamal-proxy kamal-proxy {arguments}")
 }
 
-/// Takes a service out. One the proxy does not know is out of it, and so is everything where no proxy runs.
-fn remove(service: &str) -> String {
+/// Has the proxy forget something of a service. One it does not know is forgotten, and so is everything where no proxy runs.
+fn forgotten(arguments: &str) -> String {
     format!(
         "(said=$({} 2>&1) || case $said in *'service not found'*|*'No such container'*|*'is not running'*) ;; \
          *) printf '%s\\n' \"$said\" >&2; exit 1;; esac)",
-        command(&format!("remove {}", word(service)))
+        command(arguments)
     )
 }
 
@@ -104,12 +109,37 @@ fn remove(service: &str) -> String {
 /// somebody else killed it, its status tells so, as nothing is known of the switch then. Whoever gives up is not to be ended
 /// before it says so, as the one who waits ends it.
 fn switch(route: &Route, files: &[String]) -> String {
-    let name = word(&route.container);
     let flags = [flags(route), files.to_vec()].concat().join(" ");
-    let deploy = command(&format!("deploy {} {flags}", word(&route.service)));
+    let deploy = format!("deploy {} {flags}", word(&route.service));
+    if route.tasks { deploy_to_tasks(&command(&deploy)) } else { when_healthy(route, &deploy) }
+}
+
+/// What keeps a container beside the one a service is led to; it has the options of that one. How requests are told apart
+/// stays as it is.
+fn beside(route: &Route) -> String {
+    let flags = [
+        (flag::TARGET, target(route)),
+        (flag::DEPLOY_TIMEOUT, format!("\"{}s\"", route.deploy_timeout)),
+        (flag::DRAIN_TIMEOUT, format!("\"{}s\"", route.drain_timeout)),
+    ];
+    let flags = flags.map(|(Flag { name, .. }, value)| format!("--{name}={value}")).join(" ");
+    when_healthy(route, &format!("rollout deploy {} {flags}", word(&route.service)))
+}
+
+/// Where the proxy finds a container. Docker knows it by its id, and by that and a network it is on; the containers of a
+/// service by their tasks' name.
+fn target(route: &Route) -> String {
     if route.tasks {
-        return deploy_to_tasks(&deploy);
+        return word(&format!("{}:{}", naming::tasks_of(&route.container), route.proxy.app_port));
     }
+    let network = route.network.iter().map(|network| format!(".{network}")).collect::<String>();
+    format!("\"$cid{network}:{}\"", route.proxy.app_port)
+}
+
+/// Runs a command of the proxy's that ends when a container is healthy.
+fn when_healthy(route: &Route, arguments: &str) -> String {
+    let name = word(&route.container);
+    let deploy = command(arguments);
     format!(
         "([ \"$kamal_started\" = {name} ] && cid=$kamal_cid || \
          cid=$(docker container ls --no-trunc --quiet --filter {filter}) && [ -n \"$cid\" ] || \
@@ -180,16 +210,9 @@ fn watch(service: &str, guard: &Guard) -> String {
 /// The flags of `kamal-proxy deploy` in Kamal's order.
 #[must_use]
 pub fn flags(route: &Route) -> Vec<String> {
-    let Settings { hosts, app_port, ssl, buffering, healthcheck, .. } = &route.proxy;
+    let Settings { hosts, ssl, buffering, healthcheck, .. } = &route.proxy;
     let settings = &route.proxy;
-    // Docker knows a container by its id, and by that and a network it is on.
-    let network = route.network.iter().map(|network| format!(".{network}")).collect::<String>();
-    let target = if route.tasks {
-        word(&format!("{}:{app_port}", naming::tasks_of(&route.container)))
-    } else {
-        format!("\"$cid{network}:{app_port}\"")
-    };
-    let mut flags = vec![format!("--{}={target}", flag::TARGET.name)];
+    let mut flags = vec![format!("--{}={}", flag::TARGET.name, target(route))];
     flags.extend(route.tasks.then(|| format!("--{}", flag::TARGET_EACH_ADDRESS.name)));
     let seconds = |seconds: u64| format!("{seconds}s");
     let mut all: Vec<(Flag, Option<String>)> = Vec::new();
@@ -362,6 +385,24 @@ mod tests {
         }
         let text = probe(&route(settings));
         assert!(text.ends_with("kamal-proxy remove app-web-next >/dev/null 2>&1; exit $s)"), "{text}");
+    }
+
+    #[test]
+    fn a_container_is_kept_beside_the_one_that_is_live_by_kamal_proxys_own_rollout() {
+        let docker = "case $1 in container) echo 0123456789abcdef;; inspect) echo 'running 0';; esac";
+        let settings =
+            Settings { app_port: 80, hosts: vec!["a.com".into()], ssl: Ssl::Automatic, ..Settings::default() };
+        let (ended, said) = told(docker, &beside(&route(settings)));
+        assert_eq!(ended, Some(0), "{said}");
+        let wanted =
+            "kamal-proxy rollout deploy app-web --target=0123456789ab:80 --deploy-timeout=30s --drain-timeout=30s\n";
+        assert!(said.contains(wanted), "{said}");
+        // What is not there any more needs no end.
+        let stop = forgotten("rollout stop app-web");
+        for (why, status) in [("Error: service not found", Some(0)), ("Error: no space left", Some(1))] {
+            let (ended, said) = told(&format!("echo {why}; false"), &stop);
+            assert_eq!(ended, status, "{why}: {said}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use kamal_core::{
     event::Sequence,
     fleet::Fleet,
     name::Version,
-    op::{Accessory, App, Build, Deploy, Lock, Op, Proxy, Prune, Registry, Rollback, Server},
+    op::{Accessory, App, Build, Deploy, Lock, Op, Proxy, Prune, Registry, Rollback, Rollout, Server},
     plan::Plan,
     ports::{Events, World},
     redact::Redactor,
@@ -185,6 +185,11 @@ impl Project {
     /// Goes back to a version, or to the one before: `kamal rollback`.
     pub fn rollback(&self, to: Option<&Version>) -> Operation {
         self.operation(Op::Rollback(Rollback { to: to.cloned(), ..Rollback::default() }))
+    }
+
+    /// Something about a version beside the one that is live: `kamal rollout …`.
+    pub fn rollout(&self, rollout: Rollout) -> Operation {
+        self.operation(Op::Rollout(rollout))
     }
 
     /// Something about the app's containers: `kamal app …`.

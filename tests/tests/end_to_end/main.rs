@@ -27,10 +27,12 @@ mod lock;
 #[path = "../../shared/memory.rs"]
 mod memory;
 mod pasted;
+mod promises;
 mod proxy;
 mod registry;
 mod relayed;
 mod removal;
+mod rollout;
 mod secrets;
 mod services;
 mod spine;

@@ -1,5 +1,7 @@
 //! Commands with the user's terminal: on the host, and in a container.
 
+use std::fs;
+
 use kamal_tests::{app::App, pty::Pty};
 
 fn start(app: &App, arguments: &[&str]) -> Pty {
@@ -72,6 +74,23 @@ fn a_container_s_command_has_the_terminal_too() {
     pty.expect("crashing at start");
     assert_eq!(pty.wait().code(), Some(3));
     assert!(pty.is_cooked());
+}
+
+#[test]
+fn new_hosts_are_asked_about_before_anything_is_built_or_said() {
+    let app = App::on_two("e2e-host-keys");
+    let version = app.release();
+    fs::write(app.project.home().join(".ssh/known_hosts"), "").unwrap();
+    let mut pty = start(&app, &["setup"]);
+    for number in ["first", "second"] {
+        let before = pty.up_to("The authenticity of host");
+        assert!(!before.contains("uild"), "the {number} question comes too late: {before:?}");
+        let question = pty.up_to("(yes/no/[fingerprint])?");
+        assert!(question.contains("fingerprint is SHA256:") && !question.contains('\u{1b}'), "{question:?}");
+        pty.keys("yes\r");
+    }
+    assert!(pty.wait().success());
+    assert_eq!(app.serving(), [version.clone(), version]);
 }
 
 #[test]

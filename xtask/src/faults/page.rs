@@ -36,6 +36,27 @@ What answers once the command has ended, before it is run again:
 * **after**: on every host what was to answer.
 * **both**: on some hosts the one, on some the other. This takes a killed program, a host that is away, or groups of hosts
   that boot one after another.
+
+What was once found broken by hand is asked of the command on real hosts, by `tests/tests/end_to_end/promises.rs` and `lock.rs`;
+`KAMAL_PROGRAMS` has the same asked of another command, an older one for instance:
+
+* Who was killed, hung up on or asked to end twice blocks nobody: `what_a_killed_deploy_leaves_is_put_right_by_the_next`,
+  `a_terminal_that_is_closed_leaves_no_lock`, `who_asks_twice_has_the_lock_back_within_a_second`.
+* A reboot of the proxy that is stopped holds the lock until the host is done:
+  `a_reboot_of_the_proxy_that_is_stopped_is_over_once_it_says_so`.
+* A deploy that is stopped while old containers stop leaves none of them beside the new ones:
+  `of_a_deploy_stopped_while_old_containers_stop_one_version_is_left`.
+* A rollback that is killed and run again goes the same way:
+  `a_rollback_that_is_killed_and_run_again_goes_no_other_way`.
+* After a deploy that was cut off, hosts that go back go back to one version:
+  `hosts_that_go_back_go_back_to_one_version_whatever_is_tagged_as_the_latest`.
+* A full disk leaves no lock, one nobody can read is seen and given back, and nobody removes another's:
+  `a_full_disk_leaves_no_lock`, `a_lock_nobody_can_read_is_seen_and_given_back`,
+  `a_lock_that_became_somebody_else_s_is_not_removed`.
+* Signals are heeded where nothing can be printed: `signals_are_heeded_whatever_becomes_of_the_output`.
+* A frozen container, a proxy without its network, and one that dies right after the switch are noticed:
+  `a_frozen_container_and_a_proxy_without_its_network_are_put_right`,
+  `a_deploy_whose_proxy_dies_right_after_the_switch_fails`.
 ";
 
 /// Where what came of real hosts begins.

@@ -13,11 +13,12 @@ use super::{
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
-const OURS: [(&str, &str); 10] = [
+const OURS: [(&str, &str); 11] = [
     ("kamal", "completion"),
     ("kamal", "doctor"),
     ("kamal", "import"),
     ("kamal", "plan"),
+    ("kamal", "rollout"),
     ("kamal", "status"),
     ("proxy", "list"),
     ("registry", "gc"),

@@ -29,6 +29,12 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     seconds.ok_or_else(|| "a number of seconds is needed".to_owned())
 }
 
+/// So many of a hundred, with the sign or without.
+pub(super) fn percent(text: &str) -> Result<u8, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).parse().ok().filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| "a whole number from 0 to 100 is needed".to_owned())
+}
+
 /// A whole number.
 pub(super) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "a whole number is needed, and not too large a one".to_owned())

@@ -8,7 +8,7 @@ use kamal_core::{
     naming,
     op::{
         Accessory, AccessoryTask, App, BootConfig, Build, Deploy, Exec, Lock, Logs, Maintenance, Op, Proxy, Prune,
-        Registry, RegistryTask, Rollback, Server,
+        Registry, RegistryTask, Rollback, Rollout, Server,
     },
     query::{Attach, LogLines},
 };
@@ -17,7 +17,7 @@ use crate::{
     adapters::terminal,
     args::{
         AccessoryCommand, AppCommand, BuildCommand, Command, DeployArgs, LockCommand, LogsArgs, ProxyCommand,
-        PruneCommand, RegistryCommand, ServerCommand,
+        PruneCommand, RegistryCommand, RolloutCommand, ServerCommand,
         proxy::{BootConfigArgs, BootConfigChore},
     },
     failure::Failure,
@@ -33,6 +33,7 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
             let to = args.version_to.map(|version| version.parse()).transpose()?;
             Op::Rollback(Rollback { to, as_deployed: args.as_deployed })
         }
+        Command::Rollout(command) => Op::Rollout(rollout(&command)),
         Command::Remove(_) => Op::Remove,
         Command::Upgrade(args) => Op::Upgrade { rolling: args.rolling },
         Command::Details => Op::Details,
@@ -77,6 +78,15 @@ pub(super) fn operation(command: Command, config: &Config) -> Result<Option<Op>,
 
 fn deploy(args: &DeployArgs) -> Deploy {
     Deploy { skip_push: args.skip_push, no_cache: args.no_cache }
+}
+
+fn rollout(command: &RolloutCommand) -> Rollout {
+    match command {
+        RolloutCommand::Deploy(args) => Rollout::Deploy { how: deploy(&args.deploy), percent: args.percent },
+        RolloutCommand::Set(args) => Rollout::Set { percent: args.percent },
+        RolloutCommand::Promote(_) => Rollout::Promote,
+        RolloutCommand::Abort(_) => Rollout::Abort,
+    }
 }
 
 fn app(command: AppCommand) -> Result<App, Failure> {

@@ -37,7 +37,9 @@ impl Expectation {
     /// What the steps that bring a container up expect of it.
     pub(crate) fn of(container: &ContainerName, steps: &[Step], built_for: &[String]) -> Self {
         let waits = steps.iter().find_map(|step| match step {
-            Step::SwitchTraffic(route) | Step::AwaitHealthy(route) if route.container == *container => {
+            Step::SwitchTraffic(route) | Step::AwaitHealthy(route) | Step::StartRollout(route)
+                if route.container == *container =>
+            {
                 Some((Some(Probe::of(route)), route.deploy_timeout))
             }
             Step::AwaitReady { container: awaited, timeout, .. } if awaited == container => Some((None, *timeout)),

@@ -7,7 +7,7 @@ use crate::{
     command_line::CommandLine,
     config::model::{Role, TaggedHost},
     error::Error,
-    name::{HostName, Version},
+    name::{ContainerName, HostName, Version},
     naming,
     plan::{Draft, HostWork, Kind, KnownAnswer, Question, Stage, Work, services::is_task, stop_timeout},
     query::{Attach, ExecNew, LogLines, Query},
@@ -218,8 +218,16 @@ fn stop(facts: &Facts<'_>, state: &HostState, role: &Role) -> Vec<Step> {
     if role.proxy.is_some() || state.routes.iter().any(|route| route.service == service) {
         steps.push(Step::RemoveRoute { service });
     }
-    steps.push(Step::Stop { container: current.name.clone(), timeout: stop_timeout(config, role), tolerant: true });
+    let timeout = stop_timeout(config, role);
+    steps.push(Step::Stop { container: current.name.clone(), timeout, tolerant: true });
+    steps.extend(rolled_out(facts, state, role).map(|container| Step::Stop { container, timeout, tolerant: true }));
     steps
+}
+
+/// The container of a role that a part of the requests may be led to.
+fn rolled_out(facts: &Facts<'_>, state: &HostState, role: &Role) -> Option<ContainerName> {
+    let container = naming::container(facts.config, &role.name, &state.rollout.as_ref()?.version);
+    state.container(&container).filter(|found| found.state.holds_resources()).map(|found| found.name.clone())
 }
 
 fn maintenance(facts: &Facts<'_>, role: &Role, on: Option<&Maintenance>) -> Vec<Step> {
@@ -250,9 +258,11 @@ fn version(facts: &Facts<'_>) -> Draft {
 /// Containers of a role that run though another one answers for it.
 fn stale_of<'s>(facts: &Facts<'_>, state: &'s HostState, role: &'s Role) -> Vec<(&'s Container, Version)> {
     let current = state.current(facts.config, &role.name);
+    let rolled_out = rolled_out(facts, state, role);
     let others = state
         .of_role(&role.name)
-        .filter(|found| found.state.holds_resources() && current.is_none_or(|current| current.id != found.id));
+        .filter(|found| found.state.holds_resources() && current.is_none_or(|current| current.id != found.id))
+        .filter(|found| rolled_out.as_ref() != Some(&found.name));
     others.filter_map(|found| Some((found, naming::version_of(facts.config, &role.name, &found.name)?))).collect()
 }
 

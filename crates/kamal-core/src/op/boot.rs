@@ -7,7 +7,10 @@ use crate::{
     error::Error,
     name::{HostName, Version},
     naming,
-    plan::{Boot, Booting, HostWork, Kind, Placement, Stage, Work, ensure_proxy, groups, guard, host, release, retire},
+    plan::{
+        Boot, Booting, HostWork, Kind, Placement, Reuse, Stage, Work, beside, ensure_proxy, groups, guard, host,
+        release, retire,
+    },
     state::HostState,
     step::Step,
     targets::Targets,
@@ -22,10 +25,12 @@ pub(super) struct Extras {
     pub(super) accessories: bool,
     /// What is old is pruned.
     pub(super) prunes: bool,
-    /// The containers that are there are started again.
-    pub(super) as_deployed: bool,
-    /// The release command runs before anything is switched, and what was switched to is watched.
-    pub(super) careful: bool,
+    /// Which containers that are there come up in place of new ones.
+    pub(super) reuse: Reuse,
+    /// The release command runs before anything is switched.
+    pub(super) releases: bool,
+    /// What was switched to is watched.
+    pub(super) guards: bool,
 }
 
 /// The stages that bring a version up on the selected hosts, as services or as containers of theirs.
@@ -42,16 +47,10 @@ pub(super) fn stages(
 }
 
 fn of_containers(facts: &Facts<'_>, targets: &Targets, version: &Version, extras: Extras) -> Vec<Stage> {
-    let boot = Boot {
-        config: facts.config,
-        targets,
-        version,
-        error_pages: &facts.inputs.error_pages,
-        as_deployed: extras.as_deployed,
-    };
+    let boot = boot(facts, targets, version, extras.reuse);
     let mut prepare = before(facts, targets, extras);
     let groups = groups(facts.config, &targets.app_hosts);
-    let release = if extras.careful { release(&boot) } else { None };
+    let release = if extras.releases { release(&boot) } else { None };
     let (mut stages, mut booted) = (Vec::new(), Vec::new());
     for (i, group) in groups.iter().enumerate() {
         let (mut works, mut switches, mut placements) = (Vec::new(), Vec::new(), Vec::new());
@@ -62,7 +61,7 @@ fn of_containers(facts: &Facts<'_>, targets: &Targets, version: &Version, extras
             join(&mut switches, &state.host, later);
             placements.extend(placed);
         }
-        let guard = if extras.careful { guard(facts.config, &placements) } else { Vec::new() };
+        let guard = if extras.guards { guard(facts.config, &placements) } else { Vec::new() };
         for work in &guard {
             if !prepare.iter().any(|known| known.host == work.host && known.steps.contains(&Step::CheckWatch)) {
                 join(&mut prepare, &work.host, vec![Step::CheckWatch]);
@@ -72,6 +71,8 @@ fn of_containers(facts: &Facts<'_>, targets: &Targets, version: &Version, extras
         // nothing yet, or roles side by side make them a stage of their own.
         let own_stage = i > 0
             || release.is_some()
+            // Hosts that go back are to lead nobody to what stops then.
+            || extras.reuse == Reuse::Beside
             || facts.inputs.hooks.has("pre-app-boot")
             || facts.config.boot.parallel_roles
             || prepare.iter().any(|work| !group.contains(&work.host));
@@ -84,10 +85,7 @@ fn of_containers(facts: &Facts<'_>, targets: &Targets, version: &Version, extras
                 }
             }
         }
-        if let Some(work) = release.as_ref().filter(|_| i == 0) {
-            let stage = Stage::hosts(Kind::Release, vec![work.clone()]);
-            stages.push(stage.saying(format!("Running the release command on {}...", work.host)));
-        }
+        stages.extend(release.as_ref().filter(|_| i == 0).map(release_stage));
         stages.extend(facts.hook("pre-app-boot", Some(group)));
         let retired = retire(&boot, &placements);
         let kind = if switches.is_empty() { Kind::Boot } else { Kind::Start };
@@ -124,6 +122,34 @@ fn of_containers(facts: &Facts<'_>, targets: &Targets, version: &Version, extras
     stages
 }
 
+fn boot<'b>(facts: &Facts<'b>, targets: &'b Targets, version: &'b Version, reuse: Reuse) -> Boot<'b> {
+    Boot { config: facts.config, targets, version, error_pages: &facts.inputs.error_pages, reuse }
+}
+
+fn release_stage(work: &HostWork) -> Stage {
+    let stage = Stage::hosts(Kind::Release, vec![work.clone()]);
+    stage.saying(format!("Running the release command on {}...", work.host))
+}
+
+/// The stages that bring a version up beside what is live on some hosts, where nobody is led to it yet.
+pub(super) fn beside_stages(facts: &Facts<'_>, version: &Version, on: &[HostName]) -> Vec<Stage> {
+    let boot = boot(facts, facts.targets, version, Reuse::Nothing);
+    let prepare = before(facts, facts.targets, Extras { proxy: true, ..Extras::default() });
+    let mut stages = vec![Stage::hosts(Kind::Prepare, prepare)];
+    stages.extend(release(&boot).as_ref().map(release_stage));
+    stages.extend(facts.hook("pre-app-boot", Some(on)));
+    let (mut hosts, mut placements) = (Vec::new(), Vec::new());
+    for booting in facts.states_of(on).map(|state| beside(&boot, state)) {
+        hosts.extend(booting.works);
+        placements.extend(booting.placements);
+    }
+    if !hosts.is_empty() {
+        let say = format!("Start container with version {version} beside what is live...");
+        stages.push(Stage::new(Kind::Start, Work::Boot { hosts, placements }).saying(say));
+    }
+    stages
+}
+
 /// What comes before containers: the network, the proxy and accessories, where they are missing.
 pub(super) fn before(facts: &Facts<'_>, targets: &Targets, extras: Extras) -> Vec<HostWork> {
     let steps = |state: &HostState| {
@@ -133,6 +159,11 @@ pub(super) fn before(facts: &Facts<'_>, targets: &Targets, extras: Extras) -> Ve
         }
         if extras.accessories {
             steps.extend(super::accessory::missing(facts, state));
+        }
+        if extras.reuse == Reuse::Beside {
+            let proxied = targets.roles_on(&state.host).map(|(role, _)| role).filter(|role| role.proxy.is_some());
+            let service = |role: &Role| naming::container_prefix(facts.config, &role.name);
+            steps.extend(proxied.map(|role| Step::StopRollout { service: service(role) }));
         }
         steps
     };

@@ -39,7 +39,8 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
     stages.extend(joins);
     stages.extend(deliver(*deploy, facts, version));
     stages.extend(facts.hook("pre-deploy", None));
-    let extras = Extras { proxy: true, accessories: true, prunes: true, careful: true, as_deployed: false };
+    let extras =
+        Extras { proxy: true, accessories: true, prunes: true, releases: true, guards: true, ..Extras::default() };
     stages.extend(boot::stages(facts, facts.targets, version, extras)?);
     // The lock is held still.
     stages.extend(facts.hook("post-deploy", None));
@@ -53,12 +54,12 @@ pub(super) fn setup(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> 
 /// Builds, delivers, boots, prunes.
 pub(super) fn deploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
     proxy_version::check(facts)?;
-    deployed(*deploy, facts, Extras { proxy: true, prunes: true, careful: true, ..Extras::default() })
+    deployed(*deploy, facts, Extras { proxy: true, prunes: true, releases: true, guards: true, ..Extras::default() })
 }
 
 /// Builds, delivers, boots.
 pub(super) fn redeploy(deploy: &Deploy, facts: &Facts<'_>) -> Result<Draft, Error> {
-    deployed(*deploy, facts, Extras { careful: true, ..Extras::default() })
+    deployed(*deploy, facts, Extras { releases: true, guards: true, ..Extras::default() })
 }
 
 fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, Error> {
@@ -72,7 +73,7 @@ fn deployed(deploy: Deploy, facts: &Facts<'_>, extras: Extras) -> Result<Draft, 
 }
 
 /// Builds the image and brings it to the app hosts.
-fn deliver(deploy: Deploy, facts: &Facts<'_>, version: &Version) -> Vec<Stage> {
+pub(super) fn deliver(deploy: Deploy, facts: &Facts<'_>, version: &Version) -> Vec<Stage> {
     let mut stages = Vec::new();
     if !deploy.skip_push {
         stages.extend(facts.hook("pre-build", None));

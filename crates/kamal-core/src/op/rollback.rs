@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     name::Version,
     naming,
-    plan::Draft,
+    plan::{Draft, Reuse},
     state::{Deployed, HostState},
 };
 
@@ -54,7 +54,8 @@ pub(super) fn draft(asked: &Rollback, facts: &Facts<'_>) -> Result<Draft, Error>
         // No container keeps the images of earlier versions on hosts.
         stages.insert(0, delivery(facts, &version, false));
     }
-    let extras = Extras { as_deployed: asked.as_deployed, ..Extras::default() };
+    let reuse = if asked.as_deployed { Reuse::All } else { Reuse::Nothing };
+    let extras = Extras { reuse, ..Extras::default() };
     stages.extend(boot::stages(facts, facts.targets, &version, extras)?);
     let after = facts.hook("post-deploy", None).into_iter().collect();
     let notes = vec![introduction(facts, &version)];

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     name::{HostName, RoleName, Version},
     naming,
-    plan::{Boot, Draft, HostWork, Kind, Stage, cluster as places, release, services as plan},
+    plan::{Boot, Draft, HostWork, Kind, Reuse, Stage, cluster as places, release, services as plan},
     state::HostState,
     step::Step,
     targets::Targets,
@@ -63,23 +63,23 @@ pub(super) fn stages(
     let there: Vec<HostName> = facts.states.iter().map(|state| state.host.clone()).collect();
     let targets = &targets.on(&there);
     let error_pages = &facts.inputs.error_pages;
-    let boot = Boot { config, targets, version, error_pages, as_deployed: extras.as_deployed };
+    let boot = Boot { config, targets, version, error_pages, reuse: extras.reuse };
     let (manager, managed) = manager(facts)?;
     let mut prepare = boot::before(facts, targets, extras);
     // A proxy that is there has to reach containers of other hosts, also where nothing else is done to it.
     for state in facts.states_of(&targets.proxy_hosts).filter(|state| !extras.proxy && state.proxy.is_some()) {
         boot::join(&mut prepare, &state.host, places::join_proxy(config, state).into_iter().collect());
     }
-    for host in targets.proxy_hosts.iter().filter(|_| !extras.as_deployed) {
+    for host in targets.proxy_hosts.iter().filter(|_| extras.reuse == Reuse::Nothing) {
         boot::join(&mut prepare, host, plan::proxy_files(&boot, host));
     }
     let mut stages = vec![Stage::hosts(Kind::Prepare, prepare)];
-    if let Some(work) = release(&boot).filter(|_| extras.careful) {
+    if let Some(work) = release(&boot).filter(|_| extras.releases) {
         let say = format!("Running the release command on {}...", work.host);
         stages.push(Stage::hosts(Kind::Release, vec![work]).saying(say));
     }
     stages.extend(facts.hook("pre-app-boot", Some(&targets.app_hosts)));
-    if !extras.as_deployed {
+    if extras.reuse == Reuse::Nothing {
         let mut steps = facts.login();
         steps.extend(plan::labels(config, managed, &addresses(facts)?));
         for role in &targets.roles {

@@ -54,8 +54,37 @@ pub(crate) struct Boot<'a> {
     pub(crate) targets: &'a Targets,
     pub(crate) version: &'a Version,
     pub(crate) error_pages: &'a [(String, Blob)],
-    /// Starts the containers that are there, with their environment and options, in place of new ones.
-    pub(crate) as_deployed: bool,
+    /// Which containers that are there come up in place of new ones.
+    pub(crate) reuse: Reuse,
+}
+
+/// Which containers that are there come up in place of new ones, with their environment and options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// None.
+    #[default]
+    Nothing,
+    /// All.
+    All,
+    /// Those that run beside what is live, for a part of the requests.
+    Beside,
+}
+
+impl Boot<'_> {
+    /// True when a role comes up as the container that is there.
+    fn reuses(&self, state: &HostState, role: &Role) -> bool {
+        match self.reuse {
+            Reuse::Nothing => false,
+            Reuse::All => true,
+            Reuse::Beside => self.runs_beside(state, role),
+        }
+    }
+
+    /// True when the version's container of a role runs.
+    pub(super) fn runs_beside(&self, state: &HostState, role: &Role) -> bool {
+        let name = naming::container(self.config, &role.name, self.version);
+        state.container(&name).is_some_and(|found| found.state.is_current())
+    }
 }
 
 /// Groups of app hosts that boot one after another (`boot.limit`).
@@ -141,9 +170,9 @@ pub(crate) struct Booting {
 
 /// The steps that bring a host's roles up, and what they bring up.
 pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> Booting {
-    let mut common = if boot.as_deployed { Vec::new() } else { error_pages(boot) };
+    let mut common = if boot.reuse == Reuse::All { Vec::new() } else { error_pages(boot) };
     let roles: Vec<(&Role, &TaggedHost)> = boot.targets.roles_on(&state.host).collect();
-    for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some() && !boot.as_deployed) {
+    for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some() && boot.reuse != Reuse::All) {
         common.extend(assets(boot, state, role));
         common.extend(
             role.proxy.iter().flat_map(|proxy| certificate(boot.config, proxy, &naming::role_certificate(&role.name))),
@@ -161,11 +190,12 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> Booting {
             steps.push(Step::AwaitGate { role: role.name.clone() });
         }
         let placement = placement(boot, state, role);
-        steps.extend(if boot.as_deployed {
+        steps.extend(if boot.reuses(state, role) {
             restart(boot, state, role, &placement)
         } else {
             start(boot, state, role, tagged, &placement)
         });
+        steps.push(await_healthy(boot, role, &placement));
         if boot.config.boot.together && role.proxy.is_some() {
             switches.push(switch(boot, role, &placement));
         }
@@ -184,21 +214,22 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> Booting {
     Booting { common, works, switches, placements }
 }
 
-fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
+pub(super) fn placement(boot: &Boot<'_>, state: &HostState, role: &Role) -> Placement {
     let new = naming::container(boot.config, &role.name, boot.version);
-    let makes_way = |container: &&Container| container.name == new && !boot.as_deployed;
+    let reused = boot.reuses(state, role);
+    let makes_way = |container: &&Container| container.name == new && !reused;
     let renamed = |container: &Container| {
         if makes_way(&container) { replaced(container) } else { container.name.clone() }
     };
     let current = state.current(boot.config, &role.name);
-    let stays = current.is_some_and(|current| current.name == new && boot.as_deployed);
+    let stays = current.is_some_and(|current| current.name == new && reused);
     let old = current.filter(|_| !stays).map(renamed);
     // They stop with the old container, not before the switch as in Kamal: one of them may be what the proxy leads to.
     let stale = state
         .of_role(&role.name)
         .filter(|container| container.state.may_run())
         .filter(|container| current.is_none_or(|current| current.name != container.name))
-        .filter(|container| !(boot.as_deployed && container.name == new))
+        .filter(|container| !(reused && container.name == new))
         .map(|container| Stale { name: renamed(container), paused: container.state == ContainerState::Paused })
         .collect();
     let back = old
@@ -234,12 +265,11 @@ fn restart(boot: &Boot<'_>, state: &HostState, role: &Role, placement: &Placemen
         steps.extend(there.map(|container| Step::Rename { from: container.name.clone(), to: placement.new.clone() }));
     }
     steps.push(Step::StartExisting { container: placement.new.clone(), tolerant: false });
-    steps.push(await_healthy(boot, role, placement));
     steps
 }
 
 /// The step that leads the proxy to the new container once that is healthy.
-fn switch(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
+pub(super) fn switch(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
     Step::SwitchTraffic(Box::new(route(boot.config, role, &placement.host, &placement.new, Some(boot))))
 }
 
@@ -258,7 +288,13 @@ fn await_healthy(boot: &Boot<'_>, role: &Role, placement: &Placement) -> Step {
     }
 }
 
-fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, placement: &Placement) -> Vec<Step> {
+pub(super) fn start(
+    boot: &Boot<'_>,
+    state: &HostState,
+    role: &Role,
+    tagged: &TaggedHost,
+    placement: &Placement,
+) -> Vec<Step> {
     let (config, version) = (boot.config, boot.version);
     let mut steps = vec![write_env(config, role, tagged)];
     if let Some(there) = state.container(&placement.new) {
@@ -270,7 +306,6 @@ fn start(boot: &Boot<'_>, state: &HostState, role: &Role, tagged: &TaggedHost, p
     }
     steps.push(Step::Audit { text: format!("Booted app version {version}"), role: Some(role.name.clone()) });
     steps.push(Step::Start(Box::new(run_spec(boot, role, tagged, &placement.new))));
-    steps.push(await_healthy(boot, role, placement));
     steps
 }
 
@@ -409,7 +444,7 @@ pub(super) fn error_pages(boot: &Boot<'_>) -> Vec<Step> {
     boot.error_pages.iter().map(write).collect()
 }
 
-fn assets(boot: &Boot<'_>, state: &HostState, role: &Role) -> Option<Step> {
+pub(super) fn assets(boot: &Boot<'_>, state: &HostState, role: &Role) -> Option<Step> {
     let path = role.asset_path.as_ref()?;
     let folders = |version: &Version| {
         (
@@ -458,11 +493,19 @@ pub(crate) fn guard(config: &Config, placements: &[Placement]) -> Vec<HostWork> 
     watched.map(watch).collect()
 }
 
+/// The steps that stop a leftover.
+pub(super) fn stop_stale(stale: &Stale, placement: &Placement) -> Vec<Step> {
+    let Stale { name, paused } = stale;
+    let wake = paused.then(|| Step::Unpause { container: name.clone() });
+    let stop = Step::Stop { container: name.clone(), timeout: placement.stop_timeout, tolerant: false };
+    wake.into_iter().chain([stop]).collect()
+}
+
 /// What goes once every host has switched: old containers, and the leftovers of old versions.
 pub(crate) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork> {
     let mut hosts: Vec<HostWork> = Vec::new();
     for placement in placements {
-        if placement.old.is_none() && placement.stale.is_empty() && !boot.as_deployed {
+        if placement.old.is_none() && placement.stale.is_empty() && boot.reuse == Reuse::Nothing {
             continue;
         }
         // One that goes on running, a worker for instance, is no old version that has gone.
@@ -472,10 +515,7 @@ pub(crate) fn retire(boot: &Boot<'_>, placements: &[Placement]) -> Vec<HostWork>
             tolerant: false,
         };
         let mut steps: Vec<Step> = placement.old.iter().map(stop).collect();
-        for stale in &placement.stale {
-            steps.extend(stale.paused.then(|| Step::Unpause { container: stale.name.clone() }));
-            steps.push(stop(&stale.name));
-        }
+        steps.extend(placement.stale.iter().flat_map(|stale| stop_stale(stale, placement)));
         let role = boot.config.role(&placement.role);
         if role.is_some_and(|role| role.asset_path.is_some() && role.proxy.is_some()) {
             for kind in ["extracted", "volumes"] {

@@ -65,6 +65,7 @@ impl Kind {
             Self::Release => "release",
             Self::Start => "start",
             Self::Boot => "boot",
+            Self::Split => "split",
             Self::Guard => "guard",
             Self::Retire => "retire",
             Self::Finish => "finish",

@@ -15,7 +15,9 @@ use crate::{
 pub(super) fn container_of(step: &Step) -> Option<&ContainerName> {
     match step {
         Step::Start(spec) => Some(&spec.name),
-        Step::SwitchTraffic(route) | Step::AwaitHealthy(route) => (!route.tasks).then_some(&route.container),
+        Step::SwitchTraffic(route) | Step::AwaitHealthy(route) | Step::StartRollout(route) => {
+            (!route.tasks).then_some(&route.container)
+        }
         Step::AwaitReady { container, .. } | Step::StartExisting { container, .. } => Some(container),
         _ => None,
     }

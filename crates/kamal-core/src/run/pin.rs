@@ -110,6 +110,7 @@ mod tests {
             network: true,
             hides_overlay: false,
             lock: None,
+            rollout: None,
             joined: None,
             logins: Vec::new(),
         }

@@ -13,7 +13,7 @@ use crate::{
     fleet::Fleet,
     keyring::Keyring,
     name::{HostName, Version},
-    plan::{AccessorySteps, Boot, Survey, services},
+    plan::{AccessorySteps, Boot, Reuse, Survey, services},
     ports::{Chunk, Command},
     query::Query,
     state::HostState,
@@ -177,7 +177,7 @@ fn wanted(cx: &Cx<'_>, state: &HostState, of: Of<'_>) -> Option<RunSpec> {
 }
 
 fn role_steps(cx: &Cx<'_>, state: &HostState, version: &Version) -> Vec<Step> {
-    let boot = Boot { config: cx.fleet.config, targets: cx.targets, version, error_pages: &[], as_deployed: false };
+    let boot = Boot { config: cx.fleet.config, targets: cx.targets, version, error_pages: &[], reuse: Reuse::Nothing };
     let works = crate::plan::host(&boot, state).works;
     works.into_iter().flat_map(|work| work.steps).collect()
 }

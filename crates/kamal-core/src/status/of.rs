@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Accessory, Certificate, Health, Host, Lock, Proxy, Role, Route, SCHEMA, Service, Status};
+use super::{Accessory, Certificate, Health, Host, Lock, Proxy, Role, Rollout, Route, SCHEMA, Service, Status};
 use crate::{
     config::Config,
     error::HostError,
@@ -69,6 +69,7 @@ pub(crate) fn status(
         versions,
         healthy: all_run && hosts.iter().all(good),
         lock,
+        rollouts: rollouts(surveyed),
         hosts,
         services,
     }
@@ -91,6 +92,22 @@ fn services(config: &Config, targets: &Targets, surveyed: &[Surveyed]) -> Vec<Se
         })
     };
     targets.roles.iter().filter_map(of).collect()
+}
+
+/// What is under way, and where.
+fn rollouts(surveyed: &[Surveyed]) -> Vec<Rollout> {
+    let mut all: Vec<Rollout> = Vec::new();
+    for (host, found) in
+        surveyed.iter().filter_map(|one| Some((&one.host, one.found.as_ref().ok()?.0.rollout.as_ref()?)))
+    {
+        match all.iter_mut().find(|known| (&known.version, known.percent) == (&found.version, found.percent)) {
+            Some(known) => known.hosts.push(host.clone()),
+            None => {
+                all.push(Rollout { version: found.version.clone(), percent: found.percent, hosts: vec![host.clone()] })
+            }
+        }
+    }
+    all
 }
 
 fn unknown(one: &Surveyed, error: &HostError) -> Host {

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::{Health, Host, Service, Status};
-use crate::{table::table, vitals::size};
+use crate::{name::HostName, table::table, vitals::size};
 
 /// A certificate that ends within so many days is marked.
 const SOON: i64 = 14;
@@ -37,6 +37,10 @@ impl Display for Status {
             writeln!(f, "Locked on {}: {}", lock.host, lock.details.replace('\n', ", "))?;
         }
         self.services.iter().try_for_each(|service| writeln!(f, "{service}"))?;
+        for rollout in &self.rollouts {
+            let hosts = rollout.hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
+            writeln!(f, "Rollout of {} under way: {} % on {hosts}", shortened(&rollout.version), rollout.percent)?;
+        }
         writeln!(f)?;
         write!(f, "{}", table(&["HOST", "WHAT", "HEALTH", "VERSION", "DEPLOYED", "STATE"], &self.running()))?;
         let proxies: Vec<_> = self.hosts.iter().flat_map(routes).collect();

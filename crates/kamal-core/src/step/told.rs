@@ -102,6 +102,15 @@ impl std::fmt::Display for Step {
                 let Route { container, deploy_timeout, .. } = &**route;
                 write!(f, "wait until {container} is healthy (within {deploy_timeout} s)")
             }
+            Self::NoteRollout { rollout, .. } => write!(f, "note the rollout of {rollout}"),
+            Self::StartRollout(route) => {
+                let Route { service, container, deploy_timeout, .. } = &**route;
+                write!(f, "keep {container} beside {service} when healthy (within {deploy_timeout} s)")
+            }
+            Self::SplitRollout { service, percent } => {
+                write!(f, "lead {percent} % of {service} to what is beside it")
+            }
+            Self::StopRollout { service } => write!(f, "lead all of {service} to its own container"),
             Self::CheckWatch => f.write_str("check that kamal-proxy can watch what it serves"),
             Self::Watch { container, guard, .. } => write!(f, "keep {container} once it answered well {guard}"),
             Self::RemoveRoute { service } => write!(f, "take {service} out of kamal-proxy"),

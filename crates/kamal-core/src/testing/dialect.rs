@@ -64,6 +64,9 @@ impl Docker for SimDocker {
             step,
             Step::SwitchTraffic(_)
                 | Step::AwaitHealthy(_)
+                | Step::StartRollout(_)
+                | Step::SplitRollout { .. }
+                | Step::StopRollout { .. }
                 | Step::CheckWatch
                 | Step::Watch { .. }
                 | Step::RemoveRoute { .. }

@@ -30,12 +30,15 @@ use crate::{
     fleet::Fleet,
     lock::EXPIRY,
     name::{HostName, RoleName, Version},
-    op::{Accessory, AccessoryTask, App, Deploy, Op, Proxy, Rollback},
+    op::{Accessory, AccessoryTask, App, Deploy, Op, Proxy, Rollback, Rollout},
     plan::groups,
     ports::{Clock as _, World},
     run::{self, Cx, Report, RunSettings},
     targets::{Selection, Targets},
 };
+
+/// How many of a hundred requests a rollout gets at first.
+const PERCENT: u8 = 10;
 
 /// An app on simulated hosts, to be deployed with faults.
 #[derive(Debug)]
@@ -48,6 +51,16 @@ pub struct Drill {
     bare: SimFleet,
     /// Hosts where two versions were deployed.
     base: SimFleet,
+    /// The same, where a third gets a part of the requests.
+    split: SimFleet,
+}
+
+/// How hosts are before an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    Bare,
+    Deployed,
+    Split,
 }
 
 /// An operation that is drilled.
@@ -57,7 +70,7 @@ pub struct Exercise {
     pub command: &'static str,
     op: Op,
     asked: Option<Version>,
-    on_bare: bool,
+    from: Beginning,
     /// What it is about stops meanwhile.
     outage: bool,
 }
@@ -106,13 +119,27 @@ impl Drill {
         for accessory in &config.accessories {
             bare.publish(&accessory.image);
         }
-        let base = bare.fork();
-        let drill = Self { name: name.to_owned(), seed, config, targets, bare, base };
-        for (op, version) in [(Op::Setup(Deploy::default()), "v1"), (Op::Deploy(Deploy::default()), "v2")] {
-            let asked = Some(Version::of_checked(version));
-            drill.perform(&drill.base, &op, asked, None).unwrap_or(Err(Error::Cancelled))?;
+        let (base, split) = (bare.fork(), bare.fork());
+        let mut drill = Self { name: name.to_owned(), seed, config, targets, bare, base, split };
+        let (how, percent) = (Deploy::default(), PERCENT);
+        for (op, version) in [(Op::Setup(how), "v1"), (Op::Deploy(how), "v2")] {
+            drill.bring(&drill.base, &op, version)?;
+        }
+        drill.split = drill.base.fork();
+        if drill.has_requests() {
+            drill.bring(&drill.split, &Op::Rollout(Rollout::Deploy { how, percent }), "v3")?;
         }
         Ok(drill)
+    }
+
+    fn bring(&self, fleet: &SimFleet, op: &Op, version: &str) -> Result<(), Error> {
+        let asked = Some(Version::of_checked(version));
+        self.perform(fleet, op, asked, None).unwrap_or(Err(Error::Cancelled)).map(drop)
+    }
+
+    /// Whether there are requests to lead.
+    fn has_requests(&self) -> bool {
+        self.targets.roles.iter().any(|role| role.proxy.is_some())
     }
 
     /// Apps of one to fifty hosts with roles, accessories, groups and release commands, and what they are called.
@@ -138,9 +165,13 @@ impl Drill {
     pub fn exercises(&self) -> Vec<Exercise> {
         let exercise = |command, op, asked: Option<&'static str>| Exercise {
             command,
-            op,
             asked: asked.map(Version::of_checked),
-            on_bare: command == "setup",
+            from: match &op {
+                Op::Setup(_) if command == "setup" => Beginning::Bare,
+                Op::Rollout(Rollout::Set { .. } | Rollout::Promote | Rollout::Abort) => Beginning::Split,
+                _ => Beginning::Deployed,
+            },
+            op,
             outage: command == "accessory reboot",
         };
         let deploy = Deploy::default();
@@ -155,6 +186,13 @@ impl Drill {
             exercise("app boot", Op::App(App::Boot), Some("v2")),
             exercise("proxy reboot", Op::Proxy(Proxy::Reboot { rolling: false }), None),
         ];
+        if self.has_requests() {
+            let begin = Rollout::Deploy { how: deploy, percent: PERCENT };
+            all.push(exercise("rollout deploy", Op::Rollout(begin), Some("v3")));
+            all.push(exercise("rollout set", Op::Rollout(Rollout::Set { percent: 50 }), None));
+            all.push(exercise("rollout promote", Op::Rollout(Rollout::Promote), None));
+            all.push(exercise("rollout abort", Op::Rollout(Rollout::Abort), None));
+        }
         let accessories = Accessory::new(&self.config, "all", AccessoryTask::Reboot);
         if let Some(reboot) = accessories.ok().filter(|_| !self.config.accessories.is_empty()) {
             all.push(exercise("accessory reboot", Op::Accessory(reboot), None));
@@ -231,7 +269,7 @@ impl Drill {
             // Nothing else is at work.
             let _ = fleet.drive(fleet.clock().sleep(EXPIRY));
         }
-        problems.extend(self.again(exercise, &fleet, wanted));
+        problems.extend(self.again(exercise, &fleet, wanted, outcome));
         problems.extend(fleet.violations());
         problems.dedup();
         let name = self.fault_name(exercise, fault);
@@ -239,11 +277,17 @@ impl Drill {
     }
 
     /// Runs it once more; tells what is not as it would be without a fault.
-    fn again(&self, exercise: &Exercise, fleet: &SimFleet, wanted: &Likeness) -> Vec<String> {
+    fn again(&self, exercise: &Exercise, fleet: &SimFleet, wanted: &Likeness, first: Outcome) -> Vec<String> {
+        if exercise.op == Op::Rollout(Rollout::Promote) {
+            // What it would switch to may answer already; then nothing has to move before the rest stops.
+            fleet.expect_outage();
+        }
         let again = self.perform(fleet, &exercise.op, exercise.asked.clone(), None);
         let now = likeness::of(fleet, &self.targets.hosts);
         match again {
-            Ok(Ok(_)) => difference(wanted, &now, true),
+            // What was of no matter is left to the next deploy, and so is the lock of one that was killed when all was done.
+            Ok(Ok(report)) if report.plan.stages.is_empty() && first == Outcome::Done => Vec::new(),
+            Ok(Ok(report)) => difference(wanted, &now, !report.plan.stages.is_empty()),
             // It had come to its end, and there is nothing before what it went back to. The lock of one that was killed is
             // taken over by whoever comes next.
             Ok(Err(Error::NoEarlierVersion)) => difference(wanted, &now, false),
@@ -262,7 +306,11 @@ impl Drill {
     }
 
     fn fleet(&self, exercise: &Exercise) -> SimFleet {
-        let fleet = if exercise.on_bare { self.bare.fork() } else { self.base.fork() };
+        let fleet = match exercise.from {
+            Beginning::Bare => self.bare.fork(),
+            Beginning::Deployed => self.base.fork(),
+            Beginning::Split => self.split.fork(),
+        };
         fleet.reseed(self.seed);
         if exercise.outage {
             fleet.expect_outage();

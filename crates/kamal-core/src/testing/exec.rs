@@ -131,7 +131,9 @@ impl SimExec {
         let pace = Duration::from_millis(state.pace());
         match deed {
             Deed::Step(step) if state.hosts[&self.host].waits_in_vain(step, &state.sick) => match step {
-                Step::SwitchTraffic(route) | Step::AwaitHealthy(route) => Duration::from_secs(route.deploy_timeout),
+                Step::SwitchTraffic(route) | Step::AwaitHealthy(route) | Step::StartRollout(route) => {
+                    Duration::from_secs(route.deploy_timeout)
+                }
                 Step::AwaitReady { timeout, .. } => Duration::from_secs(*timeout),
                 _ => pace,
             },

@@ -20,7 +20,7 @@ use crate::{
     name::{ContainerName, ImageRef},
     naming,
     query::Query,
-    state::ContainerState,
+    state::{ContainerState, Rollout},
     step::{Attachment, Route, RunSpec, Step},
     vitals::Vitals,
 };
@@ -44,6 +44,10 @@ pub struct SimHost {
     pub proxy_cut_off: bool,
     /// Where the proxy leads: service to container id.
     pub routes: BTreeMap<String, String>,
+    /// What the proxy keeps beside these: service to container id, and how many of a hundred requests go there.
+    pub beside: BTreeMap<String, (String, Option<u8>)>,
+    /// Notes of rollouts that are under way, by their paths.
+    pub rollouts: BTreeMap<String, Rollout>,
     /// Other hosts' proxies that serve these services too, as the proxy knows them.
     pub peers: BTreeMap<String, Vec<String>>,
     /// What each of these services answers for; every host where nothing is said.
@@ -205,6 +209,7 @@ impl SimHost {
                 | Step::WriteEnv { .. }
                 | Step::WriteSecret { .. }
                 | Step::WriteFile { .. }
+                | Step::NoteRollout { .. }
                 | Step::KeepOnly { .. }
                 | Step::Remove { .. }
                 | Step::Audit { .. }
@@ -233,7 +238,9 @@ impl SimHost {
             Step::Remove { path } => {
                 let below = format!("{path}/");
                 self.files.retain(|file, _| file != path && !file.starts_with(&below));
+                self.rollouts.retain(|file, _| file != path && !file.starts_with(&below));
             }
+            Step::NoteRollout { path, rollout } => drop(self.rollouts.insert(path.clone(), rollout.clone())),
             Step::Audit { text, .. } => {
                 self.audit.push(text.clone());
                 self.audited_at.push(around.now.clone());
@@ -340,7 +347,23 @@ impl SimHost {
             Step::StopRoute { service, .. } | Step::ResumeRoute { service } => {
                 self.routes.get(service).map(drop).ok_or((1, "Error: service not found".to_owned()))?;
             }
-            Step::RemoveRoute { service } if self.proxy_runs() => drop(self.routes.remove(service)),
+            Step::StartRollout(route) => {
+                let found = self.healthy(route, around)?;
+                self.routes.get(&route.service).ok_or((1, "Error: service not found".to_owned()))?;
+                let split = self.beside.get(&route.service).and_then(|(_, split)| *split);
+                self.beside.insert(route.service.clone(), (found.id, split));
+            }
+            Step::SplitRollout { service, percent } => {
+                let beside = self.beside.get_mut(service).ok_or((1, "Error: rollout target not set".to_owned()))?;
+                beside.1 = Some(*percent);
+            }
+            Step::StopRollout { service } => {
+                self.beside.get_mut(service).into_iter().for_each(|(_, split)| *split = None)
+            }
+            Step::RemoveRoute { service } if self.proxy_runs() => {
+                self.routes.remove(service);
+                self.beside.remove(service);
+            }
             Step::RemoveRoute { .. } => {}
             Step::AwaitReady { container, timeout, .. } => {
                 let found = self.named(container)?.clone();
@@ -520,7 +543,7 @@ impl SimHost {
     /// Whether a step waits for something that never becomes healthy.
     pub(super) fn waits_in_vain(&self, step: &Step, sick: &BTreeMap<String, Evidence>) -> bool {
         let name = match step {
-            Step::SwitchTraffic(route) | Step::AwaitHealthy(route) => &route.container,
+            Step::SwitchTraffic(route) | Step::AwaitHealthy(route) | Step::StartRollout(route) => &route.container,
             Step::AwaitReady { container, .. } => container,
             _ => return false,
         };

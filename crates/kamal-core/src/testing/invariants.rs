@@ -72,6 +72,12 @@ pub(super) fn after(state: &mut State, host: &HostName) {
             None => found.push(format!("{host}: kamal-proxy leads {service} to a container that is gone")),
         }
     }
+    let split = machine.beside.iter().filter(|(_, (_, split))| split.is_some_and(|percent| percent > 0));
+    for (service, (id, _)) in split.filter(|_| machine.proxy_runs()) {
+        if !machine.containers.iter().any(|found| found.id == *id && found.runs()) {
+            found.push(format!("{host}: kamal-proxy leads a part of {service} to a container that does not run"));
+        }
+    }
     for old in state.old.iter().filter(|old| old.host == *host) {
         if old.service.as_ref().is_some_and(|service| !machine.routes.contains_key(service)) {
             found.push(format!("{host}: {} is served no more", old.role));

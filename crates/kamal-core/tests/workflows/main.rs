@@ -29,6 +29,7 @@ mod relayed;
 mod release;
 mod reviewed;
 mod roles;
+mod rollouts;
 mod seams;
 mod secrets;
 mod services;

@@ -16,7 +16,7 @@ use kamal_core::{
 
 use crate::{
     harness::{App, THREE, Verb},
-    table::{asked, base, stops},
+    table::{asked, base, ready_for, stops},
 };
 
 fn all(base: &App) -> Vec<Op> {
@@ -24,7 +24,7 @@ fn all(base: &App) -> Vec<Op> {
 }
 
 fn fork(base: &App, op: &Op) -> App {
-    let app = base.fork();
+    let app = ready_for(base, op);
     if stops(op) {
         app.fleet.expect_outage();
     }

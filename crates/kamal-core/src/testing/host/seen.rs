@@ -80,6 +80,7 @@ impl SimHost {
             boot_config: self.files.contains_key(".kamal/proxy/options"),
             network: self.network,
             hides_overlay: false,
+            rollout: self.rollouts.get(&format!(".kamal/apps/{}/rollout", app.trim_end_matches('-'))).cloned(),
             joined: self.swarm.joined(),
             lock: self.locks.get(&asked.lock).map(|lock| lock.seen(now)),
             logins: self.logins.iter().cloned().collect(),
@@ -131,6 +132,16 @@ impl SimHost {
         }
         for (path, mode) in &self.files {
             say(format!("file {path}"), format!("{mode:o}"));
+        }
+        for (service, (id, split)) in &self.beside {
+            let target = self.containers.iter().find(|found| found.id == *id).map(|found| found.name.to_string());
+            // What nobody is led to is of no matter.
+            if let Some(percent) = split {
+                say(format!("beside {service}"), format!("{percent} % to {target:?}"));
+            }
+        }
+        for (path, rollout) in &self.rollouts {
+            say(format!("rollout {path}"), rollout.to_string());
         }
         say("proxy".into(), format!("{:?} {}", self.proxy, self.network));
         say("locks".into(), format!("{:?}", self.locks.keys()));
