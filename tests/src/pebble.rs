@@ -111,6 +111,7 @@ impl Pebble {
 }
 
 impl Drop for Pebble {
+    #[expect(clippy::print_stderr, reason = "what a test that fails shows")]
     fn drop(&mut self) {
         for child in &mut self.children {
             // It may have ended by itself.

@@ -1,6 +1,6 @@
 //! One web host's proxy leads requests to the containers of all.
 
-use kamal_core::{config::model::Ssl, step::Step};
+use kamal_core::{config::model::Ssl, plan::Stage, step::Step};
 
 use crate::harness::{App, Verb};
 
@@ -33,7 +33,7 @@ fn it_alone_has_certificates_and_believes_clients_what_it_is_told_to() {
         ["CERT", "KEY"].iter().for_each(|key| app.fleet.secrets().put(key, "-----BEGIN"));
         let plan = app.dry_run(Verb::Setup, "v1").unwrap();
         let mut seen = Vec::new();
-        for (host, step) in plan.stages.iter().flat_map(|stage| stage.steps()) {
+        for (host, step) in plan.stages.iter().flat_map(Stage::steps) {
             match step {
                 Step::SwitchTraffic(route) => {
                     let is_it = host.as_str() == "h2";
