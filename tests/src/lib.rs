@@ -5,6 +5,7 @@ pub mod case;
 pub mod effects;
 pub mod engine;
 pub mod images;
+pub mod pebble;
 pub mod postgres;
 pub mod pty;
 pub mod rig;

@@ -1,6 +1,7 @@
 //! What things cost, beside what others take for the same, in one run on one machine.
 
 pub mod all;
+pub mod cluster;
 pub mod config;
 pub mod far;
 pub mod figures;

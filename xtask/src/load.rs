@@ -67,6 +67,13 @@ impl Load {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner).sent
     }
 
+    /// What became of the requests so far.
+    #[must_use]
+    pub fn so_far(&self) -> Tally {
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Tally { took: self.began.elapsed(), ..tally }
+    }
+
     /// Waits for the answers under way and returns what became of all.
     #[must_use]
     pub fn stop(self) -> Tally {
@@ -75,9 +82,8 @@ impl Load {
             // A client that panicked has counted what it sent.
             drop(client.join());
         }
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        tally.took = self.began.elapsed();
-        tally
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Tally { took: self.began.elapsed(), ..tally }
     }
 }
 

@@ -181,6 +181,9 @@ enum BenchChore {
         #[arg(long, default_value_t = 60)]
         minutes: u64,
     },
+    /// Ten deploys and three rollbacks of an app on joined hosts while requests come to all of them; an app is killed and a
+    /// host cut off meanwhile; exits non-zero if a request failed that was not at what died.
+    Cluster,
     /// Commands, files and many hosts over SSH, beside OpenSSH.
     Ssh,
     /// A whole deploy beside the same docker commands typed by hand.
@@ -288,6 +291,7 @@ fn run_bench(chore: BenchChore) -> Result<ExitCode> {
         BenchChore::Workload { workload } => workload.run(),
         BenchChore::Ssh => bench::ssh(&mut figures),
         BenchChore::Lock { seconds } => return bench::lock::contend(seconds).map(verdict),
+        BenchChore::Cluster => return bench::cluster::run().map(verdict),
         BenchChore::Load { deploys, requests, minutes } => {
             return bench::load::run(bench::load::Amount { deploys, requests, minutes }).map(verdict);
         }

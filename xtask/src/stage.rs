@@ -2,6 +2,7 @@
 //! hosts see anything of it.
 
 use std::{
+    fs,
     net::SocketAddr,
     process::{Command, Output, Stdio},
 };
@@ -57,6 +58,16 @@ impl Stage {
         Ok(Self { sandbox, hosts: own, project, service, before })
     }
 
+    /// Replaces a text of deploy.yml.
+    pub(crate) fn edit(&self, from: &str, to: &str) -> Result<()> {
+        let file = self.project.folder().join("config/deploy.yml");
+        let text = fs::read_to_string(&file).context(|| format!("reading {}", file.display()))?;
+        if !text.contains(from) {
+            return Err(wrong(format!("deploy.yml has no {from}")));
+        }
+        self.project.write("config/deploy.yml", &text.replace(from, to))
+    }
+
     /// A version that is new.
     pub(crate) fn release(&self) -> Result<String> {
         self.project.commit()
@@ -82,7 +93,12 @@ impl Stage {
 
     /// Starts requests to each host, so many clients of so many requests a second.
     pub(crate) fn loads(&self, clients: u32, rate: u32) -> Vec<Load> {
-        self.hosts.iter().map(|host| Load::start(address(host), &self.name(), clients, rate)).collect()
+        self.hosts.iter().map(|host| self.load(host, clients, rate)).collect()
+    }
+
+    /// Starts requests to a host.
+    pub(crate) fn load(&self, host: &Host, clients: u32, rate: u32) -> Load {
+        Load::start(address(host), &self.name(), clients, rate)
     }
 
     /// Runs shell text on a host and returns what it printed.

@@ -1,5 +1,7 @@
 //! Hosts that are joined: containers reach each other by name, every web host serves for all, whatever becomes of one.
 
+mod certificates;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -8,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kamal_tests::{app::App, postgres, rig::rig};
+use kamal_tests::{app::App, pebble, postgres, rig::rig};
 use xtask::sandbox::Host;
 
 /// Three web hosts and one of the database.
@@ -44,6 +46,8 @@ impl Drop for Swarm {
                 "docker ps -aq --filter label=service=e2e-cluster | xargs -r docker rm -f; \
                 docker rm -f e2e-cluster-db kamal-proxy; true",
             );
+            // Absent is clean.
+            drop(fs::remove_dir_all(rig().host(number).home.join(pebble::FOLDER)));
         }
         Self::end();
     }
@@ -106,6 +110,7 @@ fn every_host_serves_for_all_and_misses_none() {
         looked.says(&["cannot encrypt", "x-cluster: {encrypted: false}"]);
         app.edit("address: 10.77.0.0/16}", "address: 10.77.0.0/16, encrypted: false}");
     }
+    certificates::prepare(&app, &[one, two, three]);
     let said = app.ok(&["setup"]);
     assert!(!said.contains("SWMTKN"), "{said}");
     for host in [one, two, three] {
@@ -178,4 +183,6 @@ fn every_host_serves_for_all_and_misses_none() {
         let tally = load.stop();
         assert!(tally.failed.is_empty(), "{host}, of {}: {:?}", tally.sent, tally.failed);
     }
+
+    certificates::are_shared(&app, &[one, two, three]);
 }

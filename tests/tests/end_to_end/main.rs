@@ -22,6 +22,7 @@ mod free_port;
 mod guard;
 mod hooks;
 mod images;
+mod loadbalancer;
 mod local;
 mod lock;
 #[path = "../../shared/memory.rs"]

@@ -103,9 +103,7 @@ fn plan(deploys: u32) -> Vec<Deed> {
 /// Does one thing, and returns the version that is live then.
 fn perform(stage: &Stage, deed: Deed, live: String) -> Result<String> {
     let health = |from: &str, to: &str| -> Result<String> {
-        let file = stage.project.folder().join("config/deploy.yml");
-        let text = std::fs::read_to_string(&file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
-        stage.project.write("config/deploy.yml", &text.replace(from, to))?;
+        stage.edit(from, to)?;
         stage.release()
     };
     let live = match deed {

@@ -11,6 +11,7 @@ mod env;
 mod guard;
 mod hosts;
 mod ignored;
+mod loadbalancer;
 mod options;
 mod paths;
 mod places;

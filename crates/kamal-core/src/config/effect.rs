@@ -62,6 +62,7 @@ const OTHER: &[(&str, &str)] = &[
     ("accessories/tags", "[spare]"),
     ("sshkit/dns_retries", "4"),
     ("x-release/role", "jobs"),
+    ("x-loadbalancer", "192.0.2.1"),
     ("x-cluster/encrypted", "false"),
     ("x-cluster/managers", "3"),
     ("x-proxy/target_h2c", "true"),

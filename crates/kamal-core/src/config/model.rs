@@ -81,6 +81,8 @@ pub struct Config {
     pub cluster: Option<Cluster>,
     /// `x-deliver`: by which of their addresses hosts get layers from the first of them, where they do.
     pub between_hosts: Option<PrivateAddress>,
+    /// `x-loadbalancer`: the host whose proxy leads requests to the containers of all web hosts.
+    pub loadbalancer: Option<HostName>,
     /// `logging` of the root (accessories use this; roles hold theirs merged).
     pub logging: Logging,
     /// `output`.

@@ -42,6 +42,14 @@ impl Seen<'_> {
         roles.filter_map(|role| role.proxy.as_ref()).chain(accessories.filter_map(|accessory| accessory.proxy.as_ref()))
     }
 
+    /// What clients come to on this host; to roles they come at the load balancer, where there is one.
+    fn entered(&self) -> impl Iterator<Item = &Proxy> {
+        let elsewhere = self.patient.config.loadbalancer.as_ref().is_some_and(|host| *host != self.state.host);
+        let accessories = self.patient.config.accessories.iter().filter(|one| one.hosts.contains(&self.state.host));
+        let of_accessories = accessories.filter_map(|accessory| accessory.proxy.as_ref()).filter(move |_| elsewhere);
+        self.served().filter(move |_| !elsewhere).chain(of_accessories)
+    }
+
     /// How the proxy's container is to be started.
     fn run(&self) -> Option<&ProxyRun> {
         self.served().find_map(|proxy| proxy.run.as_ref())
@@ -166,7 +174,8 @@ pub(super) fn ports(seen: &Seen<'_>) -> Option<Verdict> {
 }
 
 pub(super) fn dns(seen: &Seen<'_>) -> Option<Verdict> {
-    let names: Vec<&String> = seen.served().flat_map(|proxy| &proxy.hosts).filter(|name| !name.contains('*')).collect();
+    let names: Vec<&String> =
+        seen.entered().flat_map(|proxy| &proxy.hosts).filter(|name| !name.contains('*')).collect();
     if names.is_empty() {
         return None;
     }
@@ -188,7 +197,7 @@ pub(super) fn dns(seen: &Seen<'_>) -> Option<Verdict> {
 }
 
 pub(super) fn certificates(seen: &Seen<'_>) -> Option<Verdict> {
-    if seen.served().all(|proxy| proxy.ssl == Ssl::Off) {
+    if seen.entered().all(|proxy| proxy.ssl == Ssl::Off) {
         return None;
     }
     let now = seen.patient.at.as_second();

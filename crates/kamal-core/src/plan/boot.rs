@@ -174,9 +174,8 @@ pub(crate) fn host(boot: &Boot<'_>, state: &HostState) -> Booting {
     let roles: Vec<(&Role, &TaggedHost)> = boot.targets.roles_on(&state.host).collect();
     for (role, _) in roles.iter().filter(|(role, _)| role.proxy.is_some() && boot.reuse != Reuse::All) {
         common.extend(assets(boot, state, role));
-        common.extend(
-            role.proxy.iter().flat_map(|proxy| certificate(boot.config, proxy, &naming::role_certificate(&role.name))),
-        );
+        let proxy = cluster::proxy(boot.config, role, &state.host);
+        common.extend(certificate(boot.config, &proxy, &naming::role_certificate(&role.name)));
     }
     let parallel = boot.config.boot.parallel_roles && roles.len() > 1;
     let has_primary = roles.iter().any(|(role, _)| boot.targets.is_primary(role));
@@ -409,7 +408,7 @@ pub(super) fn route(
     container: &ContainerName,
     boot: Option<&Boot<'_>>,
 ) -> Route {
-    let proxy = role.proxy.clone().unwrap_or_default();
+    let proxy = cluster::proxy(config, role, host);
     let certificate = certificate_paths(config, &proxy, &naming::role_certificate(&role.name));
     let error_pages =
         boot.filter(|boot| !boot.error_pages.is_empty()).map(|boot| naming::error_pages_inside(config, boot.version));

@@ -4,7 +4,7 @@
 use crate::{
     config::{
         Config,
-        model::{Accessory, Cluster, Role, Ssl},
+        model::{Accessory, Cluster, Proxy, Role, Ssl},
     },
     name::{ContainerName, HostName},
     naming,
@@ -44,13 +44,36 @@ pub(crate) fn facts(config: &Config, role: &Role) -> Vec<(String, String)> {
     ]
 }
 
-/// The other hosts' proxies that serve a role too, where each is to lead requests to the containers of all.
+/// The other hosts' proxies that serve a role too, where each, or one of them, is to lead requests to the containers of
+/// all. All know the one, as what comes from it has been let in there.
 pub(crate) fn peers(config: &Config, role: &Role, host: &HostName) -> Vec<String> {
+    let others = role.hosts.iter().map(|tagged| &tagged.name).filter(|other| *other != host);
+    if let Some(balancer) = &config.loadbalancer {
+        let known = others.filter(|other| host == balancer || *other == balancer);
+        return known.map(|other| in_front(role, other)).collect();
+    }
     if !config.cluster.as_ref().is_some_and(|cluster| cluster.balance) {
         return Vec::new();
     }
-    let others = role.hosts.iter().filter(|other| other.name != *host);
-    others.map(|other| naming::on_host(naming::PROXY_CONTAINER, &other.name)).collect()
+    others.map(|other| naming::on_host(naming::PROXY_CONTAINER, other)).collect()
+}
+
+/// Where another host's proxy is found by the address deploy.yml has for it.
+fn in_front(role: &Role, host: &HostName) -> String {
+    match role.proxy.as_ref().and_then(|proxy| proxy.run.as_ref()).map(|run| run.http_port) {
+        None | Some(80) => host.to_string(),
+        Some(port) => format!("{host}:{port}"),
+    }
+}
+
+/// What a host's proxy does for a role. Behind another one it has no certificates and believes nobody else: clients are
+/// let in there, and what they are is known from there.
+pub(crate) fn proxy(config: &Config, role: &Role, host: &HostName) -> Proxy {
+    let proxy = role.proxy.clone().unwrap_or_default();
+    if config.loadbalancer.as_ref().is_none_or(|balancer| balancer == host) {
+        return proxy;
+    }
+    Proxy { ssl: Ssl::Off, forward_headers: Some(false), ..proxy }
 }
 
 /// The network on which a proxy reaches its own host's containers where they share several: one that stays when the host

@@ -19,6 +19,7 @@ mod histories;
 mod hooks;
 mod images;
 mod interrupted;
+mod loadbalancer;
 mod local;
 mod locks;
 mod meddled;

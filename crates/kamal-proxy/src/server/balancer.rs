@@ -179,9 +179,8 @@ impl Balancer {
     /// healthy, one of this proxy's own that was: one that sometimes answers is better than none.
     fn claim_of_all(&self, healthy: &Healthy, shard: usize) -> Result<Claim, Refused> {
         let targets = self.targets.load();
-        let once = || targets.iter().filter(|target| target.role == Role::Writer && target.health() != Health::Adding);
         let all: Vec<&Arc<Target>> = healthy.writers.iter().chain(&healthy.peers).collect();
-        let all: Vec<&Arc<Target>> = if all.is_empty() { once().collect() } else { all };
+        let all: Vec<&Arc<Target>> = if all.is_empty() { once_healthy(&targets).collect() } else { all };
         if all.is_empty() {
             return Err(Refused::NoneHealthy);
         }
@@ -198,7 +197,8 @@ impl Balancer {
         least.map_or(Err(Refused::NoneHealthy), |target| target.claim(shard).map_err(|_| Refused::Draining))
     }
 
-    /// Claims a healthy target that is none of these, by number, for a request that could not be given to them.
+    /// Claims a healthy target that is none of these, by number, for a request that could not be given to them. With peers,
+    /// one of this proxy's own that was healthy, where none is now: a proxy that stood still itself finds all of them late.
     pub(crate) fn claim_another(
         &self,
         among: Among,
@@ -206,10 +206,12 @@ impl Balancer {
         shard: usize,
         tried: &[u64],
     ) -> Option<Claim> {
-        let healthy = self.healthy.load();
+        let (healthy, targets) = (self.healthy.load(), self.targets.load());
         let readers = healthy.readers.iter().filter(|_| prefer_reader);
         let peers = healthy.peers.iter().filter(|_| among == Among::All);
-        let mut others = readers.chain(&healthy.writers).chain(peers).filter(|target| !tried.contains(&target.number));
+        let once = once_healthy(&targets).filter(|_| among == Among::All && self.has_peers());
+        let all = readers.chain(&healthy.writers).chain(peers).chain(once);
+        let mut others = all.filter(|target| !tried.contains(&target.number));
         others.find_map(|target| target.claim(shard).ok())
     }
 
@@ -344,6 +346,11 @@ impl Drop for Balancer {
     }
 }
 
+/// Those of a proxy's own that were healthy, whatever they are now.
+fn once_healthy(targets: &[Arc<Target>]) -> impl Iterator<Item = &Arc<Target>> {
+    targets.iter().filter(|target| target.role == Role::Writer && target.health() != Health::Adding)
+}
+
 /// Checks on a fixed beat; a slow check delays the next one. The only target of a set is trusted once it was healthy.
 async fn check_forever(set: Weak<Balancer>, target: Arc<Target>, only_one: bool) {
     let options = &target.options.health_check_config;
@@ -389,6 +396,24 @@ mod tests {
         assert_eq!([claimed(&both, false), claimed(&both, false), claimed(&both, true)], ["w2", "w1", "r1"]);
         assert_eq!(claimed(&set(&["w1"], &[], Health::Healthy), true), "w1");
         assert_eq!(set(&["w1"], &[], Health::Adding).claim(false, 0, None).unwrap_err(), Refused::NoneHealthy);
+    }
+
+    // As when the proxy was kept from running: all checks are late, and whoever waits for a peer is told that it is lost.
+    #[test]
+    fn who_lost_a_peer_goes_to_a_target_of_its_own_that_was_healthy() {
+        let log = Log::start(Level::Error, std::io::sink()).unwrap();
+        let (own, peers) = (["own".to_owned()], ["peer".to_owned()]);
+        let members = Members { writers: &own, service: "app", peers: &peers, ..Members::default() };
+        let set = Balancer::of(members, &Arc::default(), Health::Healthy, &log).unwrap();
+        let targets = set.targets();
+        let [own, peer] = &targets[..] else { panic!("two targets") };
+        for target in [own, peer] {
+            set.checked(target, &Err(CheckError::Timeout));
+        }
+        let next = |among, tried: &[u64]| set.claim_another(among, false, 0, tried).map(|claim| claim.target().number);
+        assert_eq!(next(Among::All, &[peer.number]), Some(own.number));
+        assert_eq!(next(Among::All, &[peer.number, own.number]), None);
+        assert_eq!(next(Among::Own, &[]), None, "a peer has others to ask");
     }
 
     // spec 11.E.100: readiness needs all at once, and stays.

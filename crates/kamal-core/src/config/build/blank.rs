@@ -8,7 +8,7 @@ use super::places::{Places, values};
 
 /// They are not there, or they say something.
 const NEVER_BLANK: &Places = &[
-    (&[], &["secrets_path"]),
+    (&[], &["secrets_path", "x-loadbalancer"]),
     (&["ssh"], &["user", "proxy", "proxy_command"]),
     (&["builder"], &["context", "dockerfile", "driver", "provenance"]),
     (&["builder", "cache"], &["image"]),

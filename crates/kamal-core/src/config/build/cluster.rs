@@ -50,7 +50,7 @@ pub(crate) fn cluster(root: &Node, config: &Config, report: &mut Report<'_>) -> 
         let rule = "services: each host's proxy leads to all containers by itself; remove x-balance";
         report.error(span, at("x-cluster/run", rule));
     } else if balance {
-        balanced(root.get(BALANCE).map_or(entry.key, |node| node.span), config, report);
+        balanced((BALANCE, root.get(BALANCE).map_or(entry.key, |node| node.span)), config, report);
         certificates(node.get("secret").map_or(entry.key, |node| node.span), secret.as_deref(), config, report);
     } else if let Some(node) = node.get("secret") {
         report.warn(node.span, at("x-cluster/secret", &format!("does nothing without {BALANCE}")), None);
@@ -135,28 +135,54 @@ fn containers(top: Span, config: &Config, report: &mut Report<'_>) {
             let rule = "it is on no network of Docker's, so that it does not answer under its name";
             report.warn(top, format!("{KEY}: the accessory {}: {rule}", accessory.name), None);
         }
-        if config.roles.iter().any(|role| *role.name == *accessory.name.as_str()) {
-            let rule = "a role and an accessory of this name would both answer to it; give one of them another";
-            report.error(top, format!("{KEY}: {}: {rule}", accessory.name));
+    }
+    one_answers(top, config, report);
+}
+
+/// Of all who answer to a name on the network, each has its own, however it is spelled.
+fn one_answers(top: Span, config: &Config, report: &mut Report<'_>) {
+    let mut known: Vec<(String, String)> = Vec::new();
+    let mut take = |name: &str, who: String| {
+        let name = name.to_ascii_lowercase();
+        match known.iter().find(|(taken, other)| *taken == name && *other != who) {
+            Some((_, other)) => {
+                let rule = format!("{other} and {who} would both answer to it; give one of them another name");
+                report.error(top, format!("{KEY}: {name}: {rule}"));
+            }
+            None => known.push((name, who)),
         }
+    };
+    for role in &config.roles {
+        let who = format!("the role {}", role.name);
+        take(&role.name, who.clone());
+        for host in &role.hosts {
+            take(&naming::on_host(&role.name, &host.name), who.clone());
+            if role.proxy.is_some() {
+                let name = naming::on_host(naming::PROXY_CONTAINER, &host.name);
+                take(&name, format!("the proxy on {}", host.name));
+            }
+        }
+    }
+    for accessory in &config.accessories {
+        take(&accessory.name, format!("the accessory {}", accessory.name));
     }
 }
 
-/// What the proxy does for a role that it cannot do over several hosts.
-fn balanced(span: Span, config: &Config, report: &mut Report<'_>) {
+/// What the proxy does for a role that it cannot do over several hosts, as a key asks for.
+pub(super) fn balanced((key, span): (&str, Span), config: &Config, report: &mut Report<'_>) {
     let proxied = || config.roles.iter().filter_map(|role| Some((role, role.proxy.as_ref()?)));
     if proxied().next().is_none() {
-        report.error(span, at(BALANCE, "does nothing: no role is proxied"));
+        report.error(span, at(key, "does nothing: no role is proxied"));
     }
     for (role, proxy) in proxied() {
         let name = &role.name;
         if proxy.policies.sticky == Some(true) {
             let rule = "clients keep to a container of the host they came to; remove sticky from x-proxy";
-            report.error(span, at(BALANCE, &format!("the role {name}: {rule}")));
+            report.error(span, at(key, &format!("the role {name}: {rule}")));
         }
         if proxy.policies.target_h2c == Some(true) {
             let rule = "proxies speak HTTP/1.1 with each other; remove target_h2c from x-proxy";
-            report.error(span, at(BALANCE, &format!("the role {name}: {rule}")));
+            report.error(span, at(key, &format!("the role {name}: {rule}")));
         }
     }
 }
@@ -216,6 +242,14 @@ mod tests {
             ("x-cluster: {network: overlay, nodes: 4}", "x-cluster: unknown key: nodes"),
             ("x-cluster: overlay", "x-cluster: should be a hash"),
             ("x-cluster: {network: overlay}\naccessories: {web: {image: i, host: h1}}", "would both answer to it"),
+            (
+                "x-cluster: {network: overlay}\naccessories: {Web-H2: {image: i, host: h1}}",
+                "web-h2: the role web and the accessory Web-H2 would both answer to it",
+            ),
+            (
+                "x-cluster: {network: overlay}\naccessories: {kamal-proxy-h1: {image: i, host: h2}}",
+                "kamal-proxy-h1: the proxy on h1 and the accessory",
+            ),
             ("x-balance: true", "x-balance: does nothing without x-cluster"),
             ("x-cluster: {network: overlay}\nx-balance: true\nx-proxy: {sticky: true}", "remove sticky from x-proxy"),
             ("x-cluster: {network: overlay}\nx-balance: true\nx-proxy: {target_h2c: true}", "remove target_h2c"),

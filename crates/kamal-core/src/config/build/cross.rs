@@ -9,7 +9,7 @@ use super::super::source::Span;
 use super::super::yaml::{Kind, Node};
 use super::servers::RawRole;
 use super::version;
-use super::{cluster, root::retain_containers};
+use super::{cluster, loadbalancer, root::retain_containers};
 use crate::name::HostName;
 
 /// Checks what can only be seen on the whole, and completes the configuration. `top` is where to point when
@@ -125,7 +125,11 @@ fn ssl(root: &Node, config: &Config, roles: &[RawRole<'_>], report: &mut Report<
     let mut last = None;
     for (role, raw) in config.roles.iter().zip(roles) {
         let Some(proxy) = role.proxy.as_ref().filter(|proxy| proxy.ssl != Ssl::Off) else { continue };
-        if proxy.ssl == Ssl::Automatic && role.hosts.len() > 1 && !cluster::balances(root) {
+        if proxy.ssl == Ssl::Automatic
+            && role.hosts.len() > 1
+            && !cluster::balances(root)
+            && !loadbalancer::is_there(root)
+        {
             let rule = "SSL is only supported on a single server unless you provide custom certificates";
             let found = format!("found {} servers for role {}", role.hosts.len(), role.name);
             report.error(raw.span, format!("{rule}, {found}"));

@@ -15,8 +15,8 @@ use super::env::{Place, env, tags};
 use super::options::{count, logging, number, text, text_list, text_map};
 use super::servers::{FromRoot, RawRole, roles};
 use super::{
-    accessory, blank, builder, cluster, cross, deliver, guard, hosts, ignored, policies, proxy, registry, release,
-    shadowed, ssh, tags as host_tags, words,
+    accessory, blank, builder, cluster, cross, deliver, guard, hosts, ignored, loadbalancer, policies, proxy, registry,
+    release, shadowed, ssh, tags as host_tags, words,
 };
 use crate::name::{Destination, ImageRef, RoleName, ServiceName};
 
@@ -139,6 +139,7 @@ pub(crate) fn build(
         guard: None,
         cluster: None,
         between_hosts: None,
+        loadbalancer: None,
         logging,
         output,
         aliases,
@@ -151,6 +152,7 @@ pub(crate) fn build(
     config.boot.together = guard::together(root, report);
     config.cluster = cluster::cluster(root, &config, report);
     config.between_hosts = deliver::between_hosts(root, &config, report);
+    config.loadbalancer = loadbalancer::loadbalancer(root, &config, report);
     let hooks_output = hooks_output(root.get("hooks_output"), report);
     blank::check(root, report);
     words::check(root, report);

@@ -155,6 +155,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("x-cluster/encrypted", "true"),
     ("x-cluster/secret", "CLUSTER_SECRET"),
     ("x-balance", "true"),
+    ("x-loadbalancer", "192.168.0.1"),
     ("x-release", "{cmd: bin/migrate}"),
     ("x-release/cmd", "bin/migrate"),
     ("x-release/role", "web"),

@@ -130,13 +130,19 @@ fn unknown_keys(map: &Map, keys: &[Key], path: &str, report: &mut Report<'_>) {
     let plural = if names.len() > 1 { "s" } else { "" };
     let known = || keys.iter().map(|key| key.name);
     let help = if names.len() == 1 {
-        did_you_mean(first, known())
+        elsewhere(path, first).or_else(|| did_you_mean(first, known()))
     } else {
         let hints: Vec<String> =
             names.iter().filter_map(|name| did_you_mean(name, known()).map(|hint| format!("{name}: {hint}"))).collect();
         (!hints.is_empty()).then(|| hints.join(" "))
     };
     report.error_with(entry.key, at(path, &format!("unknown key{plural}: {}", names.join(", "))), help);
+}
+
+/// What a key is called that others proposed for Kamal, which does not know it.
+fn elsewhere(path: &str, key: &str) -> Option<String> {
+    let proposed = matches!(path, "" | "proxy") && key == "loadbalancer";
+    proposed.then(|| "it is `x-loadbalancer: HOST` in the root, which Kamal passes over".to_owned())
 }
 
 /// The host list rule: texts, or mappings of one host to its tag or tags.

@@ -80,6 +80,12 @@ pub(crate) const ROOT: &[Key] = &[
         "Whether the proxy of each web host leads requests to the containers of all, which takes `x-cluster`; Kamal passes \
          over it.",
     ),
+    key(
+        "x-loadbalancer",
+        Text,
+        "The web host whose proxy leads requests to the containers of all web hosts: the one that names lead to; Kamal \
+         passes over it.",
+    ),
 ];
 
 /// The keys of a role.
