@@ -2,7 +2,7 @@
 
 use kamal_core::{
     error::Error,
-    op::{App as AppOp, Deploy, Op, Rollback, Scale},
+    op::{App as AppOp, Build, Deploy, Op, Rollback, Scale},
     testing::{SimService, SimSwarm},
 };
 
@@ -80,6 +80,7 @@ fn a_role_is_one_service_and_all_proxies_lead_to_all_of_it() {
     assert!(!app.fleet.effects().iter().any(|effect| effect.what.contains("label ")));
     // What was built is what runs, wherever its tag moves.
     let digest = service(&app, "app_web").unwrap().spec.digest;
+    app.perform(&Op::Build(Build::Pull), Some("v2"), None).unwrap();
     assert_eq!(digest.as_deref(), app.fleet.host("h2").images.get("acme/app:v2").map(String::as_str));
     sound(&app);
 }

@@ -202,7 +202,12 @@ fn half_switched(app: &App, old: &[Serving], stopped: bool, alone: bool) -> Opti
 }
 
 fn is_back_already(app: &App, op: &Op) -> bool {
-    matches!(op, Op::Rollback(Rollback { to: None, .. })) && app.versions() == ["v1"]
+    let hosts = app.targets.hosts.iter().map(|host| app.fleet.host(host));
+    let services = hosts.flat_map(|host| host.swarm.services.into_values());
+    let mut versions: Vec<String> = services.map(|service| service.spec.version.to_string()).collect();
+    versions.extend(app.versions());
+    let back = !versions.is_empty() && versions.iter().all(|version| version == "v1");
+    matches!(op, Op::Rollback(Rollback { to: None, .. })) && back
 }
 
 /// Sweeps the operations of one part of the table, so that the parts run side by side.
