@@ -166,7 +166,7 @@ pub(crate) fn read(joined: &mut Joined, line: &str) {
             joined.addresses.extend(address.parse().ok().map(|address| Address::new(interface, address)));
         }
         ("node" | "service" | "running", fields) => {
-            services::read(joined.managed.get_or_insert_default(), what, fields)
+            services::read(joined.managed.get_or_insert_default(), what, fields);
         }
         ("encryption", [settings]) => joined.encrypts = Some(*settings == "2"),
         _ => {}

@@ -57,19 +57,19 @@ fn a_version_gets_as_many_requests_as_it_was_given_and_none_is_lost() {
     app.ok(&["rollout", "deploy", "--percent", "10"]);
     assert!((5.0..15.0).contains(&part(&app, &second)), "{}", part(&app, &second));
     // Who has no cookie is not asked.
-    assert_eq!(visits(&app, false).into_keys().collect::<Vec<_>>(), [first.clone()]);
+    assert_eq!(visits(&app, false).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&first));
     let status = app.ok(&["status"]);
     assert!(status.contains(&format!("Rollout of {} under way: 10 %", &second[..12])), "{status}");
     app.fails(&["deploy"]).says(&["a rollout of", "is under way", "kamal rollout abort"]);
     app.ok(&["rollout", "set", "50%"]);
     assert!((40.0..60.0).contains(&part(&app, &second)), "{}", part(&app, &second));
     app.ok(&["rollout", "set", "0"]);
-    assert_eq!(visits(&app, true).into_keys().collect::<Vec<_>>(), [first.clone()]);
+    assert_eq!(visits(&app, true).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&first));
 
     app.ok(&["rollout", "set", "100"]);
-    assert_eq!(visits(&app, true).into_keys().collect::<Vec<_>>(), [second.clone()]);
+    assert_eq!(visits(&app, true).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&second));
     app.ok(&["rollout", "abort"]);
-    assert_eq!(visits(&app, true).into_keys().collect::<Vec<_>>(), [first.clone()]);
+    assert_eq!(visits(&app, true).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&first));
     assert_eq!(app.states(&second), ["", ""]);
 
     // Killed while it is led to, the same command again ends what was begun.
@@ -80,7 +80,7 @@ fn a_version_gets_as_many_requests_as_it_was_given_and_none_is_lost() {
     app.ok(&["rollout", "deploy", "--percent", "30"]);
     assert!((22.0..38.0).contains(&part(&app, &second)), "{}", part(&app, &second));
     app.ok(&["rollout", "promote"]);
-    assert_eq!(visits(&app, false).into_keys().collect::<Vec<_>>(), [second.clone()]);
+    assert_eq!(visits(&app, false).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&second));
     assert_eq!(
         (app.states(&second), app.states(&first)),
         (vec!["running".to_owned(); 2], vec!["exited".to_owned(); 2])

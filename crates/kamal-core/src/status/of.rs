@@ -103,7 +103,7 @@ fn rollouts(surveyed: &[Surveyed]) -> Vec<Rollout> {
         match all.iter_mut().find(|known| (&known.version, known.percent) == (&found.version, found.percent)) {
             Some(known) => known.hosts.push(host.clone()),
             None => {
-                all.push(Rollout { version: found.version.clone(), percent: found.percent, hosts: vec![host.clone()] })
+                all.push(Rollout { version: found.version.clone(), percent: found.percent, hosts: vec![host.clone()] });
             }
         }
     }

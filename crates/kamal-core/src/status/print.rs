@@ -61,7 +61,7 @@ impl Display for Service {
             let (count, verb) = if missing == 1 { ("one".to_owned(), "is") } else { (missing.to_string(), "are") };
             write!(f, "; {count} {verb} being started")?;
         }
-        let names = lost.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ");
+        let names = lost.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
         let (verb, elsewhere) =
             (if lost.len() == 1 { "is" } else { "are" }, if missing > 0 { " elsewhere since" } else { ";" });
         if lost.is_empty() { Ok(()) } else { write!(f, "{elsewhere} {names} {verb} down") }

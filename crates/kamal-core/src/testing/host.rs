@@ -358,7 +358,7 @@ impl SimHost {
                 beside.1 = Some(*percent);
             }
             Step::StopRollout { service } => {
-                self.beside.get_mut(service).into_iter().for_each(|(_, split)| *split = None)
+                self.beside.get_mut(service).into_iter().for_each(|(_, split)| *split = None);
             }
             Step::RemoveRoute { service } if self.proxy_runs() => {
                 self.routes.remove(service);
