@@ -199,9 +199,10 @@ impl<'r> Reading<'r> {
         let least = positionals.iter().filter(|arg| arg.is_required_set() && !is_list(arg)).count();
         let most = list.map_or(positionals.len(), |_| usize::MAX);
 
+        let kamals = list.filter(|at| is_kamals(positionals[*at]));
         // A command of ours alone takes all options anywhere.
         let ours = path.first().is_some_and(|first| is_ours(self.root, first.get_name()));
-        let foreign_from = list.filter(|_| !ours).map(|at| at + 1);
+        let foreign_from = kamals.filter(|_| !ours).map(|at| at + 1);
         let switches = Switches::new(self.root.get_arguments().chain(command.get_arguments()), foreign_from);
         let mut found = switches.read(words, rest)?;
         found.keep(most);
@@ -210,7 +211,7 @@ impl<'r> Reading<'r> {
             return Err(arity(path, words));
         }
         if list.is_some_and(|at| positionals[at].is_required_set() && words.len() <= at) {
-            return Err(Refusal::NoCommand);
+            return Err(if kamals.is_some() { Refusal::NoCommand } else { arity(path, words) });
         }
         let names = path.iter().map(|command| command.get_name().to_owned());
         let end = (!words.is_empty()).then(|| "--".to_owned());
@@ -312,6 +313,11 @@ fn help_text(path: &[String]) -> StyledStr {
         command = command.find_subcommand(name).cloned().unwrap_or(command);
     }
     command.render_help()
+}
+
+/// Whether an argument is one of Kamal's lists, among which options Kamal does not have are words.
+fn is_kamals(list: &Arg) -> bool {
+    list.get_value_names().is_some_and(|names| names.iter().any(|name| ["CMD", "SECRETS"].contains(&name.as_str())))
 }
 
 #[cfg(test)]

@@ -299,6 +299,7 @@ fn nothing_but_what_the_list_has_and_what_is_ours() {
     assert_eq!(
         ours.into_iter().collect::<Vec<_>>(),
         [
+            "app scale",
             "completion",
             "doctor ssh",
             "import capistrano",
