@@ -416,7 +416,7 @@ mod tests {
         std::fs::write(folder.join("states"), states.join("\n") + "\n").unwrap();
         let known = if was { "echo id" } else { "return 1" };
         let docker = format!(
-            "sleep() {{ :; }}\ndate() {{ echo $((now += 1)); }}\nnow=0\ntimeout() {{ shift; \"$@\"; }}\n\
+            "sleep() {{ :; }}\ndate() {{ echo >>clock; wc -l <clock; }}\ntimeout() {{ shift; \"$@\"; }}\n\
              docker() {{ case \"$*\" in 'service inspect'*ID*) {known};; 'service inspect'*) head -n 1 states; \
              [ $(wc -l <states) -lt 2 ] || sed -i 1d states;; \
              *desired-state=running*) for i in $(seq {running}); do echo 'Running 3 seconds ago'; done;; \

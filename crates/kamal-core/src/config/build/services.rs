@@ -138,7 +138,7 @@ mod tests {
         let cluster = |more: &str| format!("servers: [h1]\nx-cluster: {{network: overlay, run: services{more}}}\n");
         let role = |more: &str| format!("servers: {{web: {{hosts: [h1], {more}}}}}\n{SERVICES}");
         for (text, wanted) in [
-            ("servers: [h1]\nx-cluster: {network: overlay, run: service}\n".to_owned(), "did you mean services"),
+            ("servers: [h1]\nx-cluster: {network: overlay, run: service}\n".to_owned(), "did you mean `services`"),
             ("servers: [h1]\nx-cluster: {network: overlay, replicas: {web: 2}}\n".to_owned(), "takes `run: services`"),
             (cluster(", replicas: {wbe: 2}"), "there is no such role"),
             (cluster(", replicas: {web: 0}"), "should be a number from 1 to 1000"),
