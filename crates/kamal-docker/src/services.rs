@@ -86,23 +86,28 @@ pub(crate) fn label(address: &str, add: &[String], remove: &[String]) -> String 
     )
 }
 
-/// What scripts about a service have in common: its state, how many of its containers run, and why one does not.
+/// What scripts about a service have in common: its state, how many of its containers run, and why one does not, of those
+/// that are not from `before`.
 fn about(service: &str, image: &str) -> String {
     let (name, image) = (word(service), word(image));
     format!(
-        "state() {{ docker service inspect {name} --format '{{{{with .UpdateStatus}}}}{{{{.State}}}}{{{{end}}}}' 2>/dev/null; }}\n\
+        "before=\n\
+         state() {{ docker service inspect {name} --format '{{{{with .UpdateStatus}}}}{{{{.State}}}}{{{{end}}}}' 2>/dev/null; }}\n\
          up() {{ docker service ps {name} --filter desired-state=running --format '{{{{.CurrentState}}}}' 2>/dev/null | \
          grep -c '^Running'; }}\n\
          tasks() {{ docker service ps {name} --no-trunc --format \
          '{{{{.ID}}}}\t{{{{.Node}}}}\t{{{{or .Error .CurrentState}}}}\t{{{{.Error}}}}\t{{{{.Image}}}}' 2>/dev/null | \
-         awk -F '\t' -v image={image} 'index($5, image) == 1'; }}\n\
+         awk -F '\t' -v image={image} -v before=\" $before \" \
+         'index($5, image) == 1 && !index(before, \" \" $1 \" \")'; }}\n\
          failed() {{ tasks | awk -F '\t' '$4 != \"\"'; }}\n\
          stuck() {{ tasks | awk -F '\t' '$3 !~ /^(Running|Complete|Shutdown)/'; }}\n\
+         lost() {{ down=$(docker node ls --format '{{{{.Hostname}}}} {{{{.Status}}}}' 2>/dev/null | \
+         awk '$2 == \"Down\" {{ print $1 }}'); [ -n \"$down\" ] && stuck | cut -f 2 | grep -qxF \"$down\"; }}\n\
          tell() {{ c=$({{ failed; stuck; }} | head -n 1); [ -n \"$c\" ] || return 0\n\
          on=$(printf '%s' \"$c\" | cut -f 2)\n\
          echo \"a container of \"{name}\"${{on:+ on $on}} did not come up: $(printf '%s' \"$c\" | cut -f 3 | tr -d '\"')\" >&2\n\
          [ -z \"$on\" ] || timeout 10 docker service logs --raw --tail 20 \"$(printf '%s' \"$c\" | cut -f 1)\" 2>&1 | \
-         sed 's/^/  /' >&2; }}\n\
+         sed '/^error from daemon/,$d; s/^/  /' >&2; }}\n\
          until_done() {{ end=$(($(date +%s) + $1)); }}\n\
          late() {{ [ \"$(date +%s)\" -ge \"$end\" ]; }}\n\
          back() {{ docker service rollback --detach --quiet {name} >/dev/null || return 1; until_done \"$1\"\n\
@@ -113,6 +118,9 @@ fn about(service: &str, image: &str) -> String {
 
 /// Has a service become what it is to be, and waits until it is. One that goes back to what it was, or is taken back as it
 /// takes too long, is an error; so is a new one that does not come up, which is removed.
+///
+/// An update waits for ever for a container on a host that was lost and is not known to be yet. When it is known, the
+/// service goes back and is updated once more, elsewhere.
 pub(crate) fn deploy(spec: &ServiceSpec, cx: &Render<'_>) -> Result<Text, RenderError> {
     let ServiceSpec { service, stack, image, replicas, .. } = spec;
     let (name, limit) = (word(service), spec.limit());
@@ -125,6 +133,7 @@ pub(crate) fn deploy(spec: &ServiceSpec, cx: &Render<'_>) -> Result<Text, Render
     text.push(&format!(
         "detach=; case $(docker stack deploy --help 2>/dev/null) in *--detach*) detach=--detach=true;; esac\n\
          was=$(docker service inspect {name} --format '{{{{.ID}}}}' 2>/dev/null)\n\
+         update() {{ before=$(docker service ps {name} --quiet --no-trunc 2>/dev/null | tr '\\n' ' ')\n\
          said=$(docker stack deploy $detach --with-registry-auth --resolve-image {resolve} --compose-file - {} 2>&1 \
          <<'KAMAL_STACK'\n",
         word(stack)
@@ -132,10 +141,12 @@ pub(crate) fn deploy(spec: &ServiceSpec, cx: &Render<'_>) -> Result<Text, Render
     text.push_secret(file(spec, cx)?);
     text.push(&format!(
         "\nKAMAL_STACK\n) || {{ printf '%s\\n' \"$said\" >&2; exit 1; }}\n\
-         until_done {limit}; steady=0; longer={limit}\n\
+         until_done {limit}; steady=0; longer={limit}; }}\n\
+         update; again=\n\
          while sleep 1; do n=$(up)\n\
          case $(state) in\n\
          completed) [ \"$n\" -lt {replicas} ] || exit 0;;\n\
+         updating) if [ -z \"$again\" ] && lost; then again=1; back {limit} || break; update; fi;;\n\
          rollback_started) end=$((end + longer)); longer=0;;\n\
          rollback_completed|rollback_paused|paused) tell; echo 'the service '{name}' went back to what it was' >&2; exit 1;;\n\
          '') if [ \"$n\" -ge {replicas} ]; then steady=$((steady + 1)); [ $steady -le {monitor} ] || exit 0; else steady=0; fi\n\
@@ -411,7 +422,12 @@ mod tests {
 
     /// Runs the script that deploys a service with a docker whose service is in one state after another.
     fn ended(was: bool, states: &[&str], running: u8) -> (Option<i32>, String, String) {
-        let folder = std::env::temp_dir().join(format!("kamal-service-{}-{}", std::process::id(), states.join("")));
+        ended_with(was, states, running, "task: non-zero exit (3)\\ttask: non-zero exit (3)", "Ready")
+    }
+
+    fn ended_with(was: bool, states: &[&str], running: u8, task: &str, node: &str) -> (Option<i32>, String, String) {
+        let folder =
+            std::env::temp_dir().join(format!("kamal-service-{}-{}", std::process::id(), states.join("") + node));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("states"), states.join("\n") + "\n").unwrap();
         let known = if was { "echo id" } else { "return 1" };
@@ -419,9 +435,11 @@ mod tests {
             "sleep() {{ :; }}\ndate() {{ echo >>clock; wc -l <clock; }}\ntimeout() {{ shift; \"$@\"; }}\n\
              docker() {{ case \"$*\" in 'service inspect'*ID*) {known};; 'service inspect'*) head -n 1 states; \
              [ $(wc -l <states) -lt 2 ] || sed -i 1d states;; \
+             'node ls'*) echo 'host2 {node}';; 'service ps'*--quiet*) echo t0;; \
              *desired-state=running*) for i in $(seq {running}); do echo 'Running 3 seconds ago'; done;; \
-             'service ps'*) printf 't1\\thost2\\ttask: non-zero exit (3)\\ttask: non-zero exit (3)\\tacme/app:v1\\n';; \
-             *logs*) echo crashing at start;; 'stack deploy -'*) cat >/dev/null;; *) echo \"$*\" >>told;; esac; }}"
+             'service ps'*) printf 't1\\thost2\\t{task}\\tacme/app:v1\\n';; \
+             *logs*) echo crashing at start;; 'stack deploy --help'*) ;; \
+             'stack deploy '*) echo updated >>told; cat >/dev/null;; *) echo \"$*\" >>told;; esac; }}"
         );
         let (_, text) = deployed();
         let script = format!("{docker}\n{}", *text.expose());
@@ -429,6 +447,20 @@ mod tests {
         let told = std::fs::read_to_string(folder.join("told")).unwrap_or_default();
         std::fs::remove_dir_all(&folder).unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), told)
+    }
+
+    #[test]
+    fn an_update_that_waits_for_a_lost_host_is_done_once_more() {
+        let waits = ["updating", "rollback_started", "rollback_completed", "updating", "completed"];
+        let (status, said, told) = ended_with(true, &waits, 2, "Assigned 9 seconds ago\\t", "Down");
+        assert_eq!((status, said.as_str()), (Some(0), ""));
+        assert_eq!(told, "updated\nservice rollback --detach --quiet app_web\nupdated\n");
+        // What is still to come is waited for, and what was there before is no matter.
+        let comes = ["updating", "updating", "completed"];
+        let (status, _, told) = ended_with(true, &comes, 2, "Assigned 9 seconds ago\\t", "Ready");
+        assert_eq!((status, told.as_str()), (Some(0), "updated\n"));
+        let (_, _, told) = ended_with(true, &comes, 2, "Running 9 seconds ago\\t", "Down");
+        assert_eq!(told, "updated\n");
     }
 
     #[test]
