@@ -78,7 +78,7 @@ impl AppCommand {
 pub(crate) struct ScaleArgs {
     /// How many containers which role is to have
     #[arg(required = true, value_name = "ROLE=N", value_parser = values::scale)]
-    pub(crate) wanted: Vec<Scale>,
+    pub(crate) replicas: Vec<Scale>,
     #[command(flatten)]
     pub(crate) preview: Preview,
 }

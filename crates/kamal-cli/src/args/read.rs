@@ -13,7 +13,8 @@ use super::{
 };
 
 /// Commands that Kamal has not. They make none of its prefixes ambiguous and stand back behind an alias.
-const OURS: [(&str, &str); 11] = [
+const OURS: [(&str, &str); 12] = [
+    ("app", "scale"),
     ("kamal", "completion"),
     ("kamal", "doctor"),
     ("kamal", "import"),
@@ -210,8 +211,10 @@ impl<'r> Reading<'r> {
         if words.len() < least || words.len() > most {
             return Err(arity(path, words));
         }
-        if list.is_some_and(|at| positionals[at].is_required_set() && words.len() <= at) {
-            return Err(if kamals.is_some() { Refusal::NoCommand } else { arity(path, words) });
+        if let Some(list) = list.filter(|at| words.len() <= *at).map(|at| positionals[at])
+            && list.is_required_set()
+        {
+            return Err(if list.get_id() == "command" { Refusal::NoCommand } else { arity(path, words) });
         }
         let names = path.iter().map(|command| command.get_name().to_owned());
         let end = (!words.is_empty()).then(|| "--".to_owned());

@@ -98,7 +98,7 @@ fn app(command: AppCommand) -> Result<App, Failure> {
             drain_timeout: args.drain_timeout.map(|timeout: Duration| timeout.as_secs()),
             message: args.message,
         }),
-        AppCommand::Scale(args) => App::Scale(args.wanted),
+        AppCommand::Scale(args) => App::Scale(args.replicas),
         AppCommand::Live(_) => App::Live,
         AppCommand::Exec(args) => {
             if args.detach {

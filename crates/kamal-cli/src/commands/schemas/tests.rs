@@ -20,7 +20,7 @@ const DEPLOY: &str = "service: app\nimage: acme/app\nservers: {web: [h1, h2], jo
     accessories: {db: {image: pg, host: h1}}\n";
 
 /// Words that commands need besides their names.
-const WORDS: [(&str, &str); 18] = [
+const WORDS: [(&str, &str); 21] = [
     ("accessory boot", "all"),
     ("accessory details", "all"),
     ("accessory directories", "all"),
@@ -32,12 +32,15 @@ const WORDS: [(&str, &str); 18] = [
     ("accessory upgrade", "all -y"),
     ("app exec", "--reuse echo"),
     ("app remove_container", "v1"),
+    ("app scale", "web=2"),
     ("lock acquire", "-m busy"),
     ("proxy boot_config", "get"),
     ("server exec", "echo"),
     ("proxy reboot", "-y"),
     ("proxy upgrade", "-y"),
     ("remove", "-y"),
+    ("rollout deploy", "--version v3"),
+    ("rollout set", "50"),
     ("upgrade", "-y"),
 ];
 
@@ -184,6 +187,23 @@ async fn everything_that_is_printed_is_as_its_schema_says() {
         .collect();
     let never: Vec<&String> = known.difference(&events).collect();
     assert!(never.len() <= 3, "{never:?}");
+}
+
+#[tokio::test]
+async fn so_is_what_is_printed_while_a_rollout_is_under_way() {
+    let (validators, base) = (Validators::new(), deployed().await);
+    printed(&base, "rollout deploy --version v3 --percent 10").await;
+    for (line, wanted) in [
+        ("status", "\"rollouts\":[{\"version\":\"v3\""),
+        ("plan rollout set 60", "\"kind\":\"split\""),
+        ("rollout set 50", "\"outcome\":\"ok\""),
+        ("rollout abort", "\"outcome\":\"ok\""),
+        ("rollout promote", "\"outcome\":\"ok\""),
+    ] {
+        let told = printed(&base.fork(), &format!("{line} --json")).await;
+        told.lines().for_each(|told| drop(validators.check(told, line)));
+        assert!(told.contains(wanted), "{line}: {told}");
+    }
 }
 
 #[tokio::test]
