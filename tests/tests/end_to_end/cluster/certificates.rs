@@ -40,11 +40,15 @@ pub(super) fn are_shared(app: &App, hosts: &[&Host]) {
         "x-cluster: {",
         &format!("x-proxy: {{acme_directory: \"{}\"}}\nx-cluster: {{secret: CLUSTER_SECRET, ", pebble.directory),
     );
+    // They may be those of a test before, which trust nobody in particular.
+    app.ok(&["proxy", "reboot", "-y"]);
     app.ok(&["deploy"]);
     let first = shown_by_all(app, hosts, "");
     assert_eq!(orders(hosts), 1, "{first}");
     let second = shown_by_all(app, hosts, &first);
     assert_eq!(orders(hosts), 2, "{first}, then {second}");
+    // Nor is a test after this one to have what trusts this authority.
+    hosts.iter().for_each(|host| drop(rig().docker_shell(host.number, "docker rm -f kamal-proxy")));
 }
 
 fn folder(app: &App) -> PathBuf {
