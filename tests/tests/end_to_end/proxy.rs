@@ -163,8 +163,8 @@ fn without_a_packet_filter_a_reboot_is_short() {
     let answered_wrongly: Vec<_> = tally.failed.iter().filter(|failure| failure.contains("HTTP")).collect();
     assert!(answered_wrongly.is_empty(), "{answered_wrongly:?}");
     assert!(!tally.failed.is_empty(), "it went another way");
-    // As long as docker takes to stop one and to start another: 0.4 s, on a busy machine more.
-    assert!(tally.failed.len() < 400, "for less than two seconds: {} of {} failed", tally.failed.len(), tally.sent);
+    // As long as docker takes to stop one and to start another: 0.4 s, among other tests some seconds.
+    assert!(tally.failed.len() < 1000, "for less than five seconds: {} of {} failed", tally.failed.len(), tally.sent);
     assert_ne!(proxy(&app, ".Id"), old);
     assert_eq!(described(&app), before);
     assert_eq!(app.serving(), [version.as_str()]);
