@@ -276,7 +276,7 @@ fn haproxy(folder: &Path, target: SocketAddr, echo: SocketAddr, room: Room) -> R
     let (http, https) = (free()?, free()?);
     let file = folder.join("haproxy.cfg");
     let text = format!(
-        "global\n maxconn 12000\n log stdout format raw local0\ndefaults\n mode http\n log global\n option httplog\n\
+        "global\n maxconn 9900\n log stdout format raw local0\ndefaults\n mode http\n log global\n option httplog\n\
          \x20timeout connect 10s\n timeout client 600s\n timeout server 60s\n timeout tunnel 600s\n http-reuse always\n\
          frontend f\n bind {http} backlog 4096\n bind {https} ssl crt {}/both.pem alpn h2,http/1.1\n\
          \x20option forwardfor\n use_backend echo if {{ path /echo }}\n default_backend app\n\
