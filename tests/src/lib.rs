@@ -10,3 +10,4 @@ pub mod postgres;
 pub mod pty;
 pub mod rig;
 pub mod sentinel;
+pub mod swarm;

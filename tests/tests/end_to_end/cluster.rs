@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kamal_tests::{app::App, pebble, postgres, rig::rig};
+use kamal_tests::{app::App, pebble, postgres, rig::rig, swarm};
 use xtask::sandbox::Host;
 
 /// Three web hosts and one of the database.
@@ -24,16 +24,8 @@ struct Swarm;
 
 impl Swarm {
     fn none() -> Self {
-        Self::end();
+        swarm::leave(&HOSTS);
         Self
-    }
-
-    fn end() {
-        for number in HOSTS.into_iter().rev() {
-            let script =
-                "docker swarm leave --force >/dev/null 2>&1; docker network rm docker_gwbridge >/dev/null 2>&1; true";
-            rig().docker_shell(number, script);
-        }
     }
 }
 
@@ -49,7 +41,7 @@ impl Drop for Swarm {
             // Absent is clean.
             drop(fs::remove_dir_all(rig().host(number).home.join(pebble::FOLDER)));
         }
-        Self::end();
+        swarm::leave(&HOSTS);
     }
 }
 

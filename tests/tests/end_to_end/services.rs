@@ -10,6 +10,7 @@ use std::{
 use kamal_tests::{
     app::App,
     rig::{self, rig},
+    swarm,
 };
 use xtask::sandbox::{self, Host};
 
@@ -32,16 +33,8 @@ struct Swarm;
 
 impl Swarm {
     fn none() -> Self {
-        Self::end();
+        swarm::leave(&HOSTS);
         Self
-    }
-
-    fn end() {
-        for number in HOSTS.into_iter().rev() {
-            let script =
-                "docker swarm leave --force >/dev/null 2>&1; docker network rm docker_gwbridge >/dev/null 2>&1; true";
-            rig().docker_shell(number, script);
-        }
     }
 }
 
@@ -53,7 +46,7 @@ impl Drop for Swarm {
         for number in HOSTS {
             rig().docker_shell(number, "docker rm -f kamal-proxy; true");
         }
-        Self::end();
+        swarm::leave(&HOSTS);
         for number in HOSTS {
             let script = "docker ps -aq --filter label=service=e2e-services | xargs -r docker rm -f; true";
             rig().docker_shell(number, script);

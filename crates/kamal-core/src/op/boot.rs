@@ -122,11 +122,11 @@ fn of_containers(facts: &Facts<'_>, targets: &Targets, version: &Version, extras
     stages
 }
 
-fn boot<'b>(facts: &Facts<'b>, targets: &'b Targets, version: &'b Version, reuse: Reuse) -> Boot<'b> {
+pub(super) fn boot<'b>(facts: &Facts<'b>, targets: &'b Targets, version: &'b Version, reuse: Reuse) -> Boot<'b> {
     Boot { config: facts.config, targets, version, error_pages: &facts.inputs.error_pages, reuse }
 }
 
-fn release_stage(work: &HostWork) -> Stage {
+pub(super) fn release_stage(work: &HostWork) -> Stage {
     let stage = Stage::hosts(Kind::Release, vec![work.clone()]);
     stage.saying(format!("Running the release command on {}...", work.host))
 }

@@ -59,11 +59,9 @@ pub(super) fn stages(
     version: &Version,
     extras: Extras,
 ) -> Result<Vec<Stage>, Error> {
-    let config = facts.config;
     let there: Vec<HostName> = facts.states.iter().map(|state| state.host.clone()).collect();
     let targets = &targets.on(&there);
-    let error_pages = &facts.inputs.error_pages;
-    let boot = Boot { config, targets, version, error_pages, reuse: extras.reuse };
+    let (config, boot) = (facts.config, boot::boot(facts, targets, version, extras.reuse));
     let (manager, managed) = manager(facts)?;
     let mut prepare = boot::before(facts, targets, extras);
     // A proxy that is there has to reach containers of other hosts, also where nothing else is done to it.
@@ -74,10 +72,7 @@ pub(super) fn stages(
         boot::join(&mut prepare, host, plan::proxy_files(&boot, host));
     }
     let mut stages = vec![Stage::hosts(Kind::Prepare, prepare)];
-    if let Some(work) = release(&boot).filter(|_| extras.releases) {
-        let say = format!("Running the release command on {}...", work.host);
-        stages.push(Stage::hosts(Kind::Release, vec![work]).saying(say));
-    }
+    stages.extend(release(&boot).filter(|_| extras.releases).as_ref().map(boot::release_stage));
     stages.extend(facts.hook("pre-app-boot", Some(&targets.app_hosts)));
     if extras.reuse == Reuse::Nothing {
         let mut steps = facts.login();

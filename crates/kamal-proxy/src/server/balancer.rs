@@ -178,9 +178,12 @@ impl Balancer {
     /// Claims the target with the fewest requests under way, peers included; of several, whose turn it is. Where none is
     /// healthy, one of this proxy's own that was: one that sometimes answers is better than none.
     fn claim_of_all(&self, healthy: &Healthy, shard: usize) -> Result<Claim, Refused> {
-        let targets = self.targets.load();
-        let all: Vec<&Arc<Target>> = healthy.writers.iter().chain(&healthy.peers).collect();
-        let all: Vec<&Arc<Target>> = if all.is_empty() { once_healthy(&targets).collect() } else { all };
+        let targets;
+        let mut all: Vec<&Arc<Target>> = healthy.writers.iter().chain(&healthy.peers).collect();
+        if all.is_empty() {
+            targets = self.targets.load();
+            all.extend(once_healthy(&targets));
+        }
         if all.is_empty() {
             return Err(Refused::NoneHealthy);
         }
