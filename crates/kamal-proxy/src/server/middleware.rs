@@ -84,8 +84,7 @@ impl Policy {
         headers: &HeaderMap,
         pages: Option<&Pages>,
     ) -> Option<Response<ResponseBody>> {
-        let peer: Option<IpAddr> = client.address.parse().ok();
-        let address = peer.and_then(|peer| self.addresses.client(peer, headers.get_all(FORWARDED_FOR)));
+        let address = client.address.and_then(|peer| self.addresses.client(peer, headers.get_all(FORWARDED_FOR)));
         if !self.addresses.admit(address) {
             return Some(refusal(StatusCode::FORBIDDEN, pages, None));
         }

@@ -116,7 +116,7 @@ pub(crate) fn question(routes: &Routes, client: &Client, headers: &mut HeaderMap
     let text = ask.as_ref().or(check.as_ref()).or(take.as_ref())?.to_str().ok()?;
     let name = text.split(' ').next()?;
     let service = routes.get(name)?;
-    let address: IpAddr = client.address.parse().ok()?;
+    let address = client.address?;
     service.active.targets().iter().filter_map(|target| target.peer.as_ref()).find(|peer| peer.is_at(address))?;
     // This proxy says to go on with the body as soon as a target takes it.
     headers.remove(EXPECT);

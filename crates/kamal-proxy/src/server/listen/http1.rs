@@ -36,17 +36,20 @@ enum Ended {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop)
+pub(super) fn serve<S>(stream: S, front: Arc<Front>, client: Arc<Client>, stop: Stop) -> impl Future<Output = ()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    // What is made before the future is in it once; what it makes out of an argument has room beside that.
     let mut connection = Connection::new(stream);
-    // How a connection ends is the client's business; what went wrong with a request is in its record.
-    let Ok(Some(session)) = wait_and_converse(&mut connection, &front, &client, &stop).await else { return };
-    // From here on it is the session that is waited for.
-    drop(stop);
-    let (stream, early) = connection.into_parts();
-    session.run(stream, early).await;
+    async move {
+        // How a connection ends is the client's business; what went wrong with a request is in its record.
+        let Ok(Some(session)) = wait_and_converse(&mut connection, &front, &client, &stop).await else { return };
+        // From here on it is the session that is waited for.
+        drop(stop);
+        let (stream, early) = connection.into_parts();
+        Box::pin(session.run(stream, early)).await;
+    }
 }
 
 /// Waits until a client asks something, and then makes what it takes to answer. A connection nobody uses has none of that.
@@ -67,7 +70,7 @@ where
             Ended::Switched(session) => return Ok(Some(session)),
         }
     }
-    connection.close().await;
+    Box::pin(connection.close()).await;
     Ok(None)
 }
 

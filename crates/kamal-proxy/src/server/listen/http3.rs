@@ -198,7 +198,7 @@ async fn converse(incoming: Incoming, front: Arc<Front>, port: u16, worker: usiz
         Ok(Err(error)) => error.to_string(),
         Err(_) => "i/o timeout".to_owned(),
     };
-    let text = format!("http: TLS handshake error from {}:{}: {error}", client.address, client.port);
+    let text = format!("http: TLS handshake error from {}:{}: {error}", client.address_text(), client.port);
     front.observer.log.debug(&text, &[]);
 }
 

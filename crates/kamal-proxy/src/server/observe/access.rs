@@ -168,7 +168,7 @@ impl Record {
         let trusts = self.service.as_ref().is_some_and(|service| service.target_options.forward_headers);
         match self.forwarded_for.as_ref().filter(|value| trusts && !value.is_empty()) {
             Some(value) => text(Some(value)),
-            None => Cow::Borrowed(&self.client.address),
+            None => Cow::Borrowed(self.client.address_text()),
         }
     }
 
@@ -210,8 +210,8 @@ impl Drop for Record {
         line.str("req_content_type", &text(self.request_type.as_ref()));
         line.int("resp_content_length", self.response_length);
         line.str("resp_content_type", &text(self.response_type.as_ref()));
-        line.str("client_addr", &client.address);
-        line.str("client_port", &client.port);
+        line.str("client_addr", client.address_text());
+        line.digits("client_port", client.port);
         line.str("remote_addr", &self.remote_address());
         line.str("user_agent", &text(self.user_agent.as_ref()));
         line.str(

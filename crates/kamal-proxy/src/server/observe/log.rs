@@ -252,6 +252,14 @@ impl Line {
         let _ = serde_json::to_writer(&mut self.0, &value);
     }
 
+    /// A number as a text.
+    pub(crate) fn digits(&mut self, key: &str, number: u16) {
+        self.key(key);
+        self.0.push(b'"');
+        let _ = serde_json::to_writer(&mut self.0, &number);
+        self.0.push(b'"');
+    }
+
     fn value(&mut self, key: &str, value: &Value) {
         match value {
             Value::String(text) => self.str(key, text),
