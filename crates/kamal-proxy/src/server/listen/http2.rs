@@ -2,6 +2,7 @@
 //!
 //! h2 speaks the protocol. A request is a task of its own, which ends with its connection.
 
+mod gathered;
 mod heard;
 mod request;
 
@@ -17,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use self::gathered::gather;
 use self::heard::Heard;
 use super::heads::Heads;
 use super::http1::IDLE;
@@ -47,6 +49,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let heard = Arc::new(AtomicBool::new(true));
+    let (stream, mut sender) = gather(stream);
     let handshake = Builder::new()
         .max_concurrent_streams(STREAMS)
         .initial_window_size(WINDOW)
@@ -54,7 +57,8 @@ where
         .max_frame_size(FRAME)
         .max_header_list_size(HEADERS)
         .handshake(Heard::new(stream, Arc::clone(&heard)));
-    let Ok(Ok(mut connection)) = timeout(PREFACE, handshake).await else { return };
+    let Ok(Ok(Ok(mut connection))) = timeout(PREFACE, sender.send_during(handshake)).await else { return };
+    let mut leave = pin!(stop.asked_to_leave());
     let mut gone = pin!(until_gone(connection.ping_pong(), &heard));
     let mut idle = pin!(sleep(IDLE));
     let heads = Arc::new(Heads::default());
@@ -63,32 +67,43 @@ where
     let mut leaving = false;
     loop {
         tokio::select! {
+            biased;
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
                     let (front, client, heads) = (Arc::clone(&front), Arc::clone(&client), Arc::clone(&heads));
                     requests.spawn(request::answer(request, respond, front, client, heads));
                 }
                 // How a connection ends is the client's business.
-                Some(Err(_)) | None => return,
+                Some(Err(_)) | None => break,
             },
-            Some(stalled) = requests.join_next() => {
+            Some(mut ended) = requests.join_next() => {
+                // Many end together.
+                while let Some(next) = requests.try_join_next() {
+                    ended = next;
+                }
                 // With nothing else under way there is nothing to wait for.
-                if stalled.unwrap_or(false) && requests.is_empty() {
+                if ended.unwrap_or(false) && requests.is_empty() {
                     break;
                 }
                 idle.as_mut().reset(Instant::now() + IDLE);
             }
             () = idle.as_mut(), if requests.is_empty() => break,
             () = gone.as_mut() => break,
-            () = stop.asked_to_leave(), if !leaving => {
+            () = leave.as_mut(), if !leaving => {
                 leaving = true;
                 connection.graceful_shutdown();
             }
+            // Last, when it is known what there is to send.
+            Err(_) = sender.send_during(pending::<()>()) => return,
         }
     }
     connection.abrupt_shutdown(Reason::NO_ERROR);
+    let close = async {
+        sender.send_during(poll_fn(|cx| connection.poll_closed(cx))).await.map(drop)?;
+        sender.close().await
+    };
     // It may well not take that any more.
-    let _ = timeout(FAREWELL, poll_fn(|cx| connection.poll_closed(cx))).await;
+    let _ = timeout(FAREWELL, close).await;
 }
 
 /// Resolves when the client was silent for long and does not answer.
