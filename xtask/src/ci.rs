@@ -38,12 +38,10 @@ impl Display for Verdict {
 }
 
 /// Cargo's arguments for each step, in the order of how soon they tell.
-const STEPS: [(&str, &[&str]); 8] = [
+const STEPS: [(&str, &[&str]); 6] = [
     ("format", &["fmt", "--all", "--check"]),
     ("lints", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     ("no features", &["check", "-p", "kamal-core", "-p", "kamal-ssh", "-p", "kamal-docker", "-p", "kamal-proxy"]),
-    ("registry", &["check", "-p", "kamal-docker", "--features", "registry"]),
-    ("proxy", &["check", "-p", "kamal-proxy", "--features", "server"]),
     ("packages", &PACKAGES),
     ("doc tests", &["test", "--workspace", "--all-features", "--doc"]),
     ("documentation", &["doc", "--workspace", "--all-features", "--no-deps"]),
