@@ -1,6 +1,7 @@
 //! The example app as a test deploys it: a project and a service of its own, on hosts lent to the test alone.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     net::{IpAddr, SocketAddr},
     os::fd::AsFd,
@@ -24,17 +25,17 @@ use crate::{
 };
 
 /// The hosts these tests share, as tests with two of them take them; conformance has the others.
-const PAIRS: [&[u8]; 2] = [&[5, 6], &[3, 4]];
+const PAIRS: [&[u8]; 3] = [&[7, 8], &[5, 6], &[3, 4]];
 
 /// The same hosts, for tests with one; these begin where the others come last.
-const SINGLES: [&[u8]; 4] = [&[3], &[4], &[5], &[6]];
+const SINGLES: [&[u8]; 6] = [&[3], &[4], &[5], &[6], &[7], &[8]];
 
 /// The sandbox's registry, in deploy.yml.
 const SANDBOX_REGISTRY: &str =
     "registry: {server: \"10.77.0.1:5000\", username: demo, password: [REGISTRY_PASSWORD]}\n";
 
-/// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take that is waited for. After a cut Docker's hosts may need most of a minute to find each other.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// An app and its hosts.
 #[derive(Debug)]
@@ -263,6 +264,24 @@ impl App {
     #[must_use]
     pub fn answer_of(&self, host: &Host) -> String {
         load::ask(address(host), &format!("{}.test", self.service)).unwrap_or_else(|error| error.to_string())
+    }
+
+    /// Waits until a host's answers are these, and no others.
+    ///
+    /// # Panics
+    ///
+    /// When they are not in time.
+    pub fn await_answers(&self, host: &Host, wanted: &[&str]) {
+        let wanted: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
+        let began = Instant::now();
+        loop {
+            let found: BTreeSet<String> = (0..12).map(|_| self.answer_of(host)).collect();
+            if found == wanted {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{} answers {found:?}, not {wanted:?}", host.address);
+            thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Starts requests to the first host over connections in steady use, over connections that idle in between, and over

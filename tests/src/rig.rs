@@ -21,7 +21,7 @@ use xtask::{
 use crate::{images, postgres};
 
 /// How many hosts the tests use.
-pub const HOSTS: u8 = 6;
+pub const HOSTS: u8 = 8;
 
 /// What a test works with.
 #[derive(Debug)]

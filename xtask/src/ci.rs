@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{find_program, note, print, run, show};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::sandbox::{self, Sandbox};
-use crate::{bench, book, fuzz, reach, tidy, workspace};
+use crate::{book, reach, tidy, workspace};
 
 /// How a check went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +38,10 @@ impl Display for Verdict {
 }
 
 /// Cargo's arguments for each step, in the order of how soon they tell.
-const STEPS: [(&str, &[&str]); 8] = [
+const STEPS: [(&str, &[&str]); 6] = [
     ("format", &["fmt", "--all", "--check"]),
     ("lints", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     ("no features", &["check", "-p", "kamal-core", "-p", "kamal-ssh", "-p", "kamal-docker", "-p", "kamal-proxy"]),
-    ("registry", &["check", "-p", "kamal-docker", "--features", "registry"]),
-    ("proxy", &["check", "-p", "kamal-proxy", "--features", "server"]),
     ("packages", &PACKAGES),
     ("doc tests", &["test", "--workspace", "--all-features", "--doc"]),
     ("documentation", &["doc", "--workspace", "--all-features", "--no-deps"]),
@@ -52,8 +50,9 @@ const STEPS: [(&str, &[&str]); 8] = [
 /// Checks of how far the crates reach, by name.
 type Reach = (&'static str, fn() -> Result<Verdict>);
 
-/// They come after the steps, as they build what these have not. The oldest Rust, and every set of features, would build
-/// everything anew, and have a machine of their own in the workflow: `cargo xtask reach oldest` and `features`.
+/// They come after the steps, as they build what these have not. What would build everything anew has a machine of its own
+/// in the workflow: the oldest Rust and every set of features (`cargo xtask reach oldest` and `features`), fuzzing
+/// (`cargo xtask fuzz`) and counts of instructions (`cargo xtask bench instructions`).
 const REACH: [Reach; 2] = [("web", reach::web), ("dependencies", reach::dependencies)];
 
 /// What others would get of each crate holds all it needs: it can be packed, each depending on the others by version.
@@ -91,10 +90,6 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("chromium", "chromium"),
 ];
 
-/// For how long each fuzz target runs unless `KAMAL_FUZZ_SECONDS` says so: long enough to find what a change has broken,
-/// and short beside the tests. Whoever looks for more runs `cargo xtask fuzz`, a minute each or as long as told.
-const FUZZ_SECONDS: u64 = 20;
-
 /// Runs all checks, also after one has failed, and tells whether all passed. The summary of the tests comes last.
 ///
 /// A sandbox that the tests brought up goes with them: there is room for one on a machine, and the next run of another
@@ -114,7 +109,6 @@ pub fn run_all() -> Result<bool> {
     }
     results.push(timed("book", book::build)?);
     results.push(timed("tidy", || Ok(Verdict::of(tidy_passes()?)))?);
-    results.push(timed("instructions", || Ok(Verdict::of(bench::instructions::count(false)?)))?);
     // Before the first test, as many of them run beside the one that brings the sandbox up.
     require_tools()?;
     let sandbox_was_up = Sandbox::find().is_ok_and(|sandbox| !sandbox.hosts().is_empty());
@@ -128,11 +122,6 @@ pub fn run_all() -> Result<bool> {
         let down = || sandbox::down().inspect_err(|error| note(error)).is_ok();
         results.push(timed("sandbox down", || Ok(Verdict::of(down())))?);
     }
-    let seconds = fuzz_seconds()?;
-    results.push(timed("fuzz targets", || Ok(Verdict::of(fuzz::run_all(&[], seconds)?)))?);
-    // What anybody in the world can send to the proxy is worth a minute each time.
-    let of_proxy = ["requests", "answers"].map(str::to_owned);
-    results.push(timed("fuzz HTTP/1.1", || Ok(Verdict::of(fuzz::run_all(&of_proxy, seconds.max(60))?)))?);
 
     for (name, verdict, elapsed) in &results {
         let why = if let Verdict::Skipped(why) = verdict { format!("  {why}") } else { String::new() };
@@ -147,12 +136,6 @@ fn timed(name: &'static str, step: impl FnOnce() -> Result<Verdict>) -> Result<(
     let started = Instant::now();
     let verdict = step()?;
     Ok((name, verdict, started.elapsed()))
-}
-
-fn fuzz_seconds() -> Result<u64> {
-    let Some(text) = env::var_os("KAMAL_FUZZ_SECONDS") else { return Ok(FUZZ_SECONDS) };
-    let seconds = text.to_str().and_then(|text| text.parse().ok());
-    seconds.ok_or_else(|| Error::Refused(format!("KAMAL_FUZZ_SECONDS is {text:?}, which is no number of seconds")))
 }
 
 fn tidy_passes() -> Result<bool> {

@@ -17,6 +17,7 @@ mod post_mortem;
 mod proxy;
 mod query;
 mod relay;
+mod rename;
 mod render;
 mod sections;
 mod services;

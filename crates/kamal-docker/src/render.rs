@@ -11,7 +11,7 @@ use kamal_core::{
     step::{Attachment, CRASH_LOOP, RunSpec, Step},
 };
 
-use crate::{hub, login, network, proxy, relay, services, swarm};
+use crate::{hub, login, network, proxy, relay, rename, services, swarm};
 
 /// Shell text for a step, `None` when it is not one of docker's.
 pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderError> {
@@ -63,7 +63,7 @@ pub(crate) fn step(step: &Step, cx: &Render<'_>) -> Result<Option<Text>, RenderE
             traefik = titled("Traefik")
         )
         .into(),
-        Step::Rename { from, to } => format!("docker rename {} {}", word(from), word(to)).into(),
+        Step::Rename { from, to } => rename::text(from, to).into(),
         Step::Start(spec) => start(spec, cx).into(),
         Step::RunOnce { run: spec, timeout } => run_once(&spec.name, *timeout, &run(spec, cx)).into(),
         Step::StartExisting { container, .. } => format!("docker start {}", word(container)).into(),

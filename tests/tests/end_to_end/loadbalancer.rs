@@ -1,11 +1,6 @@
 //! One web host's proxy in front of all: no joined network, one certificate, no request lost.
 
-use std::{
-    collections::BTreeSet,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::Command;
 
 use kamal_tests::{
     app::App,
@@ -13,24 +8,8 @@ use kamal_tests::{
 };
 use xtask::sandbox::Host;
 
-/// How long it may take until what was killed is missed by nobody.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// How many requests may be lost with a container that is killed: those it was answering.
 const UNDER_WAY: usize = 2;
-
-fn await_answers(app: &App, host: &Host, wanted: &[&str]) {
-    let wanted: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
-    let began = Instant::now();
-    loop {
-        let found: BTreeSet<String> = (0..8).map(|_| app.answer_of(host)).collect();
-        if found == wanted {
-            return;
-        }
-        assert!(began.elapsed() < PATIENCE, "{} answers {found:?}, not {wanted:?}", host.address);
-        thread::sleep(Duration::from_millis(200));
-    }
-}
 
 /// The status a host answers with over HTTP or HTTPS; `000` where it does not.
 fn status(app: &App, host: &Host, scheme: &str, port: u16) -> String {
@@ -68,7 +47,7 @@ fn one_in_front_leads_to_all_and_misses_none() {
     app.edit("deploy_timeout: 20\n", &format!("deploy_timeout: 20\nx-loadbalancer: {}\n", one.address));
     certify(&app);
     app.ok(&["setup"]);
-    await_answers(&app, one, &["one", "two"]);
+    app.await_answers(one, &["one", "two"]);
     // It alone has the certificate.
     assert_eq!([status(&app, one, "https", 443), status(&app, two, "https", 443)], ["200", "000"]);
     assert_eq!(status(&app, two, "http", 80), "200");
@@ -86,10 +65,10 @@ fn one_in_front_leads_to_all_and_misses_none() {
         let load = app.load_on(one, 60);
         let kill = "docker kill $(docker ps -q --filter label=service=e2e-front)";
         rig().docker_shell(host.number, kill);
-        await_answers(&app, one, &[left]);
+        app.await_answers(one, &[left]);
         app.release();
         app.ok(&["deploy"]);
-        await_answers(&app, one, &["one", "two"]);
+        app.await_answers(one, &["one", "two"]);
         let tally = load.stop();
         assert!(tally.failed.len() <= UNDER_WAY, "of {}: {:?}", tally.sent, tally.failed);
     }

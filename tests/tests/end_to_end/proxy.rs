@@ -43,6 +43,11 @@ fn described(app: &App) -> Value {
     ] {
         *described.pointer_mut(of_its_own).unwrap_or(&mut Value::Null) = Value::Null;
     }
+    // Nothing is told as one or as the other, as it happens.
+    for nothing in ["IPAMConfig", "DriverOpts"] {
+        let told = described.pointer_mut(&format!("/0/NetworkSettings/Networks/kamal/{nothing}"));
+        told.into_iter().filter(|told| **told == serde_json::json!({})).for_each(|told| *told = Value::Null);
+    }
     // Docker lists them in any order.
     for list in ["/0/HostConfig/Binds", "/0/Mounts"] {
         described.pointer_mut(list).unwrap().as_array_mut().unwrap().sort_by_key(Value::to_string);
@@ -157,18 +162,36 @@ fn without_a_packet_filter_a_reboot_is_short() {
     let (old, before) = (proxy(&app, ".Id"), described(&app));
     let no_filter = Hidden::program(&app, "iptables");
     let load = app.load();
+    let since = rig().docker_shell(app.host().number, "date +%s.%N");
     app.ok(&["proxy", "reboot", "-y"]);
     let tally = load.stop();
     drop(no_filter);
     let answered_wrongly: Vec<_> = tally.failed.iter().filter(|failure| failure.contains("HTTP")).collect();
     assert!(answered_wrongly.is_empty(), "{answered_wrongly:?}");
     assert!(!tally.failed.is_empty(), "it went another way");
-    // As long as docker takes to stop one and to start another: 0.4 s, among other tests some seconds.
-    assert!(tally.failed.len() < 1000, "for less than five seconds: {} of {} failed", tally.failed.len(), tally.sent);
+    // As long as docker takes to stop one and to start another: 0.4 s, and ten on a machine that is busy.
+    let away = Duration::from_millis(tally.failed.len() as u64 * 5);
+    let docker = swap_by_docker(&app, since.trim());
+    assert!(away < docker + Duration::from_secs(2), "{away:?} without a proxy, where docker took {docker:?}");
     assert_ne!(proxy(&app, ".Id"), old);
     assert_eq!(described(&app), before);
     assert_eq!(app.serving(), [version.as_str()]);
     assert_eq!(left_behind(&app), "");
+}
+
+/// How long docker took since then to stop the old proxy, and to start the one that has its name since.
+fn swap_by_docker(app: &App, since: &str) -> Duration {
+    let format = "{{.TimeNano}} {{.Action}} {{.Actor.Attributes.name}}";
+    let asked =
+        format!("docker events --since {since} --until $(date +%s.%N) --filter type=container --format '{format}'");
+    let told = rig().docker_shell(app.host().number, &asked);
+    let at = |wanted: &str| -> Duration {
+        let line =
+            told.lines().find_map(|line| line.strip_suffix(wanted)).unwrap_or_else(|| panic!("{wanted} in {told}"));
+        Duration::from_nanos(line.trim().parse().unwrap())
+    };
+    let stopped = at(" stop kamal-proxy") - at(" kill kamal-proxy");
+    stopped + (at(" start kamal-proxy") - at(" rename kamal-proxy"))
 }
 
 /// A program that fails, on the host of an app, for those who come over SSH.

@@ -19,6 +19,7 @@ use super::peers;
 use super::target::address::{Address, AddressError};
 use super::target::failure::{CheckFailure, SeenResponse};
 use super::target::health::{CheckError, check, check_url};
+use super::target::pool::{CONNECT_TIMEOUT, CONNECT_TIMEOUT_AMONG_OTHERS};
 use super::target::{Claim, Health, Role, Target};
 
 /// Targets that are replaced together.
@@ -232,6 +233,12 @@ impl Balancer {
     /// Whether other hosts' proxies take their part.
     pub(crate) fn has_peers(&self) -> bool {
         self.has_peers
+    }
+
+    /// How long a target may take to accept a connection.
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        let alone = !self.has_peers() && self.targets.load().len() < 2;
+        if alone { CONNECT_TIMEOUT } else { CONNECT_TIMEOUT_AMONG_OTHERS }
     }
 
     /// Drains all targets side by side.

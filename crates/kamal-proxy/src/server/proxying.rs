@@ -223,6 +223,7 @@ async fn exchange(
     let kept = if forwarding.set.has_peers() { outgoing.body().again() } else { None };
     let untouched = || held.as_ref().is_some_and(Held::is_whole);
     let asks = outgoing.headers().contains_key(EXPECT);
+    let connect_timeout = forwarding.set.connect_timeout();
     let mut tried = Vec::new();
     let mut unknown_since = None;
     let (target, error, seen) = loop {
@@ -239,7 +240,7 @@ async fn exchange(
         };
         let error = tokio::select! {
             biased;
-            sent = target.pool.send(forwarding.client.shard, outgoing, hear) => match sent {
+            sent = target.pool.send(forwarding.client.shard, outgoing, connect_timeout, hear) => match sent {
                 Ok(response) if target.peer.is_some() && peers::is_nobody(&response) => None,
                 Ok(mut response) => {
                     if forwarding.set.has_peers() {
@@ -308,15 +309,15 @@ fn failure(
         Some(UploadFault::Gone) => return Failure::Aborted(CLIENT_CLOSED_REQUEST),
         None => {}
     }
-    if is_timeout(error) {
-        return StatusCode::GATEWAY_TIMEOUT.into();
+    let late = is_timeout(error);
+    if !late {
+        let about = [("target", target.address.as_str().into()), ("path", path.into()), ("error", chain(error).into())];
+        forwarding.log.error("Error while proxying", &about);
     }
-    let about = [("target", target.address.as_str().into()), ("path", path.into()), ("error", chain(error).into())];
-    forwarding.log.error("Error while proxying", &about);
     if forwarding.among == Among::Own && may_repeat {
         return Failure::Unanswered;
     }
-    StatusCode::BAD_GATEWAY.into()
+    if late { StatusCode::GATEWAY_TIMEOUT.into() } else { StatusCode::BAD_GATEWAY.into() }
 }
 
 /// Keeps a body back from a peer until that says to go on; a target of one's own gets it at once. `asks` says that the

@@ -3,6 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
 use super::load::Load;
 use super::support::{PATIENCE, Proxy, Upstream, get, request};
 
@@ -183,4 +188,38 @@ async fn a_deploy_does_not_wait_for_peers_and_a_restart_remembers_them() {
     assert!(
         again.fails(&format!("deploy app --target {} --peer [::1]:80", own.address)).contains("invalid host pattern")
     );
+}
+
+// As a container that was killed while connections to it were being made: nobody says that there is none at its address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_target_at_whose_address_nobody_is_costs_nobody_an_answer() {
+    let peers = Peers::start("").await;
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let listener = tokio::net::TcpListener::from_std(listener.into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let target = Upstream { address: address.to_string() };
+    // It is healthy when it is asked first, and says nothing more.
+    let healthy = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+        listener
+    });
+    peers.deploy(1, &target, "--health-check-interval 30s");
+    let _listener = healthy.await.unwrap();
+    // Connections wait until nobody else can: what comes then is not even refused.
+    let mut waiting = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        waiting.push(stream);
+    }
+    let began = Instant::now();
+    let asked = (0..6).flat_map(|_| peers.proxies.iter().map(|proxy| proxy.get("http://localhost/")));
+    for reply in join_all(asked).await {
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert!(["one", "three"].contains(&reply.body.as_str()), "{reply:?}");
+    }
+    let took = began.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(6)).contains(&took), "{took:?}");
 }

@@ -15,9 +15,7 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
-use super::address::Address;
-use super::lookup::Lookup;
-use super::pool::{SHARDS, SendError, dial};
+use super::pool::{Dial, SHARDS, SendError};
 use crate::server::body::request::RequestBody;
 
 /// Requests at the same time on one connection: what servers commonly allow.
@@ -64,13 +62,13 @@ impl Connections {
         &self,
         shard: usize,
         request: &mut Request<RequestBody>,
-        (address, lookup): (&Address, &Lookup),
+        dial: Dial<'_>,
     ) -> Result<(Response<Incoming>, Lease), SendError> {
         loop {
             let (mut sender, lease, kept) = match self.open(shard) {
                 Some((sender, lease)) => (sender, lease, true),
                 None => {
-                    let (sender, lease) = self.connect(shard, dial(address, lookup).await?).await?;
+                    let (sender, lease) = self.connect(shard, dial.connect().await?).await?;
                     (sender, lease, false)
                 }
             };

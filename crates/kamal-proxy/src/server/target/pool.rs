@@ -31,7 +31,11 @@ const IDLE: usize = 256;
 const IDLE_TIME: Duration = Duration::from_secs(4);
 /// How long a connection is left alone after an answer whose body should not come, and may.
 const REST: Duration = Duration::from_millis(250);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a target may take to accept a connection, as with Go's proxy.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same, where another target can be asked. A container that was killed is no longer at its address, and nobody is
+/// there to say so; one whose queue is full is asked a second time after a second.
+pub(crate) const CONNECT_TIMEOUT_AMONG_OTHERS: Duration = Duration::from_secs(2);
 
 /// The connections of one target.
 #[derive(Debug)]
@@ -86,7 +90,8 @@ impl Pool {
         Arc::new(Self { address, lookup: Lookup::default(), shards: std::array::from_fn(|_| Mutex::default()), h2c })
     }
 
-    /// Sends a request and waits for the head of the response. The request is as it was after an error to connect.
+    /// Sends a request and waits for the head of the response. The request is as it was after an error to connect, which
+    /// may take so long.
     ///
     /// A kept connection that died before answering is replaced, when nothing of the request had been sent, or when
     /// sending it again changes nothing: a safe method without a body, then once.
@@ -94,11 +99,13 @@ impl Pool {
         self: &Arc<Self>,
         shard: usize,
         request: &mut Request<RequestBody>,
+        connect_timeout: Duration,
         mut hint: impl FnMut(response::Parts),
     ) -> Result<Response<ReplyBody>, SendError> {
+        let dial = Dial { address: &self.address, lookup: &self.lookup, timeout: connect_timeout };
         if let Some(connections) = self.h2c.as_ref().filter(|_| !request.headers().contains_key(UPGRADE)) {
             // Other protocols are switched to from HTTP/1.1 only.
-            let (response, lease) = Box::pin(connections.send(shard, request, (&self.address, &self.lookup))).await?;
+            let (response, lease) = Box::pin(connections.send(shard, request, dial)).await?;
             return Ok(response.map(|body| ReplyBody::Http2(body, lease)));
         }
         let place = || Place { pool: Arc::clone(self), shard: shard % SHARDS };
@@ -112,7 +119,7 @@ impl Pool {
             }
         }
         // It happens rarely and takes much room.
-        let link = Link::new(Box::pin(dial(&self.address, &self.lookup)).await?);
+        let link = Link::new(Box::pin(dial.connect()).await?);
         let asked = ask(link, request, place(), hint).await;
         asked.map(|response| response.map(ReplyBody::Http1)).map_err(|broken| broken.error.into())
     }
@@ -140,17 +147,28 @@ impl Pool {
     }
 }
 
-/// Looks a target up and connects to it.
-pub(super) async fn dial(address: &Address, lookup: &Lookup) -> Result<TcpStream, SendError> {
-    let dialled = timeout(CONNECT_TIMEOUT, async {
-        let unknown = |why: String| SendError::Lookup { address: address.clone(), error: io::Error::other(why) };
-        let failed = |error| SendError::Connect { address: address.clone(), error };
-        let found = lookup.find(address).await.map_err(unknown)?;
-        let stream = TcpStream::connect(&found[..]).await.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        Ok(stream)
-    });
-    dialled.await.unwrap_or_else(|_| Err(SendError::ConnectTimeout(address.clone())))
+/// What it takes to connect to a target.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dial<'a> {
+    address: &'a Address,
+    lookup: &'a Lookup,
+    timeout: Duration,
+}
+
+impl Dial<'_> {
+    /// Looks the target up and connects to it.
+    pub(super) async fn connect(self) -> Result<TcpStream, SendError> {
+        let Self { address, lookup, .. } = self;
+        let dialled = timeout(self.timeout, async {
+            let unknown = |why: String| SendError::Lookup { address: address.clone(), error: io::Error::other(why) };
+            let failed = |error| SendError::Connect { address: address.clone(), error };
+            let found = lookup.find(address).await.map_err(unknown)?;
+            let stream = TcpStream::connect(&found[..]).await.map_err(failed)?;
+            stream.set_nodelay(true).map_err(failed)?;
+            Ok(stream)
+        });
+        dialled.await.unwrap_or_else(|_| Err(SendError::ConnectTimeout(address.clone())))
+    }
 }
 
 impl Home for Place {
