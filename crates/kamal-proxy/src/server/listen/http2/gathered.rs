@@ -1,8 +1,8 @@
 //! What h2 writes, gathered until it has no more to write for now.
 //!
-//! h2 flushes after every piece of a body, which over TLS makes each of them a record and a call of the kernel by itself;
-//! and requests that came together are mostly answered together. Both halves belong to one task, which lets h2 write
-//! first and sends then, so that neither has to wake the other.
+//! h2 flushes after every piece of a body, which over TLS makes each a record and a call of the kernel by itself; and
+//! requests that came together are mostly answered together. Both halves belong to one task, which lets h2 write first
+//! and sends then, so that neither has to wake the other.
 
 use std::future::poll_fn;
 use std::io;
