@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -204,6 +204,9 @@ async fn a_target_at_whose_address_nobody_is_costs_nobody_an_answer() {
     // It is healthy when it is asked first, and says nothing more.
     let healthy = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
+        // What is not read would be told by a reset, which can overtake the answer.
+        let mut asked = [0; 1024];
+        assert!(stream.read(&mut asked).await.unwrap() > 0);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
         listener
     });
