@@ -5,7 +5,7 @@ use kamal_core::{config::docs, diagnosis};
 use super::commands;
 
 /// Chapters people wrote.
-const WRITTEN: [(&str, &str); 17] = [
+const WRITTEN: [(&str, &str); 18] = [
     ("introduction", include_str!("../../book/introduction.md")),
     ("first-deploy", include_str!("../../book/first-deploy.md")),
     ("from-kamal", include_str!("../../book/from-kamal.md")),
@@ -20,6 +20,7 @@ const WRITTEN: [(&str, &str); 17] = [
     ("how-it-works", include_str!("../../book/how-it-works.md")),
     ("scale", include_str!("../../book/scale.md")),
     ("reliability", include_str!("../../book/reliability.md")),
+    ("performance", include_str!("../../book/performance.md")),
     ("security", include_str!("../../book/security.md")),
     ("threats", include_str!("../../book/threats.md")),
     ("embedding", include_str!("../../book/embedding.md")),
