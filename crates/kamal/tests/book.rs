@@ -14,7 +14,7 @@ const BASE: [(&str, &str); 3] =
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let chapters = fs::read_dir(root.join("docs/book/src")).unwrap().map(|entry| entry.unwrap().path());
-    chapters.chain([root.join("README.md")]).collect()
+    chapters.filter(|path| path.extension().is_some_and(|end| end == "md")).chain([root.join("README.md")]).collect()
 }
 
 /// The blocks of a page that are fenced as ```` ```yaml ````, with the line each begins at.

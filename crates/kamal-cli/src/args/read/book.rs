@@ -12,7 +12,8 @@ const ALIASES: [(&str, &str); 1] = [("console", "app exec --interactive --reuse 
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let chapters = fs::read_dir(root.join("docs/book/src")).unwrap().map(|entry| entry.unwrap().path());
-    let chapters = chapters.filter(|path| !path.ends_with("commands.md"));
+    let chapters =
+        chapters.filter(|path| path.extension().is_some_and(|end| end == "md") && !path.ends_with("commands.md"));
     chapters.chain([root.join("README.md")]).collect()
 }
 
