@@ -52,7 +52,10 @@ pub(crate) fn main() -> ExitCode {
                 anstream::ColorChoice::Never.write_global();
             }
             let json = cli.global.json;
-            match run(*cli) {
+            let only_tells =
+                cli.planned || cli.command.acts_on_nothing().is_some_and(|name| !["import", "init"].contains(&name));
+            let lost = || output::lost().filter(|_| only_tells).map_or(Ok(()), |why| Err(unwritten(why)));
+            match run(*cli).and_then(|()| lost()) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(failure) => fail(&failure, json),
             }
@@ -62,6 +65,10 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn unwritten(why: &std::io::Error) -> Failure {
+    Failure::User(format!("cannot write to standard output: {why}"))
 }
 
 fn fail(failure: &Failure, json: bool) -> ExitCode {

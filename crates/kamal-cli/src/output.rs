@@ -1,15 +1,24 @@
 //! What is printed. A reader that went away, as of `kamal app logs | head`, and a disk that is full are no reason to stop
-//! in the middle of an operation: what cannot be printed is lost, and nothing else.
+//! in the middle of an operation: what cannot be printed is lost, and nothing else. Where it is all there is to a command,
+//! that is told at its end.
 
 use std::{
-    io::Write,
-    sync::{Mutex, PoisonError},
+    io::{Error, ErrorKind, Write},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
 /// Lines that change, which everything else is printed above.
 static LIVE: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Why something could not be printed first, where somebody still waits for it.
+static LOST: OnceLock<Error> = OnceLock::new();
+
+/// Why something that was to be printed is lost.
+pub(crate) fn lost() -> Option<&'static Error> {
+    LOST.get()
+}
 
 /// Prints to standard output as it is. Returns whether somebody takes it.
 pub(crate) fn bytes(bytes: &[u8]) -> bool {
@@ -19,7 +28,17 @@ pub(crate) fn bytes(bytes: &[u8]) -> bool {
     }
     above(|| {
         let mut out = anstream::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+        let printed = out.write_all(bytes).and_then(|()| out.flush());
+        match printed {
+            Ok(()) => true,
+            Err(error) => {
+                if error.kind() != ErrorKind::BrokenPipe {
+                    // The first one tells.
+                    let _ = LOST.set(error);
+                }
+                false
+            }
+        }
     })
 }
 

@@ -46,6 +46,20 @@ fn document(project: &TempDir, words: &[&str]) -> Value {
 }
 
 #[test]
+fn what_cannot_be_written_is_a_failure_where_it_is_all_there_is() {
+    let project = project(DEPLOY);
+    for words in [&["version"][..], &["config"], &["config", "validate", "--json"], &["docs"], &["docs", "--schema"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kamal"));
+        command.args(words).current_dir(project.path()).env("VERSION", "v1");
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = command.stdout(full).output().unwrap();
+        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(told.contains("cannot write to standard output: No space left"), "{words:?}: {told}");
+        assert_eq!(ended.status.code(), Some(1), "{words:?}");
+    }
+}
+
+#[test]
 fn each_is_one_document() {
     let project = project(DEPLOY);
     fs::write(project.path().join("config/deploy.rb"), "set :application, 'shop'\nrole :web, 'h1'\n").unwrap();

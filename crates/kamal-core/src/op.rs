@@ -325,6 +325,10 @@ impl Op {
     pub(crate) fn check(&self, config: &Config) -> Result<(), Error> {
         match self {
             Self::Accessory(accessory) => accessory.check(config),
+            Self::App(App::Scale(wanted)) => services::check(config, wanted),
+            Self::Rollout(rollout) => rollout.check(config),
+            Self::Server(Server::Join | Server::Leave) => cluster::asked_for(config).map(drop),
+            Self::Prune(prune) => prune.check(),
             _ => Ok(()),
         }
     }

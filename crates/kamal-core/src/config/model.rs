@@ -10,6 +10,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::cluster::MOST_REPLICAS;
 pub use self::{
     cluster::{Cluster, PrivateAddress, Services},
     guard::Guard,

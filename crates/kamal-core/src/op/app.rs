@@ -128,9 +128,9 @@ impl App {
         check_gone(facts)?;
         Ok(match self {
             Self::Boot => return boot(facts),
-            Self::Start if services::are_wanted(facts) => return services::start(facts),
+            Self::Start if services::are_wanted(facts.config) => return services::start(facts),
             Self::Start => return start(facts),
-            Self::Stop if services::are_wanted(facts) => return services::stop(facts),
+            Self::Stop if services::are_wanted(facts.config) => return services::stop(facts),
             Self::Scale(wanted) => return services::scale(facts, wanted),
             Self::Stop => Draft::hosts(facts.each_role(|state, role| stop(facts, state, role))),
             Self::Maintenance(how) => Draft::hosts(facts.each_role(|_, role| maintenance(facts, role, Some(how)))),
@@ -171,14 +171,14 @@ pub(super) fn latest(facts: &Facts<'_>) -> Version {
 
 fn boot(facts: &Facts<'_>) -> Result<Draft, Error> {
     let running = || facts.targets.roles.first().and_then(|role| services::current(facts, role));
-    let of_service = if services::are_wanted(facts) { running() } else { None };
+    let of_service = if services::are_wanted(facts.config) { running() } else { None };
     let (version, say) = match facts.asked {
         Some(asked) => (facts.resolve(asked)?, None),
         None if of_service.is_some() => (of_service.unwrap_or_else(|| latest(facts)), None),
         None => (latest(facts), Some("Get most recent version available as an image...")),
     };
     let mut stages = boot::stages(facts, facts.targets, &version, Extras::default())?;
-    if services::are_wanted(facts) {
+    if services::are_wanted(facts.config) {
         stages.insert(0, delivery(facts, &version, false));
     }
     if let (Some(say), Some(first)) = (say, stages.first_mut()) {
@@ -292,7 +292,7 @@ fn stale(facts: &Facts<'_>, stop: bool) -> Draft {
 }
 
 pub(super) fn remove(facts: &Facts<'_>) -> Result<Draft, Error> {
-    let ended = if services::are_wanted(facts) { services::removal(facts)? } else { Vec::new() };
+    let ended = if services::are_wanted(facts.config) { services::removal(facts)? } else { Vec::new() };
     let stops = facts.each_role(|state, role| stop(facts, state, role));
     let containers = facts.each_role(|_, role| {
         let path = naming::role_env_file(facts.config, &role.name);

@@ -40,7 +40,7 @@ pub(super) fn stages(
     version: &Version,
     extras: Extras,
 ) -> Result<Vec<Stage>, Error> {
-    if services::are_wanted(facts) {
+    if services::are_wanted(facts.config) {
         return services::stages(facts, targets, version, extras);
     }
     Ok(of_containers(facts, targets, version, extras))

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     cluster::{Joined, Membership, PORT, private_address},
-    config::model::{Accessory, Cluster},
+    config::{
+        Config,
+        model::{Accessory, Cluster},
+    },
     error::{Error, HostError},
     name::{ContainerName, HostName},
     plan::{Draft, HostWork, Kind, Stage, cluster as places},
@@ -29,7 +32,7 @@ pub(super) struct Joining {
 
 /// `server join`.
 pub(super) fn join(facts: &Facts<'_>) -> Result<Draft, Error> {
-    let cluster = asked_for(facts)?;
+    let cluster = asked_for(facts.config)?;
     let Joining { mut stages, notes } = joining(facts, cluster)?;
     let order = every_host(facts)?;
     let comes = |state: &&HostState| facts.targets.hosts.contains(&state.host);
@@ -276,9 +279,10 @@ pub(super) fn check(facts: &Facts<'_>, draft: &Draft) -> Result<(), Error> {
     if found.is_empty() { Ok(()) } else { Err(Error::Hosts(found)) }
 }
 
-fn asked_for<'a>(facts: &Facts<'a>) -> Result<&'a Cluster, Error> {
+/// What is said of joined hosts.
+pub(super) fn asked_for(config: &Config) -> Result<&Cluster, Error> {
     let missing = "deploy.yml has no x-cluster; `x-cluster: {network: overlay}` asks for joined hosts";
-    facts.config.cluster.as_ref().ok_or_else(|| Error::Usage(missing.to_owned()))
+    config.cluster.as_ref().ok_or_else(|| Error::Usage(missing.to_owned()))
 }
 
 /// All hosts there are, the primary host first.

@@ -30,10 +30,15 @@ impl Prune {
         }
     }
 
-    pub(super) fn draft(self, facts: &Facts<'_>) -> Result<Draft, Error> {
-        if let Self::Containers { retain: Some(0) } = self {
-            return Err(Error::Usage("retain must be at least 1".to_owned()));
+    /// Whether it would leave anything.
+    pub(super) fn check(self) -> Result<(), Error> {
+        match self {
+            Self::Containers { retain: Some(0) } => Err(Error::Usage("retain must be at least 1".to_owned())),
+            _ => Ok(()),
         }
+    }
+
+    pub(super) fn draft(self, facts: &Facts<'_>) -> Result<Draft, Error> {
         let steps = |_: &_| match self {
             Self::All => all(facts),
             Self::Containers { retain } => containers(facts, retain.unwrap_or(facts.config.retain_containers)).into(),

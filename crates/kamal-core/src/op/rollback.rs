@@ -45,7 +45,7 @@ pub(super) fn draft(asked: &Rollback, facts: &Facts<'_>) -> Result<Draft, Error>
         return Err(Error::VersionUnavailable { version, hosts: missing.join(", ") });
     }
     let mut stages: Vec<_> = facts.hook("pre-deploy", None).into_iter().collect();
-    if services::are_wanted(facts) {
+    if services::are_wanted(facts.config) {
         if asked.as_deployed {
             let text =
                 "services keep no containers of earlier versions to start again; roll back without --as-deployed";
@@ -131,7 +131,7 @@ fn read(history: &[Deployed], latest: &Version) -> Timeline {
 /// The version that is live on a host. One that runs as `latest` is the one whose image it is.
 fn current(facts: &Facts<'_>, state: &HostState) -> Option<Version> {
     let (role, _) = facts.targets.roles_on(&state.host).next()?;
-    if services::are_wanted(facts) {
+    if services::are_wanted(facts.config) {
         return services::current(facts, role).or_else(|| state.current_version(facts.config, &role.name));
     }
     let container = state.current(facts.config, &role.name)?;
@@ -153,7 +153,7 @@ fn image_of(config: &Config, state: &HostState, version: &Version) -> Option<Str
 
 /// True when the host has a container of every role it runs in that version; of services, when some host knows it.
 fn has(facts: &Facts<'_>, state: &HostState, version: &Version) -> bool {
-    if services::are_wanted(facts) {
+    if services::are_wanted(facts.config) {
         let image = naming::image(facts.config, version);
         let was_live = |state: &HostState| state.history.iter().any(|entry| entry.version == *version);
         return facts.states.iter().any(|state| was_live(state) || state.has_image(&image));

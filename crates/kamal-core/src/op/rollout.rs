@@ -14,7 +14,7 @@ use super::{
     proxy_version, services,
 };
 use crate::{
-    config::model::Role,
+    config::{Config, model::Role},
     error::{Error, HostError},
     name::{ContainerName, HostName, Version},
     naming,
@@ -56,8 +56,9 @@ impl Rollout {
         }
     }
 
-    pub(super) fn draft(self, facts: &Facts<'_>) -> Result<Draft, Error> {
-        if services::are_wanted(facts) {
+    /// Whether deploy.yml allows for it.
+    pub(super) fn check(self, config: &Config) -> Result<(), Error> {
+        if services::are_wanted(config) {
             let text = "a rollout is of containers; with `run: services` of x-cluster the swarm replaces them one after another";
             return Err(Error::Usage(text.to_owned()));
         }
@@ -65,6 +66,12 @@ impl Rollout {
             Self::Deploy { percent, .. } | Self::Set { percent } if percent > 100 => {
                 Err(Error::Usage(format!("there are no {percent} of a hundred requests: name 0 to 100")))
             }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn draft(self, facts: &Facts<'_>) -> Result<Draft, Error> {
+        match self {
             Self::Deploy { how, percent } => begin(facts, how, percent),
             Self::Set { percent } => set(facts, percent),
             Self::Promote => promote(facts),

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     cluster::Managed,
-    config::model::Role,
+    config::{
+        Config,
+        model::{MOST_REPLICAS, Role},
+    },
     error::Error,
     name::{HostName, RoleName, Version},
     naming,
@@ -31,8 +34,8 @@ pub struct Scale {
 }
 
 /// Whether roles run as services.
-pub(super) fn are_wanted(facts: &Facts<'_>) -> bool {
-    plan::asked_for(facts.config).is_some()
+pub(super) fn are_wanted(config: &Config) -> bool {
+    plan::asked_for(config).is_some()
 }
 
 /// A manager that answers, and what it knows; the host that becomes one where nobody is yet.
@@ -166,25 +169,42 @@ pub(super) fn removal(facts: &Facts<'_>) -> Result<Vec<Stage>, Error> {
     Ok(vec![unrouted(facts), Stage::hosts(Kind::Change, vec![HostWork { host: manager.clone(), steps }])])
 }
 
-/// `app scale`.
-pub(super) fn scale(facts: &Facts<'_>, wanted: &[Scale]) -> Result<Draft, Error> {
+/// Whether roles of deploy.yml can be scaled so.
+pub(super) fn check(config: &Config, wanted: &[Scale]) -> Result<(), Error> {
     let usage = |text: String| Err(Error::Usage(text));
-    if !are_wanted(facts) {
+    if !are_wanted(config) {
         return usage(
             "deploy.yml runs containers, of which each host has one; `x-cluster: {network: overlay, run: services}` makes \
              services of roles, which can be scaled"
                 .to_owned(),
         );
     }
+    for (at, Scale { role: name, replicas }) in wanted.iter().enumerate() {
+        if config.role(name).is_none() {
+            return Err(crate::targets::no_role(config, name).into());
+        }
+        if *replicas == 0 {
+            return usage(format!("{name}=0 would stop it; that is `kamal app stop -r {name}`"));
+        }
+        if *replicas > MOST_REPLICAS {
+            return usage(format!("{name}={replicas} is too many: a role has {MOST_REPLICAS} containers at most"));
+        }
+        if wanted[..at].iter().any(|other| other.role == *name) {
+            return usage(format!("{name} is named twice"));
+        }
+    }
+    Ok(())
+}
+
+/// `app scale`.
+pub(super) fn scale(facts: &Facts<'_>, wanted: &[Scale]) -> Result<Draft, Error> {
+    let usage = |text: String| Err(Error::Usage(text));
     let (manager, managed) = manager(facts)?;
     let mut steps = Vec::new();
     for Scale { role: name, replicas } in wanted {
         let Some(role) = facts.config.role(name) else {
             return Err(crate::targets::no_role(facts.config, name).into());
         };
-        if *replicas == 0 {
-            return usage(format!("{name}=0 would stop it; that is `kamal app stop -r {name}`"));
-        }
         let service = naming::swarm_service(facts.config, &role.name);
         if managed.is_none_or(|managed| managed.service(&service).is_none()) {
             return usage(format!("{name} does not run as a service yet; `kamal deploy` brings it up"));

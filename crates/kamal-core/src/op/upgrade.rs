@@ -44,7 +44,7 @@ pub(super) fn proxy(facts: &Facts<'_>, rolling: bool) -> Result<Draft, Error> {
 }
 
 fn of_hosts(facts: &Facts<'_>, group: &[HostName]) -> Result<Vec<Stage>, Error> {
-    if super::services::are_wanted(facts) {
+    if super::services::are_wanted(facts.config) {
         let text =
             "what is upgraded are containers; upgrade without `run: services` in x-cluster, and deploy with it then";
         return Err(Error::Usage(text.to_owned()));

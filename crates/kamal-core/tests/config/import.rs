@@ -104,6 +104,43 @@ fn any_recipe_comes_to_a_draft_that_loads() {
 }
 
 #[test]
+fn no_server_of_a_recipe_is_lost_or_added_in_silence() {
+    for (recipe, line, told) in [
+        ("if ENV['X'] == '1'\n  server 'a'\nend\nserver 'c'\n", 2, "server: it stands under a condition"),
+        ("server 'c'\nserver 'a' unless true\n", 2, "server: it stands under a condition"),
+        ("server 'c'\nrole :web, %w{w}, x: 1 if true\n", 2, "role: it stands under a condition"),
+        ("server 'c'\nload 'config/hosts.rb'\n", 2, "load: the files it names were not read"),
+        ("server 'c'\nserver hosts[0]\n", 2, "server: its hosts are not written out here"),
+        ("server 'c'\nrole :app, hosts\n", 2, "role app: its hosts are not written out here"),
+        (
+            "server 'c', roles: %w{app}\n%w{p q}.each do |s|\n  server s\nend\n",
+            2,
+            "each: the servers of its block were passed over",
+        ),
+        ("role :app, %w{c}\nrole :web, %w{front c}\n", 2, "role web of front: nothing runs there"),
+        ("", 1, "servers: none was found: 192.0.2.10"),
+        ("set :application, 'x'\n", 1, "servers: none was found"),
+    ] {
+        let draft = drafted(Origin::Capistrano, recipe);
+        let notes: Vec<String> = draft.notes.iter().map(ToString::to_string).collect();
+        assert!(notes.iter().any(|note| note.starts_with(&format!("theirs:{line}: {told}"))), "{recipe}: {notes:?}");
+        let hosts = if recipe.contains("'c'") || recipe.contains("{c}") { "- c\n" } else { "- 192.0.2.10\n" };
+        assert!(draft.deploy.contains(hosts) && draft.deploy.matches("\n    - ").count() <= 1, "{}", draft.deploy);
+    }
+}
+
+#[test]
+fn no_secret_of_a_recipe_is_copied() {
+    let recipe =
+        "server 'h'\nset :default_env, { 'API_TOKEN' => 's3kr1t', 'DB' => 'postgres://u:pw99@db/x', 'PLAIN' => 'a' }\n";
+    let draft = drafted(Origin::Capistrano, recipe);
+    let all: String = draft.secrets.iter().map(|(_, line)| line.as_str()).chain([draft.deploy.as_str()]).collect();
+    assert!(!all.contains("s3kr1t") && !all.contains("pw99"), "{all}");
+    assert!(draft.deploy.contains("PLAIN: a") && draft.deploy.contains("- API_TOKEN"), "{}", draft.deploy);
+    assert_eq!(draft.notes.iter().filter(|note| note.what.starts_with("default_env ") && note.line == 2).count(), 2);
+}
+
+#[test]
 fn any_kamal_1_file_comes_to_a_draft_that_loads() {
     let base = "service: a\nimage: b/c\nservers: [h]\nregistry: {username: u, password: [P]}\n";
     for more in [

@@ -54,6 +54,26 @@ fn a_scalar_that_is_not_what_it_looks_like_is_told_once_where_a_text_is_wanted()
 }
 
 #[test]
+fn a_root_key_that_is_nearly_ours_is_told_of() {
+    for (written, meant) in [
+        ("x-clutser: {network: overlay}", "x-cluster"),
+        ("x-balanced: true", "x-balance"),
+        ("x-load-balancer: 192.0.2.1", "x-loadbalancer"),
+        ("x-proxi: {compress: true}", "x-proxy"),
+        ("x-gaurd: {}", "x-guard"),
+    ] {
+        let name = written.split(':').next().unwrap();
+        assert_eq!(told(written), [format!("6: {name} has no effect")], "{written}");
+        let help = loaded(written).warnings[0].help.clone();
+        assert_eq!(help, Some(format!("did you mean `{meant}`?")), "{written}");
+    }
+    for anybodys in ["x-common: &c {A: b}\nenv: *c", "x-env: 1", "x-logging: {}", "x-web: {}", "x-y: 1", "x-hosts: [a]"]
+    {
+        assert_eq!(told(anybodys), Vec::<String>::new(), "{anybodys}");
+    }
+}
+
+#[test]
 fn what_is_written_as_it_is_read_is_not_told() {
     for sound in [
         "env: {A: \"1.10\", B: '012', C: 1.5, D: 12, E: true, F: false, G: a, H: 1e3, I: 8080:80, J: 1.1.1.1}",

@@ -163,6 +163,10 @@ fn what_a_role_is_scaled_to_stays_until_deploy_yml_says_otherwise() {
     assert_eq!(count(&app), 4);
     assert!(refusal(app.perform(&scale("web", 0), None, None)).contains("kamal app stop -r web"));
     assert!(refusal(app.perform(&scale("wbe", 2), None, None)).contains("wbe"));
+    assert!(refusal(app.perform(&scale("web", 1001), None, None)).contains("1000 containers at most"));
+    let twice = [2, 3].map(|replicas| Scale { role: "web".parse().unwrap(), replicas });
+    assert!(refusal(app.perform(&Op::App(AppOp::Scale(twice.to_vec())), None, None)).contains("web is named twice"));
+    assert_eq!(count(&app), 4);
     sound(&app);
     let apart = App::deployed(SERVERS, "v1");
     assert!(refusal(apart.perform(&scale("web", 2), None, None)).contains("run: services"));

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::super::diagnostic::Report;
-use super::super::model::{Config, OptionValue, Role, Services};
+use super::super::model::{Config, MOST_REPLICAS, OptionValue, Role, Services};
 use super::super::shape::check::at;
 use super::super::shape::suggest::did_you_mean;
 use super::super::source::Span;
@@ -47,9 +47,14 @@ fn replicas(node: &Node, config: &Config, report: &mut Report<'_>) -> IndexMap<c
             report.error_with(entry.key, at(&path, "there is no such role"), help);
             continue;
         };
-        match entry.value.int().and_then(|count| u32::try_from(count).ok()).filter(|count| (1..=1000).contains(count)) {
+        match entry
+            .value
+            .int()
+            .and_then(|count| u32::try_from(count).ok())
+            .filter(|count| (1..=MOST_REPLICAS).contains(count))
+        {
             Some(count) => drop(found.insert(role.name.clone(), count)),
-            None => report.error(entry.value.span, at(&path, "should be a number from 1 to 1000")),
+            None => report.error(entry.value.span, at(&path, &format!("should be a number from 1 to {MOST_REPLICAS}"))),
         }
     }
     found

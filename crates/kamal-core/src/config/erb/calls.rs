@@ -91,16 +91,17 @@ impl Reading {
         match &statement.kind {
             Kind::Call(call) if call.receiver.is_none() => {
                 let arguments = self.arguments(&call.arguments);
-                let block = call.block.as_ref().map(|block| match block {
-                    Passed::Written(block) => {
-                        let mut inner = Self { calls: Vec::new(), variables: self.variables.clone() };
-                        inner.body(&block.body, conditional);
-                        inner.calls
-                    }
-                    Passed::Value(_) => Vec::new(),
-                });
+                let block = call.block.as_ref().map(|block| self.block(block, conditional));
                 let name = call.name.to_string();
                 self.calls.push(RubyCall { place: statement.place, name, arguments, block, conditional });
+            }
+            // `%w[a b].each do … end`: what it calls matters, not on what it is called.
+            Kind::Call(call) => {
+                let block = call.block.as_ref().map(|block| self.block(block, conditional));
+                if block.as_ref().is_some_and(|calls| !calls.is_empty()) {
+                    let (name, arguments) = (call.name.to_string(), self.arguments(&call.arguments));
+                    self.calls.push(RubyCall { place: statement.place, name, arguments, block, conditional });
+                }
             }
             Kind::If { then, otherwise, .. } => {
                 self.body(then, true);
@@ -115,6 +116,14 @@ impl Reading {
             }
             _ => {}
         }
+    }
+
+    /// The calls of a block.
+    fn block(&self, block: &Passed, conditional: bool) -> Vec<RubyCall> {
+        let Passed::Written(block) = block else { return Vec::new() };
+        let mut inner = Self { calls: Vec::new(), variables: self.variables.clone() };
+        inner.body(&block.body, conditional);
+        inner.calls
     }
 
     fn arguments(&self, arguments: &[Argument]) -> Vec<Datum> {

@@ -48,14 +48,16 @@ pub(super) fn import(input: &Input<'_>) -> Draft {
     let by_stage = !several.is_empty()
         && base.settings.get("deploy_to").is_some()
         && base.settings.text(&mut reader, "deploy_to").is_none();
-    app::common(&mut reader, &base, by_stage, &mut root);
+    let secrets = app::common(&mut reader, &base, by_stage, &mut root);
     for (name, stage) in several {
         let all = base.with(stage);
-        destinations.push((name.clone(), app::stage(&mut reader, &all, stage, &roles, by_stage)));
+        destinations.push((name.clone(), app::stage(&mut reader, &all, stage, (&roles, &secrets), by_stage)));
     }
     let head = format!("Made of {} by `kamal import capistrano`.", input.source.path);
     reader.finish(&head, &root, &destinations)
 }
+
+const NOT_WRITTEN_OUT: &str = "its hosts are not written out here: add them where they belong";
 
 /// What a file says.
 #[derive(Clone, Debug, Default)]
@@ -65,8 +67,8 @@ struct Recipe {
 }
 
 /// What a recipe may call without that meaning anything here.
-const NEEDLESS: [&str; 9] =
-    ["lock", "require", "require_relative", "install_plugin", "desc", "puts", "lock_version", "puma_role", "load"];
+const NEEDLESS: [&str; 8] =
+    ["lock", "require", "require_relative", "install_plugin", "desc", "puts", "lock_version", "puma_role"];
 
 impl Recipe {
     fn read(reader: &mut Reader<'_>, text: &str, file: usize) -> Self {
@@ -99,15 +101,29 @@ impl Recipe {
                 }
                 self.settings.take(&call.name, &key, &call.arguments[1..], span);
             }
+            "server" | "role" if call.conditional => {
+                reader.note(
+                    span,
+                    call.name.clone(),
+                    "it stands under a condition, and was passed over: add its hosts where they belong",
+                );
+            }
             "server" => {
                 let host = call.arguments.first().and_then(|host| self.settings.spelled(reader, host, 0));
+                if host.is_none() {
+                    reader.note(span, "server", NOT_WRITTEN_OUT);
+                }
                 self.servers.extend(host.map(|host| Server::of_server(&host, call.arguments.get(1), span)));
             }
-            "role" => {
-                if let (Some(role), Some(hosts)) = (name(0), call.arguments.get(1)) {
+            "role" => match (name(0), call.arguments.get(1)) {
+                (Some(role), Some(hosts)) => {
+                    if hosts::words(hosts).is_empty() {
+                        reader.note(span, format!("role {role}"), NOT_WRITTEN_OUT);
+                    }
                     hosts::add_role(&mut self.servers, &role, hosts, span);
                 }
-            }
+                _ => reader.note(span, "role", NOT_WRITTEN_OUT),
+            },
             "before" | "after" => {
                 let what = [name(0), name(1)].into_iter().flatten().collect::<Vec<_>>().join(", ");
                 let hook =
@@ -130,8 +146,15 @@ impl Recipe {
                     self.take(reader, inner, file);
                 }
             }
-            "import" => reader.note(span, "import", "the files it names were not read"),
+            "import" | "load" => reader.note(span, call.name.clone(), "the files it names were not read"),
             name if NEEDLESS.contains(&name) => {}
+            name if call.block.iter().flatten().any(|inner| ["server", "role"].contains(&inner.name.as_str())) => {
+                reader.note(
+                    span,
+                    name.to_owned(),
+                    "the servers of its block were passed over: add them where they belong",
+                );
+            }
             name => reader.note(span, name.to_owned(), "it is not understood, and was passed over"),
         }
     }

@@ -25,6 +25,9 @@ pub struct Cluster {
     pub services: Option<Services>,
 }
 
+/// The most containers a role may be said to have: what is more is a slip.
+pub(crate) const MOST_REPLICAS: u32 = 1000;
+
 /// Roles that run as services of the swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

@@ -124,6 +124,9 @@ fn values(map: &Map, flags_too: bool, report: &mut Report<'_>) {
 
 fn unknown_keys(map: &Map, keys: &[Key], path: &str, report: &mut Report<'_>) {
     let known = |name: &str| keys.iter().any(|key| key.name == name) || path.is_empty() && name.starts_with("x-");
+    if path.is_empty() {
+        nearly_ours(map, keys, report);
+    }
     let unknown: Vec<_> = map.iter().filter(|(name, _)| !known(name)).collect();
     let Some((first, entry)) = unknown.first() else { return };
     let names: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
@@ -137,6 +140,17 @@ fn unknown_keys(map: &Map, keys: &[Key], path: &str, report: &mut Report<'_>) {
         (!hints.is_empty()).then(|| hints.join(" "))
     };
     report.error_with(entry.key, at(path, &format!("unknown key{plural}: {}", names.join(", "))), help);
+}
+
+/// Keys of the root that begin with `x-` may be anybody's, who refers to them. One that is nearly ours is told of.
+fn nearly_ours(map: &Map, keys: &[Key], report: &mut Report<'_>) {
+    let ours = || keys.iter().map(|key| key.name).filter(|name| name.starts_with("x-"));
+    let others = map.iter().filter(|(name, _)| name.starts_with("x-") && !ours().any(|own| own == name.as_str()));
+    for (name, entry) in others {
+        if let Some(help) = did_you_mean(name, ours()) {
+            report.warn(entry.key, format!("{name} has no effect"), Some(help));
+        }
+    }
 }
 
 /// What a key is called that others proposed for Kamal, which does not know it.

@@ -23,7 +23,7 @@ type Membership<'s> = (&'s HostState, &'s Member);
 
 /// `server leave`: the selected hosts go on by themselves.
 pub(crate) fn leave(facts: &Facts<'_>) -> Result<Draft, Error> {
-    let cluster = asked_for(facts)?;
+    let cluster = asked_for(facts.config)?;
     let order = every_host(facts)?;
     let members: Vec<Membership<'_>> =
         facts.states_of(&order).filter_map(|state| Some((state, member(state)?))).collect();

@@ -1,11 +1,14 @@
 //! What a recipe's settings are in deploy.yml.
 
 use super::super::reader::Reader;
+use super::super::secretive;
 use super::super::tree::Tree;
 use super::super::{HOST, SSL_OF_SEVERAL};
-use super::hosts::{Server, roles};
+use super::hosts::{Server, left_out, roles};
 use super::shared::{self, APP};
-use super::{HOSTS, Map, Recipe, STAGES, texts};
+use super::{HOSTS, Map, Recipe, STAGES, Span, texts};
+
+const IN_CLEAR: &str = "a secret stands here in clear, and was not copied: set it in the environment, or say in .kamal/secrets where it is";
 
 /// Settings that are about how Capistrano works, or have been looked at.
 const NEEDLESS: [&str; 30] = [
@@ -64,6 +67,9 @@ const SAID: [(&str, &str); 16] = [
 /// `servers`, and how they are reached. With `stages`, each has its own.
 pub(super) fn servers(reader: &mut Reader<'_>, recipe: &Recipe, stages: bool, root: &mut Map) {
     if recipe.servers.is_empty() {
+        if !stages {
+            reader.note(Span::default(), "servers", format!("none was found: {HOST} stands where yours belong"));
+        }
         root.put_with(if stages { STAGES } else { HOSTS }, "servers", {
             let mut map = Map::default();
             map.put("web", vec![HOST]);
@@ -82,20 +88,30 @@ pub(super) fn servers(reader: &mut Reader<'_>, recipe: &Recipe, stages: bool, ro
     root.put("ssh", ssh(reader, recipe));
 }
 
-/// What a stage has of its own.
-pub(super) fn stage(reader: &mut Reader<'_>, all: &Recipe, own: &Recipe, common: &[String], by_stage: bool) -> Map {
+/// What a stage has of its own, where all have these roles and secrets.
+pub(super) fn stage(
+    reader: &mut Reader<'_>,
+    all: &Recipe,
+    own: &Recipe,
+    (roles, secrets): (&[String], &[String]),
+    by_stage: bool,
+) -> Map {
     let mut root = Map::default();
     if !all.servers.is_empty() {
-        root.put("servers", of_roles(reader, all, common));
+        root.put("servers", of_roles(reader, all, roles));
     }
     let mut own_proxy = Map::default();
     host(reader, &Recipe { servers: all.servers.clone(), ..own.clone() }, &mut own_proxy);
     root.put("proxy", own_proxy);
     root.put("ssh", ssh(reader, all));
     let mut clear = Map::default();
-    environment(reader, own, &mut clear);
+    let secret = environment(reader, own, &mut clear);
     let mut env = Map::default();
     env.put("clear", clear);
+    if !secret.is_empty() {
+        // The list of a destination takes the place of the one of all.
+        env.put("secret", [secrets, &secret].concat());
+    }
     root.put("env", env);
     root.put_some(
         "retain_containers",
@@ -105,17 +121,18 @@ pub(super) fn stage(reader: &mut Reader<'_>, all: &Recipe, own: &Recipe, common:
     root
 }
 
-/// What all stages have.
-pub(super) fn common(reader: &mut Reader<'_>, recipe: &Recipe, by_stage: bool, root: &mut Map) {
+/// What all stages have; returns the names of their secrets.
+pub(super) fn common(reader: &mut Reader<'_>, recipe: &Recipe, by_stage: bool, root: &mut Map) -> Vec<String> {
     let mut builder = Map::default();
     builder.put_with("What the servers run on.", "arch", "amd64");
     root.put("builder", builder);
     let mut clear = Map::default();
-    environment(reader, recipe, &mut clear);
-    let secret = shared::secrets(reader, recipe, &mut clear);
+    let mut secret = environment(reader, recipe, &mut clear);
+    secret.extend(shared::secrets(reader, recipe, &mut clear));
+    secret.dedup();
     let mut env = Map::default();
     env.put("clear", clear);
-    env.put("secret", secret);
+    env.put("secret", secret.clone());
     root.put("env", env);
     root.put_with(
         "What the old app kept stays where it is; the container's user has to be let in.",
@@ -133,6 +150,7 @@ pub(super) fn common(reader: &mut Reader<'_>, recipe: &Recipe, by_stage: bool, r
         recipe.settings.text(reader, "keep_releases").and_then(|count| count.parse::<u64>().ok()),
     );
     unused(reader, recipe, by_stage);
+    secret
 }
 
 fn capfile(reader: &Reader<'_>, plugin: &str) -> bool {
@@ -157,6 +175,10 @@ fn of_roles(reader: &mut Reader<'_>, recipe: &Recipe, common: &[String]) -> Map 
     let sidekiq = sidekiq(reader, recipe);
     let mut servers = Map::default();
     let several = several_users(recipe);
+    for server in left_out(&recipe.servers) {
+        let why = "nothing runs there: Kamal's proxy is on the hosts of the app, which it serves";
+        reader.note(server.span, format!("role web of {}", server.host), why);
+    }
     for (name, hosts) in roles(&recipe.servers, sidekiq) {
         let spelled: Vec<String> = hosts.iter().map(|server| spelled(server, several)).collect();
         let hosts_tree = texts(if spelled.is_empty() { vec![HOST.to_owned()] } else { spelled });
@@ -293,11 +315,19 @@ fn host(reader: &mut Reader<'_>, recipe: &Recipe, proxy: &mut Map) {
     }
 }
 
-fn environment(reader: &mut Reader<'_>, recipe: &Recipe, clear: &mut Map) {
+/// Puts variables among those in clear, and returns the names of those that are secrets.
+fn environment(reader: &mut Reader<'_>, recipe: &Recipe, clear: &mut Map) -> Vec<String> {
     let env = recipe.settings.text(reader, "rails_env");
     clear.put_some("RAILS_ENV", env);
+    let mut secret = Vec::new();
+    let span = recipe.settings.span("default_env").unwrap_or_default();
     for (name, value) in recipe.settings.pairs(reader, "default_env") {
         if ["PATH", "NODENV_VERSION", "RBENV_VERSION"].contains(&name.to_uppercase().as_str()) {
+            continue;
+        }
+        if secretive::is_secret(&name, &reader.marks.settled(&value)) {
+            reader.note(span, format!("default_env {name}"), IN_CLEAR);
+            secret.push(reader.secrets.add("app", &name, "", &format!("${name}")));
             continue;
         }
         clear.put(name, value);
@@ -306,6 +336,7 @@ fn environment(reader: &mut Reader<'_>, recipe: &Recipe, clear: &mut Map) {
         let value = recipe.settings.texts(reader, setting).pop();
         clear.put_some(name, value);
     }
+    secret
 }
 
 /// Settings nothing was made of.

@@ -108,6 +108,14 @@ pub(super) fn roles(servers: &[Server], sidekiq: bool) -> Vec<(String, Vec<&Serv
     roles
 }
 
+/// Servers of `web` alone, where `app` has others: those that stood in front of the app.
+pub(super) fn left_out(servers: &[Server]) -> impl Iterator<Item = &Server> {
+    let of_app = servers.iter().any(|server| server.roles.iter().any(|role| role == "app"));
+    servers
+        .iter()
+        .filter(move |server| of_app && !server.roles.is_empty() && server.roles.iter().all(|role| role == "web"))
+}
+
 /// A word, where it is written out.
 fn word(value: &Datum) -> Option<String> {
     match value {

@@ -248,7 +248,8 @@ impl Service {
                 key => reader.note(
                     entry.key,
                     format!("{}/deploy/{key}", self.path()),
-                    "there is no swarm: hosts are named below `servers`, and `boot` says how many change at a time",
+                    "hosts are named below `servers`, and `boot` says how many change at a time; with `x-cluster: {run: services}` Docker's swarm \
+                     does both",
                 ),
             }
         }
@@ -256,7 +257,8 @@ impl Service {
 
     fn replicas(&self, reader: &mut Reader<'_>, node: &Node, span: Span) {
         if reader.text(node).is_some_and(|count| count != "1" && count != "0") {
-            let why = "a host runs one container of each role: give the role more hosts, or the app more processes";
+            let why = "a host runs one container of each role: give the role more hosts, or the app more processes; with several hosts \
+                 `x-cluster: {run: services}` has `replicas`";
             reader.note(span, format!("{}/replicas", self.path()), why);
         }
     }
