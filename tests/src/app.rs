@@ -34,8 +34,8 @@ const SINGLES: [&[u8]; 6] = [&[3], &[4], &[5], &[6], &[7], &[8]];
 const SANDBOX_REGISTRY: &str =
     "registry: {server: \"10.77.0.1:5000\", username: demo, password: [REGISTRY_PASSWORD]}\n";
 
-/// How long anything may take that is waited for. After a cut Docker's hosts may need most of a minute to find each other.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An app and its hosts.
 #[derive(Debug)]
@@ -266,12 +266,12 @@ impl App {
         load::ask(address(host), &format!("{}.test", self.service)).unwrap_or_else(|error| error.to_string())
     }
 
-    /// Waits until a host's answers are these, and no others.
+    /// Waits until a host's answers are these, and no others, for so long.
     ///
     /// # Panics
     ///
     /// When they are not in time.
-    pub fn await_answers(&self, host: &Host, wanted: &[&str]) {
+    pub fn await_answers(&self, host: &Host, wanted: &[&str], patience: Duration) {
         let wanted: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
         let began = Instant::now();
         loop {
@@ -279,7 +279,7 @@ impl App {
             if found == wanted {
                 return;
             }
-            assert!(began.elapsed() < PATIENCE, "{} answers {found:?}, not {wanted:?}", host.address);
+            assert!(began.elapsed() < patience, "{} answers {found:?}, not {wanted:?}", host.address);
             thread::sleep(Duration::from_millis(200));
         }
     }

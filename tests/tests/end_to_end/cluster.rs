@@ -91,7 +91,7 @@ fn every_host_serves_for_all_and_misses_none() {
     let said = app.ok(&["setup"]);
     assert!(!said.contains("SWMTKN"), "{said}");
     for host in [one, two, three] {
-        app.await_answers(host, &["one", "two", "three"]);
+        app.await_answers(host, &["one", "two", "three"], PATIENCE);
     }
     let found = app.kamal(&["doctor"]);
     assert_eq!(
@@ -122,11 +122,11 @@ fn every_host_serves_for_all_and_misses_none() {
     app.ok(&["deploy"]);
     let killed = "docker kill $(docker ps -q --filter label=service=e2e-cluster --filter label=role=web)";
     rig().docker_shell(two.number, killed);
-    app.await_answers(two, &["one", "three"]);
-    app.await_answers(one, &["one", "three"]);
+    app.await_answers(two, &["one", "three"], PATIENCE);
+    app.await_answers(one, &["one", "three"], PATIENCE);
     app.ok(&["rollback"]);
     for host in [one, two, three] {
-        app.await_answers(host, &["one", "two", "three"]);
+        app.await_answers(host, &["one", "two", "three"], PATIENCE);
     }
     for (host, load) in loads {
         let tally = load.stop();
@@ -137,11 +137,11 @@ fn every_host_serves_for_all_and_misses_none() {
     // A host that is lost is missed by nobody who asks another, and is found again.
     let loads = [one, three].map(|host| (host.address, app.load_on(host, 60)));
     plugged(two.number, "down");
-    app.await_answers(one, &["one", "three"]);
+    app.await_answers(one, &["one", "three"], PATIENCE);
     thread::sleep(Duration::from_secs(2));
     plugged(two.number, "up");
     for host in [one, two, three] {
-        app.await_answers(host, &["one", "two", "three"]);
+        app.await_answers(host, &["one", "two", "three"], PATIENCE);
     }
     for (host, load) in loads {
         let tally = load.stop();
@@ -151,12 +151,12 @@ fn every_host_serves_for_all_and_misses_none() {
     // One that is taken out serves alone, and none of its requests is lost, nor one of the others'; then it comes back.
     let loads = [one, two, three].map(|host| (host.address, app.load_on(host, 60)));
     app.ok(&["server", "leave", "-h", &two.address.to_string()]);
-    app.await_answers(two, &["two"]);
-    app.await_answers(one, &["one", "three"]);
+    app.await_answers(two, &["two"], PATIENCE);
+    app.await_answers(one, &["one", "three"], PATIENCE);
     thread::sleep(Duration::from_secs(2));
     app.ok(&["server", "join", "-h", &two.address.to_string()]);
     for host in [one, two, three] {
-        app.await_answers(host, &["one", "two", "three"]);
+        app.await_answers(host, &["one", "two", "three"], PATIENCE);
     }
     for (host, load) in loads {
         let tally = load.stop();

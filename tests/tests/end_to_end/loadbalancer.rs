@@ -1,12 +1,15 @@
 //! One web host's proxy in front of all: no joined network, one certificate, no request lost.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use kamal_tests::{
     app::App,
     rig::{self, rig},
 };
 use xtask::sandbox::Host;
+
+/// How long it may take until what was killed is missed by nobody.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many requests may be lost with a container that is killed: those it was answering.
 const UNDER_WAY: usize = 2;
@@ -47,7 +50,7 @@ fn one_in_front_leads_to_all_and_misses_none() {
     app.edit("deploy_timeout: 20\n", &format!("deploy_timeout: 20\nx-loadbalancer: {}\n", one.address));
     certify(&app);
     app.ok(&["setup"]);
-    app.await_answers(one, &["one", "two"]);
+    app.await_answers(one, &["one", "two"], PATIENCE);
     // It alone has the certificate.
     assert_eq!([status(&app, one, "https", 443), status(&app, two, "https", 443)], ["200", "000"]);
     assert_eq!(status(&app, two, "http", 80), "200");
@@ -65,10 +68,10 @@ fn one_in_front_leads_to_all_and_misses_none() {
         let load = app.load_on(one, 60);
         let kill = "docker kill $(docker ps -q --filter label=service=e2e-front)";
         rig().docker_shell(host.number, kill);
-        app.await_answers(one, &[left]);
+        app.await_answers(one, &[left], PATIENCE);
         app.release();
         app.ok(&["deploy"]);
-        app.await_answers(one, &["one", "two"]);
+        app.await_answers(one, &["one", "two"], PATIENCE);
         let tally = load.stop();
         assert!(tally.failed.len() <= UNDER_WAY, "of {}: {:?}", tally.sent, tally.failed);
     }
